@@ -1,0 +1,182 @@
+"""Questions that are answered at once: request and reply on the bus, beside the log.
+
+A question changes nothing. Each `Endpoint` names the subject and the two words of the exchange.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from pydantic import NonNegativeInt
+
+from flyte_schemas.failure import Failure
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.task import TaskTemplate
+from flyte_schemas.words import Md5, Name, TaskName, Version, Word
+
+AskT = TypeVar("AskT", bound=Word)
+AnswerT = TypeVar("AnswerT", bound=Word)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[AskT, AnswerT]):
+    """One question: its subject, and the types of question and answer."""
+
+    subject: str
+    ask: type[AskT]
+    answer: type[AnswerT]
+
+
+# -- dataproxy ---------------------------------------------------------------------------------------------------
+
+
+class CreateUploadLocation(Word):
+    """Where may I put an object with this MD5 (32 hex digits) and this many bytes?"""
+
+    project: Name
+    domain: Name
+    content_md5: Md5
+    filename: str
+    size_bytes: NonNegativeInt
+
+
+class UploadLocation(Word):
+    """`PUT` the bytes to `signed_url` with `headers` before `expires_at`; or do nothing, when `exists`."""
+
+    uri: str
+    exists: bool
+    signed_url: str | None = None
+    headers: dict[str, str] = {}
+    expires_at: datetime | None = None
+
+
+class CreateDownloadLocation(Word):
+    """From where may I read the object that `uri` names?"""
+
+    uri: str
+
+
+class DownloadLocation(Word):
+    """`GET` the bytes from `signed_url` before `expires_at`."""
+
+    signed_url: str
+    headers: dict[str, str] = {}
+    expires_at: datetime
+    size_bytes: NonNegativeInt
+
+
+CREATE_UPLOAD_LOCATION = Endpoint(
+    "flyte.svc.dataproxy.create-upload-location", CreateUploadLocation, UploadLocation
+)
+CREATE_DOWNLOAD_LOCATION = Endpoint(
+    "flyte.svc.dataproxy.create-download-location", CreateDownloadLocation, DownloadLocation
+)
+
+# -- registry ----------------------------------------------------------------------------------------------------
+
+
+class GetTask(Word):
+    """One version of a task; `version` None asks for the latest."""
+
+    project: Name
+    domain: Name
+    name: TaskName
+    version: Version | None = None
+
+
+class TaskRecord(Word):
+    """A deployed version, as the registry's read model has it."""
+
+    project: Name
+    domain: Name
+    name: TaskName
+    version: Version
+    deployed_at: datetime
+    template: TaskTemplate
+
+
+class TaskAnswer(Word):
+    """`task` is None when there is no such version; `similar` are the nearest names then."""
+
+    task: TaskRecord | None
+    similar: tuple[str, ...] = ()
+
+
+class ListTasks(Word):
+    """The latest version of each task (or every version of `name`), newest first."""
+
+    project: Name
+    domain: Name
+    name: TaskName | None = None
+    limit: NonNegativeInt = 100
+
+
+class TaskSummary(Word):
+    name: TaskName
+    version: Version
+    deployed_at: datetime
+    description: str = ""
+
+
+class TaskList(Word):
+    tasks: tuple[TaskSummary, ...]
+    as_of_sequence: NonNegativeInt
+
+
+class ListRuns(Word):
+    """The newest runs first; with `name`, just that one.
+
+    `at_least_sequence` makes the answer wait until the read model has seen that position of the log, so that
+    a user who knows of an event is not answered from before it.
+    """
+
+    project: Name
+    domain: Name
+    name: Name | None = None
+    limit: NonNegativeInt = 100
+    at_least_sequence: NonNegativeInt = 0
+
+
+class RunSummary(Word):
+    """One run, in a line."""
+
+    name: Name
+    task: TaskName
+    version: Version
+    phase: ActionPhase
+    requested_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    attempts: NonNegativeInt = 0
+    actions: NonNegativeInt = 1
+    failure: Failure | None = None
+
+
+class RunList(Word):
+    runs: tuple[RunSummary, ...]
+    as_of_sequence: NonNegativeInt
+
+
+GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer)
+LIST_TASKS = Endpoint("flyte.svc.registry.list-tasks", ListTasks, TaskList)
+LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
+
+# -- every service -----------------------------------------------------------------------------------------------
+
+
+class Ping(Word):
+    """Are you there?"""
+
+
+class Pong(Word):
+    """I am: which service, which process, since when."""
+
+    service: str
+    version: str
+    pid: int
+    host: str
+
+
+def ping_endpoint(service: str) -> Endpoint[Ping, Pong]:
+    """The liveness question of a service (`registry`, `dataproxy`, `executor`)."""
+    return Endpoint(f"flyte.svc.{service}.ping", Ping, Pong)

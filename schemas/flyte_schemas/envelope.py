@@ -1,0 +1,119 @@
+"""An event on the wire: a CloudEvents 1.0 document in structured JSON.
+
+`decode` refuses bytes that are not such a document (`Malformed`), keeps a type that it does not know
+(`UnknownData`), and validates everything else.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Literal, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from flyte_schemas.events import DATA_TYPES, EventData, UnknownData
+from flyte_schemas.words import Word
+
+MAX_EVENT_BYTES = 1_000_000
+"""What nats-server takes by default is 1 MiB a message; an event stays below it with its headers."""
+
+_BY_TYPE = {data.TYPE: data for data in DATA_TYPES}
+
+DataT = TypeVar("DataT", bound=EventData | UnknownData, covariant=True)
+
+
+class Malformed(ValueError):
+    """These bytes are not an event of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Generic[DataT]):
+    """One event: who says so (`source`), about what (`subject`), when, and what led to it (`cause`)."""
+
+    id: str
+    source: str
+    subject: str
+    time: datetime
+    data: DataT
+    cause: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def type(self) -> str:
+        """The CloudEvents type, e.g. `flyte.action.requested.v1`."""
+        return self.data.type if isinstance(self.data, UnknownData) else self.data.TYPE
+
+
+AnyEvent = Event[EventData | UnknownData]
+
+
+class _Head(Word):
+    """The attributes of the document beside `data`."""
+
+    specversion: Literal["1.0"]
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    cause: str | None = None
+    traceparent: str | None = None
+
+
+def encode(event: AnyEvent) -> bytes:
+    """The event as JSON bytes."""
+    document: dict[str, object] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": event.time.astimezone(UTC),
+    }
+    if event.cause is not None:
+        document["cause"] = event.cause
+    if event.traceparent is not None:
+        document["traceparent"] = event.traceparent
+    if isinstance(event.data, UnknownData):
+        document["data"] = event.data.document
+    else:
+        document["data"] = event.data.model_dump(mode="json")
+    return orjson.dumps(document, option=orjson.OPT_UTC_Z)
+
+
+def decode(raw: bytes) -> AnyEvent:
+    """The event in these bytes.
+
+    Raises `Malformed` with one sentence of what is wrong.
+    """
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise Malformed("not a JSON object")
+    data = document.pop("data", None)
+    try:
+        head = _Head.model_validate(document)
+        known = _BY_TYPE.get(head.type)
+        body = UnknownData(type=head.type, document=data) if known is None else known.model_validate(data)
+    except ValidationError as error:
+        raise Malformed(one_sentence(error)) from error
+    return Event(
+        id=head.id,
+        source=head.source,
+        subject=head.subject,
+        time=head.time,
+        data=body,
+        cause=head.cause,
+        traceparent=head.traceparent,
+    )
+
+
+def one_sentence(error: ValidationError) -> str:
+    """The first complaint of pydantic, with its place, in one line."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the document"
+    more = error.error_count() - 1
+    return f"{place}: {first['msg']}" + (f" (and {more} more)" if more else "")

@@ -1,0 +1,215 @@
+"""What happened: the facts and decisions that the log holds, one model a type.
+
+An agent's report is a fact and needs no permission; the executor's decision is appended only if nothing
+else happened meanwhile. `DATA_TYPES` is the list of all words that may follow `type` on the wire.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from flyte_schemas.failure import Failure
+from flyte_schemas.literals import AnyLiteral
+from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.words import Name, Sha256, Version, Word
+
+
+class EventData(Word):
+    """The `data` of an event; `TYPE` is the CloudEvents `type` that names it."""
+
+    TYPE: ClassVar[str]
+
+
+# -- tasks: written by the registry ------------------------------------------------------------------------
+
+
+class TaskDeployed(EventData):
+    """A version of a task exists from here on, and never changes."""
+
+    TYPE: ClassVar[str] = "flyte.task.deployed.v1"
+    version: Version
+    digest: Sha256
+    template: TaskTemplate
+
+
+class TaskDeployRejected(EventData):
+    """A deploy request that was refused, and why."""
+
+    TYPE: ClassVar[str] = "flyte.task.deploy-rejected.v1"
+    version: Version
+    digest: Sha256
+    failure: Failure
+
+
+# -- actions: decided by the executor, reported by agents ------------------------------------------------------
+
+
+class ActionRequested(EventData):
+    """Somebody asks for a task to run: a user for the root action, a running action for its child."""
+
+    TYPE: ClassVar[str] = "flyte.action.requested.v1"
+    task: TaskReference
+    inputs: Mapping[str, AnyLiteral] = {}
+    parent: Name | None = None
+    parent_attempt: PositiveInt | None = None
+    group: str | None = None
+    env_vars: dict[str, str] = {}
+    """Of the run; they win over the template's."""
+
+
+class ActionQueued(EventData):
+    """Attempt number `attempt` may run; its sequence in the log is the fence that an agent claims."""
+
+    TYPE: ClassVar[str] = "flyte.action.queued.v1"
+    attempt: PositiveInt
+    pool: str
+
+
+class AttemptPlaced(EventData):
+    """A worker has claimed the attempt and prepares it: fetches the bundle, imports the code."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.placed.v1"
+    attempt: PositiveInt
+    worker: str
+
+
+class AttemptStarted(EventData):
+    """The user's function was entered."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.started.v1"
+    attempt: PositiveInt
+    worker: str
+
+
+class AttemptSucceeded(EventData):
+    """The function returned; `log_end` is how many bytes of output the attempt wrote."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.succeeded.v1"
+    attempt: PositiveInt
+    outputs: Mapping[str, AnyLiteral] = {}
+    log_end: NonNegativeInt = 0
+
+
+class AttemptFailed(EventData):
+    """The attempt is over without a result; what follows is the executor's decision."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.failed.v1"
+    attempt: PositiveInt
+    failure: Failure
+    log_end: NonNegativeInt | None = None
+    """None when nobody is left who knows how much was written."""
+
+
+class ActionRetried(EventData):
+    """Attempt `attempt` failed and another one follows."""
+
+    TYPE: ClassVar[str] = "flyte.action.retried.v1"
+    attempt: PositiveInt
+    reason: str
+
+
+class ActionFailed(EventData):
+    """No further attempt: the action failed."""
+
+    TYPE: ClassVar[str] = "flyte.action.failed.v1"
+    failure: Failure
+
+
+class ActionTimedOut(EventData):
+    """No further attempt: the last one ran too long."""
+
+    TYPE: ClassVar[str] = "flyte.action.timed-out.v1"
+    failure: Failure
+
+
+class ActionAborted(EventData):
+    """The action was given up; its process is stopped."""
+
+    TYPE: ClassVar[str] = "flyte.action.aborted.v1"
+    reason: str
+
+
+# -- logs: written by agents -----------------------------------------------------------------------------------
+
+
+class LogSegment(Word):
+    """Consecutive output of one stream."""
+
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+class LogWritten(EventData):
+    """A chunk of an attempt's output: `offset` bytes came before it, and it covers `size_bytes`.
+
+    Bytes that are not UTF-8 stand as backslash escapes in `text`.
+    """
+
+    TYPE: ClassVar[str] = "flyte.log.written.v1"
+    attempt: PositiveInt
+    offset: NonNegativeInt
+    size_bytes: NonNegativeInt
+    segments: tuple[LogSegment, ...]
+
+
+# -- requests: written by users ----------------------------------------------------------------------------------
+
+
+class DeployTask(EventData):
+    """Please make this template a version of its task."""
+
+    TYPE: ClassVar[str] = "flyte.request.deploy-task.v1"
+    version: Version
+    template: TaskTemplate
+
+
+class StartRun(EventData):
+    """Please run this task version; the subject names the run."""
+
+    TYPE: ClassVar[str] = "flyte.request.start-run.v1"
+    task: TaskReference
+    inputs: Mapping[str, AnyLiteral] = {}
+    env_vars: dict[str, str] = {}
+    requested_by: str = ""
+
+
+# -- what could not be read -----------------------------------------------------------------------------------------
+
+
+class MessageRejected(EventData):
+    """Bytes on one of our subjects that are no word of ours: set aside, and the consumer went on."""
+
+    TYPE: ClassVar[str] = "flyte.message.rejected.v1"
+    stream: str
+    message_subject: str
+    sequence: NonNegativeInt
+    reason: str
+    excerpt: str = Field(default="", max_length=400)
+
+
+DATA_TYPES: tuple[type[EventData], ...] = (
+    TaskDeployed,
+    TaskDeployRejected,
+    ActionRequested,
+    ActionQueued,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    AttemptFailed,
+    ActionRetried,
+    ActionFailed,
+    ActionTimedOut,
+    ActionAborted,
+    LogWritten,
+    DeployTask,
+    StartRun,
+    MessageRejected,
+)
+
+
+class UnknownData(Word):
+    """The data of a type that this version does not know: kept as it came, skipped by every fold."""
+
+    type: str
+    document: Any

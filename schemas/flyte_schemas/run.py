@@ -1,0 +1,59 @@
+"""A whole run, folded: its actions by name.
+
+`RunFold` is an accumulator that changes in place: copying ten thousand states for one event would make a
+long run quadratic. What it hands out is frozen.
+"""
+
+from collections.abc import Iterator
+
+from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.envelope import AnyEvent
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.subjects import ROOT_ACTION
+
+_NOTHING = ActionState()
+
+
+class RunFold:
+    """The states of a run's actions, fed event by event; a sequence that was seen before changes nothing."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, ActionState] = {}
+        self._children: dict[str, set[str]] = {}
+
+    def apply(self, action: str, event: AnyEvent, sequence: int) -> ActionState:
+        """Fold one event into its action, and return the action's state after it."""
+        before = self.actions.get(action, _NOTHING)
+        if sequence <= before.version:
+            return before
+        after = evolve(before, event, sequence)
+        self.actions[action] = after
+        if before.requested is None and after.requested is not None and after.requested.parent is not None:
+            self._children.setdefault(after.requested.parent, set()).add(action)
+        return after
+
+    def get(self, action: str) -> ActionState:
+        """The state of an action; the empty state when nothing happened to it."""
+        return self.actions.get(action, _NOTHING)
+
+    def children(self, action: str) -> Iterator[tuple[str, ActionState]]:
+        """The direct children of an action."""
+        for child in sorted(self._children.get(action, ())):
+            yield child, self.actions[child]
+
+    def has_children(self, action: str) -> bool:
+        return action in self._children
+
+    @property
+    def root(self) -> ActionState:
+        return self.get(ROOT_ACTION)
+
+    @property
+    def phase(self) -> ActionPhase | None:
+        """The run's phase: its root action's."""
+        return self.root.phase
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every action has ended."""
+        return bool(self.actions) and all(not state.is_live for state in self.actions.values())

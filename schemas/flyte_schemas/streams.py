@@ -1,0 +1,80 @@
+"""The streams and buckets of the log, as data: the bus provisions exactly what stands here.
+
+The streams that hold truth are append-only: new messages are refused when a limit is reached
+(`refuse_when_full`), and nothing can be deleted or purged.
+"""
+
+from dataclasses import dataclass
+
+DAY_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSpec:
+    """One stream. Ages in seconds, sizes in bytes; None means no limit."""
+
+    name: str
+    subjects: tuple[str, ...]
+    description: str
+    max_age_s: int | None = None
+    max_size_bytes: int | None = None
+    refuse_when_full: bool = True
+    append_only: bool = False
+    republish: bool = False
+    dedupe_window_s: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketSpec:
+    """One key-value bucket; keys may be put with a time to live."""
+
+    name: str
+    description: str
+
+
+REQUESTS = StreamSpec(
+    name="FLYTE_REQUESTS",
+    subjects=("flyte.req.>",),
+    description="What users ask for: deploy, run.",
+    max_age_s=7 * DAY_S,
+)
+TASKS = StreamSpec(
+    name="FLYTE_TASKS",
+    subjects=("flyte.task.>",),
+    description="Every version of every task, for ever.",
+    append_only=True,
+    republish=True,
+)
+RUNS = StreamSpec(
+    name="FLYTE_RUNS",
+    subjects=("flyte.run.>",),
+    description="Everything that happens to an action.",
+    append_only=True,
+    republish=True,
+)
+LOGS = StreamSpec(
+    name="FLYTE_LOGS",
+    subjects=("flyte.log.>",),
+    description="What tasks print.",
+    max_age_s=30 * DAY_S,
+    max_size_bytes=1024**3,
+    refuse_when_full=False,
+    republish=True,
+)
+REJECTED = StreamSpec(
+    name="FLYTE_REJECTED",
+    subjects=("flyte.rejected",),
+    description="Messages on our subjects that nobody could read.",
+    max_age_s=30 * DAY_S,
+    max_size_bytes=64 * 1024**2,
+    refuse_when_full=False,
+)
+
+STREAMS = (REQUESTS, TASKS, RUNS, LOGS, REJECTED)
+
+SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
+LEASES_BUCKET = BucketSpec(
+    name="flyte_leases", description="Who is alive: a key expires when it is not renewed."
+)
+
+BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET)

@@ -1,0 +1,130 @@
+"""Where each word is published: the subjects of the log, built and read in one place."""
+
+from dataclasses import dataclass
+
+ROOT_ACTION = "a0"
+"""The root action of every run."""
+
+LIVE_PREFIX = "flyte.live."
+"""What the log republishes, for readers who hold no consumer."""
+
+REJECTED = "flyte.rejected"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunKey:
+    """One run, wherever it is named."""
+
+    project: str
+    domain: str
+    run: str
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}/{self.run}"
+
+    def action(self, name: str) -> "ActionKey":
+        return ActionKey(self, name)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ActionKey:
+    """One action of a run."""
+
+    run: RunKey
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.action}"
+
+    @property
+    def is_root(self) -> bool:
+        return self.action == ROOT_ACTION
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AttemptKey:
+    """One attempt (1, 2, …) at an action."""
+
+    action: ActionKey
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.action}/{self.attempt}"
+
+    @property
+    def slug(self) -> str:
+        """A name for files and processes: dots between the parts."""
+        run = self.action.run
+        return f"{run.project}.{run.domain}.{run.run}.{self.action.action}.{self.attempt}"
+
+
+def deploy_request(project: str, domain: str, environment: str) -> str:
+    return f"flyte.req.{project}.{domain}.deploy.{environment}"
+
+
+def run_request(run: RunKey) -> str:
+    return f"flyte.req.{run.project}.{run.domain}.run.{run.run}"
+
+
+def task_subject(project: str, domain: str, task: str) -> str:
+    """The subject of a task's versions; `task` is its full name, `environment.function`."""
+    return f"flyte.task.{project}.{domain}.{task}"
+
+
+def action_subject(key: ActionKey) -> str:
+    return f"flyte.run.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
+
+
+def run_filter(run: RunKey) -> str:
+    """Matches everything that happens to any action of the run."""
+    return f"flyte.run.{run.project}.{run.domain}.{run.run}.*"
+
+
+def log_subject(key: ActionKey) -> str:
+    return f"flyte.log.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
+
+
+def log_filter(run: RunKey) -> str:
+    return f"flyte.log.{run.project}.{run.domain}.{run.run}.*"
+
+
+def live(subject: str) -> str:
+    """Where a subject of the log is republished: `flyte.run.x` → `flyte.live.run.x`."""
+    return LIVE_PREFIX + subject.removeprefix("flyte.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the subject of a request says."""
+
+    project: str
+    domain: str
+    verb: str
+    name: str
+
+
+def parse_request(subject: str) -> Request | None:
+    """The parts of `flyte.req.{project}.{domain}.{verb}.{name}`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "req", project, domain, verb, name]:
+            return Request(project, domain, verb, name)
+        case _:
+            return None
+
+
+def parse_action(subject: str) -> ActionKey | None:
+    """The action of `flyte.run.…` or `flyte.log.…`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "run" | "log", project, domain, run, action]:
+            return ActionKey(RunKey(project, domain, run), action)
+        case _:
+            return None
+
+
+def parse_task(subject: str) -> tuple[str, str, str] | None:
+    """Project, domain and full task name of `flyte.task.…`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "task", project, domain, environment, function]:
+            return project, domain, f"{environment}.{function}"
+        case _:
+            return None
