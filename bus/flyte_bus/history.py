@@ -1,0 +1,45 @@
+"""Answers that come straight from the log: a task's version, a run's states, who is asked.
+
+Whoever places or runs an action asks here and not the registry, so that nothing that runs depends on a
+read model being up.
+"""
+
+from flyte_bus.ports import EventLog
+from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.envelope import Malformed
+from flyte_schemas.events import TaskDeployed
+from flyte_schemas.run import RunFold
+from flyte_schemas.streams import RUNS, TASKS
+from flyte_schemas.subjects import ActionKey, RunKey, action_subject, parse_action, run_filter, task_subject
+from flyte_schemas.task import TaskReference, TaskTemplate
+
+
+async def find_task(log: EventLog, project: str, domain: str, task: TaskReference) -> TaskTemplate | None:
+    """The template of one version of a task; None when it was never deployed."""
+    async for entry in log.read(TASKS, task_subject(project, domain, task.name)):
+        if isinstance(entry.content, Malformed):
+            continue
+        data = entry.content.data
+        if isinstance(data, TaskDeployed) and data.version == task.version:
+            return data.template
+    return None
+
+
+async def read_run(log: EventLog, run: RunKey, into: RunFold | None = None) -> RunFold:
+    """Everything that happened in a run until now, folded."""
+    fold = into or RunFold()
+    async for entry in log.read(RUNS, run_filter(run)):
+        key = parse_action(entry.subject)
+        if key is not None and not isinstance(entry.content, Malformed):
+            fold.apply(key.action, entry.content, entry.sequence)
+    return fold
+
+
+async def read_action(log: EventLog, key: ActionKey) -> tuple[ActionState, int]:
+    """One action's state now, and the sequence of the first event on its subject (0: there is none)."""
+    state, first = ActionState(), 0
+    async for entry in log.read(RUNS, action_subject(key)):
+        first = first or entry.sequence
+        if not isinstance(entry.content, Malformed):
+            state = evolve(state, entry.content, entry.sequence)
+    return state, first

@@ -1,0 +1,189 @@
+"""One connection to nats-server: requests that outlast an outage, and a signal when it came back.
+
+nats-py reconnects by itself and for ever; what it lost meanwhile is ours to notice. Whoever holds a
+subscription registers with `on_return` and reads the log again from where it stood.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import nats.errors
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from flyte_bus.errors import BusError, BusUnavailable, TooLarge
+from flyte_bus.settings import BusSettings
+
+log = structlog.get_logger(__name__)
+
+TRY_TIMEOUT_S = 4.0
+"""How long one try of a request waits for its answer."""
+RECONNECT_PAUSE_S = 0.2
+"""Between two tries to reach a server that went away."""
+BACKOFF_FIRST_S = 0.02
+BACKOFF_LIMIT_S = 1.0
+PENDING_OUT_BYTES = 64 * 1024**2
+"""How much may wait in this process for a server that is away."""
+
+_AWAY = (
+    nats.errors.NoRespondersError,
+    nats.errors.TimeoutError,
+    nats.errors.ConnectionReconnectingError,
+    nats.errors.StaleConnectionError,
+    nats.errors.OutboundBufferLimitError,
+    nats.errors.FlushTimeoutError,
+    ConnectionError,
+)
+
+
+class Connection:
+    """A NATS client with our notions of patience and return."""
+
+    def __init__(self, settings: BusSettings) -> None:
+        self.settings = settings
+        self.client = Client()
+        self._last_error = ""
+        self._listeners: set[Callable[[], None]] = set()
+        self.is_closed = False
+
+    async def open(self) -> None:
+        """Connect; keep trying for the settings' patience. Raises BusUnavailable."""
+        options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_PAUSE_S}
+        if self.settings.user:
+            options |= {"user": self.settings.user, "password": self.settings.password}
+        try:
+            async with asyncio.timeout(self.settings.patience_s):
+                await self.client.connect(
+                    self.settings.url,
+                    name=self.settings.name,
+                    connect_timeout=int(max(1, self.settings.connect_timeout_s)),
+                    max_reconnect_attempts=-1,
+                    pending_size=PENDING_OUT_BYTES,
+                    ping_interval=20,
+                    error_cb=self._on_error,
+                    disconnected_cb=self._on_disconnected,
+                    reconnected_cb=self._on_reconnected,
+                    **options,
+                )
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            await self.close()
+            reason = self._last_error or str(error) or "no answer"
+            raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
+
+    async def close(self) -> None:
+        """Close for good; listeners are called once more, to see it."""
+        self.is_closed = True
+        if not self.client.is_closed:
+            await self.client.close()
+        self._notify()
+
+    def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after each reconnect, after dropped messages, and at close; returns the undo."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        patience_s: float | None = None,
+    ) -> Msg:
+        """Ask until answered: the answer must be the same however often the question arrives.
+
+        Raises BusUnavailable after the patience, TooLarge when the server takes no such message.
+        """
+        loop = asyncio.get_running_loop()
+        patience = self.settings.patience_s if patience_s is None else patience_s
+        deadline = loop.time() + patience
+        pause = BACKOFF_FIRST_S
+        while True:
+            left = deadline - loop.time()
+            try:
+                return await self.client.request(
+                    subject, payload, timeout=max(0.01, min(TRY_TIMEOUT_S, left)), headers=headers
+                )
+            except nats.errors.MaxPayloadError as error:
+                raise TooLarge(
+                    f"{subject}: {len(payload)} bytes are more than one message may hold"
+                ) from error
+            except nats.errors.ConnectionClosedError as error:
+                raise BusUnavailable("the connection to NATS is closed") from error
+            except _AWAY as error:
+                if loop.time() >= deadline:
+                    raise BusUnavailable(
+                        f"no answer from NATS at {self.settings.shown_url} within {patience:g} s"
+                    ) from error
+            await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())) * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, BACKOFF_LIMIT_S)
+
+    async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A call of the JetStream API; the answer as it came, `error` included."""
+        answer = await self.request(f"$JS.API.{verb}", orjson.dumps(body))
+        return as_object(answer.data)
+
+    async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+        """Send without waiting; what is sent while the server is away goes out when it returns."""
+        try:
+            await self.client.publish(subject, payload, reply=reply)
+        except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
+            raise BusUnavailable("the connection to NATS is closed") from error
+        except nats.errors.OutboundBufferLimitError as error:
+            raise BusUnavailable("too much waits for a NATS server that is away") from error
+
+    async def subscribe(
+        self, subject: str, callback: Callable[[Msg], Awaitable[None]], *, queue: str = ""
+    ) -> Subscription:
+        """Subscribe, and be sure the server knows before this returns (when it can be reached)."""
+        try:
+            subscription = await self.client.subscribe(subject, queue=queue, cb=callback)
+        except nats.errors.ConnectionClosedError as error:
+            raise BusUnavailable("the connection to NATS is closed") from error
+        if self.client.is_connected:
+            try:
+                await self.client.flush(timeout=int(TRY_TIMEOUT_S))
+            except (*_AWAY, nats.errors.ConnectionClosedError):
+                pass  # it went away just now: the subscription is sent again with the reconnect
+        return subscription
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription; quiet when the connection is gone."""
+        try:
+            await subscription.unsubscribe()
+        except nats.errors.Error:
+            pass
+
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = str(error) or type(error).__name__
+        log.debug("bus.connection.error", error=self._last_error)
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self._notify()
+
+    async def _on_disconnected(self) -> None:
+        if not self.is_closed:
+            log.warning("bus.connection.lost", server=self.settings.shown_url)
+
+    async def _on_reconnected(self) -> None:
+        log.info("bus.connection.restored", server=self.settings.shown_url)
+        self._notify()
+
+    def _notify(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+def as_object(raw: bytes) -> dict[str, Any]:
+    """A JSON object from the server. Raises BusError for anything else."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BusError(f"NATS answered something that is not JSON: {raw[:80]!r}") from error
+    if not isinstance(document, dict):
+        raise BusError(f"NATS answered something that is not an object: {raw[:80]!r}")
+    return document

@@ -1,0 +1,108 @@
+"""Questions and answers over core NATS: a queue group per endpoint, JSON both ways."""
+
+import asyncio
+from typing import Any
+
+import nats.errors
+import orjson
+import structlog
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from pydantic import ValidationError
+
+from flyte_bus.errors import BusUnavailable, NoAnswer, Refusal
+from flyte_bus.jetstream.connection import Connection, as_object
+from flyte_bus.ports import Handler
+from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
+from flyte_schemas.envelope import one_sentence
+from flyte_schemas.failure import Failure, FailureKind
+
+log = structlog.get_logger(__name__)
+
+QUEUE_GROUP = "flyte"
+ASK_AGAIN_S = 0.1
+
+
+class EndpointServer:
+    """The port `Server`: answers each question in a task of its own."""
+
+    def __init__(
+        self, connection: Connection, endpoint: Endpoint[Any, Any], handler: Handler[Any, Any]
+    ) -> None:
+        self._connection = connection
+        self._endpoint = endpoint
+        self._handler = handler
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscription: Subscription | None = None
+
+    async def start(self) -> None:
+        self._subscription = await self._connection.subscribe(
+            self._endpoint.subject, self._on_question, queue=QUEUE_GROUP
+        )
+
+    async def stop(self) -> None:
+        if self._subscription is not None:
+            await self._connection.unsubscribe(self._subscription)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _on_question(self, message: Msg) -> None:
+        task = asyncio.create_task(self._answer(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            reply = await answer(self._endpoint, self._handler, message.data)
+            if message.reply:
+                await self._connection.publish(message.reply, reply)
+        except BusUnavailable:
+            log.warning("bus.endpoint.answer_lost", subject=self._endpoint.subject)
+
+
+async def answer(endpoint: Endpoint[Any, Any], handler: Handler[Any, Any], raw: bytes) -> bytes:
+    """The reply to one question, as bytes; whatever goes wrong is a failure in it."""
+    try:
+        question = endpoint.ask.model_validate_json(raw)
+        value = await handler(question)
+        return orjson.dumps({"answer": value.model_dump(mode="json")})
+    except Refusal as refusal:
+        failure = refusal.failure
+    except ValidationError as error:
+        failure = Failure(code="InvalidQuestion", kind=FailureKind.USER, message=one_sentence(error))
+    except Exception as error:
+        log.exception("bus.endpoint.crashed", subject=endpoint.subject)
+        failure = Failure(
+            code="ServiceCrashed",
+            kind=FailureKind.SYSTEM,
+            message=f"{endpoint.subject}: {type(error).__name__}: {error}",
+            hint="this is a fault of the service: look at its log",
+        )
+    return orjson.dumps({"failure": failure.model_dump(mode="json")})
+
+
+def read_answer(endpoint: Endpoint[AskT, AnswerT], raw: bytes) -> AnswerT:
+    """The answer in a reply. Raises the Refusal in it."""
+    document = as_object(raw)
+    if "failure" in document:
+        raise Refusal(Failure.model_validate(document["failure"]))
+    return endpoint.answer.model_validate(document["answer"])
+
+
+async def ask(
+    connection: Connection, endpoint: Endpoint[AskT, AnswerT], question: AskT, timeout_s: float
+) -> AnswerT:
+    """See `flyte_bus.ports.Bus.ask`."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    payload = question.model_dump_json().encode()
+    while (left := deadline - loop.time()) > 0:
+        try:
+            reply = await connection.client.request(endpoint.subject, payload, timeout=left)
+            return read_answer(endpoint, reply.data)
+        except nats.errors.ConnectionClosedError as error:
+            raise BusUnavailable("the connection to NATS is closed") from error
+        except (nats.errors.Error, ConnectionError):
+            await asyncio.sleep(min(ASK_AGAIN_S, max(0.0, deadline - loop.time())))
+    raise NoAnswer(endpoint.subject, timeout_s)

@@ -1,0 +1,83 @@
+"""Streams and buckets as data, made real: created when missing, updated when they differ."""
+
+from typing import Any
+
+from flyte_bus.errors import BusError
+from flyte_bus.jetstream.connection import Connection
+from flyte_bus.jetstream.inbox import NANOSECONDS
+from flyte_bus.jetstream.keyvalue import stream_of
+from flyte_schemas.streams import BUCKETS, STREAMS, BucketSpec, StreamSpec
+from flyte_schemas.subjects import live
+
+_NOT_FOUND = 10059
+_NAME_IN_USE = 10058
+MARKER_AGE_S = 60
+"""How long the marker of an expired key stays readable."""
+MAX_CONSUMERS = 5_000
+"""nats-server refuses the 1,001st consumer of a stream unless the stream allows more."""
+
+
+def stream_config(spec: StreamSpec, replicas: int) -> dict[str, Any]:
+    """The stream's configuration in the words of the JetStream API."""
+    config: dict[str, Any] = {
+        "name": spec.name,
+        "description": spec.description,
+        "subjects": list(spec.subjects),
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new" if spec.refuse_when_full else "old",
+        "max_age": (spec.max_age_s or 0) * NANOSECONDS,
+        "max_bytes": spec.max_size_bytes or -1,
+        "max_consumers": MAX_CONSUMERS,
+        "num_replicas": replicas,
+        "duplicate_window": spec.dedupe_window_s * NANOSECONDS,
+        "allow_direct": True,
+        "deny_delete": spec.append_only,
+        "deny_purge": spec.append_only,
+    }
+    if spec.republish:
+        (subject,) = spec.subjects
+        config["republish"] = {"src": subject, "dest": live(subject)}
+    return config
+
+
+def bucket_config(spec: BucketSpec, replicas: int) -> dict[str, Any]:
+    """A key-value bucket is a stream that keeps the last message of each subject."""
+    return stream_config(stream_of(spec), replicas) | {
+        "max_msgs_per_subject": 1,
+        "allow_rollup_hdrs": True,
+        "deny_delete": True,
+        "allow_msg_ttl": True,
+        "subject_delete_marker_ttl": MARKER_AGE_S * NANOSECONDS,
+    }
+
+
+async def provision(connection: Connection) -> None:
+    """Bring every stream and bucket to its description. Raises BusError when the server refuses."""
+    replicas = connection.settings.replicas
+    for config in (
+        *(stream_config(spec, replicas) for spec in STREAMS),
+        *(bucket_config(spec, replicas) for spec in BUCKETS),
+    ):
+        await _ensure(connection, config)
+
+
+async def _ensure(connection: Connection, config: dict[str, Any]) -> None:
+    name = config["name"]
+    info = await connection.api(f"STREAM.INFO.{name}", {})
+    if info.get("error", {}).get("err_code") == _NOT_FOUND:
+        created = await connection.api(f"STREAM.CREATE.{name}", config)
+        if created.get("error", {}).get("err_code") != _NAME_IN_USE:
+            return _check(name, created)
+        info = await connection.api(f"STREAM.INFO.{name}", {})  # somebody else created it just now
+    _check(name, info)
+    if any(info["config"].get(key) != value for key, value in config.items()):
+        max_consumers = info["config"].get("max_consumers", MAX_CONSUMERS)  # fixed when a stream is created
+        wanted = info["config"] | config | {"max_consumers": max_consumers}
+        _check(name, await connection.api(f"STREAM.UPDATE.{name}", wanted))
+    return None
+
+
+def _check(name: str, answer: dict[str, Any]) -> None:
+    if "error" in answer:
+        raise BusError(f"stream {name}: {answer['error'].get('description')}")

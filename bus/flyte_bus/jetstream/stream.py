@@ -1,0 +1,244 @@
+"""The streams on JetStream: append with a version, read in batches, follow without a consumer.
+
+A reader subscribes to what the stream republishes, catches up from the stream by batched direct gets, and
+stitches the two by sequence. A whole stream has consecutive sequences; a part of it is checked by the
+`Nats-Last-Sequence` that each republished message carries. Either way a gap is seen and filled.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+
+import orjson
+from nats.aio.msg import Msg
+
+from flyte_bus.errors import BusError, BusUnavailable, Conflict, StreamFull, TooLarge
+from flyte_bus.jetstream.connection import BACKOFF_LIMIT_S, Connection, as_object
+from flyte_bus.ports import Entry
+from flyte_schemas.envelope import AnyEvent, Malformed, decode, encode
+from flyte_schemas.streams import StreamSpec
+from flyte_schemas.subjects import live
+
+BATCH_MESSAGES = 2_000
+"""How many messages one direct get asks for."""
+BATCH_SILENCE_S = 4.0
+"""A batch that stays silent for so long is asked for again."""
+LIVE_BACKLOG = 50_000
+"""How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
+
+_WRONG_LAST_SEQUENCE = 10071
+_TOO_LARGE = {10054}
+_FULL = {10023, 10047, 10077}
+_TRY_AGAIN = {10008, 10167, 10201}
+"""JetStream is starting, too busy, or still writing the first copy of the same event."""
+
+
+class JetStreamLog:
+    """The port `EventLog` on JetStream."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
+        headers = {"Nats-Msg-Id": event.id}
+        if expected is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        payload = encode(event)
+        while True:
+            answer = as_object((await self._connection.request(event.subject, payload, headers)).data)
+            error = answer.get("error")
+            if error is None:
+                return int(answer["seq"])
+            match error.get("err_code", 0):
+                case code if code == _WRONG_LAST_SEQUENCE:
+                    raise Conflict(event.subject, expected or 0)
+                case code if code in _TOO_LARGE:
+                    raise TooLarge(f"{event.subject}: {len(payload)} bytes are more than the stream takes")
+                case code if code in _FULL:
+                    raise StreamFull(f"{event.subject}: {error.get('description')}")
+                case code if code in _TRY_AGAIN:
+                    await asyncio.sleep(0.05)
+                case _:
+                    raise BusError(f"{event.subject}: {error.get('description', error)}")
+
+    async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        position = after
+        while True:
+            entries, pending = await self._batch(stream, subject, position)
+            for entry in entries:
+                position = entry.sequence
+                yield entry
+            if not pending or not entries:
+                return
+
+    def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        return _Follower(self._connection, self, stream, subject, after).run()
+
+    async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
+        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{stream.name}.{subject}", b"")
+        headers = answer.headers or {}
+        if "Nats-Sequence" not in headers:
+            return None
+        return to_entry(stream.name, headers, answer.data)
+
+    async def last_sequence(self, stream: StreamSpec) -> int:
+        info = await self._connection.api(f"STREAM.INFO.{stream.name}", {})
+        if "error" in info:
+            raise BusError(f"{stream.name}: {info['error'].get('description')}")
+        return int(info["state"]["last_seq"])
+
+    async def _batch(self, stream: StreamSpec, subject: str, after: int) -> tuple[list[Entry], int]:
+        """Up to a batch of messages beyond `after`, and how many more there are. Outlasts an outage."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._connection.settings.patience_s
+        pause = 0.02
+        while True:
+            result = await _Batch(self._connection, stream, subject, after).get()
+            if result is not None:
+                return result
+            if loop.time() > deadline or self._connection.is_closed:
+                raise BusUnavailable(f"{stream.name} could not be read")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, BACKOFF_LIMIT_S)
+
+
+class _Batch:
+    """One direct get of many messages, over an inbox of its own."""
+
+    def __init__(self, connection: Connection, stream: StreamSpec, subject: str, after: int) -> None:
+        self._connection = connection
+        self._stream = stream.name
+        self._request = {"seq": after + 1, "batch": BATCH_MESSAGES, "next_by_subj": subject}
+        self._entries: list[Entry] = []
+        self._ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._progress = 0
+
+    async def get(self) -> tuple[list[Entry], int] | None:
+        """The entries and the number still pending; None when the server did not answer properly."""
+        inbox = self._connection.client.new_inbox()
+        subscription = await self._connection.client.subscribe(inbox, cb=self._on_message)
+        try:
+            await self._connection.publish(
+                f"$JS.API.DIRECT.GET.{self._stream}", orjson.dumps(self._request), reply=inbox
+            )
+            while True:
+                seen = self._progress
+                done, _ = await asyncio.wait([self._ended], timeout=BATCH_SILENCE_S)
+                if done:
+                    pending = self._ended.result()
+                    return None if pending is None else (self._entries, pending)
+                if self._progress == seen:
+                    return None
+        finally:
+            await self._connection.unsubscribe(subscription)
+
+    async def _on_message(self, message: Msg) -> None:
+        headers = message.headers or {}
+        self._progress += 1
+        match headers.get("Status"):
+            case None:
+                self._entries.append(to_entry(self._stream, headers, message.data))
+            case "204":
+                self._end(int(headers.get("Nats-Num-Pending", "0")))
+            case "404":
+                self._end(0)
+            case _:  # 503: nobody serves the stream now; 408, 413: try again
+                self._end(None)
+
+    def _end(self, pending: int | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result(pending)
+
+
+class _Follower:
+    """One reader that never ends; see the module's docstring."""
+
+    def __init__(
+        self, connection: Connection, log: JetStreamLog, stream: StreamSpec, subject: str, after: int
+    ) -> None:
+        self._connection = connection
+        self._log = log
+        self._stream = stream
+        self._subject = subject
+        self._position = after
+        self._floor = after
+        self._whole = subject in stream.subjects
+        self._last: dict[str, int] = {}
+        self._backlog: deque[tuple[int, int, Entry]] = deque()
+        self._wake = asyncio.Event()
+        self._must_catch_up = True
+
+    async def run(self) -> AsyncGenerator[Entry]:
+        forget = self._connection.on_return(self._on_return)
+        subscription = await self._connection.subscribe(live(self._subject), self._on_live)
+        try:
+            while not self._connection.is_closed:
+                if self._must_catch_up:
+                    self._must_catch_up = False
+                    async for entry in self._missing(self._subject, self._position):
+                        yield entry
+                elif self._backlog:
+                    sequence, before, entry = self._backlog.popleft()
+                    if self._has_gap(sequence, before, entry.subject):
+                        async for missed in self._fill(entry):
+                            yield missed
+                    if self._is_new(entry):
+                        yield entry
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
+        finally:
+            forget()
+            await self._connection.unsubscribe(subscription)
+
+    async def _missing(self, subject: str, after: int) -> AsyncGenerator[Entry]:
+        async for entry in self._log.read(self._stream, subject, after=after):
+            if self._is_new(entry):
+                yield entry
+
+    async def _fill(self, entry: Entry) -> AsyncGenerator[Entry]:
+        """What stands between the last message we had and this one."""
+        subject = self._subject if self._whole else entry.subject
+        async for missed in self._missing(subject, self._known(entry.subject)):
+            yield missed
+
+    def _known(self, subject: str) -> int:
+        return self._position if self._whole else max(self._last.get(subject, 0), self._floor)
+
+    def _has_gap(self, sequence: int, before: int, subject: str) -> bool:
+        known = self._known(subject)
+        return (sequence > known + 1) if self._whole else (before > known)
+
+    def _is_new(self, entry: Entry) -> bool:
+        if entry.sequence <= self._known(entry.subject):
+            return False
+        self._position = max(self._position, entry.sequence)
+        if not self._whole:
+            self._last[entry.subject] = entry.sequence
+        return True
+
+    async def _on_live(self, message: Msg) -> None:
+        if len(self._backlog) >= LIVE_BACKLOG:
+            self._must_catch_up = True  # from the position reached by then; what we drop here is read there
+            self._backlog.clear()
+        headers = message.headers or {}
+        entry = to_entry(self._stream.name, headers, message.data)
+        self._backlog.append((entry.sequence, int(headers["Nats-Last-Sequence"]), entry))
+        self._wake.set()
+
+    def _on_return(self) -> None:
+        self._must_catch_up = True
+        self._wake.set()
+
+
+def to_entry(stream: str, headers: dict[str, str], raw: bytes) -> Entry:
+    """A stored or republished message as an entry."""
+    return Entry(stream, headers["Nats-Subject"], int(headers["Nats-Sequence"]), content_of(raw), raw)
+
+
+def content_of(raw: bytes) -> AnyEvent | Malformed:
+    """What the bytes say, or why nobody can read them."""
+    try:
+        return decode(raw)
+    except Malformed as error:
+        return error

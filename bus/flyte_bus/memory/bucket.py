@@ -1,0 +1,95 @@
+"""One key-value bucket in memory: the last value of each key, and who watches.
+
+A deletion or an expiry is a revision too, without a value; so a writer who still expects the revision of
+the lost value is in conflict.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flyte_bus.errors import Conflict
+from flyte_bus.memory.matching import matches
+from flyte_bus.memory.signal import Signal
+from flyte_bus.ports import KeyEntry
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """One watcher's pattern, and the entries that he has yet to see."""
+
+    keys: str
+    unseen: deque[KeyEntry] = field(default_factory=deque)
+
+
+class MemoryBucket:
+    """The keys of one bucket. Expiries are noticed whenever somebody looks (`expire`)."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.changed = Signal()
+        self._clock = clock
+        self._revision = 0
+        self._entries: dict[str, KeyEntry] = {}
+        self._expiries: list[tuple[float, int, str]] = []
+        self._watches: list[Watch] = []
+
+    def get(self, key: str) -> KeyEntry | None:
+        self.expire()
+        entry = self._entries.get(key)
+        return None if entry is None or entry.value is None else entry
+
+    def put(self, key: str, value: bytes | None, ttl_s: int | None = None) -> int:
+        """Write (None: delete) and return the revision."""
+        self.expire()
+        return self._write(key, value, ttl_s)
+
+    def create(self, key: str, value: bytes, ttl_s: int | None) -> int:
+        """Write a key that has no value now. Raises Conflict."""
+        if self.get(key) is not None:
+            raise Conflict(key, 0)
+        return self._write(key, value, ttl_s)
+
+    def update(self, key: str, value: bytes, revision: int, ttl_s: int | None) -> int:
+        """Write if `revision` is the key's last. Raises Conflict."""
+        self.expire()
+        last = self._entries.get(key)
+        if revision != (0 if last is None else last.revision):
+            raise Conflict(key, revision)
+        return self._write(key, value, ttl_s)
+
+    def expire(self) -> None:
+        """Let every key go whose time is over."""
+        now = self._clock()
+        while self._expiries and self._expiries[0][0] <= now:
+            _, revision, key = heapq.heappop(self._expiries)
+            if self._entries[key].revision == revision:
+                self._write(key, None, None)
+
+    def next_expiry(self) -> float | None:
+        """When a key may expire next."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def watch(self, keys: str) -> Watch:
+        """A new watcher, who has yet to see all keys that exist now."""
+        self.expire()
+        there = (entry for entry in self._entries.values() if entry.value is not None)
+        watch = Watch(keys, deque(entry for entry in there if matches(keys, entry.key)))
+        self._watches.append(watch)
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        self._watches.remove(watch)
+
+    def _write(self, key: str, value: bytes | None, ttl_s: int | None) -> int:
+        self._revision += 1
+        entry = KeyEntry(key, value, self._revision)
+        self._entries.pop(key, None)  # a key that is written again moves to the end
+        self._entries[key] = entry
+        if ttl_s is not None:
+            heapq.heappush(self._expiries, (self._clock() + ttl_s, entry.revision, key))
+        for watch in self._watches:
+            if matches(watch.keys, key):
+                watch.unseen.append(entry)
+        self.changed.ring()
+        return entry.revision

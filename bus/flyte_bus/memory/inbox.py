@@ -1,0 +1,63 @@
+"""Pulling from a shared consumer in memory."""
+
+from collections.abc import AsyncIterator
+
+from flyte_bus.memory.consumer import Handed, MemoryConsumer
+from flyte_bus.memory.link import Link
+from flyte_bus.ports import Delivery, Entry
+
+
+class MemoryDelivery:
+    """Fills `Delivery`."""
+
+    def __init__(self, link: Link, consumer: MemoryConsumer, handed: Handed) -> None:
+        self._link = link
+        self._consumer = consumer
+        self._handed = handed
+
+    @property
+    def entry(self) -> Entry:
+        return self._handed.entry
+
+    @property
+    def deliveries(self) -> int:
+        """See `Delivery.deliveries`."""
+        return self._handed.deliveries
+
+    async def ack(self) -> None:
+        """See `Delivery.ack`."""
+        await self._link.reach()
+        self._consumer.settle(self.entry.sequence)
+
+    async def nak(self, delay_s: float = 0.0) -> None:
+        """See `Delivery.nak`."""
+        await self._link.reach()
+        self._consumer.send_back(self.entry.sequence, self._link.server.clock() + delay_s)
+
+    async def term(self, reason: str) -> None:
+        """See `Delivery.term`; the reason is for the server's own records, and there are none here."""
+        await self._link.reach()
+        self._consumer.settle(self.entry.sequence)
+
+
+class MemoryInbox:
+    """Fills `Inbox`; `close` ends its iterators."""
+
+    def __init__(self, link: Link, consumer: MemoryConsumer) -> None:
+        self._link = link
+        self._consumer = consumer
+        self._is_open = True
+
+    async def __aiter__(self) -> AsyncIterator[Delivery]:
+        clock, changed = self._link.server.clock, self._consumer.stream.changed
+        while await self._link.outlast() and self._is_open:
+            handed = self._consumer.take(clock())
+            if handed is not None:
+                yield MemoryDelivery(self._link, self._consumer, handed)
+                continue
+            due = self._consumer.next_due()
+            await changed.wait(None if due is None else max(due - clock(), 0.0))
+
+    def close(self) -> None:
+        self._is_open = False
+        self._link.server.wake()

@@ -1,0 +1,42 @@
+"""One connection to the memory server: whether it is open, how long it waits, what ends with it."""
+
+import asyncio
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.memory.server import MemoryServer
+
+
+class Link:
+    """What all ports of one `MemoryBus` share. Patience in seconds."""
+
+    def __init__(self, server: MemoryServer, patience_s: float) -> None:
+        self.server = server
+        self.patience_s = patience_s
+        self.is_open = True
+
+    async def reach(self) -> None:
+        """Return when the server is up, after at least one turn of the event loop.
+
+        Raises BusUnavailable when patience ends first, or the connection was closed.
+        """
+        await asyncio.sleep(0)
+        deadline = self.server.clock() + self.patience_s
+        while self.is_open and not self.server.is_up:
+            left_s = deadline - self.server.clock()
+            if left_s <= 0:
+                raise BusUnavailable(f"the bus stayed away for {self.patience_s:g} s")
+            await self.server.changed.wait(left_s)
+        if not self.is_open:
+            raise BusUnavailable("this connection to the bus is closed")
+
+    async def outlast(self) -> bool:
+        """Wait for as long as an outage lasts; False when the connection was closed."""
+        await asyncio.sleep(0)
+        while self.is_open and not self.server.is_up:
+            await self.server.changed.wait()
+        return self.is_open
+
+    def close(self) -> None:
+        """Wake everything that waits on this connection, so that it can end."""
+        self.is_open = False
+        self.server.wake()

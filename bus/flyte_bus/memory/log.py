@@ -1,0 +1,59 @@
+"""The event log in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from flyte_bus.errors import TooLarge
+from flyte_bus.memory.link import Link
+from flyte_bus.ports import Entry
+from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, encode
+from flyte_schemas.streams import StreamSpec
+
+
+class MemoryLog:
+    """Fills `EventLog`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
+        """See `EventLog.append`."""
+        raw = encode(event)
+        if len(raw) > MAX_EVENT_BYTES:
+            raise TooLarge(f"{event.id} has {len(raw)} bytes, and the limit is {MAX_EVENT_BYTES}")
+        await self._link.reach()
+        stream = self._link.server.stream_of(event.subject)
+        sequence = stream.publish(event.subject, raw, id=event.id, expected=expected)
+        await asyncio.sleep(0)  # the acknowledgement takes its time, as on the wire
+        return sequence
+
+    async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """See `EventLog.read`."""
+        await self._link.reach()
+        kept = self._link.server.stream(stream.name)
+        for entry in list(kept.between(subject, after, kept.last_sequence)):
+            yield entry
+
+    async def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """See `EventLog.follow`. Raises ValueError for a stream that is not republished."""
+        if not stream.republish:
+            raise ValueError(f"{stream.name} is not republished, so nobody can follow it")
+        while await self._link.outlast():
+            kept = self._link.server.stream(stream.name)
+            upto = kept.last_sequence
+            for entry in list(kept.between(subject, after, upto)):
+                yield entry
+            after = max(after, upto)
+            if self._link.is_open and self._link.server.is_up and kept.last_sequence <= after:
+                await kept.changed.wait()
+
+    async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
+        """See `EventLog.last`."""
+        await self._link.reach()
+        kept = self._link.server.stream(stream.name)
+        return kept.at(kept.last_on(subject))
+
+    async def last_sequence(self, stream: StreamSpec) -> int:
+        """See `EventLog.last_sequence`."""
+        await self._link.reach()
+        return self._link.server.stream(stream.name).last_sequence

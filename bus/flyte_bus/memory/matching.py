@@ -1,0 +1,17 @@
+"""Which subjects a pattern means: `*` is one token, `>` is the rest (at least one token)."""
+
+
+def is_literal(pattern: str) -> bool:
+    """Whether the pattern names one subject only."""
+    return not any(token in ("*", ">") for token in pattern.split("."))
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether `subject` (without wildcards) is one that `pattern` means."""
+    wanted, tokens = pattern.split("."), subject.split(".")
+    for place, token in enumerate(wanted):
+        if token == ">":
+            return len(tokens) > place
+        if place >= len(tokens) or token not in ("*", tokens[place]):
+            return False
+    return len(wanted) == len(tokens)

@@ -1,0 +1,113 @@
+"""What nats-server is to the real bus: the streams, buckets, consumers and endpoints of one control plane.
+
+It can be stopped and started again like the real one: what is stored stays, and everybody who needs it
+meanwhile waits. Time is an argument; whoever drives the clock by hand calls `wake` after moving it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from flyte_bus.errors import BusError
+from flyte_bus.memory.answerer import Answerer
+from flyte_bus.memory.bucket import MemoryBucket
+from flyte_bus.memory.consumer import MemoryConsumer
+from flyte_bus.memory.matching import matches
+from flyte_bus.memory.signal import Signal
+from flyte_bus.memory.stream import MemoryStream
+from flyte_schemas.streams import BucketSpec, StreamSpec
+
+
+class MemoryServer:
+    """One control plane in memory. `clock` gives seconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.is_up = True
+        self.changed = Signal()
+        self._streams: dict[str, MemoryStream] = {}
+        self._buckets: dict[str, MemoryBucket] = {}
+        self._consumers: dict[tuple[str, str], MemoryConsumer] = {}
+        self._answerers: dict[str, list[Answerer]] = {}
+
+    def stop(self) -> None:
+        """Play an outage: until `start`, every operation waits for as long as its caller's patience."""
+        self.is_up = False
+        self.wake()
+
+    def start(self) -> None:
+        """End the outage."""
+        self.is_up = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Make everybody who waits look again: the clock was moved, or the server or a connection changed."""
+        self.changed.ring()
+        for stream in self._streams.values():
+            stream.changed.ring()
+        for bucket in self._buckets.values():
+            bucket.changed.ring()
+
+    def publish_raw(self, subject: str, raw: bytes) -> int:
+        """Put bytes into the stream that holds `subject`, whatever they are, and return their sequence."""
+        return self.stream_of(subject).publish(subject, raw)
+
+    # -- what provisioning makes --------------------------------------------------------------------------
+
+    def define_stream(self, spec: StreamSpec) -> None:
+        """Create a stream, or give an existing one this specification."""
+        stream = self._streams.setdefault(spec.name, MemoryStream(spec, self.clock))
+        stream.spec = spec
+
+    def define_bucket(self, spec: BucketSpec) -> None:
+        """Create a bucket where there is none."""
+        self._buckets.setdefault(spec.name, MemoryBucket(self.clock))
+
+    def stream(self, name: str) -> MemoryStream:
+        """Raises BusError when there is no such stream."""
+        if name not in self._streams:
+            raise BusError(f"there is no stream {name}: provision the bus first")
+        return self._streams[name]
+
+    def stream_of(self, subject: str) -> MemoryStream:
+        """The stream that holds a subject. Raises BusError when none does."""
+        for stream in self._streams.values():
+            if any(matches(pattern, subject) for pattern in stream.spec.subjects):
+                return stream
+        raise BusError(f"no stream holds {subject}: provision the bus first")
+
+    def bucket(self, name: str) -> MemoryBucket:
+        """Raises BusError when there is no such bucket."""
+        if name not in self._buckets:
+            raise BusError(f"there is no bucket {name}: provision the bus first")
+        return self._buckets[name]
+
+    # -- consumers and endpoints --------------------------------------------------------------------------
+
+    def consumer(
+        self, stream: str, durable: str, subjects: Sequence[str], max_in_flight: int, ack_wait_s: float
+    ) -> MemoryConsumer:
+        """The durable of this name, with these settings; created when it is not there."""
+        new = MemoryConsumer(self.stream(stream), subjects, max_in_flight, ack_wait_s)
+        consumer = self._consumers.setdefault((stream, durable), new)
+        consumer.subjects = new.subjects
+        consumer.max_in_flight, consumer.ack_wait_s = max_in_flight, ack_wait_s
+        return consumer
+
+    def listen(self, answerer: Answerer) -> None:
+        """Let `answerer` share the questions on its subject."""
+        self._answerers.setdefault(answerer.subject, []).append(answerer)
+        self.changed.ring()
+
+    def unlisten(self, answerer: Answerer) -> None:
+        """The end of `listen`; nothing happens when it has ended before."""
+        answerers = self._answerers.get(answerer.subject, [])
+        if answerer in answerers:
+            answerers.remove(answerer)
+
+    def answerer(self, subject: str) -> Answerer | None:
+        """Whose turn it is to answer; None when nobody listens."""
+        answerers = self._answerers.get(subject)
+        if not answerers:
+            return None
+        answerers.append(answerers.pop(0))
+        return answerers[-1]

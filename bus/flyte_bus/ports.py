@@ -1,0 +1,195 @@
+"""The ports of the bus: what services and clients may rely on, whoever fills them.
+
+Sequences are positions in a stream, counted from 1; 0 stands before the first. Times are in seconds.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
+from flyte_schemas.envelope import AnyEvent, Malformed
+from flyte_schemas.streams import BucketSpec, StreamSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of a stream: where it stands, and what it says (or why nobody can read it)."""
+
+    stream: str
+    subject: str
+    sequence: int
+    content: AnyEvent | Malformed
+    raw: bytes
+
+
+class EventLog(Protocol):
+    """The streams: append, read what is there, follow what comes."""
+
+    async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
+        """Append `event` to its subject and return its sequence, once the server has acknowledged it.
+
+        With `expected`, only if the last message on that subject has this sequence (0: there is none).
+        The event's id dedupes: the same id within the stream's window is written once, and the sequence of
+        the first copy is returned.
+
+        Raises Conflict; TooLarge; StreamFull; BusUnavailable when the bus stays away for the bus's patience.
+        """
+        ...
+
+    def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """What is in the log now: messages on `subject` (wildcards allowed) beyond sequence `after`, in order."""
+        ...
+
+    def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """The same, and then what comes, for ever; resumes by itself after a lost connection.
+
+        Nothing is left out and nothing comes twice: a gap is noticed and filled from the stream. The order
+        is the stream's; where a gap had to be filled, still the order of each subject. Only for streams that
+        are republished. Close the iterator (`contextlib.aclosing`) to stop.
+        """
+        ...
+
+    async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
+        """The last message on one subject (no wildcards)."""
+        ...
+
+    async def last_sequence(self, stream: StreamSpec) -> int:
+        """The sequence of the last message in the stream; 0 when it is empty."""
+        ...
+
+
+class Delivery(Protocol):
+    """One message handed to one consumer, until it is acknowledged."""
+
+    @property
+    def entry(self) -> Entry: ...
+
+    @property
+    def deliveries(self) -> int:
+        """How many times it was handed out, this time included."""
+        ...
+
+    async def ack(self) -> None:
+        """Done: it is not delivered again."""
+        ...
+
+    async def nak(self, delay_s: float = 0.0) -> None:
+        """Not now: deliver it again after `delay_s`."""
+        ...
+
+    async def term(self, reason: str) -> None:
+        """Never again: nobody can make sense of it."""
+        ...
+
+
+class Inbox(Protocol):
+    """A standing pull from a shared durable consumer: each message goes to one of those who pull."""
+
+    def __aiter__(self) -> AsyncIterator[Delivery]: ...
+
+
+class Server(Protocol):
+    """An endpoint that is being served."""
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """A key's value and the revision that wrote it; `value` None: the key was deleted or has expired."""
+
+    key: str
+    value: bytes | None
+    revision: int
+
+
+class KeyValue(Protocol):
+    """A bucket of keys. Keys are subject tokens joined by dots; a time to live is whole seconds, at least 1."""
+
+    async def get(self, key: str) -> KeyEntry | None:
+        """The key's entry; None when there is none, or it was deleted or has expired."""
+        ...
+
+    async def put(self, key: str, value: bytes, *, ttl_s: int | None = None) -> int:
+        """Write, whatever was there; return the revision."""
+        ...
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> int:
+        """Write only if the key is not there now. Raises Conflict."""
+        ...
+
+    async def update(self, key: str, value: bytes, *, revision: int, ttl_s: int | None = None) -> int:
+        """Write only if `revision` is the last. Raises Conflict."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the key; nothing happens when it is not there."""
+        ...
+
+    def watch(self, keys: str = ">") -> AsyncGenerator[KeyEntry]:
+        """The matching keys that exist now, then every change: writes, deletions, expiries (`value` None)."""
+        ...
+
+
+Handler = Callable[[AskT], Awaitable[AnswerT]]
+
+
+class Bus(Protocol):
+    """A connection to the control plane."""
+
+    @property
+    def log(self) -> EventLog: ...
+
+    async def provision(self) -> None:
+        """Create the streams and buckets of `flyte_schemas.streams`, or bring existing ones up to date."""
+        ...
+
+    def inbox(
+        self,
+        stream: StreamSpec,
+        durable: str,
+        subjects: Sequence[str],
+        *,
+        max_in_flight: int = 256,
+        ack_wait_s: float = 30.0,
+    ) -> AbstractAsyncContextManager[Inbox]:
+        """Pull from the shared consumer `durable`, which is created when it is not there.
+
+        At most `max_in_flight` messages are out at a time without acknowledgement, over all who pull; one
+        that is not acknowledged within `ack_wait_s` is delivered again.
+        """
+        ...
+
+    async def serve(self, endpoint: Endpoint[AskT, AnswerT], handler: Handler[AskT, AnswerT]) -> Server:
+        """Answer questions; several servers of one endpoint share them.
+
+        A handler's `Refusal` goes to the asker as such; any other exception as a failure of kind `system`.
+        """
+        ...
+
+    async def ask(
+        self, endpoint: Endpoint[AskT, AnswerT], question: AskT, *, timeout_s: float = 10.0
+    ) -> AnswerT:
+        """Ask, and wait for the answer; asks again while nobody listens, until `timeout_s` is over.
+
+        Raises NoAnswer, or the Refusal that the handler raised.
+        """
+        ...
+
+    def bucket(self, spec: BucketSpec) -> KeyValue: ...
+
+    async def close(self) -> None:
+        """End the connection; followers and inboxes end with it."""
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

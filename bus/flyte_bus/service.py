@@ -1,0 +1,248 @@
+"""What every service process is made of: its life, its background loops, its log, its signals.
+
+A service is built by its own `app.build`, and lives in a process of its own (`run_process`) or beside
+others in the embedded stack; both do the same three things with it: start, wait, stop. A loop that dies
+takes the service with it and says why: a service that looks alive and does nothing is the worst outage.
+"""
+
+import asyncio
+import importlib.metadata
+import logging
+import os
+import platform
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.ports import Bus, Entry, Server
+from flyte_bus.settings import BusSettings, from_environment
+from flyte_schemas.endpoints import Ping, Pong, ping_endpoint
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import MessageRejected
+from flyte_schemas.subjects import REJECTED
+
+BUS_NOTICE_FIRST_S = 1.0
+"""When the bus is away at the start, a process says so after this long, and then less and less often."""
+BUS_NOTICE_LIMIT_S = 30.0
+STOP_GRACE_S = 20.0
+"""The longest that a process takes to stop after a signal, in seconds."""
+EXCERPT_BYTES = 100
+"""How much of a message that nobody can read is kept with its rejection."""
+REASON_CHARACTERS = 300
+"""How much of the reason: it may quote the message."""
+
+log = structlog.get_logger()
+
+
+class Service(Protocol):
+    """One service, between its start and its stop."""
+
+    async def start(self) -> None:
+        """Begin to work; returns when the service answers."""
+        ...
+
+    async def stop(self) -> None:
+        """End every loop and release what is held. Harmless when it was not started or has stopped."""
+        ...
+
+    async def wait(self) -> None:
+        """Return when the service was stopped. Raises LoopDied when one of its loops ended by itself."""
+        ...
+
+
+class LoopDied(RuntimeError):
+    """A background loop of a service ended, which it never should; its error is the cause."""
+
+    def __init__(self, service: str, loop: str) -> None:
+        super().__init__(f"the loop {loop!r} of {service} died")
+        self.service = service
+        self.loop = loop
+
+
+class Supervisor:
+    """The background tasks of one service: kept alive by reference, ended together, never lost silently."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+        self._death: LoopDied | None = None
+
+    def keep(self, name: str, loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a loop that ends only by cancellation: when it returns or raises, `wait` raises LoopDied."""
+        return self._start(name, loop, forever=True)
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that may end by itself; only when it raises does `wait` raise LoopDied."""
+        return self._start(name, work, forever=False)
+
+    async def wait(self) -> None:
+        """Return after `stop`. Raises LoopDied as soon as a task has died."""
+        await self._over.wait()
+        if self._death is not None:
+            raise self._death
+
+    async def stop(self) -> None:
+        """Cancel every task and wait until all have ended."""
+        self._over.set()
+        while self._tasks:
+            tasks = tuple(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._tasks.difference_update(tasks)
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None], *, forever: bool) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"{self._service}.{name}")
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._ended(name, task, forever=forever))
+        return task
+
+    def _ended(self, name: str, task: asyncio.Task[None], *, forever: bool) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if self._over.is_set() or (error is None and (task.cancelled() or not forever)):
+            if error is not None:
+                log.warning(f"{self._service}.loop.failed_while_stopping", loop=name, error=repr(error))
+            return
+        log.error(f"{self._service}.loop.died", loop=name, exc_info=error)
+        self._death = LoopDied(self._service, name)
+        self._death.__cause__ = error
+        self._over.set()
+
+
+async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime) -> None:
+    """Set aside a message that the service `by` cannot read: a `MessageRejected` fact, and a line in the log.
+
+    The event's id follows from the entry's place, so that every reader may say so and it is written once.
+    """
+    reason = reason[:REASON_CHARACTERS]
+    log.warning(f"{by}.message.rejected", stream=entry.stream, sequence=entry.sequence, reason=reason)
+    data = MessageRejected(
+        stream=entry.stream,
+        message_subject=entry.subject,
+        sequence=entry.sequence,
+        reason=reason,
+        excerpt=entry.raw[:EXCERPT_BYTES].decode("utf-8", "backslashreplace"),
+    )
+    event = Event(
+        id=f"rejected.{entry.stream}.{entry.sequence}", source=by, subject=REJECTED, time=now, data=data
+    )
+    await bus.log.append(event)
+
+
+async def serve_ping(bus: Bus, service: str) -> Server:
+    """Answer the liveness question of `service`."""
+    pong = Pong(service=service, version=installed_version(), pid=os.getpid(), host=platform.node())
+
+    async def answer(question: Ping) -> Pong:
+        return pong
+
+    return await bus.serve(ping_endpoint(service), answer)
+
+
+def installed_version() -> str:
+    """The version of the distribution; `0+source` when it runs from a source tree that is not installed."""
+    try:
+        return importlib.metadata.version("flytejet")
+    except importlib.metadata.PackageNotFoundError:
+        return "0+source"
+
+
+def configure_logging() -> None:
+    """Send structlog's facts to stderr: readable lines on a terminal, one JSON object a line elsewhere.
+
+    `FLYTE_LOG_FORMAT` (`json`, `console`) and `FLYTE_LOG_LEVEL` (`debug`, `info`, …) say otherwise.
+    """
+    level = logging.getLevelNamesMapping().get(os.environ.get("FLYTE_LOG_LEVEL", "").upper(), logging.INFO)
+    as_json = os.environ.get("FLYTE_LOG_FORMAT", "console" if sys.stderr.isatty() else "json") == "json"
+    ending: list[structlog.typing.Processor] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *ending,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+Connect = Callable[[BusSettings], Awaitable[Bus]]
+Build = Callable[[Bus], Awaitable[Service]]
+
+
+def run_process(name: str, connect: Connect, build: Build) -> int:
+    """Run one service as this process until SIGTERM or SIGINT, and return the exit code.
+
+    Reads the bus's settings from the environment, connects (a bus that is not there yet is waited for),
+    provisions it, builds the service on it. 0: stopped by a signal; 1: died; 2: the environment is wrong.
+    """
+    configure_logging()
+    structlog.contextvars.bind_contextvars(service=name)
+    try:
+        settings = from_environment(name)
+    except ValueError as error:
+        log.error("process.misconfigured", error=str(error))
+        return 2
+    return asyncio.run(_until_signal(_live(settings, connect, build)))
+
+
+async def _until_signal(life: Coroutine[Any, Any, None]) -> int:
+    signalled = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signalled.set)
+    living = asyncio.create_task(life)
+    signal_came = asyncio.create_task(signalled.wait())
+    await asyncio.wait({living, signal_came}, return_when=asyncio.FIRST_COMPLETED)
+    signal_came.cancel()
+    if not living.done():
+        log.info("process.stopping")
+        living.cancel()
+        await asyncio.wait({living}, timeout=STOP_GRACE_S)
+    if not living.done():
+        log.error("process.stop.overdue", grace_s=STOP_GRACE_S)
+        os._exit(1)  # whatever holds it would hold the end of the event loop too
+    error = None if living.cancelled() else living.exception()
+    if error is not None:
+        log.error("process.died", error=str(error), exc_info=error)
+        return 1
+    log.info("process.stopped")
+    return 0
+
+
+async def _live(settings: BusSettings, connect: Connect, build: Build) -> None:
+    async with await _reach(settings, connect) as bus:
+        await bus.provision()
+        service = await build(bus)
+        try:
+            await service.start()
+            log.info("process.ready", nats=settings.shown_url)
+            await service.wait()
+        finally:
+            await service.stop()
+
+
+async def _reach(settings: BusSettings, connect: Connect) -> Bus:
+    """Connect, however long it takes, and say why while it takes long."""
+    patience_s = BUS_NOTICE_FIRST_S
+    while True:
+        try:
+            async with await connect(replace(settings, patience_s=patience_s)):
+                break
+        except BusUnavailable as error:
+            log.warning("process.bus.awaited", nats=settings.shown_url, reason=str(error))
+        patience_s = min(2 * patience_s, BUS_NOTICE_LIMIT_S)
+    return await connect(settings)
