@@ -1,0 +1,1 @@
+"""What happens next: the service that folds the log of runs, decides, and places attempts."""

@@ -1,0 +1,44 @@
+"""The executor, put together: the only module that names the parts it is made of."""
+
+import structlog
+
+from flyte_bus.ports import Bus, Server
+from flyte_bus.service import Supervisor, serve_ping
+from flyte_executor.backends.process import ProcessBackend
+from flyte_executor.executor import Executor
+from flyte_executor.requests import SERVICE, Admission
+from flyte_executor.settings import ExecutorSettings
+
+log = structlog.get_logger()
+
+
+class ExecutorService:
+    """Admission and execution, as one service."""
+
+    def __init__(self, bus: Bus, executor: Executor, admission: Admission) -> None:
+        self._bus = bus
+        self._executor = executor
+        self._admission = admission
+        self._tasks = Supervisor(SERVICE)
+        self._ping: Server | None = None
+
+    async def start(self) -> None:
+        await self._executor.start()
+        self._tasks.keep("admission", self._admission.run())
+        self._tasks.spawn("executor", self._executor.wait())
+        self._ping = await serve_ping(self._bus, SERVICE)
+
+    async def wait(self) -> None:
+        await self._tasks.wait()
+
+    async def stop(self) -> None:
+        if self._ping is not None:
+            await self._ping.stop()
+        await self._tasks.stop()
+        await self._executor.stop()
+
+
+async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
+    """The service on a connected, provisioned bus."""
+    backend = ProcessBackend(settings.records, grace_s=settings.grace_s)
+    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus))

@@ -1,0 +1,1 @@
+"""Where attempts run: one port, one module for each kind of place."""

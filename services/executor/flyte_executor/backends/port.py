@@ -1,0 +1,53 @@
+"""The port of a backend: launch an attempt, see which are there, stop one."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flyte_schemas.subjects import AttemptKey
+from flyte_schemas.task import TaskTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """An attempt to start: who it is, the sequence that its agent must claim, and what its task needs."""
+
+    attempt: AttemptKey
+    fence: int
+    template: TaskTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A worker that is there no more, and what is known of its end."""
+
+    attempt: AttemptKey
+    worker: str
+    reason: str
+
+
+OnGone = Callable[[Gone], Awaitable[None]]
+
+
+class Backend(Protocol):
+    """A place where attempts run. Launching and stopping are idempotent by the attempt's name."""
+
+    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+        """Begin; returns the attempts of an earlier life that still run. `on_gone` hears of every end."""
+        ...
+
+    async def launch(self, launch: Launch) -> None:
+        """Start an agent for the attempt; nothing happens when one is there. Raises LaunchFailed."""
+        ...
+
+    async def stop_attempt(self, attempt: AttemptKey) -> None:
+        """End the attempt's process, politely first; nothing happens when it is not there."""
+        ...
+
+    async def close(self, *, stop_attempts: bool) -> None:
+        """End the backend; with `stop_attempts` the attempts too, else they go on."""
+        ...
+
+
+class LaunchFailed(Exception):
+    """The place could not start the attempt."""

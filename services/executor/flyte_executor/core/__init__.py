@@ -1,0 +1,1 @@
+"""The executor's decisions, as plain functions over what the log says."""

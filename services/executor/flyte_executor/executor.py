@@ -1,0 +1,242 @@
+"""The shell: follow the log of runs, let the core decide, append, and only then act.
+
+One reader folds every event. Whatever an event touches is settled: decide from the state, append the
+decision with the expected version, decide again, until nothing is due; then see to it that the world looks
+as the log says (an open attempt has a process, an ended action has none). A decision that meets a conflict
+is dropped: the event that was faster comes by the reader, and the action is settled again.
+"""
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import structlog
+
+from flyte_bus.errors import Conflict
+from flyte_bus.history import find_task, read_action
+from flyte_bus.ports import Bus, Entry
+from flyte_bus.service import Supervisor, reject
+from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
+from flyte_executor.core.decide import Surroundings, decide
+from flyte_executor.core.lost import attempt_lost
+from flyte_executor.core.placement import Placement
+from flyte_executor.requests import SERVICE
+from flyte_executor.runs import LiveRuns
+from flyte_executor.settings import ExecutorSettings
+from flyte_schemas.action import ActionState
+from flyte_schemas.envelope import AnyEvent, Event, Malformed
+from flyte_schemas.events import EventData
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
+from flyte_schemas.task import TaskReference, TaskTemplate
+
+log = structlog.get_logger()
+
+TEMPLATES_KEPT = 4_096
+"""How many task templates are remembered; a version never changes, so any may be forgotten."""
+
+
+class Executor:
+    """Folds, decides, appends, acts."""
+
+    def __init__(self, bus: Bus, backend: Backend, settings: ExecutorSettings) -> None:
+        self._bus = bus
+        self._backend = backend
+        self._settings = settings
+        self._runs = LiveRuns(bus)
+        self._placement = Placement(settings.slots)
+        self._templates: dict[tuple[str, str, TaskReference], TaskTemplate] = {}
+        self._tasks = Supervisor(SERVICE)
+        self._settling: dict[ActionKey, bool] = {}
+        self._appending = asyncio.Semaphore(settings.max_appends)
+        self._since_checkpoint = 0
+
+    async def start(self) -> None:
+        """Catch up with the log, find the processes of an earlier life, settle what is due."""
+        await self._runs.restore()
+        async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
+            await self._read(entry)
+        alive = await self._backend.start(self._on_gone)
+        for attempt in alive:
+            self._placement.occupy(attempt)
+        for key in self._runs.live_actions():
+            await self._reconcile(key, alive)
+        log.info("executor.caught_up", sequence=self._runs.position, live=len(self._runs.live_actions()))
+        self._tasks.keep("follow", self._follow())
+        self._tasks.keep("checkpoint", self._checkpoints())
+
+    async def wait(self) -> None:
+        await self._tasks.wait()
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        await self._backend.close(stop_attempts=self._settings.stop_attempts)
+
+    # -- reading -----------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        entries = self._bus.log.follow(RUNS, RUNS.subjects[0], after=self._runs.position)
+        async with aclosing(entries):
+            async for entry in entries:
+                key = await self._read(entry)
+                if key is not None:
+                    self._touch(key)
+
+    async def _read(self, entry: Entry) -> ActionKey | None:
+        self._since_checkpoint += 1
+        if isinstance(entry.content, Malformed):
+            await reject(self._bus, entry, str(entry.content), by=SERVICE, now=datetime.now(UTC))
+        return await self._runs.fold_entry(entry)
+
+    async def _checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.checkpoint_s)
+            if self._since_checkpoint:
+                self._since_checkpoint = 0
+                await self._runs.save()
+
+    async def _reconcile(self, key: ActionKey, alive: frozenset[AttemptKey]) -> None:
+        """After a restart: an attempt that was placed and has no process is lost."""
+        state = self._runs.state(key)
+        attempt = AttemptKey(key, state.attempt)
+        claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
+        if claimed and attempt not in alive:
+            reason = "its process was not there when the executor started"
+            await self._report_lost(Gone(attempt=attempt, worker="", reason=reason))
+        if self._runs.fold(key.run).has_children(key.action):
+            self._placement.has_children(key)
+        self._touch(key)
+
+    # -- settling ----------------------------------------------------------------------------------------
+
+    def _touch(self, key: ActionKey) -> None:
+        """Settle the action soon; what touches it while it is being settled makes it be settled again."""
+        if key in self._settling:
+            self._settling[key] = True
+            return
+        self._settling[key] = False
+        self._tasks.spawn(f"settle {key}", self._settle_until_quiet(key))
+
+    async def _settle_until_quiet(self, key: ActionKey) -> None:
+        again = True
+        while again:
+            self._settling[key] = False
+            await self._settle(key)
+            again = self._settling[key]
+        del self._settling[key]
+        self._runs.let_go(key.run)
+
+    async def _settle(self, key: ActionKey) -> None:
+        while (decision := await self._decide(key)) is not None:
+            if not await self._append(key, decision):
+                return
+        await self._act(key)
+
+    async def _decide(self, key: ActionKey) -> EventData | None:
+        state = self._runs.state(key)
+        if not state.is_live or state.requested is None:
+            return None
+        around = Surroundings(
+            template=await self._template(key, state.requested.task),
+            parent_ended=self._parent_ended(key, state),
+            max_system_failures=self._settings.max_system_failures,
+        )
+        return decide(self._runs.state(key), around)
+
+    def _parent_ended(self, key: ActionKey, state: ActionState) -> bool:
+        parent = state.requested.parent if state.requested else None
+        return parent is not None and not self._runs.state(key.run.action(parent)).is_live
+
+    async def _append(self, key: ActionKey, decision: EventData) -> bool:
+        state = self._runs.state(key)
+        event = self._event(key, decision, state)
+        try:
+            async with self._appending:
+                sequence = await self._bus.log.append(event, expected=state.version)
+        except Conflict:
+            return False
+        self._runs.apply(key, event, sequence)
+        log.info("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
+        return True
+
+    def _event(self, key: ActionKey, data: EventData, state: ActionState) -> AnyEvent:
+        """A decision's id follows from what it decides, so two executors write it once."""
+        attempt = getattr(data, "attempt", state.attempt)
+        return Event(
+            id=f"{key}.{attempt}.{data.TYPE}.{state.version}",
+            source=f"/{SERVICE}",
+            subject=action_subject(key),
+            time=datetime.now(UTC),
+            cause=state.request_id or None,
+            data=data,
+        )
+
+    async def _template(self, key: ActionKey, task: TaskReference) -> TaskTemplate | None:
+        place = (key.run.project, key.run.domain, task)
+        if place not in self._templates:
+            found = await find_task(self._bus.log, *place)
+            if found is None:
+                return None
+            if len(self._templates) >= TEMPLATES_KEPT:
+                del self._templates[next(iter(self._templates))]
+            self._templates[place] = found
+        return self._templates[place]
+
+    # -- acting ------------------------------------------------------------------------------------------
+
+    async def _act(self, key: ActionKey) -> None:
+        """Make the world look as the log says of this action."""
+        state = self._runs.state(key)
+        if state.is_live and state.requested is not None and state.requested.parent is not None:
+            await self._launch(self._placement.has_children(key.run.action(state.requested.parent)))
+        if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
+            await self._launch(self._placement.want(AttemptKey(key, state.attempt)))
+        elif state.is_terminal:
+            await self._end(key, state)
+
+    async def _end(self, key: ActionKey, state: ActionState) -> None:
+        for child, child_state in self._runs.fold(key.run).children(key.action):
+            if child_state.is_live:
+                self._touch(key.run.action(child))
+        if state.phase is ActionPhase.ABORTED and state.attempt:
+            self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
+        await self._launch(self._placement.ended(key))
+
+    async def _launch(self, attempts: list[AttemptKey]) -> None:
+        for attempt in attempts:
+            self._tasks.spawn(f"launch {attempt}", self._launch_one(attempt))
+
+    async def _launch_one(self, attempt: AttemptKey) -> None:
+        state = self._runs.state(attempt.action)
+        if not state.has_open_attempt or state.attempt != attempt.attempt or state.requested is None:
+            return
+        template = await self._template(attempt.action, state.requested.task)
+        if template is None:
+            return
+        try:
+            await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
+        except LaunchFailed as error:
+            await self._report_lost(Gone(attempt=attempt, worker="", reason=str(error)))
+
+    async def _on_gone(self, gone: Gone) -> None:
+        known = self._runs.state(gone.attempt.action)
+        if known.has_open_attempt or known.phase is None:
+            await self._report_lost(gone)
+        await self._launch(self._placement.attempt_over(gone.attempt))
+
+    async def _report_lost(self, gone: Gone) -> None:
+        """Write the last word of an attempt that could not write it itself."""
+        key = gone.attempt.action
+        while True:
+            state, _ = await read_action(self._bus.log, key)
+            lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason)
+            if lost is None:
+                return
+            event = self._event(key, lost, state)
+            try:
+                await self._bus.log.append(event, expected=state.version)
+            except Conflict:
+                continue
+            log.warning("executor.attempt.lost", attempt=str(gone.attempt), reason=gone.reason)
+            return

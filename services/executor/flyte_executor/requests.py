@@ -1,0 +1,64 @@
+"""Admission: run requests become the first event of a run.
+
+The request names the run, so admitting it twice meets the first admission and changes nothing.
+"""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from flyte_bus.errors import Conflict
+from flyte_bus.ports import Bus, Delivery
+from flyte_bus.service import reject
+from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.events import ActionRequested, StartRun
+from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import ROOT_ACTION, Request, RunKey, action_subject, parse_request
+
+log = structlog.get_logger()
+
+SERVICE = "executor"
+RUN_REQUESTS = "flyte.req.*.*.run.*"
+
+
+class Admission:
+    """Consumes run requests and appends `ActionRequested(a0)` for each."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def run(self) -> None:
+        """Admit requests for ever."""
+        async with self._bus.inbox(REQUESTS, SERVICE, [RUN_REQUESTS]) as inbox:
+            async for delivery in inbox:
+                await self._admit(delivery)
+
+    async def _admit(self, delivery: Delivery) -> None:
+        entry = delivery.entry
+        place = parse_request(entry.subject)
+        if isinstance(entry.content, Malformed):
+            return await self._refuse(delivery, str(entry.content))
+        if place is None or not isinstance(entry.content.data, StartRun):
+            return await self._refuse(delivery, f"{entry.content.type} is not a request to start a run")
+        await self._append(place, entry.content.id, entry.content.data)
+        return await delivery.ack()
+
+    async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
+        key = RunKey(place.project, place.domain, place.name).action(ROOT_ACTION)
+        event = Event(
+            id=f"{key}.requested.{request_id}",
+            source=f"/{SERVICE}",
+            subject=action_subject(key),
+            time=datetime.now(UTC),
+            cause=request_id,
+            data=ActionRequested(task=request.task, inputs=request.inputs, env_vars=request.env_vars),
+        )
+        try:
+            await self._bus.log.append(event, expected=0)
+            log.info("executor.run.admitted", run=str(key.run), task=str(request.task))
+        except Conflict:
+            log.info("executor.run.known", run=str(key.run))
+
+    async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=datetime.now(UTC))
+        await delivery.term(reason)

@@ -1,0 +1,46 @@
+"""The executor's limits and places."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def _default_slots() -> int:
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSettings:
+    """Times in seconds.
+
+    `slots`: attempts that run at a time on the process backend (those that wait for children not counted).
+    `max_system_failures`: attempts in a row that the platform may lose before an action fails.
+    `grace_s`: from SIGTERM to SIGKILL when an attempt is stopped.
+    `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
+    `checkpoint_events`, `checkpoint_s`: how often the executor notes how far it has read.
+    """
+
+    home: Path
+    slots: int = 8
+    max_system_failures: int = 4
+    grace_s: float = 5.0
+    stop_attempts: bool = False
+    max_appends: int = 64
+    checkpoint_events: int = 1_000
+    checkpoint_s: float = 5.0
+
+    @property
+    def records(self) -> Path:
+        """Where the agents of this machine keep their records."""
+        return self.home / "agents"
+
+
+def from_environment() -> ExecutorSettings:
+    """Settings from `FLYTE_HOME`, `FLYTE_EXECUTOR_SLOTS`, `FLYTE_EXECUTOR_GRACE_S`, `…_STOP_ATTEMPTS`."""
+    environment = os.environ
+    return ExecutorSettings(
+        home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
+        slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots()),
+        grace_s=float(environment.get("FLYTE_EXECUTOR_GRACE_S") or 5.0),
+        stop_attempts=environment.get("FLYTE_EXECUTOR_STOP_ATTEMPTS", "") == "1",
+    )
