@@ -1,0 +1,69 @@
+"""`python -m flyte_embedded`: the embedded stack as a process; `flyte start` runs it."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from flyte_bus.errors import BusError
+from flyte_bus.service import LoopDied, configure_logging
+from flyte_embedded.app import Stack
+from flyte_embedded.home import HomeInUse
+from flyte_embedded.nats_server import NatsServerFailed
+from flyte_embedded.settings import StackSettings
+
+
+def main() -> int:
+    """Run a stack until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a part died, 2 could not start."""
+    parser = argparse.ArgumentParser(prog="python -m flyte_embedded", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("FLYTE_HOME") or "~/.flyte"))
+    parser.add_argument("--nats", metavar="URL", help="use this NATS server instead of one of our own")
+    arguments = parser.parse_args()
+    os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
+    configure_logging()
+    settings = StackSettings(
+        home=arguments.home.expanduser().resolve(),
+        nats_url=arguments.nats,
+        nats_user=os.environ.get("FLYTE_NATS_USER", ""),
+        nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
+    )
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: StackSettings) -> int:
+    signalled = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signalled.set)
+    stack = Stack(settings)
+    try:
+        await stack.start()
+    except (HomeInUse, NatsServerFailed, BusError) as error:
+        _say(f"cannot start: {error}")
+        await stack.stop()
+        return 2
+    assert stack.access is not None
+    _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
+    dying = asyncio.create_task(stack.wait())
+    stopping = asyncio.create_task(signalled.wait())
+    await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    _say("stopping")
+    await stack.stop()
+    stopping.cancel()
+    try:
+        await dying
+    except LoopDied as error:
+        _say(f"stopped, because {error}: {error.__cause__}")
+        return 1
+    _say("stopped")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"[flyte] {text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

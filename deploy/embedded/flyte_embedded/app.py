@@ -1,0 +1,124 @@
+"""The stack, put together: the same `build` functions that the services' own processes use.
+
+Started in the order of need (server, registry, dataproxy, executor), ended the other way round: the
+executor first, and with it the attempts that it runs.
+"""
+
+import os
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+import flyte_dataproxy.app
+import flyte_dataproxy.settings
+import flyte_executor.app
+import flyte_executor.settings
+import flyte_registry.app
+import flyte_registry.settings
+from flyte_bus.jetstream import connect
+from flyte_bus.ports import Bus
+from flyte_bus.service import Service, Supervisor, installed_version
+from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
+from flyte_embedded.home import Home
+from flyte_embedded.nats_server import Access, NatsServer
+from flyte_embedded.settings import StackSettings
+
+log = structlog.get_logger()
+
+
+class Stack:
+    """A running stack, between start and stop."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._held = AsyncExitStack()
+        self._tasks = Supervisor("embedded")
+        self.access: Access | None = None
+
+    async def start(self) -> None:
+        """Bring everything up; returns when a run would succeed.
+
+        Raises HomeInUse, NatsServerFailed, BusUnavailable.
+        """
+        self._held.enter_context(self._home.held())
+        self._held.push_async_callback(self._tasks.stop)
+        self.access = await self._server()
+        self._tell_processes(self.access)
+        await self._provision(self.access)
+        for name in ("registry", "dataproxy", "executor"):
+            service = await self._build(name, await self._connect(self.access, name))
+            self._held.push_async_callback(service.stop)
+            await service.start()
+            self._tasks.spawn(name, service.wait())
+        self._held.enter_context(self._home.announced(self._note(self.access)))
+
+    async def wait(self) -> None:
+        """Return after `stop`. Raises LoopDied when a part of the stack died."""
+        await self._tasks.wait()
+
+    async def stop(self) -> None:
+        """End everything, the last first."""
+        await self._held.aclose()
+
+    async def _server(self) -> Access:
+        if self._settings.nats_url is not None:
+            return Access(
+                url=self._settings.nats_url,
+                user=self._settings.nats_user,
+                password=self._settings.nats_password,
+            )
+        server = NatsServer(self._settings.home / "nats")
+        access = await server.start()
+        self._held.push_async_callback(server.stop)
+        self._tasks.keep("nats-server", server.keep())
+        return access
+
+    def _tell_processes(self, access: Access) -> None:
+        """What the processes that we start (agents) need to know."""
+        os.environ |= {
+            "FLYTE_NATS_URL": access.url,
+            "FLYTE_NATS_USER": access.user,
+            "FLYTE_NATS_PASSWORD": access.password,
+            "FLYTE_HOME": str(self._settings.home),
+        }
+
+    async def _connect(self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S) -> Bus:
+        bus = await connect(
+            BusSettings(
+                url=access.url,
+                user=access.user,
+                password=access.password,
+                name=f"flyte-{name}",
+                patience_s=patience_s,
+            )
+        )
+        self._held.push_async_callback(bus.close)
+        return bus
+
+    async def _provision(self, access: Access) -> None:
+        async with await self._connect(access, "provision", patience_s=15.0) as bus:
+            await bus.provision()
+
+    async def _build(self, name: str, bus: Bus) -> Service:
+        match name:
+            case "registry":
+                return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
+            case "dataproxy":
+                return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
+            case _:
+                executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
+                return await flyte_executor.app.build(bus, executor)
+
+    def _note(self, access: Access) -> dict[str, object]:
+        return {
+            "pid": os.getpid(),
+            "nats_url": access.url,
+            "nats_user": access.user,
+            "nats_password": access.password,
+            "started_at": datetime.now(UTC).isoformat(),
+            "version": installed_version(),
+            "home": str(self._settings.home),
+        }

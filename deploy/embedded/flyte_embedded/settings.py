@@ -1,0 +1,14 @@
+"""What an embedded stack is told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own."""
+
+    home: Path
+    nats_url: str | None = None
+    nats_user: str = ""
+    nats_password: str = ""

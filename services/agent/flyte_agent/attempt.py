@@ -1,0 +1,225 @@
+"""One attempt, from the claim to the last word.
+
+Whatever happens to the user's process, one terminal fact follows, after all of its output. Only when this
+agent dies too is that left to the executor.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from flyte._runtime.messages import Ask, Entered, Raised, Returned, Start
+from flyte._runtime.transfer import ArtifactError, Artifacts
+from flyte_agent.bundle import BundleRefused, fetch, unpack
+from flyte_agent.children import Children
+from flyte_agent.endings import failure_of_status, interrupted, not_prepared, timed_out
+from flyte_agent.order import Order
+from flyte_agent.output import OutputPump
+from flyte_agent.process import Forked, RunnerProcess
+from flyte_agent.reports import Reports
+from flyte_agent.settings import AgentSettings
+from flyte_agent.values import Values
+from flyte_bus.history import find_task, read_action
+from flyte_bus.ports import Bus
+from flyte_schemas.action import ActionState
+from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.task import TaskTemplate
+
+log = structlog.get_logger()
+
+
+class Attempt:
+    """Runs one attempt in a runner that was forked before."""
+
+    def __init__(self, bus: Bus, order: Order, forked: Forked, settings: AgentSettings, pid: int) -> None:
+        self._bus = bus
+        self._order = order
+        self._settings = settings
+        self._runner = RunnerProcess(forked)
+        self._reports = Reports(bus, order, pid)
+        run = order.key.action.run
+        self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
+        self._values = Values(self._artifacts)
+        self._pump = OutputPump(order.attempt, forked.pipes, self._reports.output)
+        self._stopped = asyncio.Event()
+        self._entered = asyncio.Event()
+        self._last_word: Returned | Raised | None = None
+        self._children: Children | None = None
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Claim, prepare, run, report. Returns quietly when another agent has the attempt."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopped.set)
+        await self._runner.open()
+        try:
+            if not await self._reports.claim():
+                log.info("agent.attempt.taken", attempt=str(self._order.key))
+                return
+            with self._work_folder() as root:
+                await self._run_claimed(root)
+        finally:
+            await self._runner.end(0.0)
+            await self._runner.close()
+            self._broken.cancel()
+
+    async def _run_claimed(self, root: Path) -> None:
+        self._pump.start()
+        shipping = asyncio.create_task(self._pump.run())
+        try:
+            failure = await self._run_task(root)
+        except BaseException:
+            shipping.cancel()
+            raise
+        finally:
+            await self._runner.end(self._settings.grace_s)
+            if self._children is not None:
+                await self._children.close()
+        await self._drain(shipping)
+        await self._report(failure)
+
+    async def _run_task(self, root: Path) -> Failure | None:
+        """Prepare and run; the failure, or None when the runner's last word says how it went."""
+        try:
+            start = await self._prepare(root)
+        except ArtifactError as error:
+            return not_prepared(error, error.code)
+        except BundleRefused as error:
+            return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)
+        await self._runner.send(start)
+        return await self._supervise(start.template)
+
+    async def _prepare(self, root: Path) -> Start:
+        state, first = await read_action(self._bus.log, self._order.key.action)
+        template = await self._template(state)
+        assert state.requested is not None
+        if template.bundle is not None:
+            archive = await fetch(template.bundle, self._artifacts, self._settings)
+            await asyncio.to_thread(unpack, archive, root, self._settings)
+        self._children = Children(
+            self._bus,
+            self._order,
+            self._reports,
+            self._values,
+            since=first,
+            answer=self._runner.send,
+            on_broken=self._on_broken,
+        )
+        return Start(
+            project=self._order.project,
+            domain=self._order.domain,
+            run=self._order.run,
+            action=self._order.action,
+            attempt=self._order.attempt,
+            version=state.requested.task.version,
+            template=template,
+            inputs=await self._values.resolve(state.requested.inputs),
+            env_vars=state.requested.env_vars,
+            root=str(root),
+        )
+
+    async def _template(self, state: ActionState) -> TaskTemplate:
+        assert state.requested is not None  # it was claimed, so it was requested
+        found = await find_task(self._bus.log, self._order.project, self._order.domain, state.requested.task)
+        if found is None:
+            raise RuntimeError(f"{state.requested.task} is not in the log")
+        return found
+
+    async def _supervise(self, template: TaskTemplate) -> Failure | None:
+        """Serve the runner until its last word, its end, the order to stop, or the end of its time."""
+        listening = asyncio.create_task(self._listen())
+        exited = asyncio.create_task(self._runner.exited())
+        stopped = asyncio.create_task(self._stopped.wait())
+        overdue = asyncio.create_task(self._overdue(template.policies.max_runtime_s))
+        ends: set[asyncio.Future[Any]] = {exited, stopped, overdue, self._broken}
+        try:
+            await asyncio.wait({*ends, listening}, return_when=asyncio.FIRST_COMPLETED)
+            if listening.done() and self._last_word is None:
+                listening.result()  # raises when the bus stayed away for too long
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if exited.done() and self._last_word is None:
+                await asyncio.wait({listening}, timeout=self._settings.exit_grace_s)
+            if self._last_word is not None:
+                await asyncio.wait({exited}, timeout=self._settings.exit_grace_s)
+                return None
+            if exited.done():
+                return failure_of_status(exited.result())
+            if self._broken.done():
+                self._broken.result()  # raises
+            return timed_out(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()
+        finally:
+            tasks = (listening, exited, stopped, overdue)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _overdue(self, max_runtime_s: float | None) -> None:
+        await self._entered.wait()
+        if max_runtime_s is None:
+            await asyncio.Event().wait()
+        else:
+            await asyncio.sleep(max_runtime_s)
+
+    async def _listen(self) -> None:
+        """Serve what the runner says, until it says its last word or its socket closes."""
+        async for message in self._runner.messages():
+            match message:
+                case Entered():
+                    self._entered.set()
+                    await self._reports.fact(
+                        AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
+                    )
+                case Ask() if self._children is not None:
+                    self._children.ask(message)
+                case Returned() | Raised():
+                    self._last_word = message
+                    return
+                case _:
+                    log.warning("agent.runner.unexpected", kind=message.kind)
+
+    def _on_broken(self, error: BaseException) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def _drain(self, shipping: "asyncio.Task[None]") -> None:
+        """Ship all that was printed; what the task left behind may hold the pipes, but not for long."""
+        deadline = asyncio.get_running_loop().time() + self._settings.leftover_s
+        while not shipping.done():
+            progress = self._pump.progress
+            await asyncio.wait({shipping}, timeout=self._settings.drain_s)
+            overdue = asyncio.get_running_loop().time() > deadline
+            if self._pump.is_idle and (overdue or self._pump.progress == progress):
+                self._pump.close()
+        await shipping
+
+    async def _report(self, failure: Failure | None) -> None:
+        """The last word of the attempt, after all its output."""
+        attempt, end = self._order.attempt, self._pump.shipped
+        if failure is None and isinstance(self._last_word, Returned):
+            try:
+                outputs = await self._values.offload(self._last_word.outputs)
+                await self._reports.fact(AttemptSucceeded(attempt=attempt, outputs=outputs, log_end=end))
+                return
+            except ArtifactError as error:
+                failure = not_prepared(error, error.code)
+        if failure is None and isinstance(self._last_word, Raised):
+            failure = self._last_word.failure
+        assert failure is not None
+        await self._reports.fact(AttemptFailed(attempt=attempt, failure=failure, log_end=end))
+
+    @contextlib.contextmanager
+    def _work_folder(self) -> Iterator[Path]:
+        self._settings.work.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f"{self._order.run}.{self._order.action}.", dir=self._settings.work)
+        try:
+            yield Path(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""Code bundles: fetched once a machine, verified, and unpacked for each attempt.
+
+An archive is not trusted: only plain files and folders below the root come out of it, within limits.
+"""
+
+import os
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from flyte._runtime.transfer import Artifacts
+from flyte_agent.settings import AgentSettings
+from flyte_schemas.task import BundleReference
+
+
+class BundleRefused(Exception):
+    """The archive holds something that must not be unpacked."""
+
+
+async def fetch(bundle: BundleReference, artifacts: Artifacts, settings: AgentSettings) -> Path:
+    """The verified archive on this machine; downloaded when it is not there yet.
+
+    Raises the errors of `Artifacts.get`.
+    """
+    settings.bundles.mkdir(parents=True, exist_ok=True)
+    path = settings.bundles / f"{bundle.sha256}.tar.gz"
+    if not path.exists():
+        await artifacts.get_to_file(bundle.uri, bundle.sha256, bundle.size_bytes, path)
+    return path
+
+
+def unpack(archive: Path, root: Path, settings: AgentSettings) -> None:
+    """Unpack into `root`. Raises BundleRefused, naming the entry."""
+    left = settings.max_bundle_bytes
+    try:
+        with tarfile.open(archive, "r:gz") as bundle:
+            for number, member in enumerate(bundle):
+                if number >= settings.max_bundle_files:
+                    raise BundleRefused(f"the bundle has more than {settings.max_bundle_files} entries")
+                target = root / _safe(member)
+                left -= member.size
+                if left < 0:
+                    raise BundleRefused(f"the bundle unpacks to more than {settings.max_bundle_bytes} bytes")
+                _extract(bundle, member, target)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BundleRefused(f"the bundle cannot be unpacked: {error}") from error
+
+
+def _safe(member: tarfile.TarInfo) -> PurePosixPath:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
+        raise BundleRefused(f"the bundle's entry {member.name!r} is not a plain file below its root")
+    return path
+
+
+def _extract(bundle: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    content = bundle.extractfile(member)
+    assert content is not None  # it is a regular file
+    mode = 0o755 if member.mode & 0o100 else 0o644
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with content, os.fdopen(descriptor, "wb") as out:
+        while chunk := content.read(1 << 20):
+            out.write(chunk)

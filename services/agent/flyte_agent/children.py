@@ -1,0 +1,143 @@
+"""The children of the running attempt: asked for, followed in the log, answered when they end.
+
+A child's name is deterministic, so asking for one that exists is a conflict, and then the answer is in the
+log already or will be. One reader over the run serves all of them; it starts with the first call.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+import structlog
+
+from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.transfer import ArtifactError
+from flyte_agent.endings import not_prepared
+from flyte_agent.order import Order
+from flyte_agent.reports import Reports
+from flyte_agent.values import Values
+from flyte_bus.errors import BusError, Conflict
+from flyte_bus.ports import Bus
+from flyte_schemas.action import ActionState
+from flyte_schemas.envelope import Malformed
+from flyte_schemas.events import ActionRequested
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.run import RunFold
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import parse_action, run_filter
+
+log = structlog.get_logger()
+
+Answer = Callable[[ChildEnded], Awaitable[None]]
+OnBroken = Callable[[BaseException], None]
+
+
+class Children:
+    """Serves the runner's asks. `since` is the sequence of the parent's own first event."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        order: Order,
+        reports: Reports,
+        values: Values,
+        *,
+        since: int,
+        answer: Answer,
+        on_broken: OnBroken,
+    ) -> None:
+        self._bus = bus
+        self._order = order
+        self._reports = reports
+        self._values = values
+        self._since = since
+        self._answer = answer
+        self._on_broken = on_broken
+        self._fold = RunFold()
+        self._waiting: dict[str, list[int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._follower: asyncio.Task[None] | None = None
+
+    def ask(self, ask: Ask) -> None:
+        """Serve one ask, in the background."""
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._follow())
+            self._follower.add_done_callback(self._ended_badly)
+        self._spawn(self._serve(ask))
+
+    async def close(self) -> None:
+        """Stop following; children that run on are the executor's to end."""
+        tasks = [*self._tasks, *([self._follower] if self._follower else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, ask: Ask) -> None:
+        self._waiting.setdefault(ask.action, []).append(ask.call)
+        if not self._fold.get(ask.action).phase:
+            try:
+                await self._request(ask)
+            except Conflict:
+                log.info("agent.child.attached", action=ask.action)
+            except (BusError, ArtifactError) as error:
+                self._waiting.pop(ask.action, None)
+                failure = not_prepared(error, "ChildNotRequested")
+                await self._answer(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
+                return
+        await self._answer_if_ended(ask.action)
+
+    async def _request(self, ask: Ask) -> None:
+        await self._reports.request_child(
+            ask.action,
+            ActionRequested(
+                task=ask.task,
+                inputs=await self._values.offload(ask.inputs),
+                parent=self._order.action,
+                parent_attempt=self._order.attempt,
+                group=ask.group,
+            ),
+        )
+
+    async def _follow(self) -> None:
+        entries = self._bus.log.follow(RUNS, run_filter(self._order.key.action.run), after=self._since)
+        async with aclosing(entries):
+            async for entry in entries:
+                key = parse_action(entry.subject)
+                if key is None or isinstance(entry.content, Malformed):
+                    continue
+                state = self._fold.apply(key.action, entry.content, entry.sequence)
+                if state.is_terminal and key.action in self._waiting:
+                    self._spawn(self._answer_if_ended(key.action))
+
+    async def _answer_if_ended(self, action: str) -> None:
+        state = self._fold.get(action)
+        if state.is_terminal:
+            for call in self._waiting.pop(action, []):
+                await self._answer(await self._ended(call, state))
+
+    async def _ended(self, call: int, state: ActionState) -> ChildEnded:
+        assert state.phase is not None
+        try:
+            outputs = await self._values.resolve(state.outputs or {})
+        except ArtifactError as error:
+            failure = not_prepared(error, "OutputsNotAvailable")
+            return ChildEnded(call=call, phase=ActionPhase.FAILED, failure=failure)
+        return ChildEnded(
+            call=call,
+            phase=state.phase,
+            outputs=outputs,
+            failure=state.failure,
+            abort_reason=state.abort_reason,
+        )
+
+    def _spawn(self, work: "Awaitable[None]") -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended_badly)
+
+    def _ended_badly(self, task: "asyncio.Future[None]") -> None:
+        """Children that cannot be followed or answered any more would leave the parent waiting for ever."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._on_broken(error)

@@ -1,0 +1,74 @@
+"""What the end of the user's process means when it left no last word: pure."""
+
+import os
+import signal
+
+from flyte_schemas.failure import Failure, FailureKind
+
+_SIGNALS = {
+    signal.SIGSEGV: (
+        "SegmentationFault",
+        "the task's process crashed with a segmentation fault",
+        "a native extension read memory that is not its own: look at the last lines of its log",
+    ),
+    signal.SIGKILL: (
+        "Killed",
+        "the task's process was killed (SIGKILL)",
+        "the usual reason is that the machine ran out of memory: give the task more, or let it need less",
+    ),
+    signal.SIGABRT: (
+        "ProcessAborted",
+        "the task's process aborted itself (SIGABRT)",
+        "a native extension gave up: look at the last lines of its log",
+    ),
+}
+
+
+def failure_of_status(status: int) -> Failure:
+    """The failure behind a wait status of a process that reported nothing."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        code, message, hint = _SIGNALS.get(
+            signal.Signals(number),
+            (
+                "ProcessKilled",
+                f"the task's process was ended by signal {signal.Signals(number).name}",
+                "find out who sent it",
+            ),
+        )
+    else:
+        exit_code = os.WEXITSTATUS(status)
+        code = "ProcessExited"
+        message = f"the task's process exited with code {exit_code} before the task returned"
+        hint = "something called os._exit or the like: return from the task, or raise, instead"
+    return Failure(code=code, kind=FailureKind.USER, message=message, hint=hint)
+
+
+def interrupted() -> Failure:
+    """The agent was told to stop."""
+    return Failure(
+        code="Interrupted",
+        kind=FailureKind.SYSTEM,
+        message="the agent was told to stop",
+        hint="the platform tries again by itself",
+    )
+
+
+def timed_out(max_runtime_s: float) -> Failure:
+    """The attempt ran longer than its task allows."""
+    return Failure(
+        code="TaskTimeout",
+        kind=FailureKind.USER,
+        message=f"the task ran longer than its timeout of {max_runtime_s:g} s",
+        hint="raise the task's timeout, or make it faster",
+    )
+
+
+def not_prepared(error: Exception, code: str) -> Failure:
+    """Something of the platform's kept the attempt from starting."""
+    return Failure(
+        code=code,
+        kind=FailureKind.SYSTEM,
+        message=str(error) or type(error).__name__,
+        hint="the platform tries again by itself; if it stays, look at the dataproxy and its store",
+    )

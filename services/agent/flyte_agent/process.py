@@ -1,0 +1,142 @@
+"""The user's process, as the agent holds it: forked early, spoken to over a socket, ended for certain.
+
+It is forked before the agent has an event loop or threads, waits for its `Start`, and dies with the agent.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from flyte._runtime.messages import Message, pack, unpack
+from flyte_agent.output import Stream
+
+_PR_SET_PDEATHSIG = 1
+CRASHED = 71
+"""The exit code of a runner that failed in our own code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forked:
+    """A runner that waits for its `Start`."""
+
+    pid: int
+    connection: socket.socket
+    pipes: dict[Stream, int]
+
+
+def fork_runner() -> Forked:
+    """Fork the user's process. Call it before there is an event loop or a thread."""
+    ours, theirs = socket.socketpair()
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    agent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (out_read, err_read):
+            os.close(descriptor)
+        ours.close()
+        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent))
+    for descriptor in (out_write, err_write):
+        os.close(descriptor)
+    theirs.close()
+    return Forked(pid=pid, connection=ours, pipes={"stdout": out_read, "stderr": err_read})
+
+
+def _become_runner(connection: socket.socket, out: int, err: int, agent: int) -> int:
+    os.setpgid(0, 0)
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed socket ends it instead
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != agent:
+        return 0
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+        os.close(source)
+    from flyte._runtime import runner
+
+    return runner.main(connection)
+
+
+def exit_as(body: Callable[[], int]) -> NoReturn:
+    """Run `body` and end this forked process with its exit code, as an interpreter would end; no return."""
+    code = CRASHED
+    try:
+        code = body()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            threading._shutdown()  # type: ignore[attr-defined]  # waits for the user's threads
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                stream.flush()
+        os._exit(code)
+
+
+class RunnerProcess:
+    """A forked runner within the agent's event loop."""
+
+    def __init__(self, forked: Forked) -> None:
+        self.pid = forked.pid
+        self._connection = forked.connection
+        self._exit: asyncio.Task[int] | None = None
+
+    async def open(self) -> None:
+        """Attach to the event loop."""
+        self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
+        self._exit = asyncio.create_task(asyncio.to_thread(_wait_for, self.pid))
+
+    async def send(self, message: Message) -> None:
+        """Tell the runner something; quiet when it is gone, which its exit will tell."""
+        with contextlib.suppress(ConnectionError):
+            self._writer.write(pack(message))
+            await self._writer.drain()
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """What the runner says, until its socket closes."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                size = int.from_bytes(await self._reader.readexactly(4), "big")
+                yield unpack(await self._reader.readexactly(size))
+
+    async def exited(self) -> int:
+        """Wait for the end of the process; its wait status."""
+        assert self._exit is not None
+        return await asyncio.shield(self._exit)
+
+    async def end(self, grace_s: float) -> int:
+        """SIGTERM to the process and what it started, SIGKILL after `grace_s`; the wait status."""
+        assert self._exit is not None
+        if not self._exit.done():
+            self._signal(signal.SIGTERM)
+            await asyncio.wait({self._exit}, timeout=grace_s)
+        self._signal(signal.SIGKILL)
+        return await self.exited()
+
+    async def close(self) -> None:
+        """Let go of the socket, after the process has ended."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def _wait_for(pid: int) -> int:
+    return os.waitpid(pid, 0)[1]

@@ -1,0 +1,72 @@
+"""What the agent writes into the log of its own run."""
+
+import platform
+from datetime import UTC, datetime
+
+import structlog
+
+from flyte_agent.order import Order
+from flyte_bus.errors import Conflict
+from flyte_bus.history import read_action
+from flyte_bus.ports import Bus
+from flyte_schemas.envelope import AnyEvent, Event
+from flyte_schemas.events import ActionRequested, AttemptPlaced, EventData, LogWritten
+from flyte_schemas.subjects import action_subject, log_subject
+
+log = structlog.get_logger()
+
+
+class Reports:
+    """Facts of one attempt, with ids that follow from the attempt: written twice, they count once."""
+
+    def __init__(self, bus: Bus, order: Order, pid: int) -> None:
+        self._log = bus.log
+        self._order = order
+        self.worker = f"{platform.node()}/{pid}"
+
+    async def claim(self) -> bool:
+        """Claim the attempt; False when another agent has it, or it is over."""
+        event = self._event(AttemptPlaced(attempt=self._order.attempt, worker=self.worker), self.worker)
+        try:
+            await self._log.append(event, expected=self._order.fence)
+        except Conflict:
+            state, _ = await read_action(self._log, self._order.key.action)
+            return state.has_open_attempt and state.worker == self.worker
+        return True
+
+    async def fact(self, data: EventData) -> None:
+        """Append a fact of this attempt, whatever happened meanwhile."""
+        await self._log.append(self._event(data))
+
+    async def output(self, chunk: LogWritten) -> None:
+        """Append a chunk of output."""
+        event = self._event(chunk, str(chunk.offset), subject=log_subject(self._order.key.action))
+        await self._log.append(event)
+
+    async def request_child(self, action: str, data: ActionRequested) -> None:
+        """Ask for a child action. Raises Conflict when it was asked for before."""
+        key = self._order.key.action.run.action(action)
+        event: AnyEvent = Event(
+            id=f"{key}.requested",
+            source=self._source,
+            subject=action_subject(key),
+            time=datetime.now(UTC),
+            cause=f"{self._order.key}",
+            data=data,
+        )
+        await self._log.append(event, expected=0)
+
+    @property
+    def _source(self) -> str:
+        return f"/agent/{self.worker}"
+
+    def _event(self, data: EventData, suffix: str = "", *, subject: str = "") -> AnyEvent:
+        kind = data.TYPE.removeprefix("flyte.").removesuffix(".v1")
+        identity = f"{self._order.key}.{kind}"
+        return Event(
+            id=f"{identity}.{suffix}" if suffix else identity,
+            source=self._source,
+            subject=subject or action_subject(self._order.key.action),
+            time=datetime.now(UTC),
+            data=data,
+        )

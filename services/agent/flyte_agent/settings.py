@@ -1,0 +1,48 @@
+"""The agent's limits and places."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """Times in seconds, sizes in bytes.
+
+    `patience_s`: how long an agent outlasts a bus or an artifact store that is away.
+    `grace_s`: from SIGTERM to SIGKILL of the user's process; `exit_grace_s`: how long that process may take
+    to end after its last word; `drain_s`: how long silence lasts before the output of a process that has
+    ended counts as complete; `leftover_s`: how long what the task left running may still print.
+    """
+
+    home: Path
+    patience_s: float = 900.0
+    grace_s: float = 3.0
+    exit_grace_s: float = 10.0
+    drain_s: float = 0.3
+    leftover_s: float = 5.0
+    max_bundle_bytes: int = 2 * 1024**3
+    max_bundle_files: int = 100_000
+
+    @property
+    def records(self) -> Path:
+        """Where running agents keep their records."""
+        return self.home / "agents"
+
+    @property
+    def bundles(self) -> Path:
+        """Verified bundles by digest, shared by the agents of this machine."""
+        return self.home / "bundles"
+
+    @property
+    def work(self) -> Path:
+        """The folders that attempts run in; each is removed with its attempt."""
+        return self.home / "work"
+
+
+def from_environment() -> AgentSettings:
+    """Settings from `FLYTE_HOME` and `FLYTE_AGENT_PATIENCE_S`."""
+    return AgentSettings(
+        home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
+        patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
+    )
