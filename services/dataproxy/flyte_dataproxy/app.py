@@ -1,0 +1,80 @@
+"""The composition root: the one place that names the adapters of the dataproxy."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import structlog
+
+from flyte_bus.ports import Bus
+from flyte_bus.service import serve_ping
+from flyte_dataproxy.endpoints import Endpoints
+from flyte_dataproxy.http import ArtifactServer
+from flyte_dataproxy.settings import STALE_UPLOAD_S, DataproxySettings
+from flyte_dataproxy.store.local import LocalStore
+from flyte_dataproxy.store.secret import load_or_make
+from flyte_dataproxy.store.served import ServedLocations
+from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
+
+log = structlog.get_logger()
+
+
+class DataproxyService:
+    """The dataproxy, between its start and its stop. It has no loop of its own: others ask, it answers."""
+
+    def __init__(self, bus: Bus, settings: DataproxySettings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._held = AsyncExitStack()
+        self._stopped = asyncio.Event()
+        self.url = ""
+        """Where objects are served, once started."""
+
+    async def start(self) -> None:
+        """Serve objects, then answer questions about them.
+
+        Raises PortTaken; OSError or ValueError when the folder or the secret in it cannot be used.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        settings = self._settings
+        store = LocalStore(settings.root)
+        self._held.callback(store.close)
+        removed = await asyncio.to_thread(store.prepare, stale_before=time.time() - STALE_UPLOAD_S)
+        secret = await asyncio.to_thread(load_or_make, settings.root / ".secret")
+        server = await ArtifactServer.start(store, secret, settings, time.time)
+        self._held.push_async_callback(server.stop)
+        self.url = settings.public_url or server.url
+        locations = ServedLocations(
+            store, secret, public_url=self.url, url_ttl_s=settings.url_ttl_s, clock=time.time
+        )
+        await self._answer(Endpoints(locations=locations, max_object_bytes=settings.max_object_bytes))
+        log.info("dataproxy.started", url=self.url, root=str(settings.root), removed_stale_uploads=removed)
+
+    async def _answer(self, endpoints: Endpoints) -> None:
+        bus = self._bus
+        for server in (
+            await bus.serve(CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
+            await bus.serve(CREATE_DOWNLOAD_LOCATION, endpoints.create_download_location),
+            await serve_ping(bus, "dataproxy"),
+        ):
+            self._held.push_async_callback(server.stop)
+
+    async def stop(self) -> None:
+        """Stop answering, then stop serving. Harmless when it was not started or has stopped."""
+        await self._held.aclose()
+        self._stopped.set()
+
+    async def wait(self) -> None:
+        """Return when the service was stopped."""
+        await self._stopped.wait()
+
+
+async def build(bus: Bus, settings: DataproxySettings) -> DataproxyService:
+    """A dataproxy on a connected bus."""
+    return DataproxyService(bus, settings)

@@ -1,0 +1,1 @@
+"""What needs no clock and no disk: the names of objects, and the signatures on their URLs."""

@@ -1,0 +1,65 @@
+"""The name of an object: its project, its domain and the MD5 of its content.
+
+The same key gives the path in a store and the URI on the wire. A key is made of three checked parts, so that
+no path leaves its folder: there is nothing to sanitise, only something to refuse.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+URI_PREFIX = "flyte://artifacts/"
+
+_PLACE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+class InvalidKey(ValueError):
+    """This is not the name of an object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactKey:
+    """One object. `project` and `domain`: letters, digits, `-`, `_`; `md5`: 32 lower-case hex digits.
+
+    Raises InvalidKey.
+    """
+
+    project: str
+    domain: str
+    md5: str
+
+    def __post_init__(self) -> None:
+        for what, text in (("project", self.project), ("domain", self.domain)):
+            if _PLACE.fullmatch(text) is None:
+                raise InvalidKey(f"a {what} that keeps artifacts has only letters, digits, - and _: {text!r}")
+        if _MD5.fullmatch(self.md5) is None:
+            raise InvalidKey(f"an MD5 is 32 lower-case hex digits: {self.md5!r}")
+
+    @property
+    def path(self) -> str:
+        """Where the object lies in any store; 256 folders keep each of them small."""
+        return f"{self.project}/{self.domain}/{self.md5[:2]}/{self.md5}"
+
+    @property
+    def uri(self) -> str:
+        """What the object is called on the wire, wherever its bytes are."""
+        return f"{URI_PREFIX}{self.project}/{self.domain}/{self.md5}"
+
+    @classmethod
+    def from_path(cls, path: str) -> Self:
+        """The key whose `path` this is, character by character. Raises InvalidKey."""
+        match path.split("/"):
+            case [project, domain, shard, md5] if shard == md5[:2]:
+                return cls(project=project, domain=domain, md5=md5)
+            case _:
+                raise InvalidKey(f"not the path of an object: {path!r}")
+
+    @classmethod
+    def from_uri(cls, uri: str) -> Self:
+        """The key whose `uri` this is, character by character. Raises InvalidKey."""
+        match uri.removeprefix(URI_PREFIX).split("/"):
+            case [project, domain, md5] if uri.startswith(URI_PREFIX):
+                return cls(project=project, domain=domain, md5=md5)
+            case _:
+                raise InvalidKey(f"not the URI of an artifact ({URI_PREFIX}PROJECT/DOMAIN/MD5): {uri!r}")

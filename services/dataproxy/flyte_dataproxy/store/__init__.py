@@ -1,0 +1,1 @@
+"""Where objects are kept: the port, and what fills it."""

@@ -1,0 +1,146 @@
+"""Objects as files in a folder: `{root}/{project}/{domain}/{md5[:2]}/{md5}`.
+
+A file is written beside the objects (`{root}/.incoming`), forced to the disk and then renamed, so that what
+has an object's name is whole, whenever the power fails. No project is called `.incoming`: keys have no dots.
+"""
+
+import asyncio
+import math
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar, TypeVarTuple
+
+from flyte_dataproxy.core.keys import ArtifactKey
+from flyte_dataproxy.settings import CHUNK_BYTES, DISK_THREADS
+
+ResultT = TypeVar("ResultT")
+Ts = TypeVarTuple("Ts")
+
+
+class Disk:
+    """Threads for the disk alone: no upload waits for what else may block the shared threads of the loop."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(DISK_THREADS, thread_name_prefix="flyte-dataproxy-disk")
+
+    async def do(self, work: Callable[[*Ts], ResultT], *args: *Ts) -> ResultT:
+        """Do blocking work and wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+    def close(self) -> None:
+        """Let the threads go; what they do now, they finish."""
+        self._threads.shutdown(wait=False)
+
+
+class LocalStore:
+    """An `ArtifactStore` in a folder; several processes may share it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / ".incoming"
+        self._disk = Disk()
+
+    def close(self) -> None:
+        """Let the threads go; what they do now, they finish."""
+        self._disk.close()
+
+    def prepare(self, *, stale_before: float) -> int:
+        """Make the folder, remove half-written files last touched before that time; return how many."""
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stale = [path for path in self._incoming.iterdir() if _last_touched(path) < stale_before]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return len(stale)
+
+    async def stat(self, key: ArtifactKey) -> int | None:
+        """See `ArtifactStore`."""
+        return await self._disk.do(_size_of, self._path(key))
+
+    @asynccontextmanager
+    async def writer(self, key: ArtifactKey) -> AsyncIterator["_FileWriter"]:
+        """See `ArtifactStore`."""
+        handle, name = await self._disk.do(tempfile.mkstemp, None, None, self._incoming)
+        with os.fdopen(handle, "wb") as file:
+            try:
+                yield _FileWriter(self._disk, file, Path(name), self._path(key))
+            finally:
+                await self._disk.do(_remove, Path(name))
+
+    async def read(self, key: ArtifactKey) -> AsyncIterator[bytes]:
+        """See `ArtifactStore`."""
+        try:
+            file = await self._disk.do(_open, self._path(key))
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        with file:
+            while chunk := await self._disk.do(file.read, CHUNK_BYTES):
+                yield chunk
+
+    def _path(self, key: ArtifactKey) -> Path:
+        return self._root / key.path
+
+
+class _FileWriter:
+    def __init__(self, disk: Disk, file: BinaryIO, incoming: Path, target: Path) -> None:
+        self._disk = disk
+        self._file = file
+        self._incoming = incoming
+        self._target = target
+
+    async def write(self, chunk: bytes) -> None:
+        await self._disk.do(self._file.write, chunk)
+
+    async def commit(self) -> None:
+        await self._disk.do(self._commit)
+
+    def _commit(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        if _size_of(self._target) == self._file.tell():
+            return
+        _make_folder(self._target.parent)
+        self._incoming.replace(self._target)
+        _sync_folder(self._target.parent)
+
+
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _last_touched(path: Path) -> float:
+    """Seconds since the epoch; for ever in the future when another process has just renamed or removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder and its parents, each known to its own parent on the disk."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
