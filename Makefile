@@ -1,0 +1,63 @@
+# Everything one does with this repository. The targets make what they need: start with any of them.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# Set PYTHON to choose the interpreter; otherwise the first of these that works is taken.
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
+
+TYPED := schemas bus services deploy/embedded sdk tests/shared tests/typing
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## Make .venv with everything in it
+	@echo "Ready: $(BIN) has flyte, the services, nats-server and the tools."
+
+demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
+	@$(BIN)/python deploy/demo.py
+
+test: $(STAMP)  ## Run every test
+	@$(BIN)/python -m pytest -q
+
+check: $(STAMP)  ## Check format, lint, types and imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports --no-logo
+
+fmt: $(STAMP)  ## Format the code and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Measure
+	@$(BIN)/python -m bench
+
+clean:  ## Remove .venv, caches and builds
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Done once for each change of pyproject.toml. A .venv whose interpreter is gone or unfit is made anew.
+$(STAMP): pyproject.toml
+	@python=; if ! $(BIN)/python -c '$(USABLE)' >/dev/null 2>&1; then \
+	  for candidate in $(CANDIDATES); do \
+	    if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	  done; \
+	  if [ -z "$$python" ]; then \
+	    echo "Needs Python 3.11 or newer with ssl, sqlite3, venv and ensurepip; tried: $(CANDIDATES)." >&2; \
+	    echo "Name one that has them: make setup PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	  "$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "Installing the project and its tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[services]' --group dev
+	@touch $@
