@@ -12,7 +12,7 @@ class BusUnavailable(BusError):
 
 
 class Conflict(BusError):
-    """Something else was written first: the version (or revision) that the writer expected is not the last."""
+    """Something else was written first: the version (or revision) that was expected is not the last."""
 
     def __init__(self, subject: str, expected: int) -> None:
         super().__init__(f"{subject}: the last sequence is not {expected}")

@@ -40,7 +40,7 @@ class EventLog(Protocol):
         ...
 
     def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
-        """What is in the log now: messages on `subject` (wildcards allowed) beyond sequence `after`, in order."""
+        """What is in the log now, in order: messages on `subject` (wildcards allowed) after `after`."""
         ...
 
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
@@ -107,7 +107,7 @@ class KeyEntry:
 
 
 class KeyValue(Protocol):
-    """A bucket of keys. Keys are subject tokens joined by dots; a time to live is whole seconds, at least 1."""
+    """A bucket of keys. Keys are subject tokens joined by dots; a time to live is whole seconds, from 1."""
 
     async def get(self, key: str) -> KeyEntry | None:
         """The key's entry; None when there is none, or it was deleted or has expired."""

@@ -49,6 +49,7 @@ class Connection:
         self.client = Client()
         self._last_error = ""
         self._listeners: set[Callable[[], None]] = set()
+        self._attempts: set[asyncio.Task[Msg]] = set()
         self.is_closed = False
 
     async def open(self) -> None:
@@ -79,7 +80,11 @@ class Connection:
         """Close for good; listeners are called once more, to see it."""
         self.is_closed = True
         if not self.client.is_closed:
-            await self.client.close()
+            try:
+                await self.client.close()
+            except (nats.errors.Error, OSError) as error:  # the server went away before us
+                log.debug("bus.connection.error", error=str(error))
+        self._interrupt()
         self._notify()
 
     def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -106,8 +111,8 @@ class Connection:
         while True:
             left = deadline - loop.time()
             try:
-                return await self.client.request(
-                    subject, payload, timeout=max(0.01, min(TRY_TIMEOUT_S, left)), headers=headers
+                return await self.try_once(
+                    subject, payload, headers, timeout_s=max(0.01, min(TRY_TIMEOUT_S, left))
                 )
             except nats.errors.MaxPayloadError as error:
                 raise TooLarge(
@@ -122,6 +127,28 @@ class Connection:
                     ) from error
             await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())) * random.uniform(0.5, 1.0))
             pause = min(pause * 2, BACKOFF_LIMIT_S)
+
+    async def try_once(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float
+    ) -> Msg:
+        """One try of a request. Raises what nats-py raises.
+
+        Raises ConnectionResetError as soon as the connection came back from an outage: what was on its way
+        then may be lost, and it is better to ask again than to wait.
+        """
+        attempt = asyncio.create_task(
+            self.client.request(subject, payload, timeout=timeout_s, headers=headers)
+        )
+        self._attempts.add(attempt)
+        try:
+            return await attempt
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ConnectionResetError("the connection was interrupted") from None
+        finally:
+            self._attempts.discard(attempt)
 
     async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         """A call of the JetStream API; the answer as it came, `error` included."""
@@ -171,7 +198,12 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         log.info("bus.connection.restored", server=self.settings.shown_url)
+        self._interrupt()
         self._notify()
+
+    def _interrupt(self) -> None:
+        for attempt in tuple(self._attempts):
+            attempt.cancel()
 
     def _notify(self) -> None:
         for listener in tuple(self._listeners):

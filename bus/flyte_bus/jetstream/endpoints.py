@@ -4,18 +4,15 @@ import asyncio
 from typing import Any
 
 import nats.errors
-import orjson
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from pydantic import ValidationError
 
-from flyte_bus.errors import BusUnavailable, NoAnswer, Refusal
-from flyte_bus.jetstream.connection import Connection, as_object
+from flyte_bus.answers import answer, read_answer
+from flyte_bus.errors import BusUnavailable, NoAnswer
+from flyte_bus.jetstream.connection import Connection
 from flyte_bus.ports import Handler
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
-from flyte_schemas.envelope import one_sentence
-from flyte_schemas.failure import Failure, FailureKind
 
 log = structlog.get_logger(__name__)
 
@@ -61,35 +58,6 @@ class EndpointServer:
             log.warning("bus.endpoint.answer_lost", subject=self._endpoint.subject)
 
 
-async def answer(endpoint: Endpoint[Any, Any], handler: Handler[Any, Any], raw: bytes) -> bytes:
-    """The reply to one question, as bytes; whatever goes wrong is a failure in it."""
-    try:
-        question = endpoint.ask.model_validate_json(raw)
-        value = await handler(question)
-        return orjson.dumps({"answer": value.model_dump(mode="json")})
-    except Refusal as refusal:
-        failure = refusal.failure
-    except ValidationError as error:
-        failure = Failure(code="InvalidQuestion", kind=FailureKind.USER, message=one_sentence(error))
-    except Exception as error:
-        log.exception("bus.endpoint.crashed", subject=endpoint.subject)
-        failure = Failure(
-            code="ServiceCrashed",
-            kind=FailureKind.SYSTEM,
-            message=f"{endpoint.subject}: {type(error).__name__}: {error}",
-            hint="this is a fault of the service: look at its log",
-        )
-    return orjson.dumps({"failure": failure.model_dump(mode="json")})
-
-
-def read_answer(endpoint: Endpoint[AskT, AnswerT], raw: bytes) -> AnswerT:
-    """The answer in a reply. Raises the Refusal in it."""
-    document = as_object(raw)
-    if "failure" in document:
-        raise Refusal(Failure.model_validate(document["failure"]))
-    return endpoint.answer.model_validate(document["answer"])
-
-
 async def ask(
     connection: Connection, endpoint: Endpoint[AskT, AnswerT], question: AskT, timeout_s: float
 ) -> AnswerT:
@@ -99,7 +67,7 @@ async def ask(
     payload = question.model_dump_json().encode()
     while (left := deadline - loop.time()) > 0:
         try:
-            reply = await connection.client.request(endpoint.subject, payload, timeout=left)
+            reply = await connection.try_once(endpoint.subject, payload, timeout_s=left)
             return read_answer(endpoint, reply.data)
         except nats.errors.ConnectionClosedError as error:
             raise BusUnavailable("the connection to NATS is closed") from error

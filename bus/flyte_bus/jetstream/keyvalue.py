@@ -1,13 +1,21 @@
 """Buckets of keys on JetStream, in the layout of NATS's own key-value stores."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
+import nats.errors
 from nats.aio.msg import Msg
+from nats.js.errors import BucketNotFoundError
+from nats.js.kv import KeyValue as NatsKeyValue
 
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.jetstream.connection import Connection, as_object
 from flyte_bus.ports import KeyEntry
 from flyte_schemas.streams import BucketSpec, StreamSpec
+
+WATCH_AGAIN_S = 0.1
+"""The pause before a watch that broke begins again."""
 
 _WRONG_LAST_SEQUENCE = 10071
 
@@ -50,20 +58,52 @@ class JetStreamKeyValue:
         await self._publish(key, b"", {"KV-Operation": "DEL"})
 
     async def watch(self, keys: str = ">") -> AsyncGenerator[KeyEntry]:
-        """By nats-py's own watcher: an ordered consumer, which few hold, and only services."""
+        """By nats-py's own watcher: an ordered consumer, which few hold, and only services.
+
+        That one notices a lost connection late, so we begin again at once when it is back, and tell what
+        has gone meanwhile from what is no longer there.
+        """
+        there: dict[str, int] = {}
+        while not self._connection.is_closed:
+            returned = asyncio.Event()
+            forget = self._connection.on_return(returned.set)
+            try:
+                async with aclosing(self._watch_once(keys, there, returned)) as entries:
+                    async for entry in entries:
+                        yield entry
+            except BucketNotFoundError as error:
+                raise BusError(f"there is no bucket {self._stream}: provision the bus first") from error
+            except (nats.errors.Error, ConnectionError):
+                await asyncio.sleep(WATCH_AGAIN_S)
+            finally:
+                forget()
+
+    async def _watch_once(
+        self, keys: str, there: dict[str, int], returned: asyncio.Event
+    ) -> AsyncGenerator[KeyEntry]:
+        """What has changed since `there` (revisions by key, kept up to date), until `returned` is set."""
         store = await self._connection.client.jetstream().key_value(self._stream.removeprefix("KV_"))
         watcher = await store.watch(keys)
+        ended = asyncio.create_task(returned.wait())
+        unseen = set(there)
         try:
-            while not self._connection.is_closed:
-                try:
-                    update = await watcher.updates(timeout=1.0)  # type: ignore[no-untyped-call]
-                except TimeoutError:
+            while updates := await _next(watcher, ended):
+                (update,) = updates
+                if update is None:  # the end of what was there before
+                    for key in unseen:
+                        yield KeyEntry(key, None, there.pop(key))
+                    unseen.clear()
                     continue
-                if update is not None:
-                    gone = update.operation in ("DEL", "PURGE") or update.value is None
-                    yield KeyEntry(update.key, None if gone else update.value, int(update.revision or 0))
+                entry = _entry_of(update)
+                unseen.discard(entry.key)
+                if _remember(there, entry):
+                    yield entry
         finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
+            ended.cancel()
+            try:
+                await watcher.stop()  # type: ignore[no-untyped-call]
+            except nats.errors.Error:
+                pass  # the connection is gone, and the watcher with it
 
     async def _last(self, key: str) -> KeyEntry | None:
         answer = await self._connection.request(f"$JS.API.DIRECT.GET.{self._stream}.{self._prefix}{key}", b"")
@@ -91,3 +131,32 @@ class JetStreamKeyValue:
         if error.get("err_code") == _WRONG_LAST_SEQUENCE:
             raise Conflict(self._prefix + key, int(headers.get("Nats-Expected-Last-Subject-Sequence", "0")))
         raise BusError(f"{self._prefix}{key}: {error.get('description')}")
+
+
+async def _next(
+    watcher: NatsKeyValue.KeyWatcher, ended: asyncio.Task[bool]
+) -> list[NatsKeyValue.Entry | None]:
+    """The watcher's next update; nothing when `ended` is done first."""
+    update = asyncio.create_task(
+        watcher.updates(timeout=None)  # type: ignore[no-untyped-call]
+    )
+    try:
+        await asyncio.wait({update, ended}, return_when=asyncio.FIRST_COMPLETED)
+        return [update.result()] if update.done() else []
+    finally:
+        update.cancel()
+
+
+def _entry_of(update: NatsKeyValue.Entry) -> KeyEntry:
+    """nats-py's entry as ours."""
+    gone = update.operation is not None or update.value is None
+    return KeyEntry(update.key, None if gone else update.value, int(update.revision or 0))
+
+
+def _remember(there: dict[str, int], entry: KeyEntry) -> bool:
+    """Take note of an entry; whether it says anything new."""
+    if entry.value is None:
+        return there.pop(entry.key, None) is not None
+    is_new = entry.revision > there.get(entry.key, 0)
+    there[entry.key] = entry.revision
+    return is_new

@@ -6,6 +6,7 @@ stitches the two by sequence. A whole stream has consecutive sequences; a part o
 """
 
 import asyncio
+import base64
 from collections import deque
 from collections.abc import AsyncGenerator
 
@@ -51,7 +52,7 @@ class JetStreamLog:
                 return int(answer["seq"])
             match error.get("err_code", 0):
                 case code if code == _WRONG_LAST_SEQUENCE:
-                    raise Conflict(event.subject, expected or 0)
+                    return await self._own_copy(answer["stream"], event, expected or 0)
                 case code if code in _TOO_LARGE:
                     raise TooLarge(f"{event.subject}: {len(payload)} bytes are more than the stream takes")
                 case code if code in _FULL:
@@ -60,6 +61,21 @@ class JetStreamLog:
                     await asyncio.sleep(0.05)
                 case _:
                     raise BusError(f"{event.subject}: {error.get('description', error)}")
+
+    async def _own_copy(self, stream: str, event: AnyEvent, expected: int) -> int:
+        """The sequence of what stands in the place of `event`, if it is `event`. Raises Conflict otherwise.
+
+        The server looks at the expected sequence before the message id, so an append that is sent again
+        because its acknowledgement was lost conflicts with its own first copy.
+        """
+        found = await self._connection.api(
+            f"STREAM.MSG.GET.{stream}", {"seq": expected + 1, "next_by_subj": event.subject}
+        )
+        if "message" in found:
+            content = content_of(base64.b64decode(found["message"].get("data", "")))
+            if not isinstance(content, Malformed) and content.id == event.id:
+                return int(found["message"]["seq"])
+        raise Conflict(event.subject, expected)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         position = after
@@ -116,20 +132,23 @@ class _Batch:
     async def get(self) -> tuple[list[Entry], int] | None:
         """The entries and the number still pending; None when the server did not answer properly."""
         inbox = self._connection.client.new_inbox()
+        forget = self._connection.on_return(lambda: self._end(None))  # the answer may be lost
         subscription = await self._connection.client.subscribe(inbox, cb=self._on_message)
+        silence_s = min(BATCH_SILENCE_S, self._connection.settings.patience_s)
         try:
             await self._connection.publish(
                 f"$JS.API.DIRECT.GET.{self._stream}", orjson.dumps(self._request), reply=inbox
             )
             while True:
                 seen = self._progress
-                done, _ = await asyncio.wait([self._ended], timeout=BATCH_SILENCE_S)
+                done, _ = await asyncio.wait([self._ended], timeout=silence_s)
                 if done:
                     pending = self._ended.result()
                     return None if pending is None else (self._entries, pending)
                 if self._progress == seen:
                     return None
         finally:
+            forget()
             await self._connection.unsubscribe(subscription)
 
     async def _on_message(self, message: Msg) -> None:

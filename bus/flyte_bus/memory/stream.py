@@ -36,14 +36,14 @@ class MemoryStream:
     def publish(self, subject: str, raw: bytes, *, id: str | None = None, expected: int | None = None) -> int:
         """Append one message and return its sequence; that of the first copy when `id` was seen lately.
 
-        As in nats-server the id is looked at before the expected sequence. Raises Conflict; StreamFull.
+        Raises Conflict; StreamFull.
         """
         now = self._clock()
         self._forget(now)
+        if expected is not None and expected != self.last_on(subject):
+            return self._own_copy(subject, id, expected)
         if id is not None and id in self._ids:
             return self._ids[id][0]
-        if expected is not None and expected != self.last_on(subject):
-            raise Conflict(subject, expected)
         self._make_room(len(raw))
         self.last_sequence += 1
         entry = Entry(self.spec.name, subject, self.last_sequence, _content(raw), raw)
@@ -77,6 +77,13 @@ class MemoryStream:
         """The last sequence on one subject; 0 when there is none."""
         sequences = self._by_subject.get(subject)
         return sequences[-1] if sequences else 0
+
+    def _own_copy(self, subject: str, id: str | None, expected: int) -> int:
+        """The sequence of what follows `expected`, if it is the first copy of the same event; or Conflict."""
+        entry = next(self.between(subject, expected, self.last_sequence), None)
+        if entry is None or id is None or isinstance(entry.content, Malformed) or entry.content.id != id:
+            raise Conflict(subject, expected)
+        return entry.sequence
 
     def _place(self, sequence: int) -> int:
         first = self.last_sequence - len(self._kept) + 1

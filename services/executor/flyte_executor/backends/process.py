@@ -57,6 +57,7 @@ class ProcessBackend:
         self._folder.mkdir(parents=True, exist_ok=True)
         for record in self._records():
             self._watch(record)
+        await self._warm_zygote()  # it loads what agents need while nobody waits for it yet
         return frozenset(self._live)
 
     async def launch(self, launch: Launch) -> None:

@@ -1,0 +1,134 @@
+"""The bus on a real nats-server keeps the contract of every port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import nats
+import nats.errors
+import orjson
+import pytest
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.jetstream import connect
+from flyte_bus.ports import Bus
+from flyte_bus.settings import BusSettings
+from flyte_schemas.streams import RUNS, TASKS, StreamSpec
+from testkit.cases.endpoints import EndpointCases
+from testkit.cases.event_log import EventLogCases
+from testkit.cases.inbox import InboxCases
+from testkit.cases.key_value import KeyValueCases
+from testkit.cases.provision import ProvisionCases
+from testkit.events import action, numbered
+from testkit.nats_server import NatsServer
+
+NANOSECONDS = 1_000_000_000
+
+
+class JetStreamHarness:
+    """A nats-server, and connections to it; what a test does behind the bus's back goes by nats-py."""
+
+    bus: Bus
+
+    def __init__(self, server: NatsServer, stack: AsyncExitStack) -> None:
+        self.server = server
+        self._stack = stack
+
+    async def connect(self, *, patience_s: float = 60.0) -> Bus:
+        bus = await connect(
+            BusSettings(
+                url=self.server.url,
+                user=self.server.user,
+                password=self.server.password,
+                patience_s=patience_s,
+            )
+        )
+        return await self._stack.enter_async_context(bus)
+
+    async def publish_raw(self, subject: str, raw: bytes) -> None:
+        await self.request(subject, raw)
+
+    async def stop(self) -> None:
+        self.server.kill()
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.server.start)
+
+    async def define(self, stream: StreamSpec) -> None:
+        found = await self.request(f"$JS.API.STREAM.INFO.{stream.name}", b"")
+        config = found["config"] | {"max_age": (stream.max_age_s or 0) * NANOSECONDS}
+        await self.request(f"$JS.API.STREAM.UPDATE.{stream.name}", orjson.dumps(config))
+
+    async def max_age_s(self, stream: StreamSpec) -> int | None:
+        found = await self.request(f"$JS.API.STREAM.INFO.{stream.name}", b"")
+        return found["config"].get("max_age", 0) // NANOSECONDS or None
+
+    async def request(self, subject: str, raw: bytes) -> dict[str, dict[str, int]]:
+        """One request to the server; its answer must be no error."""
+        server = self.server
+        client = await nats.connect(server.url, user=server.user, password=server.password)
+        try:
+            answer: dict[str, dict[str, int]] = orjson.loads((await client.request(subject, raw)).data)
+        finally:
+            await client.close()
+        assert "error" not in answer, answer
+        return answer
+
+
+@pytest.fixture
+async def harness(nats_server: NatsServer) -> AsyncIterator[JetStreamHarness]:
+    async with AsyncExitStack() as stack:
+        harness = JetStreamHarness(nats_server, stack)
+        harness.bus = await harness.connect()
+        await harness.bus.provision()
+        yield harness
+
+
+class TestEventLog(EventLogCases): ...
+
+
+class TestInbox(InboxCases): ...
+
+
+class TestEndpoints(EndpointCases): ...
+
+
+class TestKeyValue(KeyValueCases): ...
+
+
+class TestProvision(ProvisionCases): ...
+
+
+@pytest.mark.parametrize("stream", [RUNS, TASKS], ids=lambda stream: stream.name)
+async def test_nobody_deletes_from_a_stream_that_holds_truth(
+    harness: JetStreamHarness, stream: StreamSpec
+) -> None:
+    await harness.bus.log.append(numbered(stream.subjects[0].replace(">", "a.b.c.d")))
+    for verb, body in (("PURGE", b"{}"), ("MSG.DELETE", b'{"seq": 1}')):
+        with pytest.raises(AssertionError, match="not permitted"):
+            await harness.request(f"$JS.API.STREAM.{verb}.{stream.name}", body)
+    assert await harness.bus.log.last_sequence(stream) == 1
+
+
+async def test_a_server_that_is_not_there_is_unavailable(nats_server: NatsServer) -> None:
+    nats_server.kill()
+    with pytest.raises(BusUnavailable, match=nats_server.url):
+        await connect(BusSettings(url=nats_server.url, patience_s=0.5))
+
+
+async def test_a_wrong_password_is_told_and_not_shown(nats_server: NatsServer) -> None:
+    settings = BusSettings(url=nats_server.url, user="tester", password="wrong-word", patience_s=1.0)
+    with pytest.raises(BusUnavailable, match=r"(?i)authorization") as caught:
+        await connect(settings)
+    assert "wrong-word" not in str(caught.value)
+
+
+async def test_a_bus_waits_for_its_server(nats_server: NatsServer) -> None:
+    nats_server.kill()
+    settings = BusSettings(url=nats_server.url, user=nats_server.user, password=nats_server.password)
+    connecting = asyncio.create_task(connect(settings))
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(nats_server.start)
+    async with await connecting as bus:
+        await bus.provision()
+        assert await bus.log.append(numbered(action())) == 1

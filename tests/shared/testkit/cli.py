@@ -1,0 +1,79 @@
+"""The CLI as a user types it: the installed `flyte` in a process of its own, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+TYPED_LIMIT_S = 90.0
+"""No command that a test types takes longer."""
+
+
+def command(name: str) -> str:
+    """The path of an installed console script."""
+    path = BIN / name
+    if not path.exists():
+        raise RuntimeError(f"{name} is not installed in {BIN}: run the tests by `make test`")
+    return str(path)
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without anything of Flyte's, and with `more`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLYTE_")}
+    return kept | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"} | more
+
+
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """Types commands in `folder`, with `variables` set."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Type `flyte …` and return what came of it, whatever the exit code."""
+        return self._run([command("flyte"), *words], cwd)
+
+    def ok(self, *words: str, cwd: Path | None = None) -> str:
+        """Type a command that must succeed; its standard output."""
+        done = self(*words, cwd=cwd)
+        assert done.returncode == 0, f"flyte {' '.join(words)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def python(self, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Type `python …`."""
+        return self._run([sys.executable, *words], cwd)
+
+    def spawn(self, *words: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
+        """Type a command and leave it running; the caller ends it."""
+        return subprocess.Popen(
+            [command("flyte"), *words],
+            cwd=cwd or self.folder,
+            env=clean_environment(**self.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the user's into the folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def _run(self, words: Sequence[str], cwd: Path | None) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            words,
+            cwd=cwd or self.folder,
+            env=clean_environment(**self.variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TYPED_LIMIT_S,
+            check=False,
+        )

@@ -1,0 +1,100 @@
+"""The services as separate processes, by their console scripts, beside a real nats-server: to be killed."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from testkit.cli import clean_environment, command
+from testkit.nats_server import NatsServer
+
+from flyte_bus.process import is_alive
+
+SERVICES = ("registry", "dataproxy", "executor")
+STOP_LIMIT_S = 20.0
+
+
+class Cluster:
+    """nats-server, registry, dataproxy and executor, each in a process of its own; use as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.server = NatsServer(folder / "nats")
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the services and the CLI need to know."""
+        return {
+            "FLYTE_HOME": str(self.home),
+            "FLYTE_NATS_URL": self.server.url,
+            "FLYTE_NATS_USER": self.server.user,
+            "FLYTE_NATS_PASSWORD": self.server.password,
+            "FLYTE_ADMIN_ENDPOINT": self.server.url,
+        }
+
+    def start(self, name: str) -> None:
+        """Start a service (or `nats-server`)."""
+        if name == "nats-server":
+            return self.server.start()
+        log = (self._folder / f"{name}.log").open("ab")
+        with log:
+            self._processes[name] = subprocess.Popen(
+                [command(f"flyte-{name}")],
+                env=clean_environment(**self.variables, FLYTE_EXECUTOR_SLOTS="8"),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return None
+
+    def kill(self, name: str) -> None:
+        """`kill -9`."""
+        if name == "nats-server":
+            return self.server.kill()
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+        return None
+
+    def log(self, name: str) -> str:
+        """What a service wrote to its standard error."""
+        path = self._folder / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def agents(self) -> list[int]:
+        """The process ids of agents that run."""
+        return [
+            int(path.stem)
+            for path in (self.home / "agents").glob("*.json")
+            if path.stem.isdecimal() and is_alive(int(path.stem))
+        ]
+
+    def __enter__(self) -> "Cluster":
+        self.server.start()
+        for name in SERVICES:
+            self.start(name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for pid in self.agents():
+            _kill(pid)
+        self.server.kill()
+
+
+def _kill(pid: int) -> None:
+
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
