@@ -5,7 +5,7 @@ read model being up.
 """
 
 from flyte_bus.ports import EventLog
-from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.action import ActionState, evolve, skip
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TaskDeployed
 from flyte_schemas.run import RunFold
@@ -30,7 +30,11 @@ async def read_run(log: EventLog, run: RunKey, into: RunFold | None = None) -> R
     fold = into or RunFold()
     async for entry in log.read(RUNS, run_filter(run)):
         key = parse_action(entry.subject)
-        if key is not None and not isinstance(entry.content, Malformed):
+        if key is None:
+            continue
+        if isinstance(entry.content, Malformed):
+            fold.skip(key.action, entry.sequence)
+        else:
             fold.apply(key.action, entry.content, entry.sequence)
     return fold
 
@@ -40,6 +44,8 @@ async def read_action(log: EventLog, key: ActionKey) -> tuple[ActionState, int]:
     state, first = ActionState(), 0
     async for entry in log.read(RUNS, action_subject(key)):
         first = first or entry.sequence
-        if not isinstance(entry.content, Malformed):
+        if isinstance(entry.content, Malformed):
+            state = skip(state, entry.sequence)
+        else:
             state = evolve(state, entry.content, entry.sequence)
     return state, first

@@ -8,7 +8,7 @@ but the version. So a repeated event changes nothing either, and every replay en
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
@@ -54,7 +54,8 @@ class ActionState:
 
     `version` is the sequence of the last event on its subject: what a decision expects. `attempt` counts
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
-    that the current attempt failed and the executor has yet to decide.
+    that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
+    the task's own, `system_failures` those of the platform's in a row.
     """
 
     version: int = 0
@@ -94,44 +95,36 @@ class ActionState:
 def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     """The state after `event`, which stands at `sequence` in the log."""
     data = event.data
-    state = replace(state, version=max(state.version, sequence))
+    version = max(state.version, sequence)
     phase = TRANSITIONS.get((state.phase, type(data)))  # type: ignore[arg-type]
     if phase is None or _is_fenced(state, data):
-        return state
-    ended_at = event.time if phase.is_terminal else None
+        return replace(state, version=version)
+    then = partial(replace, state, version=version, phase=phase)
     match data:
         case ActionRequested():
-            return replace(
-                state,
-                phase=phase,
-                requested=data,
-                request_id=event.id,
-                cause=event.cause,
-                requested_at=event.time,
-            )
+            return then(requested=data, request_id=event.id, cause=event.cause, requested_at=event.time)
         case ActionQueued(attempt=attempt):
-            return replace(state, phase=phase, attempt=attempt, fence=sequence, attempt_over=False, worker="")
+            return then(attempt=attempt, fence=sequence, attempt_over=False, worker="")
         case AttemptPlaced(worker=worker):
-            return replace(state, phase=phase, worker=worker)
+            return then(worker=worker)
         case AttemptStarted(worker=worker):
-            return replace(state, phase=phase, worker=worker, started_at=state.started_at or event.time)
-        case AttemptSucceeded():
-            return replace(
-                state,
-                phase=phase,
-                outputs=data.outputs,
-                log_end=data.log_end,
-                failure=None,
-                ended_at=ended_at,
+            return then(worker=worker, started_at=state.started_at or event.time)
+        case AttemptSucceeded(outputs=outputs, log_end=log_end):
+            return then(outputs=outputs, log_end=log_end, failure=None, ended_at=event.time)
+        case AttemptFailed(failure=failure, log_end=log_end):
+            return then(
+                attempt_over=True,
+                failure=failure,
+                log_end=log_end,
+                user_failures=state.user_failures + (failure.kind is FailureKind.USER),
+                system_failures=state.system_failures + 1 if failure.kind is FailureKind.SYSTEM else 0,
             )
-        case AttemptFailed():
-            return replace(_charge(state, data.failure), attempt_over=True, log_end=data.log_end)
         case ActionRetried():
-            return replace(state, phase=phase)
+            return then()
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
-            return replace(state, phase=phase, failure=failure, ended_at=ended_at)
+            return then(failure=failure, ended_at=event.time)
         case ActionAborted(reason=reason):
-            return replace(state, phase=phase, abort_reason=reason, ended_at=ended_at)
+            return then(abort_reason=reason, ended_at=event.time)
         case _:  # the table names no other type
             raise AssertionError(f"{type(data).__name__} is in the table but has no meaning")
 
@@ -149,11 +142,9 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return False
 
 
-def _charge(state: ActionState, failure: Failure) -> ActionState:
-    """Count a failure against the budget of its kind; system failures count only while consecutive."""
-    if failure.kind is FailureKind.USER:
-        return replace(state, failure=failure, user_failures=state.user_failures + 1, system_failures=0)
-    return replace(state, failure=failure, system_failures=state.system_failures + 1)
+def skip(state: ActionState, sequence: int) -> ActionState:
+    """The state after a message that nobody can read: nothing happened, but it is the last on its subject."""
+    return replace(state, version=max(state.version, sequence))
 
 
 def fold(events: Iterable[tuple[AnyEvent, int]], start: ActionState | None = None) -> ActionState:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Generic, Literal, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from flyte_schemas.events import DATA_TYPES, EventData, UnknownData
 from flyte_schemas.words import Word
@@ -55,7 +55,7 @@ class _Head(Word):
     type: str
     source: str
     subject: str
-    time: datetime
+    time: AwareDatetime
     datacontenttype: Literal["application/json"] = "application/json"
     cause: str | None = None
     traceparent: str | None = None

@@ -6,7 +6,7 @@ long run quadratic. What it hands out is frozen.
 
 from collections.abc import Iterator
 
-from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.action import ActionState, evolve, skip
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ROOT_ACTION
@@ -20,6 +20,7 @@ class RunFold:
     def __init__(self) -> None:
         self.actions: dict[str, ActionState] = {}
         self._children: dict[str, set[str]] = {}
+        self._live = 0
 
     def apply(self, action: str, event: AnyEvent, sequence: int) -> ActionState:
         """Fold one event into its action, and return the action's state after it."""
@@ -28,9 +29,15 @@ class RunFold:
             return before
         after = evolve(before, event, sequence)
         self.actions[action] = after
+        self._live += after.is_live - before.is_live
         if before.requested is None and after.requested is not None and after.requested.parent is not None:
             self._children.setdefault(after.requested.parent, set()).add(action)
         return after
+
+    def skip(self, action: str, sequence: int) -> None:
+        """Take note of a message that nobody can read: a decision must expect it all the same."""
+        if action in self.actions:
+            self.actions[action] = skip(self.actions[action], sequence)
 
     def get(self, action: str) -> ActionState:
         """The state of an action; the empty state when nothing happened to it."""
@@ -56,4 +63,4 @@ class RunFold:
     @property
     def is_settled(self) -> bool:
         """Whether every action has ended."""
-        return bool(self.actions) and all(not state.is_live for state in self.actions.values())
+        return bool(self.actions) and not self._live

@@ -51,12 +51,6 @@ class AttemptKey:
     def __str__(self) -> str:
         return f"{self.action}/{self.attempt}"
 
-    @property
-    def slug(self) -> str:
-        """A name for files and processes: dots between the parts."""
-        run = self.action.run
-        return f"{run.project}.{run.domain}.{run.run}.{self.action.action}.{self.attempt}"
-
 
 def deploy_request(project: str, domain: str, environment: str) -> str:
     return f"flyte.req.{project}.{domain}.deploy.{environment}"

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from flyte_bus.errors import BusError, BusUnavailable, Conflict, StreamFull, TooLarge
 from flyte_bus.jetstream.connection import BACKOFF_LIMIT_S, Connection, as_object
 from flyte_bus.ports import Entry
-from flyte_schemas.envelope import AnyEvent, Malformed, decode, encode
+from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Malformed, decode, encode
 from flyte_schemas.streams import StreamSpec
 from flyte_schemas.subjects import live
 
@@ -45,6 +45,8 @@ class JetStreamLog:
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
         payload = encode(event)
+        if len(payload) > MAX_EVENT_BYTES:
+            raise TooLarge(f"{event.subject}: {len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}")
         while True:
             answer = as_object((await self._connection.request(event.subject, payload, headers)).data)
             error = answer.get("error")

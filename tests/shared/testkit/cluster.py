@@ -5,10 +5,9 @@ import signal
 import subprocess
 from pathlib import Path
 
+from flyte_bus.process import is_alive
 from testkit.cli import clean_environment, command
 from testkit.nats_server import NatsServer
-
-from flyte_bus.process import is_alive
 
 SERVICES = ("registry", "dataproxy", "executor")
 STOP_LIMIT_S = 20.0

@@ -28,7 +28,7 @@ def template(name: str = "my_env.my_task", **changes: Any) -> TaskTemplate:
 
 def event(subject: str, data: EventData, **attributes: Any) -> Event[Any]:
     """An event of a test, with an id of its own unless it is given one."""
-    fields = {"id": uuid4().hex, "source": "test", "time": NOON} | attributes
+    fields: dict[str, Any] = {"id": uuid4().hex, "source": "test", "time": NOON} | attributes
     return Event(subject=subject, data=data, **fields)
 
 

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: when everybody only waits, it is at once as late as the first is waiting for.
+"""An event loop whose clock jumps: when everybody only waits, it is at once as late as the first wants it.
 
 Tests of retries, timeouts and expiries take no time this way and are the same on every machine. It is for
 code of one thread that does no I/O: what comes from outside the loop comes late by its clock.

@@ -1,0 +1,174 @@
+"""One full example of every word of the log: each field is filled, so that each is seen on the wire."""
+
+from flyte_schemas.envelope import AnyEvent, Event
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionFailed,
+    ActionQueued,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    DeployTask,
+    EventData,
+    LogSegment,
+    LogWritten,
+    MessageRejected,
+    StartRun,
+    TaskDeployed,
+    TaskDeployRejected,
+)
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.subjects import (
+    REJECTED,
+    ActionKey,
+    RunKey,
+    action_subject,
+    deploy_request,
+    log_subject,
+    run_request,
+    task_subject,
+)
+from flyte_schemas.task import (
+    BundleReference,
+    Interface,
+    Parameter,
+    Policies,
+    Resources,
+    Source,
+    TaskReference,
+    TaskTemplate,
+)
+from testkit.events import MORNING
+
+RUN = RunKey("flytesnacks", "development", "r7k2m9")
+ACTION = ActionKey(RUN, "a0")
+
+BUNDLE = BundleReference(
+    uri="flyte://artifacts/flytesnacks/development/0123456789abcdef0123456789abcdef",
+    sha256="ab" * 32,
+    md5="0123456789abcdef0123456789abcdef",
+    size_bytes=2048,
+    files=3,
+)
+TEMPLATE = TaskTemplate(
+    name="my_env.my_task",
+    short_name="my_task",
+    environment="my_env",
+    description="Greet somebody.",
+    docs="Greet somebody.\n\nBy name.",
+    interface=Interface(
+        inputs=(
+            Parameter(name="name", annotation="str", json_schema={"type": "string"}, description="Whom."),
+            Parameter(
+                name="times", annotation="int", json_schema={"type": "integer"}, required=False, default=1
+            ),
+        ),
+        outputs=(Parameter(name="o0", annotation="str", json_schema={"type": "string"}),),
+    ),
+    source=Source(module="my_example", function="my_task", file="my_example.py", line=7),
+    is_async=True,
+    image="ghcr.io/somebody/image:1",
+    resources=Resources(
+        cpu="500m", cpu_limit="1", memory="1Gi", memory_limit="2Gi", gpu="T4:1", disk="10Gi", shm="1Gi"
+    ),
+    env_vars={"LANG": "C.UTF-8"},
+    policies=Policies(retries=3, max_runtime_s=300.0, interruptible=True),
+    bundle=BUNDLE,
+)
+TASK = TaskReference(name="my_env.my_task", version="v1.0.0")
+VALUES = {
+    "name": InlineLiteral(value="Wörld"),
+    "table": ReferencedLiteral(uri=BUNDLE.uri, sha256="cd" * 32, size_bytes=70_000),
+}
+FAILURE = Failure(
+    code="ValueError",
+    kind=FailureKind.USER,
+    message="x must be positive",
+    hint="Give a positive x.",
+    traceback='  File "my_example.py", line 7, in my_task\n',
+    recoverable=False,
+)
+
+
+def _event(subject: str, id: str, data: EventData, *, source: str, cause: str | None = None) -> AnyEvent:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    return Event(
+        id=id, source=source, subject=subject, time=MORNING, data=data, cause=cause, traceparent=trace
+    )
+
+
+def _deploying() -> tuple[AnyEvent, ...]:
+    request = deploy_request(RUN.project, RUN.domain, "my_env")
+    task = task_subject(RUN.project, RUN.domain, TEMPLATE.name)
+    return (
+        _event(request, "d1", DeployTask(version="v1.0.0", template=TEMPLATE), source="sdk"),
+        _event(
+            task,
+            "my_env.my_task.v1.0.0.deployed",
+            TaskDeployed(version="v1.0.0", digest=TEMPLATE.digest(), template=TEMPLATE),
+            source="registry",
+            cause="d1",
+        ),
+        _event(
+            task,
+            "d1.rejected",
+            TaskDeployRejected(version="v1.0.0", digest=TEMPLATE.digest(), failure=FAILURE),
+            source="registry",
+            cause="d1",
+        ),
+    )
+
+
+def _running() -> tuple[AnyEvent, ...]:
+    """A story told out of order is fine here: each word counts by itself."""
+    subject, agent, executor = action_subject(ACTION), "agent", "executor"
+    requested = ActionRequested(
+        task=TASK, inputs=VALUES, parent="a0", parent_attempt=1, group="batch", env_vars={"A": "1"}
+    )
+    start = StartRun(task=TASK, inputs=VALUES, env_vars={"A": "1"}, requested_by="somebody")
+    succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
+    return (
+        _event(run_request(RUN), "s1", start, source="sdk"),
+        _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
+        _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
+        _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
+        _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
+        _event(
+            subject,
+            "r7k2m9.a0.1.failed",
+            AttemptFailed(attempt=1, failure=FAILURE, log_end=17),
+            source=agent,
+        ),
+        _event(
+            subject, "r7k2m9.a0.1.retried", ActionRetried(attempt=1, reason="1 of 3 retries"), source=executor
+        ),
+        _event(subject, "r7k2m9.a0.2.succeeded", succeeded, source=agent),
+        _event(subject, "r7k2m9.a0.failed", ActionFailed(failure=FAILURE), source=executor),
+        _event(subject, "r7k2m9.a0.timed-out", ActionTimedOut(failure=FAILURE), source=executor),
+        _event(subject, "r7k2m9.a0.aborted", ActionAborted(reason="by somebody"), source=executor),
+    )
+
+
+def _printing() -> tuple[AnyEvent, ...]:
+    segments = (LogSegment(stream="stdout", text="Grüße\n"), LogSegment(stream="stderr", text="\\xff\n"))
+    written = LogWritten(attempt=1, offset=7, size_bytes=10, segments=segments)
+    rejected = MessageRejected(
+        stream="FLYTE_RUNS",
+        message_subject=action_subject(ACTION),
+        sequence=42,
+        reason="not JSON: unexpected character",
+        excerpt="\\x00\\x01",
+    )
+    return (
+        _event(log_subject(ACTION), "r7k2m9.a0.1.log.7", written, source="agent"),
+        _event(REJECTED, "rejected.FLYTE_RUNS.42", rejected, source="executor"),
+    )
+
+
+EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_printing())
+"""Every type of the log once."""

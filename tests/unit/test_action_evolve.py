@@ -1,0 +1,388 @@
+"""What a sequence of words means for an action: given what happened, when this happens, then that is so."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_schemas.action import TRANSITIONS, ActionState, evolve, fold
+from flyte_schemas.envelope import AnyEvent, Event
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionFailed,
+    ActionQueued,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    EventData,
+    LogWritten,
+    UnknownData,
+)
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.run import RunFold
+from flyte_schemas.task import TaskReference
+from testkit.events import MORNING, action, event
+
+P = ActionPhase
+LIVE = (P.QUEUED, P.WAITING_FOR_RESOURCES, P.INITIALIZING, P.RUNNING)
+
+TASK = TaskReference(name="env.fn", version="v1")
+OURS = Failure(code="AgentLost", kind=FailureKind.SYSTEM)
+THEIRS = Failure(code="ValueError", kind=FailureKind.USER)
+
+
+def requested(parent: str | None = None) -> ActionRequested:
+    return ActionRequested(task=TASK, parent=parent)
+
+
+def queued(attempt: int = 1) -> ActionQueued:
+    return ActionQueued(attempt=attempt, pool="default")
+
+
+def placed(attempt: int = 1) -> AttemptPlaced:
+    return AttemptPlaced(attempt=attempt, worker="w")
+
+
+def started(attempt: int = 1) -> AttemptStarted:
+    return AttemptStarted(attempt=attempt, worker="w")
+
+
+def succeeded(attempt: int = 1) -> AttemptSucceeded:
+    return AttemptSucceeded(attempt=attempt, outputs={"o0": InlineLiteral(value=attempt)}, log_end=7)
+
+
+def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:
+    return AttemptFailed(attempt=attempt, failure=failure, log_end=5)
+
+
+def retried(attempt: int = 1) -> ActionRetried:
+    return ActionRetried(attempt=attempt, reason="again")
+
+
+FINALS: tuple[EventData, ...] = (
+    ActionFailed(failure=THEIRS),
+    ActionTimedOut(failure=OURS),
+    ActionAborted(reason="enough"),
+)
+TO_PHASE: dict[ActionPhase, tuple[EventData, ...]] = {
+    P.QUEUED: (requested(),),
+    P.WAITING_FOR_RESOURCES: (requested(), queued()),
+    P.INITIALIZING: (requested(), queued(), placed()),
+    P.RUNNING: (requested(), queued(), placed(), started()),
+}
+
+
+def words(*happened: EventData | UnknownData) -> list[tuple[AnyEvent, int]]:
+    """Events in this order, a second apart, at sequences 10, 20, 30, … of the log."""
+    return [
+        (Event(id=f"e{n}", source="test", subject=action(), time=at(n), data=data), n * 10)
+        for n, data in enumerate(happened, start=1)
+    ]
+
+
+def at(number: int):  # type: ignore[no-untyped-def]
+    """When the `number`-th event happened."""
+    return event(action(), requested(), after_s=number).time
+
+
+def after(*happened: EventData | UnknownData) -> ActionState:
+    return fold(words(*happened))
+
+
+def meaning(state: ActionState) -> ActionState:
+    """The state but for how far in the log it is."""
+    return replace(state, version=0)
+
+
+class TestAStory:
+    """Given, when, then."""
+
+    def test_nothing_happened(self) -> None:
+        state = after()
+        assert state == ActionState()
+        assert not state.is_live
+        assert not state.is_terminal
+        assert not state.has_open_attempt
+
+    def test_an_action_that_is_asked_for_is_queued(self) -> None:
+        request = replace(event(action(), requested(), id="r", cause="c"), time=MORNING)
+        state = evolve(ActionState(), request, 4)
+        assert state == ActionState(
+            version=4,
+            phase=P.QUEUED,
+            requested=requested(),
+            request_id="r",
+            cause="c",
+            requested_at=MORNING,
+        )
+        assert state.is_live
+        assert not state.has_open_attempt
+
+    def test_the_first_request_counts(self) -> None:
+        state = after(requested(), requested(parent="other"))
+        assert state.requested == requested()
+        assert (state.request_id, state.version) == ("e1", 20)
+
+    def test_the_event_that_opens_an_attempt_is_its_fence(self) -> None:
+        state = after(requested(), queued())
+        assert (state.phase, state.attempt, state.fence) == (P.WAITING_FOR_RESOURCES, 1, 20)
+        assert state.has_open_attempt
+
+    def test_an_action_succeeds(self) -> None:
+        state = after(requested(), queued(), placed(), started(), succeeded())
+        assert state.phase is P.SUCCEEDED
+        assert state.is_terminal
+        assert not state.is_live
+        assert not state.has_open_attempt
+        assert state.outputs == {"o0": InlineLiteral(value=1)}
+        assert (state.worker, state.log_end, state.failure) == ("w", 7, None)
+        assert (state.requested_at, state.started_at, state.ended_at) == (at(1), at(4), at(5))
+
+    def test_a_success_may_overtake_the_reports_before_it(self) -> None:
+        assert after(requested(), queued(), succeeded()).phase is P.SUCCEEDED
+
+    def test_a_failed_attempt_waits_for_a_decision(self) -> None:
+        state = after(*TO_PHASE[P.RUNNING], failed())
+        assert state.phase is P.RUNNING
+        assert state.attempt_over
+        assert not state.has_open_attempt
+        assert (state.failure, state.log_end, state.ended_at) == (THEIRS, 5, None)
+
+    def test_a_failed_attempt_cannot_succeed_any_more(self) -> None:
+        assert after(*TO_PHASE[P.RUNNING], failed(), succeeded()).phase is P.RUNNING
+
+    def test_a_retry_goes_back_to_the_queue_and_on_to_another_attempt(self) -> None:
+        state = after(*TO_PHASE[P.RUNNING], failed(), retried())
+        assert (state.phase, state.attempt) == (P.QUEUED, 1)
+        state = after(*TO_PHASE[P.RUNNING], failed(), retried(), queued(2))
+        assert (state.phase, state.attempt, state.fence) == (P.WAITING_FOR_RESOURCES, 2, 70)
+        assert state.worker == ""
+        assert state.has_open_attempt
+        state = after(*TO_PHASE[P.RUNNING], failed(), retried(), queued(2), started(2), succeeded(2))
+        assert (state.phase, state.failure) == (P.SUCCEEDED, None)
+        assert state.started_at == at(4), "the first start counts"
+
+    def test_no_retry_without_a_failure(self) -> None:
+        assert after(*TO_PHASE[P.RUNNING], retried()).phase is P.RUNNING
+
+    def test_attempts_are_counted_from_one_without_gaps(self) -> None:
+        assert after(requested(), queued(2)).phase is P.QUEUED
+        assert after(requested(), queued(1), failed(), retried(), queued(3)).attempt == 1
+
+    def test_failures_of_users_add_up(self) -> None:
+        state = after(requested(), queued(), failed(), retried(), queued(2), failed(2))
+        assert (state.user_failures, state.system_failures) == (2, 0)
+
+    def test_failures_of_the_system_count_only_in_a_row(self) -> None:
+        twice = (requested(), queued(), failed(1, OURS), retried(), queued(2), failed(2, OURS))
+        state = after(*twice)
+        assert (state.user_failures, state.system_failures) == (0, 2)
+        state = after(*twice, retried(2), queued(3), failed(3, THEIRS))
+        assert (state.user_failures, state.system_failures) == (1, 0)
+
+    @pytest.mark.parametrize("phase", LIVE)
+    @pytest.mark.parametrize("final", FINALS, ids=lambda final: type(final).__name__)
+    def test_a_live_action_can_be_ended_at_any_time(self, phase: ActionPhase, final: EventData) -> None:
+        state = after(*TO_PHASE[phase], final)
+        assert state.is_terminal
+        assert state.ended_at == at(len(TO_PHASE[phase]) + 1)
+
+    def test_the_reason_of_the_end_is_kept(self) -> None:
+        assert after(requested(), ActionFailed(failure=THEIRS)).failure == THEIRS
+        assert after(requested(), ActionTimedOut(failure=OURS)).failure == OURS
+        assert after(requested(), ActionAborted(reason="enough")).abort_reason == "enough"
+
+    def test_an_end_before_the_beginning_is_none(self) -> None:
+        assert after(ActionAborted(reason="early")) == ActionState(version=10)
+
+    def test_the_success_of_an_earlier_attempt_is_too_late(self) -> None:
+        state = after(requested(), queued(), failed(), retried(), queued(2), succeeded(1))
+        assert state.phase is P.WAITING_FOR_RESOURCES
+
+    def test_what_nobody_knows_moves_only_the_version(self) -> None:
+        unknown = UnknownData(type="flyte.action.dreamt.v9", document=None)
+        log = LogWritten(attempt=1, offset=0, size_bytes=0, segments=())
+        state = after(*TO_PHASE[P.RUNNING], unknown, log)
+        assert state == replace(after(*TO_PHASE[P.RUNNING]), version=60)
+
+    def test_an_older_sequence_does_not_take_the_version_back(self) -> None:
+        ((request, _), (queue, _)) = words(requested(), queued())
+        state = evolve(evolve(ActionState(), request, 9), queue, 3)
+        assert state.version == 9
+
+
+@pytest.mark.parametrize(
+    ("before", "kind", "then"),
+    [(before, kind, then) for (before, kind), then in TRANSITIONS.items()],
+    ids=[f"{before}-{kind.__name__}" for before, kind in TRANSITIONS],
+)
+def test_every_transition_of_the_table_can_happen(
+    before: ActionPhase | None, kind: type[EventData], then: ActionPhase
+) -> None:
+    happened: tuple[EventData, ...] = () if before is None else TO_PHASE[before]
+    if kind is ActionRetried:
+        happened = (*happened, failed())
+    state = fold(words(*happened))
+    assert state.phase == before
+    (word,) = [one for one in ALPHABET_OF_FIRST_ATTEMPT if type(one) is kind]
+    assert after(*happened, word).phase is then
+
+
+def test_no_phase_follows_a_terminal_one() -> None:
+    assert not [before for before, _ in TRANSITIONS if before is not None and before.is_terminal]
+
+
+ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
+    requested(),
+    queued(),
+    placed(),
+    started(),
+    succeeded(),
+    failed(),
+    retried(),
+    *FINALS,
+)
+_ATTEMPTS = (1, 2, 3)
+_OF_ATTEMPTS = tuple(
+    make(attempt) for make in (queued, placed, started, succeeded, failed, retried) for attempt in _ATTEMPTS
+)
+_LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)
+
+anything = st.lists(
+    st.one_of(
+        st.sampled_from((requested(), requested(parent="a0"))),
+        st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
+        st.sampled_from((*FINALS, LogWritten(attempt=1, offset=0, size_bytes=0, segments=()))),
+        st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
+    ),
+    max_size=25,
+)
+
+
+@st.composite
+def plausible(draw: st.DrawFn) -> list[EventData | UnknownData]:
+    """Lives that come far: mostly the word that is due, now and then any other."""
+    happened: list[EventData | UnknownData] = [requested()]
+    for attempt in range(1, draw(st.integers(1, 3)) + 1):
+        due = [queued(attempt), placed(attempt), started(attempt), failed(attempt), retried(attempt)]
+        for word in due:
+            if draw(st.integers(0, 9)) > 0:
+                happened.append(word)
+            if draw(st.integers(0, 4)) == 0:
+                happened.extend(draw(anything)[:3])
+    if draw(st.booleans()):
+        happened.append(draw(st.sampled_from((*_OF_ATTEMPTS, *FINALS))))
+    return happened
+
+
+lives = anything | plausible()
+
+
+def states(happened: list[EventData | UnknownData]) -> list[ActionState]:
+    """The state before the first word, and after each."""
+    seen = [ActionState()]
+    for one, sequence in words(*happened):
+        seen.append(evolve(seen[-1], one, sequence))
+    return seen
+
+
+@given(lives)
+def test_terminal_is_terminal_for_ever(happened: list[EventData | UnknownData]) -> None:
+    seen = states(happened)
+    ended = [meaning(state) for state in seen if state.is_terminal]
+    assert all(state == ended[0] for state in ended)
+    assert [state.is_terminal for state in seen] == sorted(state.is_terminal for state in seen)
+
+
+@given(lives, st.data())
+def test_a_fold_can_be_interrupted_anywhere(
+    happened: list[EventData | UnknownData], data: st.DataObject
+) -> None:
+    told = words(*happened)
+    cut = data.draw(st.integers(0, len(told)))
+    assert fold(told[cut:], fold(told[:cut])) == fold(told)
+
+
+@given(lives)
+def test_a_word_that_is_repeated_at_once_changes_nothing(happened: list[EventData | UnknownData]) -> None:
+    twice = [one for one in words(*happened) for _ in range(2)]
+    assert fold(twice) == fold(words(*happened))
+
+
+@given(lives, st.data())
+def test_what_took_effect_once_never_does_again(
+    happened: list[EventData | UnknownData], data: st.DataObject
+) -> None:
+    """A copy may come back much later, beyond the window in which the server drops it."""
+    seen, told = states(happened), words(*happened)
+    effective = [n for n in range(len(told)) if meaning(seen[n]) != meaning(seen[n + 1])]
+    if effective:
+        copy, _ = told[data.draw(st.sampled_from(effective))]
+        assert meaning(evolve(seen[-1], copy, 9_999)) == meaning(seen[-1])
+
+
+@given(lives, st.sampled_from((*_OF_ATTEMPTS, *_LOST)))
+def test_the_reports_of_another_attempt_change_nothing(
+    happened: list[EventData | UnknownData], word: EventData
+) -> None:
+    state = fold(words(*happened))
+    due = state.attempt + 1 if isinstance(word, ActionQueued) else state.attempt
+    if word.attempt != due:  # type: ignore[attr-defined]
+        assert meaning(evolve(state, event(action(), word), 9_999)) == meaning(state)
+
+
+@given(lives)
+def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownData]) -> None:
+    told = words(*happened)
+    for before, after_it, (one, sequence) in zip(states(happened), states(happened)[1:], told, strict=False):
+        assert after_it.version == sequence
+        assert after_it.attempt in (before.attempt, before.attempt + 1)
+        assert (after_it.fence == sequence) == (after_it.attempt > before.attempt)
+        assert after_it.user_failures + after_it.system_failures <= after_it.attempt
+        assert (after_it.phase is None) == (after_it.requested is None)
+        assert (after_it.ended_at is not None) == after_it.is_terminal
+        assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
+        if after_it.phase is not before.phase:
+            assert TRANSITIONS[before.phase, type(one.data)] is after_it.phase  # type: ignore[index]
+
+
+class TestARun:
+    """The fold of all actions of a run."""
+
+    def test_a_sequence_that_was_seen_changes_nothing(self) -> None:
+        run, told = RunFold(), words(requested(), queued())
+        for one, sequence in (*told, *told):
+            run.apply("a0", one, sequence)
+        assert run.root == fold(told)
+        assert run.phase is P.WAITING_FOR_RESOURCES
+
+    def test_children_are_known_by_their_parents(self) -> None:
+        run = RunFold()
+        run.apply("a0", event(action(), requested()), 1)
+        assert not run.has_children("a0")
+        for sequence, child in enumerate(("c2", "c1"), start=2):
+            run.apply(child, event(action(child), requested(parent="a0")), sequence)
+        assert [name for name, _ in run.children("a0")] == ["c1", "c2"]
+        assert run.has_children("a0")
+        assert not run.has_children("c1")
+
+    def test_a_run_is_settled_when_every_action_has_ended(self) -> None:
+        run = RunFold()
+        assert not run.is_settled
+        run.apply("a0", event(action(), requested()), 1)
+        run.apply("c", event(action("c"), requested(parent="a0")), 2)
+        run.apply("a0", event(action(), ActionAborted(reason="")), 3)
+        assert not run.is_settled
+        run.apply("c", event(action("c"), ActionAborted(reason="")), 4)
+        assert run.is_settled
+
+    def test_what_was_never_heard_of_is_empty(self) -> None:
+        assert RunFold().get("a7") == ActionState()
+        assert RunFold().phase is None

@@ -1,0 +1,126 @@
+"""Subjects are built and read in one place, and each belongs to one stream."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_bus.memory.matching import matches
+from flyte_schemas import subjects
+from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, StreamSpec
+from flyte_schemas.subjects import ActionKey, AttemptKey, Request, RunKey
+from flyte_schemas.words import is_name
+
+names = st.from_regex(re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,20}"), fullmatch=True)
+runs = st.builds(RunKey, names, names, names)
+actions = st.builds(ActionKey, runs, names)
+
+RUN = RunKey("project", "domain", "run")
+
+
+@given(actions)
+def test_an_action_is_read_from_its_subject(key: ActionKey) -> None:
+    assert subjects.parse_action(subjects.action_subject(key)) == key
+    assert subjects.parse_action(subjects.log_subject(key)) == key
+
+
+@given(runs)
+def test_a_run_request_is_read_from_its_subject(run: RunKey) -> None:
+    wanted = Request(run.project, run.domain, "run", run.run)
+    assert subjects.parse_request(subjects.run_request(run)) == wanted
+
+
+@given(names, names, names)
+def test_a_deploy_request_is_read_from_its_subject(project: str, domain: str, environment: str) -> None:
+    wanted = Request(project, domain, "deploy", environment)
+    assert subjects.parse_request(subjects.deploy_request(project, domain, environment)) == wanted
+
+
+@given(names, names, names, names)
+def test_a_task_is_read_from_its_subject(project: str, domain: str, environment: str, function: str) -> None:
+    task = f"{environment}.{function}"
+    assert subjects.parse_task(subjects.task_subject(project, domain, task)) == (project, domain, task)
+
+
+@pytest.mark.parametrize(
+    "subject", ["", "flyte", "flyte.run.p.d.r", "flyte.run.p.d.r.a.b", "other.run.p.d.r.a", "flyte.rejected"]
+)
+def test_what_is_no_subject_of_ours_is_none(subject: str) -> None:
+    assert subjects.parse_action(subject) is None
+    assert subjects.parse_request(subject) is None
+    assert subjects.parse_task(subject) is None
+
+
+def test_a_request_is_no_action_and_a_task_is_no_request() -> None:
+    assert subjects.parse_action(subjects.run_request(RUN)) is None
+    assert subjects.parse_request(subjects.task_subject("p", "d", "env.fn")) is None
+    assert subjects.parse_task(subjects.action_subject(RUN.action("a0"))) is None
+
+
+@given(actions)
+def test_the_filters_of_a_run_match_its_actions_only(key: ActionKey) -> None:
+    assert matches(subjects.run_filter(key.run), subjects.action_subject(key))
+    assert matches(subjects.log_filter(key.run), subjects.log_subject(key))
+    other = RunKey(key.run.project, key.run.domain, key.run.run + "x").action(key.action)
+    assert not matches(subjects.run_filter(key.run), subjects.action_subject(other))
+    assert not matches(subjects.log_filter(key.run), subjects.log_subject(other))
+
+
+@pytest.mark.parametrize(
+    ("subject", "stream"),
+    [
+        (subjects.run_request(RUN), REQUESTS),
+        (subjects.deploy_request("p", "d", "env"), REQUESTS),
+        (subjects.task_subject("p", "d", "env.fn"), TASKS),
+        (subjects.action_subject(RUN.action("a0")), RUNS),
+        (subjects.log_subject(RUN.action("a0")), LOGS),
+        (subjects.REJECTED, REJECTED),
+    ],
+)
+def test_each_subject_belongs_to_one_stream(subject: str, stream: StreamSpec) -> None:
+    assert [spec for spec in STREAMS if any(matches(pattern, subject) for pattern in spec.subjects)] == [
+        stream
+    ]
+
+
+def test_what_is_republished_is_stored_by_no_stream() -> None:
+    """Otherwise each message would be stored, republished and stored again."""
+    assert subjects.live("flyte.run.p.d.r.a0") == "flyte.live.run.p.d.r.a0"
+    for spec in STREAMS:
+        for source in spec.subjects:
+            stored = subjects.live(source.replace(">", "p.d.r.a"))
+            assert not any(matches(pattern, stored) for other in STREAMS for pattern in other.subjects)
+
+
+def test_streams_and_buckets_have_names_of_their_own() -> None:
+    for names in ([spec.name for spec in STREAMS], [spec.name for spec in BUCKETS]):
+        assert len(set(names)) == len(names)
+
+
+def test_streams_that_hold_truth_forget_nothing() -> None:
+    for spec in (TASKS, RUNS):
+        assert spec.append_only
+        assert spec.refuse_when_full
+        assert spec.max_age_s is None
+
+
+def test_keys_are_shown_as_paths() -> None:
+    key = RUN.action("a0")
+    assert (str(RUN), str(key), str(AttemptKey(key, 2))) == (
+        "project/domain/run",
+        "project/domain/run/a0",
+        "project/domain/run/a0/2",
+    )
+    assert key.is_root
+    assert not RUN.action("c1").is_root
+
+
+@pytest.mark.parametrize("text", ["a", "a0", "my_env", "ünï", "a-b", "x" * 128])
+def test_one_token_is_a_name(text: str) -> None:
+    assert is_name(text)
+
+
+@pytest.mark.parametrize("text", ["", "a.b", "*", ">", "a b", "a\tb", "a\n", "\n", "x" * 129, "a*", "a>"])
+def test_what_would_split_or_match_subjects_is_no_name(text: str) -> None:
+    assert not is_name(text)
