@@ -32,6 +32,9 @@ BUS_NOTICE_FIRST_S = 1.0
 BUS_NOTICE_LIMIT_S = 30.0
 STOP_GRACE_S = 20.0
 """The longest that a process takes to stop after a signal, in seconds."""
+CANCEL_AGAIN_S = 2.0
+"""A task that is not over this long after its cancellation is cancelled again: before Python 3.12 `wait_for`
+loses a cancellation that comes together with a result."""
 EXCERPT_BYTES = 100
 """How much of a message that nobody can read is kept with its rejection."""
 REASON_CHARACTERS = 300
@@ -92,11 +95,10 @@ class Supervisor:
         """Cancel every task and wait until all have ended."""
         self._over.set()
         while self._tasks:
-            tasks = tuple(self._tasks)
-            for task in tasks:
+            for task in tuple(self._tasks):
                 task.cancel()
-            await asyncio.wait(tasks)
-            self._tasks.difference_update(tasks)
+            done, _ = await asyncio.wait(self._tasks, timeout=CANCEL_AGAIN_S)
+            self._tasks.difference_update(done)
 
     def _start(self, name: str, work: Coroutine[Any, Any, None], *, forever: bool) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"{self._service}.{name}")

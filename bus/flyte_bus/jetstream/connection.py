@@ -153,15 +153,19 @@ class Connection:
             self.client.request(subject, payload, timeout=timeout_s, headers=headers)
         )
         self._attempts.add(attempt)
+        cancelled = _cancellations()
         try:
-            return await attempt
+            answer = await attempt
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if _cancellations() > cancelled:
                 raise
             raise ConnectionResetError("the connection was interrupted") from None
         finally:
             self._attempts.discard(attempt)
+        if _cancellations() > cancelled:
+            # Before Python 3.12 `wait_for`, which nats-py uses, loses a cancellation that meets an answer.
+            raise asyncio.CancelledError
+        return answer
 
     async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         """A call of the JetStream API; the answer as it came, `error` included."""
@@ -221,6 +225,12 @@ class Connection:
     def _notify(self) -> None:
         for listener in tuple(self._listeners):
             listener()
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to stop."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def as_object(raw: bytes) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""Puts the registry together: the consumer of deploy requests, the read model, the questions."""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from flyte_bus.ports import Bus, Server
+from flyte_bus.service import Supervisor, serve_ping
+from flyte_registry.deployments import Deployments
+from flyte_registry.projection import FOLLOWED, Projection
+from flyte_registry.questions import Questions
+from flyte_registry.settings import SERVICE, RegistrySettings
+
+log = structlog.get_logger()
+
+
+class RegistryService:
+    """The registry, between its start and its stop."""
+
+    def __init__(
+        self, bus: Bus, deployments: Deployments, projection: Projection, questions: Questions
+    ) -> None:
+        self._bus = bus
+        self._deployments = deployments
+        self._projection = projection
+        self._questions = questions
+        self._servers: tuple[Server, ...] = ()
+        self._loops = Supervisor(SERVICE)
+
+    async def start(self) -> None:
+        """Open the read model and begin. Raises ReadModelInUse when another registry has the file."""
+        await self._projection.open()
+        for stream in FOLLOWED:
+            self._loops.keep(f"follow {stream.name}", self._projection.follow(stream))
+        self._loops.keep("deployments", self._deployments.run())
+        self._servers = (*await self._questions.serve(), await serve_ping(self._bus, SERVICE))
+        log.info("registry.started")
+
+    async def stop(self) -> None:
+        for server in self._servers:
+            await server.stop()
+        self._servers = ()
+        await self._loops.stop()
+        await self._projection.close()
+
+    async def wait(self) -> None:
+        await self._loops.wait()
+
+
+async def build(bus: Bus, settings: RegistrySettings) -> RegistryService:
+    """The registry on a connected and provisioned bus; nothing happens before its `start`."""
+    projection = Projection(bus, settings, _now)
+    return RegistryService(
+        bus,
+        Deployments(bus, settings, _now),
+        projection,
+        Questions(bus, projection, settings),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

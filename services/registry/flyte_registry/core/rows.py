@@ -1,0 +1,128 @@
+"""What an event changes in the read model, as values: one row a task version, one row a run.
+
+A run's row holds the folded state of its root action, so that the next event needs this row and nothing
+else. Inputs and outputs are left out: they are the log's to tell, and can be large.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.endpoints import RunSummary
+from flyte_schemas.envelope import AnyEvent
+from flyte_schemas.events import ActionRequested, TaskDeployed
+from flyte_schemas.failure import Failure
+from flyte_schemas.subjects import ActionKey, RunKey, parse_task
+from flyte_schemas.task import TaskTemplate
+from flyte_schemas.words import is_name
+
+LINE_CHARACTERS = 300
+"""How much of a text stands in a list."""
+
+NOTHING_YET = ActionState()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One version of a task; `sequence` is where the log says so."""
+
+    project: str
+    domain: str
+    name: str
+    version: str
+    sequence: int
+    deployed_at: datetime
+    template: TaskTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run: the state of its root action, how many actions it has, and where in the log it began.
+
+    `sequence` is 0 while only child actions were seen, which a gap in reading can cause.
+    """
+
+    key: RunKey
+    sequence: int = 0
+    actions: int = 0
+    root: ActionState = NOTHING_YET
+
+
+def task_row(subject: str, event: AnyEvent, sequence: int) -> TaskRow | None:
+    """The row of a task version, when this event makes one."""
+    place = parse_task(subject)
+    if place is None or not isinstance(event.data, TaskDeployed):
+        return None
+    project, domain, name = place
+    if not all(is_name(part) for part in name.split(".")):
+        return None
+    return TaskRow(
+        project=project,
+        domain=domain,
+        name=name,
+        version=event.data.version,
+        sequence=sequence,
+        deployed_at=event.time,
+        template=event.data.template,
+    )
+
+
+def concerns_run(key: ActionKey, event: AnyEvent) -> bool:
+    """Whether the run's row can change: by an event of its root, or by one more action.
+
+    A run whose name could not stand in an answer has no row (the server lets longer tokens through).
+    """
+    return (key.is_root or isinstance(event.data, ActionRequested)) and is_name(key.run.run)
+
+
+def fold_run(row: RunRow, key: ActionKey, event: AnyEvent, sequence: int) -> RunRow:
+    """The run's row after an event of one of its actions."""
+    asked_for = isinstance(event.data, ActionRequested)
+    if not key.is_root:
+        return replace(row, actions=row.actions + 1) if asked_for else row
+    root = evolve(row.root, event, sequence)
+    began = root.requested is not None and row.root.requested is None
+    return RunRow(
+        key=row.key,
+        sequence=sequence if began else row.sequence,
+        actions=row.actions + 1 if began else row.actions,
+        root=_without_values(root),
+    )
+
+
+def run_summary(row: RunRow, *, in_full: bool) -> RunSummary | None:
+    """The run in a line, its failure whole only when `in_full`; None while its root was not seen."""
+    root = row.root
+    if root.requested is None or root.phase is None or root.requested_at is None:
+        return None
+    return RunSummary(
+        name=row.key.run,
+        task=root.requested.task.name,
+        version=root.requested.task.version,
+        phase=root.phase,
+        requested_at=root.requested_at,
+        started_at=root.started_at,
+        ended_at=root.ended_at,
+        attempts=root.attempt,
+        actions=row.actions,
+        failure=root.failure if in_full else _in_a_line(root.failure),
+    )
+
+
+def shortened(text: str) -> str:
+    """At most `LINE_CHARACTERS` of a text."""
+    return text if len(text) <= LINE_CHARACTERS else text[: LINE_CHARACTERS - 1] + "…"
+
+
+def _without_values(root: ActionState) -> ActionState:
+    requested = root.requested
+    if requested is not None and (requested.inputs or requested.env_vars):
+        requested = requested.model_copy(update={"inputs": {}, "env_vars": {}})
+    return replace(root, requested=requested, outputs=None)
+
+
+def _in_a_line(failure: Failure | None) -> Failure | None:
+    if failure is None:
+        return None
+    changes = {"message": shortened(failure.message), "hint": shortened(failure.hint), "traceback": ""}
+    return failure.model_copy(update=changes)

@@ -1,0 +1,167 @@
+"""Keeps the read model up with the log: follows TASKS and RUNS, and folds them in transactions.
+
+SQLite has a thread of its own, in which transactions and questions take turns, so that neither blocks
+the event loop and no question sees half a transaction.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.ports import Bus, Entry
+from flyte_bus.service import reject
+from flyte_registry.core.position import Position
+from flyte_registry.core.rows import RunRow, concerns_run, fold_run, task_row
+from flyte_registry.read_model import ReadModel
+from flyte_registry.settings import SERVICE, Clock, RegistrySettings
+from flyte_schemas.envelope import Malformed
+from flyte_schemas.streams import RUNS, TASKS, StreamSpec
+from flyte_schemas.subjects import RunKey, parse_action
+
+FOLLOWED = (TASKS, RUNS)
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Projection:
+    """The read model, and the loops that feed it. Times in seconds."""
+
+    def __init__(self, bus: Bus, settings: RegistrySettings, clock: Clock) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-model")
+        self._model: ReadModel | None = None
+        self._positions: dict[str, Position] = {}
+        self._as_of = {stream.name: 0 for stream in FOLLOWED}
+        self._moved = asyncio.Condition()
+
+    async def open(self) -> None:
+        """Open the file; empty it when it does not belong to this log. Raises ReadModelInUse."""
+        self._model = await self._in_thread(ReadModel, self._settings.read_model_file)
+        positions = {stream.name: await self.ask(_position_in(stream)) for stream in FOLLOWED}
+        ends = {stream.name: await self._bus.log.last_sequence(stream) for stream in FOLLOWED}
+        for stream in FOLLOWED:
+            if not await self._is_of_this_log(stream, positions[stream.name], ends[stream.name]):
+                log.warning("registry.read_model.rebuilt", stream=stream.name)
+                await self.ask(ReadModel.clear)
+                positions = {stream.name: Position() for stream in FOLLOWED}
+                break
+        for name, position in positions.items():
+            position.settled = ends[name]
+            self._as_of[name] = position.as_of
+        self._positions = positions
+
+    async def close(self) -> None:
+        """Close the file, after the transaction that is under way."""
+        if self._model is not None:
+            await self.ask(ReadModel.close)
+            self._model = None
+        self._thread.shutdown()
+
+    async def follow(self, stream: StreamSpec) -> None:
+        """Fold the stream into the model until cancelled."""
+        entries: asyncio.Queue[Entry] = asyncio.Queue(self._settings.max_batch)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._fetch(stream, entries))
+            group.create_task(self._fold(stream, entries))
+
+    async def ask(self, question: Callable[[ReadModel], T]) -> T:
+        """Put a question to the model, in its thread."""
+        assert self._model is not None, "the read model is not open"
+        return await self._in_thread(question, self._model)
+
+    async def reach(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
+        """Wait until the model has seen this place of the stream; return the place that it has seen."""
+        try:
+            async with asyncio.timeout(patience_s), self._moved:
+                await self._moved.wait_for(lambda: self._as_of[stream.name] >= sequence)
+        except TimeoutError:
+            pass
+        return self._as_of[stream.name]
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def _is_of_this_log(self, stream: StreamSpec, position: Position, end: int) -> bool:
+        """Whether the entry where reading stopped is still the one that stood there."""
+        if max((position.as_of, *position.ahead)) > end:
+            return False
+        if position.as_of == 0:
+            return True
+        reader = self._bus.log.read(stream, stream.subjects[0], after=position.as_of - 1)
+        async with aclosing(reader) as entries:
+            async for entry in entries:
+                return entry.sequence == position.as_of and _mark(entry) == position.mark
+        return False
+
+    async def _fetch(self, stream: StreamSpec, entries: asyncio.Queue[Entry]) -> None:
+        after = self._positions[stream.name].as_of
+        async with aclosing(self._bus.log.follow(stream, stream.subjects[0], after=after)) as follower:
+            async for entry in follower:
+                await entries.put(entry)
+        raise BusUnavailable(f"the log of {stream.name} can no longer be followed")
+
+    async def _fold(self, stream: StreamSpec, entries: asyncio.Queue[Entry]) -> None:
+        while True:
+            batch = [await entries.get()]
+            while not entries.empty():
+                batch.append(entries.get_nowait())
+            for entry in batch:
+                if isinstance(entry.content, Malformed):
+                    await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._clock())
+            as_of = await self.ask(partial(self._take_in, stream, batch))
+            async with self._moved:
+                self._as_of[stream.name] = as_of
+                self._moved.notify_all()
+
+    def _take_in(self, stream: StreamSpec, batch: Sequence[Entry], model: ReadModel) -> int:
+        """One transaction: the entries that are new, and the place that they reach."""
+        position = self._positions[stream.name]
+        with model.transaction():
+            new = [entry for entry in batch if position.admit(entry.sequence, _mark(entry))]
+            if stream == TASKS:
+                _take_in_tasks(model, new)
+            else:
+                _take_in_runs(model, new)
+            model.put_position(stream.name, position)
+        return position.as_of
+
+
+def _take_in_tasks(model: ReadModel, entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if isinstance(entry.content, Malformed):
+            continue
+        row = task_row(entry.subject, entry.content, entry.sequence)
+        if row is not None:
+            model.put_task(row)
+
+
+def _take_in_runs(model: ReadModel, entries: Sequence[Entry]) -> None:
+    rows: dict[RunKey, RunRow] = {}
+    for entry in entries:
+        key = parse_action(entry.subject)
+        if key is None or isinstance(entry.content, Malformed) or not concerns_run(key, entry.content):
+            continue
+        row = rows.get(key.run) or model.run(key.run) or RunRow(key=key.run)
+        rows[key.run] = fold_run(row, key, entry.content, entry.sequence)
+    for row in rows.values():
+        model.put_run(row)
+
+
+def _position_in(stream: StreamSpec) -> Callable[[ReadModel], Position]:
+    return lambda model: model.position(stream.name)
+
+
+def _mark(entry: Entry) -> str:
+    """What tells this entry from another that could stand at its place."""
+    return hashlib.sha256(entry.raw).hexdigest()[:16]

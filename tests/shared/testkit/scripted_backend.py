@@ -1,0 +1,180 @@
+"""A backend whose agents are coroutines: they write what real agents write, and do what a script says.
+
+A `Machine` is where they live. It outlasts executors: a new backend on the same machine finds what runs.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from flyte_bus.errors import Conflict
+from flyte_bus.ports import Bus
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import (
+    ActionRequested,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    EventData,
+)
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.subjects import AttemptKey, action_subject
+from flyte_schemas.task import TaskReference
+
+
+class Agent:
+    """One agent, as its script sees it."""
+
+    def __init__(self, bus: Bus, launch: Launch, pid: int) -> None:
+        self.attempt = launch.attempt
+        self.fence = launch.fence
+        self.template = launch.template
+        self.pid = pid
+        self.name = f"machine/{pid}"
+        self._bus = bus
+
+    async def claim(self) -> bool:
+        """Claim the attempt; False when somebody else has it."""
+        try:
+            await self.say(AttemptPlaced(attempt=self.attempt.attempt, worker=self.name), self.fence)
+        except Conflict:
+            return False
+        return True
+
+    async def enter(self) -> None:
+        await self.say(AttemptStarted(attempt=self.attempt.attempt, worker=self.name))
+
+    async def succeed(self) -> None:
+        await self.say(AttemptSucceeded(attempt=self.attempt.attempt))
+
+    async def fail(
+        self, code: str = "ValueError", kind: FailureKind = FailureKind.USER, recoverable: bool = True
+    ) -> None:
+        failure = Failure(code=code, kind=kind, message="on purpose", recoverable=recoverable)
+        await self.say(AttemptFailed(attempt=self.attempt.attempt, failure=failure, log_end=0))
+
+    async def ask(self, child: str, task: TaskReference) -> None:
+        """Ask for a child action; nothing happens when it was asked for before."""
+        key, this = self.attempt.action.run.action(child), self.attempt
+        data = ActionRequested(task=task, parent=this.action.action, parent_attempt=this.attempt)
+        with contextlib.suppress(Conflict):
+            await self._append(action_subject(key), data, 0)
+
+    async def say(self, data: EventData, expected: int | None = None) -> None:
+        """Append a word on the attempt's own action."""
+        await self._append(action_subject(self.attempt.action), data, expected)
+
+    async def _append(self, subject: str, data: EventData, expected: int | None) -> None:
+        identity = f"{subject}.{self.name}.{data.TYPE}"
+        event = Event(id=identity, source=self.name, subject=subject, time=datetime.now(UTC), data=data)
+        await self._bus.log.append(event, expected=expected)
+
+
+Script = Callable[[Agent], Awaitable[None]]
+
+
+async def succeed(agent: Agent) -> None:
+    """The script of an agent to which nothing happens."""
+    if await agent.claim():
+        await agent.enter()
+        await agent.succeed()
+
+
+class Machine:
+    """Where agents run: `launched` and `stopped` tell in order of what became of whom."""
+
+    def __init__(self, bus: Bus, script: Script = succeed) -> None:
+        self.script = script
+        self.launched: list[AttemptKey] = []
+        self.stopped: list[AttemptKey] = []
+        self.is_broken = False
+        self._bus = bus
+        self._pids = itertools.count(1)
+        self._running: dict[int, tuple[Agent, asyncio.Future[None]]] = {}
+
+    @property
+    def running(self) -> list[AttemptKey]:
+        """The attempts whose agents run, in order of launch."""
+        return [agent.attempt for agent, _ in self._running.values()]
+
+    def agents(self) -> list[tuple[Agent, asyncio.Future[None]]]:
+        return list(self._running.values())
+
+    def launch(self, launch: Launch) -> tuple[Agent, asyncio.Future[None]]:
+        """Start an agent. Raises LaunchFailed when the machine is broken."""
+        self.launched.append(launch.attempt)
+        if self.is_broken:
+            raise LaunchFailed("the machine is broken")
+        agent = Agent(self._bus, launch, next(self._pids))
+        task = asyncio.ensure_future(self.script(agent))
+        self._running[agent.pid] = agent, task
+        task.add_done_callback(lambda _: self._running.pop(agent.pid))
+        return agent, task
+
+    def kill(self, attempt: AttemptKey) -> None:
+        """End the agents of an attempt without a word."""
+        for agent, task in self.agents():
+            if agent.attempt == attempt:
+                task.cancel()
+
+    async def end(self) -> None:
+        """End all agents; raises what went wrong in one."""
+        tasks = [task for _, task in self.agents()]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+class ScriptedBackend:
+    """Fills `Backend` on a machine that it may share."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._live: dict[int, AttemptKey] = {}
+        self._watches: set[asyncio.Task[None]] = set()
+
+    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+        """See `Backend.start`."""
+        self._on_gone = on_gone
+        for agent, task in self._machine.agents():
+            self._watch(agent, task)
+        return frozenset(self._live.values())
+
+    async def launch(self, launch: Launch) -> None:
+        """See `Backend.launch`."""
+        await asyncio.sleep(0)
+        if launch.attempt not in self._live.values():
+            self._watch(*self._machine.launch(launch))
+
+    async def stop_attempt(self, attempt: AttemptKey) -> None:
+        """See `Backend.stop_attempt`."""
+        if attempt in self._live.values():
+            self._machine.stopped.append(attempt)
+            self._machine.kill(attempt)
+
+    async def close(self, *, stop_attempts: bool) -> None:
+        """See `Backend.close`."""
+        if stop_attempts:
+            for attempt in tuple(self._live.values()):
+                await self.stop_attempt(attempt)
+            await asyncio.gather(*self._watches)
+        for watch in tuple(self._watches):
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+
+    def _watch(self, agent: Agent, task: "asyncio.Future[None]") -> None:
+        self._live[agent.pid] = agent.attempt
+        watch = asyncio.create_task(self._until_gone(agent, task))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+
+    async def _until_gone(self, agent: Agent, task: "asyncio.Future[None]") -> None:
+        await asyncio.wait({task})
+        del self._live[agent.pid]
+        await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended"))

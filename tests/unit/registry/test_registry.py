@@ -1,0 +1,112 @@
+"""The whole registry, on the bus in memory."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from flyte_bus.errors import StreamFull
+from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.memory.log import MemoryLog
+from flyte_bus.ports import Bus
+from flyte_registry import deployments
+from flyte_registry.core.deployment import Asked, TaskHistory, Verdict, decide
+from flyte_registry.deployments import Histories
+from flyte_schemas.envelope import AnyEvent
+from flyte_schemas.events import TaskDeployed
+from testkit.cases.registry import DeploymentCases, QuestionCases, ReadModelCases
+from testkit.registry import STARTED, answers, everything, happen, registry, rejections
+from testkit.tasks import deploy, template
+
+
+class MemoryHarness:
+    """A memory server, and connections to it."""
+
+    def __init__(self) -> None:
+        self.server = MemoryServer()
+        self.bus: Bus = MemoryBus(self.server)
+
+    async def connect(self) -> Bus:
+        return MemoryBus(self.server)
+
+    async def publish_raw(self, subject: str, raw: bytes) -> None:
+        self.server.publish_raw(subject, raw)
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[MemoryHarness]:
+    harness = MemoryHarness()
+    async with harness.bus:
+        await harness.bus.provision()
+        yield harness
+
+
+class TestDeployments(DeploymentCases): ...
+
+
+class TestQuestions(QuestionCases): ...
+
+
+class TestReadModel(ReadModelCases): ...
+
+
+@pytest.mark.parametrize("runs_of_the_other", [0, 1, 5])
+async def test_a_model_of_another_log_is_made_anew(
+    harness: MemoryHarness, tmp_path: Path, runs_of_the_other: int
+) -> None:
+    async with registry(harness.bus, tmp_path):
+        await happen(harness.bus, "r1", *STARTED)
+        await everything(harness.bus)
+    other = MemoryHarness()
+    async with other.bus:
+        await other.bus.provision()
+        for number in range(runs_of_the_other):
+            await happen(other.bus, f"other{number}", *STARTED)
+        async with registry(other.bus, tmp_path):
+            runs = (await everything(other.bus))[0].runs
+    assert len(runs) == runs_of_the_other
+    assert "r1" not in {run.name for run in runs}
+
+
+async def test_a_request_that_we_cannot_handle_is_set_aside_in_the_end(
+    harness: MemoryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(request: Asked, history: TaskHistory) -> Verdict | None:
+        if request.data.version == "poison":
+            raise RuntimeError("a fault of ours")
+        return decide(request, history)
+
+    monkeypatch.setattr(deployments, "decide", broken)
+    await harness.bus.log.append(deploy(template(), "poison"))
+    await harness.bus.log.append(deploy(template(), "v1"))
+    async with registry(harness.bus, tmp_path, retry_delay_s=0.0, max_deliveries=3):
+        (deployed,) = await answers(harness.bus, 1)
+        (set_aside,) = await rejections(harness.bus, 1)
+    assert isinstance(deployed.data, TaskDeployed)
+    assert set_aside.reason == "3 attempts failed: RuntimeError('a fault of ours')"
+
+
+async def test_a_request_waits_while_the_log_is_full(
+    harness: MemoryHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, refusals = MemoryLog.append, iter([StreamFull("no room"), StreamFull("no room")])
+
+    async def full(self: MemoryLog, event: AnyEvent, *, expected: int | None = None) -> int:
+        if isinstance(event.data, TaskDeployed) and (refusal := next(refusals, None)) is not None:
+            raise refusal
+        return await append(self, event, expected=expected)
+
+    monkeypatch.setattr(MemoryLog, "append", full)
+    await harness.bus.log.append(deploy(template()))
+    async with registry(harness.bus, tmp_path, retry_delay_s=0.0):
+        (deployed,) = await answers(harness.bus, 1)
+    assert isinstance(deployed.data, TaskDeployed)
+
+
+async def test_the_history_of_a_task_not_used_lately_is_forgotten(harness: MemoryHarness) -> None:
+    histories = Histories(harness.bus.log, limit=2)
+    first = await histories.of("flyte.task.p.d.e.one")
+    assert await histories.of("flyte.task.p.d.e.one") is first
+    for function in ("two", "three"):
+        await histories.of(f"flyte.task.p.d.e.{function}")
+    assert await histories.of("flyte.task.p.d.e.one") is not first
