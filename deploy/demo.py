@@ -30,7 +30,7 @@ def main() -> int:
         try:
             type_in("start", "--detach", home=home)
             type_in("deploy", str(EXAMPLE), "env", home=home)
-            type_in("run", "--name", "demo", str(EXAMPLE), "main", "--n", "10", home=home)
+            type_in("run", "--name", "demo", str(EXAMPLE), "total", "--numbers", "10", home=home)
             type_in("get", "run", "demo", home=home)
             type_in("events", "demo", home=home)
         except subprocess.CalledProcessError as error:
@@ -41,7 +41,7 @@ def main() -> int:
         "\nThat was a whole run: every line of `flyte events` is an event in the log, and all that was shown"
         " is a replay of it.\n"
         "Next: .venv/bin/flyte start          keep a stack running (state in ~/.flyte)\n"
-        "      .venv/bin/flyte run sdk/examples/01_hello.py my_task --name World\n"
+        "      .venv/bin/flyte run sdk/examples/01_hello.py hello --name World\n"
         "      README.md                      what else there is\n"
     )
     return 0

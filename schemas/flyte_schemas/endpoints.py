@@ -27,7 +27,7 @@ class Endpoint(Generic[AskT, AnswerT]):
     answer: type[AnswerT]
 
 
-# -- dataproxy ---------------------------------------------------------------------------------------------------
+# -- dataproxy ---------------------------------------------------------------------------------------------
 
 
 class CreateUploadLocation(Word):
@@ -72,7 +72,7 @@ CREATE_DOWNLOAD_LOCATION = Endpoint(
     "flyte.svc.dataproxy.create-download-location", CreateDownloadLocation, DownloadLocation
 )
 
-# -- registry ----------------------------------------------------------------------------------------------------
+# -- registry ----------------------------------------------------------------------------------------------
 
 
 class GetTask(Word):
@@ -161,7 +161,7 @@ GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer)
 LIST_TASKS = Endpoint("flyte.svc.registry.list-tasks", ListTasks, TaskList)
 LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
 
-# -- every service -----------------------------------------------------------------------------------------------
+# -- every service -----------------------------------------------------------------------------------------
 
 
 class Ping(Word):

@@ -6,10 +6,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, StringConstraints, ValidationError
 
 from flyte_schemas.events import DATA_TYPES, EventData, UnknownData
 from flyte_schemas.words import Word
@@ -51,7 +51,7 @@ class _Head(Word):
     """The attributes of the document beside `data`."""
 
     specversion: Literal["1.0"]
-    id: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]+$")]
     type: str
     source: str
     subject: str

@@ -42,7 +42,7 @@ class TaskDeployRejected(EventData):
     failure: Failure
 
 
-# -- actions: decided by the executor, reported by agents ------------------------------------------------------
+# -- actions: decided by the executor, reported by agents --------------------------------------------------
 
 
 class ActionRequested(EventData):
@@ -130,7 +130,7 @@ class ActionAborted(EventData):
     reason: str
 
 
-# -- logs: written by agents -----------------------------------------------------------------------------------
+# -- logs: written by agents -------------------------------------------------------------------------------
 
 
 class LogSegment(Word):
@@ -153,7 +153,7 @@ class LogWritten(EventData):
     segments: tuple[LogSegment, ...]
 
 
-# -- requests: written by users ----------------------------------------------------------------------------------
+# -- requests: written by users ----------------------------------------------------------------------------
 
 
 class DeployTask(EventData):
@@ -174,7 +174,7 @@ class StartRun(EventData):
     requested_by: str = ""
 
 
-# -- what could not be read -----------------------------------------------------------------------------------------
+# -- what could not be read --------------------------------------------------------------------------------
 
 
 class MessageRejected(EventData):

@@ -13,7 +13,7 @@ class FailureKind(StrEnum):
     USER = "user"
     """The task's own doing: retried by the task's `retries`."""
     SYSTEM = "system"
-    """The platform's doing (a lost process, a lost node): retried by the platform, never charged to the user."""
+    """The platform's doing (a lost process or node): retried by the platform, never charged to the user."""
 
 
 class Failure(Word):

@@ -30,7 +30,7 @@ def test_what_is_written_is_read(example: AnyEvent) -> None:
 
 
 @given(
-    id=st.text(min_size=1),
+    id=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1),
     source=st.text(),
     cause=st.none() | st.text(),
     time=st.datetimes(timezones=st.just(UTC)),

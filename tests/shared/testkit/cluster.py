@@ -14,7 +14,7 @@ STOP_LIMIT_S = 20.0
 
 
 class Cluster:
-    """nats-server, registry, dataproxy and executor, each in a process of its own; use as a context manager."""
+    """nats-server, registry, dataproxy and executor, each a process of its own; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"

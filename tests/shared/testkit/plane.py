@@ -1,139 +1,104 @@
-"""A control plane in memory with executors on it, whose agents do what the test says."""
+"""A control plane in memory whose services a test plays by hand: what the SDK's client talks to."""
 
-import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
-from uuid import uuid4
+from datetime import UTC, datetime
+from typing import Any
 
-from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
-from flyte_bus.ports import Entry
-from flyte_executor.executor import Executor
-from flyte_executor.requests import Admission
-from flyte_executor.settings import ExecutorSettings
-from flyte_schemas.action import ActionState
-from flyte_schemas.envelope import Event
-from flyte_schemas.events import EventData, StartRun, TaskDeployed
-from flyte_schemas.run import RunFold
-from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import (
-    ActionKey,
-    AttemptKey,
-    RunKey,
-    action_subject,
-    run_request,
-    task_subject,
+from flyte_schemas.endpoints import CREATE_UPLOAD_LOCATION, CreateUploadLocation, UploadLocation
+from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.events import (
+    DeployTask,
+    EventData,
+    LogSegment,
+    LogWritten,
+    TaskDeployed,
+    TaskDeployRejected,
 )
-from flyte_schemas.task import Policies, TaskReference
-from testkit.cases.harness import GUARD_S
-from testkit.events import event
-from testkit.scripted_backend import Machine, ScriptedBackend
-from testkit.tasks import template
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import RunKey, action_subject, log_subject, task_subject
+from flyte_schemas.task import TaskReference
 
-TASK = TaskReference(name="env.parent", version="v1")
-CHILD = TaskReference(name="env.child", version="v1")
-
-
-class Life:
-    """One life of an executor, from its start to its stop."""
-
-    def __init__(self, bus: MemoryBus, machine: Machine, settings: ExecutorSettings) -> None:
-        self.executor = Executor(bus, ScriptedBackend(machine), settings)
-        self.admission = asyncio.create_task(Admission(bus).run())
-        self.is_over = False
-
-    async def end(self) -> None:
-        """Stop; raises what it died of."""
-        if not self.is_over:
-            self.is_over = True
-            self.admission.cancel()
-            (ended,) = await asyncio.gather(self.admission, return_exceptions=True)
-            await self.executor.stop()
-            await self.executor.wait()
-            if isinstance(ended, Exception):
-                raise ended
+KEY = RunKey("p", "d", "r1")
+TASK = TaskReference(name="env.one", version="v1")
 
 
 class Plane:
-    """The log, the machine, and any number of executors."""
+    """A control plane in memory, with the parts of its services that a test plays by hand."""
 
-    def __init__(self, tmp_path: Path, stack: AsyncExitStack) -> None:
+    def __init__(self) -> None:
         self.server = MemoryServer()
-        self.bus = MemoryBus(self.server)
-        self.machine = Machine(self.bus)
-        self._tmp_path = tmp_path
-        self._stack = stack
+        self.mine = MemoryBus(self.server)
+        self.theirs = MemoryBus(self.server)
+        self.uploads: list[CreateUploadLocation] = []
+        self._written: dict[str, int] = {}
+        self._count = 0
 
-    async def executor(
-        self, *, slots: int = 8, losses: int = 4, checkpoint_s: float = 3600.0, stop_attempts: bool = False
-    ) -> Life:
-        """Start an executor; the stack ends it."""
-        bus = await self._stack.enter_async_context(MemoryBus(self.server))
-        settings = ExecutorSettings(
-            home=self._tmp_path,
-            slots=slots,
-            max_system_failures=losses,
-            checkpoint_s=checkpoint_s,
-            stop_attempts=stop_attempts,
+    async def bus(self) -> MemoryBus:
+        return self.mine
+
+    async def say(self, subject: str, data: EventData, cause: str | None = None) -> int:
+        """Append an event as a service would."""
+        self._count += 1
+        return await self.theirs.log.append(
+            Event(
+                id=f"e{self._count}",
+                source="/test",
+                subject=subject,
+                time=datetime.now(UTC),
+                data=data,
+                cause=cause,
+            )
         )
-        life = Life(bus, self.machine, settings)
-        self._stack.push_async_callback(life.end)
-        await life.executor.start()
-        return life
 
-    async def deploy(self, task: TaskReference, retries: int = 0) -> None:
-        deployed = template(task.name, policies=Policies(retries=retries))
-        subject = task_subject("project", "domain", task.name)
-        data = TaskDeployed(version=task.version, digest=deployed.digest(), template=deployed)
-        await self.append(subject, data)
+    async def happen(self, data: EventData, action: str = "a0", cause: str | None = None) -> None:
+        await self.say(action_subject(KEY.action(action)), data, cause)
 
-    async def append(self, subject: str, data: EventData, id: str | None = None) -> int:
-        """Write an event as anybody might."""
-        return await self.bus.log.append(event(subject, data, id=id or uuid4().hex))
+    async def write(self, text: str, action: str = "a0", attempt: int = 1) -> int:
+        """Log output of an attempt; how many bytes it has written so far."""
+        key = f"{action}/{attempt}"
+        offset, size = self._written.get(key, 0), len(text.encode())
+        segments = (LogSegment(stream="stdout", text=text),)
+        chunk = LogWritten(attempt=attempt, offset=offset, size_bytes=size, segments=segments)
+        await self.say(log_subject(KEY.action(action)), chunk)
+        self._written[key] = offset + size
+        return offset + size
 
-    async def start(self, name: str = "run", task: TaskReference = TASK, id: str | None = None) -> RunKey:
-        """Ask for a run."""
-        run = RunKey("project", "domain", name)
-        await self.append(run_request(run), StartRun(task=task), id)
-        return run
+    async def requests(self) -> list[tuple[str, Any]]:
+        """The requests so far: id and data."""
+        found = []
+        async for entry in self.theirs.log.read(REQUESTS, "flyte.req.>"):
+            assert not isinstance(entry.content, Malformed)
+            found.append((entry.content.id, entry.content.data))
+        return found
 
-    async def run(self, run: RunKey) -> RunFold:
-        """The run as the log has it, folded afresh."""
-        return await read_run(self.bus.log, run)
+    async def serve_uploads(self) -> None:
+        async def answer(question: CreateUploadLocation) -> UploadLocation:
+            self.uploads.append(question)
+            return UploadLocation(uri=f"flyte://artifacts/p/d/{question.content_md5}", exists=True)
 
-    async def events(self, key: ActionKey) -> list[str]:
-        """The kinds of what happened to an action."""
-        return [kind(entry) for entry in await self.entries() if entry.subject == action_subject(key)]
+        await self.theirs.serve(CREATE_UPLOAD_LOCATION, answer)
 
-    async def entries(self) -> list[Entry]:
-        return [entry async for entry in self.bus.log.read(RUNS, "flyte.run.>")]
+    async def registry(self, refuse: frozenset[str] = frozenset()) -> None:
+        """Answer every deploy request, for ever."""
+        async with self.theirs.inbox(REQUESTS, "registry", ["flyte.req.*.*.deploy.*"]) as inbox:
+            async for delivery in inbox:
+                content = delivery.entry.content
+                assert not isinstance(content, Malformed)
+                assert isinstance(content.data, DeployTask)
+                await self._judge(content.id, content.data, refuse)
+                await delivery.ack()
 
-    async def until(self, run: RunKey, condition: Callable[[RunFold], bool]) -> RunFold:
-        """The run, once it is so."""
-        async with asyncio.timeout(GUARD_S):
-            while not condition(fold := await self.run(run)):
-                await asyncio.sleep(0.002)
-            return fold
-
-    async def settled(self, run: RunKey) -> ActionState:
-        """The root, once the whole run has ended."""
-        return (await self.until(run, lambda fold: fold.is_settled)).root
-
-    async def quiet(self) -> None:
-        """Return once nothing has been written for a while."""
-        last, unchanged = -1, 0
-        while unchanged < 20:
-            sequence = await self.bus.log.last_sequence(RUNS)
-            unchanged = unchanged + 1 if sequence == last else 0
-            last = sequence
-            await asyncio.sleep(0.002)
-
-
-def kind(entry: Entry) -> str:
-    """What kind of word an entry is, in short."""
-    return type(entry.content.data).__name__ if isinstance(entry.content, Event) else "Malformed"
-
-
-def first(run: RunKey, action: str = "a0", number: int = 1) -> AttemptKey:
-    return AttemptKey(run.action(action), number)
+    async def _judge(self, request_id: str, request: DeployTask, refuse: frozenset[str]) -> None:
+        template, digest = request.template, request.template.digest()
+        subject = task_subject("p", "d", template.name)
+        if template.name in refuse:
+            failure = Failure(
+                code="VersionConflict", kind=FailureKind.USER, message="other content", hint="rename"
+            )
+            verdict = TaskDeployRejected(version=request.version, digest=digest, failure=failure)
+            await self.say(subject, verdict, cause=request_id)
+            return
+        await self.say(
+            subject, TaskDeployed(version=request.version, digest=digest, template=template), request_id
+        )

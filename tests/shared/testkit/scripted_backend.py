@@ -85,13 +85,18 @@ async def succeed(agent: Agent) -> None:
 
 
 class Machine:
-    """Where agents run: `launched` and `stopped` tell in order of what became of whom."""
+    """Where agents run: `launched` and `stopped` tell in order what became of whom.
+
+    While the `door` is closed, agents begin but those who launched them do not hear of it yet.
+    """
 
     def __init__(self, bus: Bus, script: Script = succeed) -> None:
         self.script = script
         self.launched: list[AttemptKey] = []
         self.stopped: list[AttemptKey] = []
         self.is_broken = False
+        self.door = asyncio.Event()
+        self.door.set()
         self._bus = bus
         self._pids = itertools.count(1)
         self._running: dict[int, tuple[Agent, asyncio.Future[None]]] = {}
@@ -150,7 +155,9 @@ class ScriptedBackend:
         """See `Backend.launch`."""
         await asyncio.sleep(0)
         if launch.attempt not in self._live.values():
-            self._watch(*self._machine.launch(launch))
+            agent, task = self._machine.launch(launch)
+            await self._machine.door.wait()
+            self._watch(agent, task)
 
     async def stop_attempt(self, attempt: AttemptKey) -> None:
         """See `Backend.stop_attempt`."""

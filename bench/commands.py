@@ -1,0 +1,157 @@
+"""What a user waits for at a terminal: starting, help, import, deploy, run."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.rows import Row, several, timed
+from testkit.cli import Cli
+from testkit.nats_server import NatsServer
+
+HELLO = """\
+import time
+
+import flyte
+
+env = flyte.TaskEnvironment(name="bench")
+
+
+@env.task
+async def hello(name: str) -> str:
+    return f"Hello, {name}!"
+
+
+@env.task
+async def square(number: int) -> int:
+    return number * number
+
+
+@env.task
+async def one_by_one(count: int) -> list[float]:
+    took = []
+    for number in range(count):
+        begun = time.perf_counter()
+        await square(number)
+        took.append(time.perf_counter() - begun)
+    return took
+"""
+
+
+def python(*words: str) -> None:
+    """Run this interpreter."""
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+
+
+def bare() -> Iterator[Row]:
+    """What needs no stack."""
+    floor = min(several(lambda: python("-c", "pass"), 10))
+    with tempfile.TemporaryDirectory() as folder:
+        cli = Cli(Path(folder), {"FLYTE_HOME": folder})
+        cli.write("hello.py", HELLO)
+        helps = several(lambda: cli.ok("--help"), 10)
+        task_helps = several(lambda: cli.ok("run", "hello.py", "hello", "--help"), 10)
+        local = several(lambda: cli.ok("run", "--local", "hello.py", "hello", "--name", "x"), 5)
+    imports = several(lambda: python("-c", "import flyte"), 10)
+    is_python = "python -c pass"
+    yield _seconds("import flyte (beyond the interpreter)", (t - floor for t in imports), "≤ 0.15 s")
+    yield Row(
+        what="flyte --help",
+        unit="s",
+        figures=helps,
+        floor=floor,
+        floor_is=is_python,
+        goal=f"≤ floor + 0.25 = {floor + 0.25:.2f} s",
+    )
+    yield Row(
+        what="flyte run FILE TASK --help",
+        unit="s",
+        figures=task_helps,
+        floor=floor,
+        floor_is=is_python,
+        goal=f"≤ floor + 0.25 = {floor + 0.25:.2f} s",
+    )
+    yield _seconds("flyte run --local FILE TASK", local, "—")
+
+
+def with_stack() -> Iterator[Row]:
+    """What needs a stack: starting it, deploying, running."""
+    with tempfile.TemporaryDirectory() as folder:
+        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"})
+        cli.write("hello.py", HELLO)
+        floor = _nats_server_start(Path(folder))
+        started = timed(lambda: cli.ok("start", "--detach"))
+        try:
+            yield Row(
+                what="flyte start → ready",
+                unit="s",
+                figures=(started,),
+                floor=floor,
+                floor_is="nats-server start",
+                goal="≤ 2 s",
+            )
+            yield from _typed(cli)
+            yield from _children(cli)
+        finally:
+            cli.ok("stop")
+
+
+def _typed(cli: Cli) -> Iterator[Row]:
+    cli.ok("deploy", "hello.py", "env")
+    deploys = several(lambda: cli.ok("deploy", "hello.py", "env"), 5)
+    yield _seconds("flyte deploy, nothing changed", deploys, "≤ 0.3 s")
+    floor = min(several(lambda: python("-c", "import asyncio"), 10))
+    runs = several(lambda: cli.ok("run", "deployed-task", "bench.hello", "--name", "x"), 10)
+    yield Row(
+        what="flyte run deployed-task, typed → printed",
+        unit="s",
+        figures=runs,
+        floor=floor,
+        floor_is='python -c "import asyncio"',
+        goal="≤ 0.6 s",
+    )
+
+
+def _children(cli: Cli) -> Iterator[Row]:
+    cli.ok("run", "--name", "warm-up", "hello.py", "one_by_one", "--count", "3")
+    script = (
+        "import flyte, flyte.remote, json; flyte.init_from_config(); "
+        "print(json.dumps(flyte.remote.Run.get('children').outputs()[0]))"
+    )
+    cli.ok("run", "--name", "children", "hello.py", "one_by_one", "--count", "30")
+    took = json.loads(cli.python("-c", script).stdout)
+    yield Row(
+        what="one cold child action on the process backend",
+        unit="ms",
+        figures=tuple(1000 * seconds for seconds in took),
+        floor=1000 * _fork_floor(),
+        floor_is="fork of a warm interpreter, and its end",
+        goal="≤ 30 ms p50",
+    )
+
+
+def _fork_floor() -> float:
+    script = (
+        "import os, time, flyte, flyte_bus.jetstream\n"
+        "def once():\n"
+        "    t = time.perf_counter(); pid = os.fork()\n"
+        "    if pid == 0: os._exit(0)\n"
+        "    os.waitpid(pid, 0); return time.perf_counter() - t\n"
+        "print(min(once() for _ in range(20)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def _nats_server_start(folder: Path) -> float:
+    server = NatsServer(folder / "floor")
+    try:
+        return timed(server.start)
+    finally:
+        server.kill()
+
+
+def _seconds(what: str, figures: Iterator[float] | tuple[float, ...], goal: str) -> Row:
+    return Row(what=what, unit="s", figures=tuple(figures), goal=goal)

@@ -1,0 +1,103 @@
+"""`flyte logs RUN` and `flyte events RUN`: what a run printed, and what happened to it."""
+
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flyte._cli.setting import Domain, Output, Project, check_output, settle
+from flyte._syncify import block_on
+
+if TYPE_CHECKING:
+    from flyte._client.watch import Happening
+    from flyte_schemas.subjects import RunKey
+
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.")]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
+
+
+def logs(
+    context: typer.Context,
+    run: RunName,
+    follow: Follow = False,
+    project: Project = None,
+    domain: Domain = None,
+) -> None:
+    """Show what a run has printed."""
+    block_on(_logs(_key(context, run, project, domain), follow))
+
+
+def events(
+    context: typer.Context,
+    run: RunName,
+    follow: Follow = False,
+    output: Output = "table",
+    project: Project = None,
+    domain: Domain = None,
+) -> None:
+    """Show what happened to a run, event by event, as the log has it."""
+    as_json = check_output(output) == "json"
+    block_on(_events(_key(context, run, project, domain), follow, as_json))
+
+
+def _key(context: typer.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
+    from flyte._client.runs import parse_run
+
+    config = settle(context, project=project, domain=domain)
+    return parse_run(run, config.project, config.domain)
+
+
+async def _logs(key: "RunKey", follow: bool) -> None:
+    from flyte import _session
+    from flyte._client.follow import Follower
+    from flyte._client.logs import LogPrinter, print_kept
+    from flyte._client.trouble import say_on_stderr, translated
+    from flyte._client.watch import RunWatch
+
+    with translated():
+        bus = await _session.client().bus()
+        watch = RunWatch(bus, key)
+        printer = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
+        if follow:
+            await Follower(bus, watch, printer, say=say_on_stderr).wait()
+            return
+        if (await watch.refresh()).phase is None:
+            raise _unknown(key)
+        await print_kept(bus, key, printer)
+
+
+async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
+    from flyte import _session
+    from flyte._client.trouble import translated
+    from flyte._client.watch import RunWatch
+
+    with translated():
+        watch = RunWatch(await _session.client().bus(), key)
+        async with aclosing(watch.happened()) as past:
+            async for happening in past:
+                _show(happening, as_json)
+        if watch.fold.phase is None and not follow:
+            raise _unknown(key)
+        if not follow or watch.fold.is_settled:
+            return
+        async with aclosing(watch.follow()) as coming:
+            async for happening in coming:
+                _show(happening, as_json)
+                if watch.fold.is_settled:
+                    return
+
+
+def _show(happening: "Happening", as_json: bool) -> None:
+    from flyte._cli.show import event_line
+
+    typer.echo(
+        happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)
+    )
+
+
+def _unknown(key: "RunKey") -> LookupError:
+    return LookupError(
+        f"the log has no run {key.run!r} in {key.project}/{key.domain}: `flyte get run` lists them, and "
+        "-f waits for one that was asked for just now"
+    )

@@ -1,0 +1,131 @@
+"""`flyte start`, `stop` and `status`: the embedded stack on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flyte._cli.setting import settle
+from flyte._stack import Stack, find_stack, is_alive, stack_home
+from flyte._syncify import block_on
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+POLL_S = 0.05
+PING_TIMEOUT_S = 2.0
+LOG_TAIL_LINES = 20
+SERVICES = ("registry", "dataproxy", "executor")
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder of the stack's files.", show_default="~/.flyte")
+]
+
+
+def start(
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
+    home: Home = None,
+    nats: Annotated[
+        str | None, typer.Option("--nats", help="Use this NATS server.", show_default=False)
+    ] = None,
+) -> None:
+    """Start a stack on this machine: a NATS server and all services, in one process."""
+    home = _home(home)
+    running = find_stack(home)
+    if running is not None:
+        typer.echo(f"a stack is running already ({_described(running)})", err=True)
+        raise typer.Exit(0 if detach else 1)
+    command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
+    command += ["--nats", nats] if nats else []
+    if not detach:
+        os.execv(sys.executable, command)
+    _start_detached(command, home)
+
+
+def stop(home: Home = None) -> None:
+    """Stop the stack of this machine; what it has recorded stays."""
+    home = _home(home)
+    running = find_stack(home)
+    if running is None:
+        typer.echo(f"no stack is running in {home}", err=True)
+        return
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while is_alive(running.pid):
+        if time.monotonic() > deadline:
+            raise TimeoutError(
+                f"process {running.pid} did not stop within {STOP_TIMEOUT_S:g} s: see {home}/stack.log, "
+                f"then kill -9 {running.pid}"
+            )
+        time.sleep(POLL_S)
+    typer.echo("stopped", err=True)
+
+
+def status(context: typer.Context) -> None:
+    """Show where the control plane is and which services answer; exit code 1 when one does not."""
+    config = settle(context)
+    typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
+    answers = block_on(_pings())
+    for service, answer in answers.items():
+        typer.echo(f"{service:<10} {answer or 'no answer'}")
+    if not all(answers.values()):
+        raise typer.Exit(1)
+
+
+async def _pings() -> dict[str, str]:
+    import asyncio
+
+    from flyte import _session
+    from flyte._client.trouble import translated
+    from flyte_bus.errors import NoAnswer, Refusal
+    from flyte_schemas.endpoints import Ping, ping_endpoint
+
+    with translated():
+        bus = await _session.client().bus()
+
+        async def ping(service: str) -> str:
+            try:
+                pong = await bus.ask(ping_endpoint(service), Ping(), timeout_s=PING_TIMEOUT_S)
+            except (NoAnswer, Refusal):
+                return ""
+            return f"running on {pong.host}, process {pong.pid}, version {pong.version}"
+
+        answers = await asyncio.gather(*map(ping, SERVICES))
+    return dict(zip(SERVICES, answers, strict=True))
+
+
+def _start_detached(command: list[str], home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = home / "stack.log"
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        running = find_stack(home)
+        if running is not None and running.pid == process.pid:
+            typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
+            return
+        if process.poll() is not None:
+            raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")
+        time.sleep(POLL_S)
+    process.terminate()
+    raise TimeoutError(f"the stack was not ready within {START_TIMEOUT_S:g} s:\n{_tail(log)}")
+
+
+def _described(stack: Stack) -> str:
+    return f"{stack.nats_url}, process {stack.pid}, home {stack.home}"
+
+
+def _home(home: Path | None) -> Path:
+    return home.expanduser().absolute() if home else stack_home()
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+    return "\n".join([*(f"  {line}" for line in lines), f"(the whole log: {log})"])

@@ -1,0 +1,71 @@
+"""Tasks that are deployed already, known by their templates alone."""
+
+from typing import Any
+
+from flyte import errors
+from flyte._binding import did_you_mean
+from flyte._client.client import Client
+from flyte._client.runs import Run, start_run
+from flyte._client.trouble import reminding, say_on_stderr, translated
+from flyte._limits import PATIENCE_S
+from flyte._names import check_run_name, new_run_name
+from flyte_schemas.endpoints import GET_TASK, LIST_TASKS, GetTask, ListTasks, TaskRecord, TaskSummary
+from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.subjects import RunKey
+from flyte_schemas.task import TaskReference
+
+
+async def list_tasks(
+    client: Client, project: str, domain: str, *, name: str | None = None, limit: int = 100
+) -> tuple[TaskSummary, ...]:
+    """The latest version of each task, newest first; with `name`, all its versions."""
+    with translated():
+        bus = await client.bus()
+        question = ListTasks(project=project, domain=domain, name=name, limit=limit)
+        answer = await reminding(bus.ask(LIST_TASKS, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
+    return answer.tasks
+
+
+async def fetch_task(client: Client, project: str, domain: str, name: str) -> TaskRecord:
+    """The task that `environment.function` or `environment.function:version` names.
+
+    Raises RemoteTaskNotFoundError with the nearest names.
+    """
+    plain, _, version = name.partition(":")
+    if plain.count(".") != 1 or not all(plain.split(".")):
+        known = [task.name for task in await list_tasks(client, project, domain)]
+        near = [item for item in known if item.endswith(f".{plain}")]
+        raise errors.RemoteTaskNotFoundError(
+            f"{name!r} is no task's name (those are ENVIRONMENT.FUNCTION, or ENVIRONMENT.FUNCTION:VERSION)"
+            + did_you_mean(plain, near or known)
+        )
+    with translated():
+        bus = await client.bus()
+        question = GetTask(project=project, domain=domain, name=plain, version=version or None)
+        answer = await reminding(bus.ask(GET_TASK, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
+    if answer.task is None:
+        what = f"version {version!r} of task {plain!r}" if version else f"task {plain!r}"
+        similar = [item for item in answer.similar if version or item != plain]
+        near_names = f": did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+        raise errors.RemoteTaskNotFoundError(f"no {what} is deployed in {project}/{domain}{near_names}")
+    return answer.task
+
+
+async def submit_deployed(
+    client: Client,
+    record: TaskRecord,
+    values: dict[str, Any],
+    *,
+    run_name: str | None = None,
+    env_vars: dict[str, str] | None = None,
+) -> Run:
+    """Ask for a run of a deployed task; `values` are JSON data by input name. Raises the SDK's errors."""
+    key = RunKey(record.project, record.domain, check_run_name(run_name) if run_name else new_run_name())
+    literals = {name: InlineLiteral(value=value) for name, value in values.items()}
+    with translated():
+        reference = TaskReference(name=record.name, version=record.version)
+        request_id = await start_run(await client.bus(), key, reference, literals, env_vars=env_vars)
+    return Run(client, key, request_id=request_id)
+
+
+_WAITING = "waiting for the registry to answer"

@@ -1,0 +1,33 @@
+"""Every bound that the SDK keeps, with its unit."""
+
+MAX_MESSAGE_CHARACTERS = 16_000
+"""Of a failure's message; an event holds 1 MB and a failure is one field of it."""
+
+MAX_TRACEBACK_CHARACTERS = 32_000
+
+MAX_BUNDLE_BYTES = 100 * 1024 * 1024
+"""Of a packed code bundle; data belongs to the artifact store, not beside the code."""
+
+MAX_BUNDLE_FILES = 20_000
+
+MAX_DESCRIPTION_CHARACTERS = 255
+
+LOCAL_RETRY_DELAY_S = 0.5
+"""Before the second attempt of a local run; doubles with each further one."""
+
+LOCAL_RETRY_DELAY_CAP_S = 30.0
+
+PATIENCE_S = 60.0
+"""How long a client waits for a bus that is away before a command fails."""
+
+DEPLOY_PATIENCE_S = 300.0
+"""How long a client waits for the registry's verdict on a deployment."""
+
+QUIET_WAIT_S = 3.0
+"""How long a client waits without an answer before it says what it waits for."""
+
+LOGS_PATIENCE_S = 15.0
+"""How long after the end of a run a client waits for log bytes that the terminal facts announced."""
+
+LOCAL_SYNC_CHILDREN = 64
+"""Of one parent in a local run: how many sync children have a thread at a time."""

@@ -1,0 +1,189 @@
+"""What a deployment would put into the registry, computed before anything is sent.
+
+A plan needs no server: it is what `--dryrun` shows, and what the client then makes true. All tasks of one
+deployment share a version, so that tasks which call each other find each other.
+"""
+
+import re
+import sys
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flyte import errors
+from flyte._bundle import Bundle, make_bundle
+from flyte._environment import TaskEnvironment
+from flyte._layout import Layout, layout_of
+from flyte._task import Task
+from flyte_schemas.task import BundleReference, Source, TaskReference, TaskTemplate, version_of
+
+_VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The environments of a deployment, their tasks as templates, the version they share, and the code."""
+
+    environments: tuple[TaskEnvironment, ...]
+    templates: tuple[TaskTemplate, ...]
+    version: str
+    version_is_given: bool
+    layout: Layout
+    bundle: Bundle
+
+    def reference(self, task: str) -> TaskReference:
+        """The task of this full name, in the plan's version."""
+        return TaskReference(name=task, version=self.version)
+
+    def stored_at(self, uri: str) -> "Plan":
+        """The same plan with its bundle at `uri`; a computed version follows the content."""
+        templates = tuple(
+            template.model_copy(update={"bundle": bundle_reference(self.bundle, uri)})
+            for template in self.templates
+        )
+        version = self.version if self.version_is_given else version_of(templates)
+        return replace(self, templates=templates, version=version)
+
+    def describe(self) -> str:
+        """The plan for people: version, tasks with their signatures, files with their sizes."""
+        lines = [f"version  {self.version}", f"root     {self.layout.root}", ""]
+        for environment in self.environments:
+            lines.append(f"environment {environment.name}  (image {environment.image})")
+            lines += [
+                f"  {template.name}{signature(template)}"
+                for template in self.templates
+                if template.environment == environment.name
+            ]
+        size, packed = self.bundle.unpacked_bytes, len(self.bundle.data)
+        lines += ["", f"bundle   {len(self.bundle.files)} files, {size} bytes ({packed} packed)"]
+        lines += [f"  {file.path}  {file.size_bytes}" for file in self.bundle.files]
+        lines.append(f"  sha256 {self.bundle.sha256}")
+        return "\n".join(lines)
+
+
+def make_plan(
+    environments: Sequence[TaskEnvironment],
+    *,
+    project: str,
+    domain: str,
+    version: str | None = None,
+    copy_style: str = "loaded_modules",
+    root_dir: Path | None = None,
+) -> Plan:
+    """Plan the deployment of `environments` and of all that they depend on.
+
+    Raises ValueError for two environments of one name or a bad version, CodeBundleError when the source
+    cannot be packed, TypeError for a signature that cannot be carried.
+    """
+    if version is not None and not re.fullmatch(_VERSION, version):
+        raise ValueError(
+            f"version {version!r} is not allowed: use letters, digits and . _ + -, a letter or digit first"
+        )
+    closed = closure(environments)
+    tasks = [task for environment in closed for task in environment.tasks.values()]
+    if not tasks:
+        raise errors.DeploymentError(
+            f"environment {closed[0].name!r} has no tasks: decorate a function with @env.task"
+        )
+    for task in tasks:
+        _check_source(task)
+    layout = layout_of((task.source_file for task in tasks), root_dir)
+    bundle = make_bundle(layout, {task.source_file for task in tasks}, copy_style)
+    templates = tuple(_template(task, layout) for task in tasks)
+    plan = Plan(
+        environments=closed,
+        templates=templates,
+        version=version or "",
+        version_is_given=version is not None,
+        layout=layout,
+        bundle=bundle,
+    )
+    return plan.stored_at(f"flyte://artifacts/{project}/{domain}/{bundle.md5}")
+
+
+def closure(environments: Sequence[TaskEnvironment]) -> tuple[TaskEnvironment, ...]:
+    """The environments and all they depend on, breadth first; cycles are fine.
+
+    Raises ValueError when two different ones have the same name.
+    """
+    found: dict[str, TaskEnvironment] = {}
+    waiting = deque(environments)
+    while waiting:
+        environment = waiting.popleft()
+        if not isinstance(environment, TaskEnvironment):
+            raise TypeError(f"only environments can be deployed, not {environment!r}")
+        there = found.setdefault(environment.name, environment)
+        if there is not environment:
+            raise ValueError(_doubled(there, environment))
+        waiting.extend(item for item in environment.depends_on if found.get(item.name) is not item)
+    return tuple(found.values())
+
+
+def bundle_reference(bundle: Bundle, uri: str) -> BundleReference:
+    return BundleReference(
+        uri=uri,
+        sha256=bundle.sha256,
+        md5=bundle.md5,
+        size_bytes=len(bundle.data),
+        files=len(bundle.files),
+    )
+
+
+def signature(template: TaskTemplate) -> str:
+    """`(x: int, y: str = "a") -> str`, from the template alone."""
+    inputs = ", ".join(
+        f"{item.name}: {item.annotation}" + ("" if item.required else f" = {item.default!r}")
+        for item in template.interface.inputs
+    )
+    outputs = [item.annotation for item in template.interface.outputs]
+    returned = "None" if not outputs else outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})"
+    return f"({inputs}) -> {returned}"
+
+
+def _template(task: Task[..., Any], layout: Layout) -> TaskTemplate:
+    docs = task.native_interface.docs
+    environment = task.environment
+    return TaskTemplate(
+        name=task.name,
+        short_name=task.short_name,
+        environment=environment.name,
+        description=docs.summary,
+        docs=task.options.docs or docs.text,
+        interface=task.interface,
+        source=Source(
+            module=layout.module_name(task.source_file),
+            function=task.func.__name__,
+            file=layout.relative(task.source_file),
+            line=task.source_line,
+            import_paths=layout.import_paths,
+        ),
+        is_async=task.is_async,
+        image=environment.image,
+        resources=environment.resources.to_wire(),
+        env_vars=environment.env_vars,
+        policies=task.options.policies(),
+    )
+
+
+def _check_source(task: Task[..., Any]) -> None:
+    if task.source_file.is_file() and task.source_file.suffix == ".py":
+        return
+    where = getattr(sys.modules.get("__main__"), "__file__", None) or "an interactive session"
+    raise errors.CodeBundleError(
+        f"task {task.name} is not declared in a Python file (but in {where}), so the stack cannot fetch it: "
+        "write it to a file, or run it with mode='local'"
+    )
+
+
+def _doubled(one: TaskEnvironment, other: TaskEnvironment) -> str:
+    places = [
+        f"{task.func.__module__} ({task.source_file})"
+        for environment in (one, other)
+        for task in list(environment.tasks.values())[:1]
+    ]
+    sentence = f"two environments are named {one.name!r}"
+    if len(places) == 2 and places[0].partition(" ")[2] == places[1].partition(" ")[2]:
+        return f"{sentence}: the same file was imported as {places[0]} and as {places[1]}"
+    return f"{sentence}: names must be unique in a deployment" + (f" ({', '.join(places)})" if places else "")

@@ -1,0 +1,70 @@
+"""What a task asks of the machine."""
+
+from dataclasses import dataclass
+
+from flyte_schemas.task import Resources as WireResources
+
+_Amount = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Amounts as Kubernetes writes them: `Resources(cpu="500m", memory="2Gi", gpu=1)`.
+
+    `cpu` and `memory` may be a pair (request, limit). Raises TypeError and ValueError for what is no amount.
+    """
+
+    cpu: _Amount | tuple[_Amount, _Amount] | None = None
+    memory: str | tuple[str, str] | None = None
+    gpu: int | str | None = None
+    disk: str | None = None
+    shm: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("cpu", "memory"):
+            _check_pair(name, getattr(self, name))
+        for name in ("gpu", "disk", "shm"):
+            _check(name, getattr(self, name))
+
+    def to_wire(self) -> WireResources:
+        cpu, cpu_limit = _pair(self.cpu)
+        memory, memory_limit = _pair(self.memory)
+        return WireResources(
+            cpu=cpu,
+            cpu_limit=cpu_limit,
+            memory=memory,
+            memory_limit=memory_limit,
+            gpu=None if self.gpu is None else str(self.gpu),
+            disk=self.disk,
+            shm=self.shm,
+        )
+
+
+def _pair(value: _Amount | tuple[_Amount, _Amount] | None) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    if isinstance(value, tuple):
+        return str(value[0]), str(value[1])
+    return str(value), None
+
+
+def _check_pair(name: str, value: object) -> None:
+    if not isinstance(value, tuple):
+        return _check(name, value)
+    if len(value) != 2:
+        raise ValueError(f"{name} is one amount or a pair (request, limit), not {value!r}")
+    for part in value:
+        _check(name, part)
+    return None
+
+
+def _check(name: str, value: object) -> None:
+    wanted: tuple[type, ...] = {"cpu": (int, float, str), "gpu": (int, str)}.get(name, (str,))
+    if value is None:
+        return
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in wanted)}, not {value!r}")
+    if (isinstance(value, int | float) and value < 0) or str(value).startswith("-"):
+        raise ValueError(f"{name} must not be negative, got {value!r}")
+    if value == "":
+        raise ValueError(f"{name} must not be empty")

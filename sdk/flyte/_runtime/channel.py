@@ -1,0 +1,37 @@
+"""The runner's end of the socket to its agent: blocking, one frame at a time, safe from any thread."""
+
+import socket
+import threading
+
+from flyte._runtime.messages import Message, pack, unpack
+
+
+class Channel:
+    """Frames out under a lock, frames in by one reader."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send one message. Raises OSError when the agent is gone."""
+        frame = pack(message)
+        with self._sending:
+            self._connection.sendall(frame)
+
+    def receive(self) -> Message | None:
+        """The next message; None when the agent has closed the socket."""
+        head = self._exactly(4)
+        if head is None:
+            return None
+        body = self._exactly(int.from_bytes(head, "big"))
+        return None if body is None else unpack(body)
+
+    def _exactly(self, size: int) -> bytes | None:
+        parts = bytearray()
+        while len(parts) < size:
+            part = self._connection.recv(min(size - len(parts), 1 << 20))
+            if not part:
+                return None
+            parts += part
+        return bytes(parts)

@@ -1,0 +1,47 @@
+"""Who answers when a task calls a task: the current controller, kept in a context variable.
+
+Outside a run there is none, and a task is a plain function. A thread started by `asyncio.to_thread`
+inherits the context, so the body of a sync task finds its controller too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from flyte._task import Task
+
+
+class Controller(Protocol):
+    """Runs child actions. Both methods may be called from any thread and any event loop."""
+
+    async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
+        """Run `task` as a child action and return its value.
+
+        `inputs` are bound Python values, defaults included; `group.current()` is the child's group.
+        Raises what `failure.error_of` makes of the child's failure.
+        """
+        ...
+
+    def call_blocking(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
+        """The same from a thread without an event loop: block until the value is there."""
+        ...
+
+
+_controller: ContextVar[Controller | None] = ContextVar("flyte_controller", default=None)
+
+
+def current() -> Controller | None:
+    """The controller of the running task; None outside of one."""
+    return _controller.get()
+
+
+@contextmanager
+def use(controller: Controller | None) -> Iterator[None]:
+    """Make `controller` the current one within the block."""
+    token = _controller.set(controller)
+    try:
+        yield
+    finally:
+        _controller.reset(token)

@@ -1,0 +1,132 @@
+"""An exception as a failure for the log, and a failure as the exception that a parent catches.
+
+The type of the user's exception does not travel: its name does, as the code. The traceback is cut to what
+the user can act on: our own frames and the machinery that called them are left out.
+"""
+
+import asyncio
+import concurrent.futures
+import importlib
+import traceback
+from pathlib import Path
+
+import flyte_schemas
+from flyte import errors
+from flyte._limits import MAX_MESSAGE_CHARACTERS, MAX_TRACEBACK_CHARACTERS
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.phase import ActionPhase
+
+_SDK = Path(__file__).resolve().parents[1]
+_MACHINERY = tuple(
+    str(folder)
+    for folder in (
+        _SDK,
+        Path(str(flyte_schemas.__file__)).resolve().parent,
+        Path(str(asyncio.__file__)).resolve().parent,
+        Path(str(concurrent.futures.__file__)).resolve().parent,
+        Path(str(importlib.__file__)).resolve().parent,
+    )
+)
+
+_BY_CODE: dict[str, type[errors.RuntimeUserError]] = {
+    "OOM": errors.OOMError,
+    "Interrupted": errors.TaskInterruptedError,
+    "RetriesExhausted": errors.RetriesExhaustedError,
+}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What the log says of an exception that ended a task."""
+    return Failure(
+        code=_code(error)[:200],
+        kind=FailureKind.SYSTEM if isinstance(error, errors.RuntimeSystemError) else FailureKind.USER,
+        message=cut(_message(error), MAX_MESSAGE_CHARACTERS),
+        hint=error.failure.hint if isinstance(error, errors.BaseRuntimeError) and error.failure else "",
+        traceback=cut(_whole_traceback(error), MAX_TRACEBACK_CHARACTERS),
+        recoverable=not isinstance(error, errors.NonRecoverableError),
+    )
+
+
+def error_of(
+    failure: Failure | None, phase: ActionPhase = ActionPhase.FAILED, abort_reason: str = ""
+) -> errors.BaseRuntimeError:
+    """The exception for an action that ended in `phase` without a result; `.failure` is the record."""
+    error = _error(failure, phase, abort_reason)
+    error.failure = failure
+    return error
+
+
+def _whole_traceback(error: BaseException) -> str:
+    """The traceback, after that of the child whose failure this is when it happened in another process."""
+    own = user_traceback(error)
+    if isinstance(error, errors.BaseRuntimeError) and error.failure and error.__cause__ is None:
+        child = error.failure.traceback
+        return f"{child.rstrip()}\n\nThe child's failure was raised in its parent:\n\n{own}" if child else own
+    return own
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback of `error` and of what led to it, without our frames and without the machinery's."""
+    summary = traceback.TracebackException.from_exception(error, capture_locals=False, compact=True)
+    seen: set[int] = set()
+    _cut_frames(summary, seen)
+    return "".join(summary.format())
+
+
+def is_machinery(filename: str) -> bool:
+    """Whether a frame of this file says nothing to a user."""
+    return filename.startswith(("<frozen ", *_MACHINERY)) or Path(filename).parent.name in _OWN_PACKAGES
+
+
+_OWN_PACKAGES = frozenset({"flyte_agent", "flyte_bus"})
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`: its beginning and its end, which says most.
+
+    What is not Unicode (a lone surrogate, as in some file names) stands as an escape: JSON cannot hold it.
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3 - 60
+    return f"{text[:head]}\n… {len(text) - head - tail} characters left out …\n{text[-tail:]}"
+
+
+def _cut_frames(summary: traceback.TracebackException, seen: set[int]) -> None:
+    if id(summary) in seen:
+        return
+    seen.add(id(summary))
+    kept = [frame for frame in summary.stack if not is_machinery(frame.filename)]
+    summary.stack = traceback.StackSummary.from_list(kept)
+    for other in (summary.__cause__, summary.__context__, *(summary.exceptions or ())):
+        if other is not None:
+            _cut_frames(other, seen)
+
+
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, errors.BaseRuntimeError) else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the task called sys.exit({'' if error.code is None else repr(error.code)})"
+    return str(error)
+
+
+def _error(failure: Failure | None, phase: ActionPhase, abort_reason: str) -> errors.BaseRuntimeError:
+    if phase is ActionPhase.ABORTED:
+        return errors.ActionAbortedError(abort_reason or "the action was aborted")
+    if phase is ActionPhase.TIMED_OUT:
+        return errors.TaskTimeoutError(failure.message if failure else "the task ran too long")
+    if failure is None:
+        return errors.RuntimeUnknownError(
+            "Unknown", f"the action ended as {phase.value} and nothing says why"
+        )
+    code = failure.code.rpartition("|")[2] or failure.code
+    if failure.kind is FailureKind.SYSTEM:
+        return errors.RuntimeSystemError(code, failure.message)
+    for part, kind in _BY_CODE.items():
+        if part in failure.code:
+            return kind(code, failure.message)
+    return errors.RuntimeUserError(code, failure.message)

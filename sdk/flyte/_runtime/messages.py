@@ -1,0 +1,89 @@
+"""What the agent and the runner (the user's process) tell each other over their socket."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from flyte_schemas.failure import Failure
+from flyte_schemas.literals import AnyLiteral
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.words import Word
+
+
+class Start(Word):
+    """To the runner, first and once: run this task. `root` is where the bundle was unpacked."""
+
+    kind: Literal["start"] = "start"
+    project: str
+    domain: str
+    run: str
+    action: str
+    attempt: int
+    version: str
+    template: TaskTemplate
+    inputs: Mapping[str, AnyLiteral]
+    env_vars: dict[str, str]
+    root: str
+
+
+class Entered(Word):
+    """To the agent: the user's function runs now."""
+
+    kind: Literal["entered"] = "entered"
+
+
+class Ask(Word):
+    """To the agent: run a child action of this name; call `call` waits for it."""
+
+    kind: Literal["ask"] = "ask"
+    call: int
+    action: str
+    task: TaskReference
+    inputs: Mapping[str, AnyLiteral]
+    group: str | None = None
+
+
+class ChildEnded(Word):
+    """To the runner: the child that call `call` waits for has ended."""
+
+    kind: Literal["child-ended"] = "child-ended"
+    call: int
+    phase: ActionPhase
+    outputs: Mapping[str, AnyLiteral] = {}
+    failure: Failure | None = None
+    abort_reason: str = ""
+
+
+class Returned(Word):
+    """To the agent, last: the function returned."""
+
+    kind: Literal["returned"] = "returned"
+    outputs: Mapping[str, AnyLiteral]
+
+
+class Raised(Word):
+    """To the agent, last: the function (or loading it) raised."""
+
+    kind: Literal["raised"] = "raised"
+    failure: Failure
+
+
+Message = Annotated[
+    Start | Entered | Ask | ChildEnded | Returned | Raised,
+    Field(discriminator="kind"),
+]
+
+_ADAPTER: TypeAdapter[Message] = TypeAdapter(Message)
+
+
+def pack(message: Message) -> bytes:
+    """A message as a frame: four bytes of length, big-endian, then JSON."""
+    body = message.model_dump_json().encode()
+    return len(body).to_bytes(4, "big") + body
+
+
+def unpack(body: bytes) -> Message:
+    """The message in a frame's body. Raises pydantic's ValidationError."""
+    return _ADAPTER.validate_json(body)

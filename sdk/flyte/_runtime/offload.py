@@ -1,0 +1,71 @@
+"""Large values travel beside the log: literals over the inline limit go to the artifact store and back.
+
+The log then carries the digest, and whoever reads the value checks it. What is stored is the JSON that the
+literal would have held, so a value has one encoding wherever it lies.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from flyte_schemas.literals import INLINE_LIMIT_BYTES, AnyLiteral, InlineLiteral, ReferencedLiteral
+
+
+class Stored(Protocol):
+    """Where the store has put an object."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+class Store(Protocol):
+    """What this needs of `flyte._runtime.transfer.Artifacts`."""
+
+    async def put(self, data: bytes, filename: str) -> Stored: ...
+
+    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes: ...
+
+
+async def offload(
+    literals: Mapping[str, AnyLiteral], store: Store, *, limit_bytes: int = INLINE_LIMIT_BYTES
+) -> dict[str, AnyLiteral]:
+    """The same values, with the largest moved to the store until the rest is within `limit_bytes`.
+
+    What is a reference already stays one.
+
+    Raises what the store's `put` raises.
+    """
+    encoded = {
+        name: orjson.dumps(literal.value)
+        for name, literal in literals.items()
+        if isinstance(literal, InlineLiteral)
+    }
+    total = sum(map(len, encoded.values()))
+    carried: dict[str, AnyLiteral] = dict(literals)
+    for name in sorted(encoded, key=lambda item: -len(encoded[item])):
+        if total <= limit_bytes:
+            break
+        stored = await store.put(encoded[name], f"{name}.json")
+        carried[name] = ReferencedLiteral(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes)
+        total -= len(encoded[name])
+    return carried
+
+
+async def restore(literals: Mapping[str, AnyLiteral], store: Store) -> dict[str, InlineLiteral]:
+    """The same values, all inline. Raises what the store's `get` raises."""
+    return {name: await _inline(literal, store) for name, literal in literals.items()}
+
+
+async def _inline(literal: AnyLiteral, store: Store) -> InlineLiteral:
+    if isinstance(literal, InlineLiteral):
+        return literal
+    value: Any = json.loads(await store.get(literal.uri, literal.sha256, literal.size_bytes))
+    return InlineLiteral(value=value)

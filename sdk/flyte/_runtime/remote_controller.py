@@ -1,0 +1,89 @@
+"""The controller on the stack: a child call goes to the agent and comes back when the child has ended.
+
+A thread reads the agent's answers, so the user's event loop and the user's blocking code are served alike.
+"""
+
+import asyncio
+import itertools
+import os
+import threading
+import traceback
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from flyte._runtime import group
+from flyte._runtime.channel import Channel
+from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
+from flyte._runtime.failure import error_of
+from flyte._runtime.identity import ChildNames
+from flyte._runtime.messages import Ask, ChildEnded, Start
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.task import TaskReference
+
+if TYPE_CHECKING:
+    from flyte._task import Task
+
+AGENT_GONE = 70
+"""The exit code of a runner whose agent is gone: there is nobody left to report to."""
+
+
+class RemoteController:
+    """Implements `flyte._runtime.controller.Controller` over the agent's socket."""
+
+    def __init__(self, channel: Channel, start: Start) -> None:
+        self._channel = channel
+        self._version = start.version
+        self._names = ChildNames(start.action)
+        self._calls = itertools.count(1)
+        self._waiting: dict[int, Future[ChildEnded]] = {}
+        self._lock = threading.Lock()
+
+    def listen(self) -> None:
+        """Begin to read the agent's answers, in a thread of its own."""
+        threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
+
+    async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
+        return _value(task, await asyncio.wrap_future(self._ask(task, inputs)))
+
+    def call_blocking(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
+        return _value(task, self._ask(task, inputs).result())
+
+    def _ask(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> "Future[ChildEnded]":
+        literals = inputs_to_wire(task.native_interface, inputs)
+        label = group.current()
+        answer: Future[ChildEnded] = Future()
+        with self._lock:
+            call = next(self._calls)
+            action = self._names.next(task.name, literals, label)
+            self._waiting[call] = answer
+        reference = TaskReference(name=task.name, version=self._version)
+        try:
+            self._channel.send(Ask(call=call, action=action, task=reference, inputs=literals, group=label))
+        except BaseException:
+            self._waiting.pop(call, None)
+            raise
+        return answer
+
+    def _listen(self) -> None:
+        """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
+        try:
+            while (message := self._channel.receive()) is not None:
+                if isinstance(message, ChildEnded):
+                    self._answer(message)
+        except OSError:
+            pass  # the agent is gone
+        except Exception:
+            traceback.print_exc()
+        os._exit(AGENT_GONE)
+
+    def _answer(self, ended: ChildEnded) -> None:
+        answer = self._waiting.pop(ended.call, None)
+        if answer is not None and answer.set_running_or_notify_cancel():
+            answer.set_result(ended)
+
+
+def _value(task: "Task[..., Any]", ended: ChildEnded) -> Any:
+    """What the call gives. Raises the child's error."""
+    if ended.phase is ActionPhase.SUCCEEDED:
+        return outputs_from_wire(task.native_interface, ended.outputs)
+    raise error_of(ended.failure, ended.phase, ended.abort_reason)

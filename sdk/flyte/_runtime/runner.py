@@ -1,0 +1,113 @@
+"""The user's process: load the task, run it, tell the agent how it went.
+
+Its standard output and error are pipes that the agent reads from outside, so whatever ends this process,
+what was printed before is not lost.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from flyte import errors
+from flyte._runtime import context, controller
+from flyte._runtime.channel import Channel
+from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
+from flyte._runtime.failure import failure_of
+from flyte._runtime.loading import load_task
+from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
+from flyte._runtime.remote_controller import RemoteController
+from flyte_schemas.failure import Failure, FailureKind
+
+
+def main(connection: socket.socket) -> int:
+    """Serve one `Start` from the agent; the exit code is 0 whenever the agent was told how it went."""
+    channel = Channel(connection)
+    start = channel.receive()
+    if not isinstance(start, Start):
+        return 0  # the agent changed its mind: another one has the attempt
+    last_word = _run(channel, start)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the task may have closed it, or put something else there
+            stream.flush()
+    _say(channel, start, last_word)
+    return 0
+
+
+def _say(channel: Channel, start: Start, last_word: Message) -> None:
+    """Send the last word; when it cannot be put into JSON, that is the last word. Raises OSError."""
+    try:
+        channel.send(last_word)
+    except OSError:
+        raise
+    except Exception as error:
+        channel.send(Raised(failure=_failure(error, start)))
+
+
+def _prepare(start: Start) -> None:
+    """Make this process look like the task's own: environment, folder, chance, line-wise output."""
+    os.environ.update(start.template.env_vars)
+    os.environ.update(start.env_vars)
+    os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
+    os.chdir(start.root)
+    random.seed()
+    sys.argv = [start.template.source.file]
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def _run(channel: Channel, start: Start) -> Message:
+    """The last word on the attempt: what it returned, or why it did not."""
+    try:
+        _prepare(start)
+        with context.use(_context(start)):  # while the module loads, too: it may ask for the current domain
+            task = load_task(start.template.source, start.template.name, Path(start.root))
+            inputs = inputs_from_wire(task.native_interface, start.inputs)
+            channel.send(Entered())
+            returned = _call(channel, start, task, inputs)
+            return Returned(outputs=outputs_to_wire(task.native_interface, returned))
+    except errors.ModuleLoadError as error:
+        return Raised(failure=_failure(error, start).model_copy(update={"recoverable": False}))
+    except BaseException as error:  # whatever ends the user's function is the attempt's failure
+        return Raised(failure=_failure(error, start))
+
+
+def _failure(error: BaseException, start: Start) -> Failure:
+    """The failure with the user's files as the user knows them: relative to the root of the source."""
+    try:
+        failure = failure_of(error)
+    except Exception as worse:
+        code, message = type(error).__name__, f"the exception cannot be shown: {type(worse).__name__}"
+        failure = Failure(code=code[:200], kind=FailureKind.USER, message=message)
+    root = start.root + os.sep
+    return failure.model_copy(
+        update={
+            "message": failure.message.replace(root, ""),
+            "traceback": failure.traceback.replace(root, ""),
+        }
+    )
+
+
+def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> Any:
+    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+    remote = RemoteController(channel, start)
+    remote.listen()
+    with controller.use(remote):
+        if task.is_async:
+            return asyncio.run(task.func(**inputs))
+        return task.func(**inputs)
+
+
+def _context(start: Start) -> context.TaskContext:
+    return context.TaskContext(
+        action=context.ActionID(
+            name=start.action, run_name=start.run, project=start.project, domain=start.domain
+        ),
+        version=start.version,
+        mode="remote",
+        attempt_number=start.attempt - 1,
+    )

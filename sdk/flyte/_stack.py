@@ -1,0 +1,58 @@
+"""The embedded stack on this machine: where it is, when it runs."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What a running stack says of itself in `HOME/stack.json`."""
+
+    pid: int
+    nats_url: str
+    nats_user: str
+    nats_password: str
+    started_at: str
+    version: str
+    home: Path
+
+
+def stack_home() -> Path:
+    """`$FLYTE_HOME`, or `~/.flyte`."""
+    return Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte").expanduser().absolute()
+
+
+def find_stack(home: Path | None = None) -> Stack | None:
+    """The stack of `home`, when its process lives; None when there is none."""
+    home = home or stack_home()
+    try:
+        document = json.loads((home / "stack.json").read_text())
+        stack = Stack(
+            pid=int(document["pid"]),
+            nats_url=str(document["nats_url"]),
+            nats_user=str(document.get("nats_user", "")),
+            nats_password=str(document.get("nats_password", "")),
+            started_at=str(document.get("started_at", "")),
+            version=str(document.get("version", "")),
+            home=home,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stack if is_alive(stack.pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id runs (whoever owns it) and is not just waiting to be reaped."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[:1] != ["Z"]

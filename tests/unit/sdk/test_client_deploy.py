@@ -1,0 +1,89 @@
+"""Deploying through a control plane in memory: asked for, waited for, refused."""
+
+import hashlib
+
+import pytest
+
+from flyte import errors
+from flyte._client import deploy as client_deploy
+from flyte._client.deploy import deploy_plan
+from flyte._client.racing import first_of
+from flyte._plan import Plan
+from flyte_schemas.events import (
+    TaskDeployed,
+    TaskDeployRejected,
+)
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.subjects import task_subject
+from flyte_schemas.task import TaskTemplate
+from testkit.plane import Plane
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_deploy, "QUIET_WAIT_S", 0.02)
+    monkeypatch.setattr(client_deploy, "RESCAN_S", 0.02)
+    monkeypatch.setattr(client_deploy, "LOOK_TIMEOUT_S", 0.02)
+
+
+def deployed(template: TaskTemplate, version: str) -> TaskDeployed:
+    return TaskDeployed(version=version, digest=template.digest(), template=template)
+
+
+async def test_a_deployment_uploads_asks_and_waits_for_the_log(plane: Plane, plan: Plan) -> None:
+    done: list[Plan] = []
+
+    async def deploy() -> None:
+        done.append(await deploy_plan(plane.mine, plan, "p", "d"))
+
+    await first_of(deploy(), plane.registry())
+    assert done[0].version == plan.version
+    assert [item.filename for item in plane.uploads] == ["code_bundle.tgz"]
+    assert plane.uploads[0].content_md5 == hashlib.md5(plan.bundle.data).hexdigest()
+    asked = [data for _, data in await plane.requests()]
+    assert [request.template.name for request in asked] == ["env.one", "env.two"]
+    assert {request.version for request in asked} == {plan.version}
+
+
+async def test_what_is_there_already_is_not_sent_again(plane: Plane, plan: Plan) -> None:
+    for template in plan.templates:
+        await plane.say(task_subject("p", "d", template.name), deployed(template, plan.version))
+    await deploy_plan(plane.mine, plan, "p", "d")
+    assert plane.uploads == []
+    assert await plane.requests() == []
+
+
+async def test_only_what_is_missing_is_asked_for(plane: Plane, plan: Plan) -> None:
+    one = plan.templates[0]
+    await plane.say(task_subject("p", "d", one.name), deployed(one, plan.version))
+    await first_of(deploy_plan(plane.mine, plan, "p", "d"), plane.registry())
+    assert [data.template.name for _, data in await plane.requests()] == ["env.two"]
+
+
+async def test_a_version_that_lies_further_back_is_found(plane: Plane, plan: Plan) -> None:
+    for template in plan.templates:
+        subject = task_subject("p", "d", template.name)
+        await plane.say(subject, deployed(template, plan.version))
+        await plane.say(subject, deployed(template.model_copy(update={"docs": "newer"}), "newer"))
+    await deploy_plan(plane.mine, plan, "p", "d")  # no registry answers
+
+
+async def test_a_refusal_is_raised_with_the_registrys_reason(plane: Plane, plan: Plan) -> None:
+    with pytest.raises(errors.DeploymentError) as caught:
+        await first_of(deploy_plan(plane.mine, plan, "p", "d"), plane.registry(refuse=frozenset({"env.two"})))
+    assert str(caught.value) == "task env.two was refused: other content: rename"
+    assert caught.value.code == "VersionConflict"
+
+
+async def test_somebody_elses_refusal_is_not_ours(plane: Plane, plan: Plan) -> None:
+    failure = Failure(code="X", kind=FailureKind.USER)
+    rejected = TaskDeployRejected(version="v", digest="0" * 64, failure=failure)
+    await plane.say(task_subject("p", "d", "env.one"), rejected, cause="somebody else's")
+    await first_of(deploy_plan(plane.mine, plan, "p", "d"), plane.registry())
+
+
+async def test_a_silent_registry_is_told_after_the_patience(plane: Plane, plan: Plan) -> None:
+    said: list[str] = []
+    with pytest.raises(errors.RuntimeSystemError, match="did not answer within"):
+        await deploy_plan(plane.mine, plan, "p", "d", say=said.append, patience_s=0.1)
+    assert len(await plane.requests()) == 2

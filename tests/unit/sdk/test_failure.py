@@ -1,0 +1,86 @@
+"""Failures: from an exception to the log, and from the log to a parent's exception."""
+
+import pytest
+
+from flyte import errors
+from flyte._runtime.failure import cut, error_of, failure_of
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.phase import ActionPhase
+
+
+def caught(error: BaseException) -> BaseException:
+    try:
+        raise error
+    except BaseException as found:
+        return found
+
+
+def test_a_users_exception_is_named_by_its_class() -> None:
+    failure = failure_of(caught(ValueError("bad 1")))
+    assert (failure.code, failure.message, failure.kind) == ("ValueError", "bad 1", FailureKind.USER)
+    assert failure.recoverable
+    assert "raise error" in failure.traceback
+    assert "test_failure.py" in failure.traceback
+
+
+def test_sys_exit_is_a_failure_of_the_user() -> None:
+    failure = failure_of(caught(SystemExit(3)))
+    assert (failure.code, failure.kind) == ("SystemExit", FailureKind.USER)
+    assert failure.message == "the task called sys.exit(3)"
+
+
+def test_errors_of_ours_keep_their_code_and_kind() -> None:
+    assert failure_of(caught(errors.RuntimeUserError("Mine", "m"))).code == "Mine"
+    system = failure_of(caught(errors.RuntimeSystemError("Lost", "m")))
+    assert (system.code, system.kind) == ("Lost", FailureKind.SYSTEM)
+    assert not failure_of(caught(errors.NonRecoverableError("enough"))).recoverable
+
+
+def test_the_traceback_leaves_out_our_frames() -> None:
+    try:
+        failure_of(3)  # type: ignore[arg-type]
+    except AttributeError as error:
+        text = failure_of(error).traceback
+    assert "test_failure.py" in text
+    assert "flyte/_runtime" not in text
+
+
+def test_a_childs_traceback_comes_before_its_parents() -> None:
+    child = failure_of(caught(KeyError("k")))
+    failure = failure_of(caught(error_of(child)))
+    assert failure.code == "KeyError"
+    assert failure.traceback.index("KeyError: 'k'") < failure.traceback.index(
+        "The child's failure was raised"
+    )
+
+
+def test_a_long_message_keeps_its_end() -> None:
+    text = cut("a" * 1000 + "the end", 300)
+    assert len(text) <= 300
+    assert text.endswith("the end")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "phase", "expected", "seen_code"),
+    [
+        ("ValueError", "user", "failed", errors.RuntimeUserError, "ValueError"),
+        ("OOMKilled", "user", "failed", errors.OOMError, "OOMKilled"),
+        ("RetriesExhausted|ValueError", "user", "failed", errors.RetriesExhaustedError, "ValueError"),
+        ("AgentLost", "system", "failed", errors.RuntimeSystemError, "AgentLost"),
+        ("TaskTimeout", "user", "timed_out", errors.TaskTimeoutError, "TaskTimeoutError"),
+        ("X", "user", "aborted", errors.ActionAbortedError, "ActionAbortedError"),
+    ],
+)
+def test_a_parent_sees_an_exception_by_kind_code_and_phase(
+    code: str, kind: str, phase: str, expected: type[errors.BaseRuntimeError], seen_code: str
+) -> None:
+    failure = Failure(code=code, kind=FailureKind(kind), message="it broke")
+    error = error_of(failure, ActionPhase(phase), abort_reason="no longer wanted")
+    assert type(error) is expected
+    assert error.code == seen_code
+    assert error.failure is failure
+    assert str(error) == ("no longer wanted" if phase == "aborted" else "it broke")
+
+
+def test_without_a_record_nobody_knows() -> None:
+    assert isinstance(error_of(None), errors.RuntimeUnknownError)
