@@ -6,6 +6,8 @@ The streams that hold truth are append-only: new messages are refused when a lim
 
 from dataclasses import dataclass
 
+from flyte_schemas.subjects import DEPLOY_REQUESTS, RUN_REQUESTS
+
 DAY_S = 24 * 3600
 
 
@@ -34,7 +36,7 @@ class BucketSpec:
 
 REQUESTS = StreamSpec(
     name="FLYTE_REQUESTS",
-    subjects=("flyte.req.>",),
+    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS),  # the server refuses a request that nobody would read
     description="What users ask for: deploy, run.",
     max_age_s=7 * DAY_S,
 )

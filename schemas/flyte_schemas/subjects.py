@@ -10,6 +10,9 @@ LIVE_PREFIX = "flyte.live."
 
 REJECTED = "flyte.rejected"
 
+DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
+RUN_REQUESTS = "flyte.req.*.*.run.*"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:

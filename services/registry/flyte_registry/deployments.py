@@ -24,10 +24,9 @@ from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import DeployTask, EventData, TaskDeployed
 from flyte_schemas.streams import REQUESTS, TASKS
-from flyte_schemas.subjects import parse_request, task_subject
+from flyte_schemas.subjects import DEPLOY_REQUESTS, parse_request, task_subject
 
 DURABLE = "registry"
-DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 
 log = structlog.get_logger()
 

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from flyte_bus.ports import Bus, Delivery, Inbox
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import RUN_REQUESTS
 from testkit.cases.harness import BusHarness, exhaust, gathering, take, until
 from testkit.events import request
 
-RUN_REQUESTS = "flyte.req.*.*.run.*"
 SHORT_S = 0.5
 """An acknowledgement that is overdue soon."""
 PAUSE_S = 0.5

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from flyte_schemas.streams import BUCKETS, LOGS, REQUESTS, RUNS, STREAMS
+from flyte_schemas.subjects import RUN_REQUESTS
 from testkit.cases.harness import BusHarness, exhaust, take
 from testkit.events import action, numbered, request
 
@@ -13,7 +14,7 @@ class ProvisionCases:
 
     async def test_every_stream_and_bucket_is_there(self, harness: BusHarness) -> None:
         for stream in STREAMS:
-            subject = stream.subjects[0].replace(">", "project.domain.name.verb")
+            subject = stream.subjects[0].replace(">", "project.domain.name.verb").replace("*", "any")
             assert await harness.bus.log.append(numbered(subject)) == 1
             assert await harness.bus.log.last_sequence(stream) == 1
             assert await harness.max_age_s(stream) == stream.max_age_s
@@ -23,7 +24,7 @@ class ProvisionCases:
     async def test_provisioning_twice_changes_nothing(self, harness: BusHarness) -> None:
         await harness.bus.log.append(numbered(action()))
         revision = await harness.bus.bucket(BUCKETS[0]).put("key", b"1")
-        async with harness.bus.inbox(REQUESTS, "executor", ["flyte.req.>"]) as inbox:
+        async with harness.bus.inbox(REQUESTS, "executor", [RUN_REQUESTS]) as inbox:
             await harness.bus.log.append(request(1))
             (delivery,) = await take(aiter(inbox), 1)
             await delivery.ack()
@@ -33,7 +34,7 @@ class ProvisionCases:
         assert entry is not None
         assert entry.revision == revision
         await harness.bus.log.append(request(2))
-        async with harness.bus.inbox(REQUESTS, "executor", ["flyte.req.>"]) as inbox:
+        async with harness.bus.inbox(REQUESTS, "executor", [RUN_REQUESTS]) as inbox:
             (delivery,) = await take(aiter(inbox), 1)
             assert delivery.entry.sequence == 2
 
