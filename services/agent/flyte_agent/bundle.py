@@ -3,20 +3,31 @@
 An archive is not trusted: only plain files and folders below the root come out of it, within limits.
 """
 
+import gzip
 import os
 import tarfile
+import zlib
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from flyte._runtime.transfer import Artifacts
 from flyte_agent.settings import AgentSettings
 from flyte_schemas.task import BundleReference
+
+_IMPOSSIBLE = (FileExistsError, NotADirectoryError, IsADirectoryError, ValueError)
+"""Entries twice, below a file, in place of a folder, with a zero byte in the name."""
 
 
 class BundleRefused(Exception):
     """The archive holds something that must not be unpacked."""
 
 
-async def fetch(bundle: BundleReference, artifacts: Artifacts, settings: AgentSettings) -> Path:
+class Downloads(Protocol):
+    """What this needs of `flyte._runtime.transfer.Artifacts`."""
+
+    async def get_to_file(self, uri: str, sha256: str, size_bytes: int, path: Path) -> None: ...
+
+
+async def fetch(bundle: BundleReference, artifacts: Downloads, settings: AgentSettings) -> Path:
     """The verified archive on this machine; downloaded when it is not there yet.
 
     Raises the errors of `Artifacts.get`.
@@ -29,7 +40,10 @@ async def fetch(bundle: BundleReference, artifacts: Artifacts, settings: AgentSe
 
 
 def unpack(archive: Path, root: Path, settings: AgentSettings) -> None:
-    """Unpack into `root`. Raises BundleRefused, naming the entry."""
+    """Unpack into `root`.
+
+    Raises BundleRefused, naming the entry; OSError when this machine cannot take it.
+    """
     left = settings.max_bundle_bytes
     try:
         with tarfile.open(archive, "r:gz") as bundle:
@@ -40,8 +54,11 @@ def unpack(archive: Path, root: Path, settings: AgentSettings) -> None:
                 left -= member.size
                 if left < 0:
                     raise BundleRefused(f"the bundle unpacks to more than {settings.max_bundle_bytes} bytes")
-                _extract(bundle, member, target)
-    except (tarfile.TarError, EOFError, OSError) as error:
+                try:
+                    _extract(bundle, member, target)
+                except _IMPOSSIBLE as error:
+                    raise BundleRefused(f"the bundle's entry {member.name!r} cannot be: {error}") from error
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BundleRefused(f"the bundle cannot be unpacked: {error}") from error
 
 

@@ -11,11 +11,11 @@ from contextlib import aclosing
 import structlog
 
 from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.offload import Store, offload, restore
 from flyte._runtime.transfer import ArtifactError
 from flyte_agent.endings import not_prepared
 from flyte_agent.order import Order
 from flyte_agent.reports import Reports
-from flyte_agent.values import Values
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
@@ -40,7 +40,7 @@ class Children:
         bus: Bus,
         order: Order,
         reports: Reports,
-        values: Values,
+        store: Store,
         *,
         since: int,
         answer: Answer,
@@ -49,7 +49,7 @@ class Children:
         self._bus = bus
         self._order = order
         self._reports = reports
-        self._values = values
+        self._store = store
         self._since = since
         self._answer = answer
         self._on_broken = on_broken
@@ -91,7 +91,7 @@ class Children:
             ask.action,
             ActionRequested(
                 task=ask.task,
-                inputs=await self._values.offload(ask.inputs),
+                inputs=await offload(ask.inputs, self._store),
                 parent=self._order.action,
                 parent_attempt=self._order.attempt,
                 group=ask.group,
@@ -118,7 +118,7 @@ class Children:
     async def _ended(self, call: int, state: ActionState) -> ChildEnded:
         assert state.phase is not None
         try:
-            outputs = await self._values.resolve(state.outputs or {})
+            outputs = await restore(state.outputs or {}, self._store)
         except ArtifactError as error:
             failure = not_prepared(error, "OutputsNotAvailable")
             return ChildEnded(call=call, phase=ActionPhase.FAILED, failure=failure)

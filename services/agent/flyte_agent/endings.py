@@ -5,7 +5,7 @@ import signal
 
 from flyte_schemas.failure import Failure, FailureKind
 
-_SIGNALS = {
+_SIGNALS: dict[int, tuple[str, str, str]] = {
     signal.SIGSEGV: (
         "SegmentationFault",
         "the task's process crashed with a segmentation fault",
@@ -28,20 +28,21 @@ def failure_of_status(status: int) -> Failure:
     """The failure behind a wait status of a process that reported nothing."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        code, message, hint = _SIGNALS.get(
-            signal.Signals(number),
-            (
-                "ProcessKilled",
-                f"the task's process was ended by signal {signal.Signals(number).name}",
-                "find out who sent it",
-            ),
-        )
+        unusual = f"the task's process was ended by signal {_name(number)}"
+        code, message, hint = _SIGNALS.get(number, ("ProcessKilled", unusual, "find out who sent it"))
     else:
         exit_code = os.WEXITSTATUS(status)
         code = "ProcessExited"
         message = f"the task's process exited with code {exit_code} before the task returned"
         hint = "something called os._exit or the like: return from the task, or raise, instead"
     return Failure(code=code, kind=FailureKind.USER, message=message, hint=hint)
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)  # most of the real-time signals have no name
 
 
 def interrupted() -> Failure:
@@ -61,6 +62,17 @@ def timed_out(max_runtime_s: float) -> Failure:
         kind=FailureKind.USER,
         message=f"the task ran longer than its timeout of {max_runtime_s:g} s",
         hint="raise the task's timeout, or make it faster",
+    )
+
+
+def not_understood(error: Exception) -> Failure:
+    """The task's process said something to us that we cannot read."""
+    return Failure(
+        code="NotUnderstood",
+        kind=FailureKind.USER,
+        message=f"the task's process sent a message that cannot be read: {error}",
+        hint="the usual reason is a value that is nested more than some hundred levels deep: make it flatter",
+        recoverable=False,
     )
 
 

@@ -6,8 +6,11 @@ and memory stays bounded.
 
 import asyncio
 import codecs
+import fcntl
 import os
+from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from flyte_schemas.events import LogSegment, LogWritten
@@ -20,13 +23,28 @@ LINGER_S = 0.05
 """… or is this old."""
 READ_BYTES = 32 * 1024
 BUFFER_BYTES = 8 * 1024**2
-"""How much unshipped output is held before reading pauses."""
+"""How much unshipped output is held before reading pauses, …"""
+BUFFER_PIECES = 16 * 1024
+"""… in how many turns of the two streams."""
+CHUNK_PIECES = 2_000
+"""How many turns one chunk tells of: each costs some bytes of its own."""
+PIPE_BYTES = 1024**2
+"""What a pipe holds at most, where the system does not say how much."""
 
 Ship = Callable[[LogWritten], Awaitable[None]]
 
 
+@dataclass(slots=True)
+class _Piece:
+    """What came from one stream before the other had its turn."""
+
+    stream: Stream
+    texts: list[str]
+    size_bytes: int
+
+
 class OutputPump:
-    """Reads both pipes of one attempt and ships what comes. `offset` counts the bytes read."""
+    """Reads both pipes of one attempt and ships what comes. Offsets and sizes are in the user's own bytes."""
 
     def __init__(self, attempt: int, pipes: dict[Stream, int], ship: Ship) -> None:
         self._attempt = attempt
@@ -35,19 +53,25 @@ class OutputPump:
         self._decoders = {
             name: codecs.getincrementaldecoder("utf-8")(errors="backslashreplace") for name in pipes
         }
-        self._pending: list[tuple[Stream, str, int]] = []
+        self._pending: deque[_Piece] = deque()
         self._pending_bytes = 0
         self._paused: set[Stream] = set()
         self._open = set(pipes)
         self._changed = asyncio.Event()
         self.shipped = 0
+        """Bytes shipped so far: the offset of the next chunk."""
         self.progress = 0
         """Bytes read so far."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether all that was read is shipped."""
+        """Whether all that was read is on its way."""
         return not self._pending
+
+    @property
+    def pending_bytes(self) -> int:
+        """What was read and is not on its way yet."""
+        return self._pending_bytes
 
     def start(self) -> None:
         """Begin to read."""
@@ -65,62 +89,95 @@ class OutputPump:
             if self._pending_bytes < CHUNK_BYTES and self._open:
                 await asyncio.sleep(LINGER_S)
             await self._ship_chunk()
-            if self._pending_bytes < BUFFER_BYTES:
+            if not self._is_full:
                 for name in tuple(self._paused):
                     self._resume(name)
 
     def close(self) -> None:
-        """Stop reading, whoever still holds the other ends."""
+        """Take what is in the pipes now and read no more, whoever still holds the other ends."""
         for name in tuple(self._open):
-            self._end(name)
+            left = _capacity(self._pipes[name])
+            while left > 0 and name in self._open:
+                size = self._read_some(name)
+                left -= size
+                if not size:
+                    break
+            if name in self._open:
+                self._end(name)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._pending_bytes >= BUFFER_BYTES or len(self._pending) >= BUFFER_PIECES
 
     def _resume(self, name: Stream) -> None:
         self._paused.discard(name)
         asyncio.get_running_loop().add_reader(self._pipes[name], self._read, name)
 
     def _read(self, name: Stream) -> None:
-        try:
-            data = os.read(self._pipes[name], READ_BYTES)
-        except BlockingIOError:
-            return
-        if not data:
-            self._end(name)
-            return
-        self._take(name, self._decoders[name].decode(data), len(data))
-        if self._pending_bytes >= BUFFER_BYTES:
+        self._read_some(name)
+        if self._is_full and name in self._open:
             asyncio.get_running_loop().remove_reader(self._pipes[name])
             self._paused.add(name)
 
+    def _read_some(self, name: Stream) -> int:
+        """Read once; how many bytes there were."""
+        try:
+            data = os.read(self._pipes[name], READ_BYTES)
+        except BlockingIOError:
+            return 0
+        if not data:
+            self._end(name)
+            return 0
+        self.progress += len(data)
+        self._decode(name, data)
+        return len(data)
+
     def _end(self, name: Stream) -> None:
-        self._take(name, self._decoders[name].decode(b"", True), 0)
+        self._decode(name, b"", final=True)
         asyncio.get_running_loop().remove_reader(self._pipes[name])
         os.close(self._pipes[name])
         self._paused.discard(name)
         self._open.discard(name)
         self._changed.set()
 
+    def _decode(self, name: Stream, data: bytes, *, final: bool = False) -> None:
+        """Take the text of `data`; the bytes of half a character count when the character is whole."""
+        decoder = self._decoders[name]
+        held = len(decoder.getstate()[0])
+        text = decoder.decode(data, final)
+        size = held + len(data) - len(decoder.getstate()[0])
+        if size:
+            self._take(name, text, size)
+
     def _take(self, name: Stream, text: str, size: int) -> None:
-        if text or size:
-            self._pending.append((name, text, size))
-            self._pending_bytes += size
-            self.progress += size
-            self._changed.set()
+        last = self._pending[-1] if self._pending else None
+        if last is not None and last.stream == name and last.size_bytes + size <= CHUNK_BYTES:
+            last.texts.append(text)
+            last.size_bytes += size
+        else:
+            self._pending.append(_Piece(name, [text], size))
+        self._pending_bytes += size
+        self._changed.set()
 
     async def _ship_chunk(self) -> None:
-        segments: list[LogSegment] = []
-        size = count = 0
-        for name, text, length in self._pending:
-            if count and size + length > CHUNK_BYTES:
+        pieces = [self._pending.popleft()]
+        size = pieces[0].size_bytes
+        while self._pending and len(pieces) < CHUNK_PIECES:
+            if size + self._pending[0].size_bytes > CHUNK_BYTES:
                 break
-            if segments and segments[-1].stream == name:
-                segments[-1] = LogSegment(stream=name, text=segments[-1].text + text)
-            else:
-                segments.append(LogSegment(stream=name, text=text))
-            size += length
-            count += 1
-        del self._pending[:count]
+            pieces.append(self._pending.popleft())
+            size += pieces[-1].size_bytes
         self._pending_bytes -= size
+        segments = tuple(LogSegment(stream=piece.stream, text="".join(piece.texts)) for piece in pieces)
         await self._ship(
-            LogWritten(attempt=self._attempt, offset=self.shipped, size_bytes=size, segments=tuple(segments))
+            LogWritten(attempt=self._attempt, offset=self.shipped, size_bytes=size, segments=segments)
         )
         self.shipped += size
+
+
+def _capacity(pipe: int) -> int:
+    """How many bytes a pipe can hold: what was in it at one moment is read with so many."""
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    except (AttributeError, OSError):
+        return PIPE_BYTES

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -49,6 +49,8 @@ def fork_runner() -> Forked:
     for descriptor in (out_write, err_write):
         os.close(descriptor)
     theirs.close()
+    with contextlib.suppress(OSError):  # both sides do it, so that neither finds it undone
+        os.setpgid(pid, pid)
     return Forked(pid=pid, connection=ours, pipes={"stdout": out_read, "stderr": err_read})
 
 
@@ -106,8 +108,8 @@ class RunnerProcess:
             self._writer.write(pack(message))
             await self._writer.drain()
 
-    async def messages(self) -> AsyncIterator[Message]:
-        """What the runner says, until its socket closes."""
+    async def messages(self) -> AsyncGenerator[Message]:
+        """What the runner says, until its socket closes. Raises pydantic's ValidationError."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 size = int.from_bytes(await self._reader.readexactly(4), "big")

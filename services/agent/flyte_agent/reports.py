@@ -27,12 +27,16 @@ class Reports:
     async def claim(self) -> bool:
         """Claim the attempt; False when another agent has it, or it is over."""
         event = self._event(AttemptPlaced(attempt=self._order.attempt, worker=self.worker), self.worker)
-        try:
-            await self._log.append(event, expected=self._order.fence)
-        except Conflict:
-            state, _ = await read_action(self._log, self._order.key.action)
-            return state.has_open_attempt and state.worker == self.worker
-        return True
+        expected = self._order.fence
+        while True:
+            try:
+                await self._log.append(event, expected=expected)
+                return True
+            except Conflict:
+                state, _ = await read_action(self._log, self._order.key.action)
+            if not state.has_open_attempt or state.fence != self._order.fence or state.worker:
+                return state.has_open_attempt and state.worker == self.worker
+            expected = state.version  # what came between says nothing about the attempt
 
     async def fact(self, data: EventData) -> None:
         """Append a fact of this attempt, whatever happened meanwhile."""

@@ -1,8 +1,8 @@
 """The zygote: an interpreter with everything loaded that forks an agent for each order it reads.
 
-Orders come as JSON lines on standard input; each is answered by a line with the process id. It has one
-thread and no event loop, so that its children start from a clean state. When its input ends, it ends, and
-the agents live on.
+Orders come as JSON lines on standard input; each is answered by a line with the process id, or with what is
+wrong with it. It has one thread and no event loop, so that its children start from a clean state. When its
+input ends, it ends, and the agents live on.
 """
 
 import gc
@@ -11,12 +11,16 @@ import signal
 import sys
 
 import orjson
+from pydantic import ValidationError
 
 from flyte._runtime import runner
 from flyte_agent.order import Order
 from flyte_agent.process import exit_as
 from flyte_agent.run_attempt import run_attempt
+from flyte_agent.settings import from_environment
+from flyte_agent.work import clear_leftovers
 from flyte_bus.process import start_time
+from flyte_schemas.envelope import one_sentence
 
 _PRELOADED = (runner,)
 """Imported here so that no agent has to."""
@@ -26,17 +30,27 @@ def serve() -> int:
     """Fork an agent for each line of standard input, until it ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the agents
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
+    clear_leftovers(from_environment().work)
     gc.collect()
     gc.freeze()
     while line := sys.stdin.buffer.readline():
-        order = Order.model_validate_json(line)
-        pid = os.fork()
-        if pid == 0:
-            exit_as(lambda order=order: _become_agent(order))  # type: ignore[misc]
-        answer = {"pid": pid, "started": start_time(pid)}
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(_answer(line)) + b"\n")
         sys.stdout.buffer.flush()
     return 0
+
+
+def _answer(line: bytes) -> dict[str, object]:
+    """Fork an agent for this order; what to say of it. An order that cannot be served harms no other."""
+    try:
+        order = Order.model_validate_json(line)
+        pid = os.fork()
+    except ValidationError as error:
+        return {"error": one_sentence(error)}
+    except OSError as error:
+        return {"error": str(error)}
+    if pid == 0:
+        exit_as(lambda: _become_agent(order))
+    return {"pid": pid, "started": start_time(pid)}
 
 
 def _become_agent(order: Order) -> int:

@@ -13,28 +13,25 @@ from datetime import UTC, datetime
 import structlog
 
 from flyte_bus.errors import Conflict
-from flyte_bus.history import find_task, read_action
+from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
 from flyte_executor.core.decide import Surroundings, decide
-from flyte_executor.core.lost import attempt_lost
 from flyte_executor.core.placement import Placement
+from flyte_executor.decisions import decision_event, report_lost
 from flyte_executor.requests import SERVICE
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import ExecutorSettings
+from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
-from flyte_schemas.envelope import AnyEvent, Event, Malformed
+from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
-from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.subjects import ActionKey, AttemptKey
 
 log = structlog.get_logger()
-
-TEMPLATES_KEPT = 4_096
-"""How many task templates are remembered; a version never changes, so any may be forgotten."""
 
 
 class Executor:
@@ -46,30 +43,32 @@ class Executor:
         self._settings = settings
         self._runs = LiveRuns(bus)
         self._placement = Placement(settings.slots)
-        self._templates: dict[tuple[str, str, TaskReference], TaskTemplate] = {}
+        self._templates = Templates(bus.log)
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
         self._appending = asyncio.Semaphore(settings.max_appends)
+        self._is_stopping = False
         self._since_checkpoint = 0
 
     async def start(self) -> None:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
         await self._runs.restore()
         async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
-            await self._read(entry)
-        alive = await self._backend.start(self._on_gone)
-        for attempt in alive:
-            self._placement.occupy(attempt)
-        for key in self._runs.live_actions():
-            await self._reconcile(key, alive)
+            if (key := await self._read(entry)) is not None:
+                self._runs.let_go(key.run)
+        self._runs.caught_up()
+        await self._reconcile(await self._backend.start(self._on_gone))
         log.info("executor.caught_up", sequence=self._runs.position, live=len(self._runs.live_actions()))
         self._tasks.keep("follow", self._follow())
         self._tasks.keep("checkpoint", self._checkpoints())
 
     async def wait(self) -> None:
+        """Return after `stop`. Raises LoopDied when a part of this died."""
         await self._tasks.wait()
 
     async def stop(self) -> None:
+        """Decide and launch nothing more, and let the backend go."""
+        self._is_stopping = True
         await self._tasks.stop()
         await self._backend.close(stop_attempts=self._settings.stop_attempts)
 
@@ -85,9 +84,12 @@ class Executor:
 
     async def _read(self, entry: Entry) -> ActionKey | None:
         self._since_checkpoint += 1
+        key = await self._runs.fold_entry(entry)
         if isinstance(entry.content, Malformed):
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=datetime.now(UTC))
-        return await self._runs.fold_entry(entry)
+        elif key is None:
+            await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=datetime.now(UTC))
+        return key
 
     async def _checkpoints(self) -> None:
         while True:
@@ -96,17 +98,33 @@ class Executor:
                 self._since_checkpoint = 0
                 await self._runs.save()
 
-    async def _reconcile(self, key: ActionKey, alive: frozenset[AttemptKey]) -> None:
-        """After a restart: an attempt that was placed and has no process is lost."""
-        state = self._runs.state(key)
-        attempt = AttemptKey(key, state.attempt)
-        claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
-        if claimed and attempt not in alive:
-            reason = "its process was not there when the executor started"
-            await self._report_lost(Gone(attempt=attempt, worker="", reason=reason))
-        if self._runs.fold(key.run).has_children(key.action):
-            self._placement.has_children(key)
-        self._touch(key)
+    # -- after a restart ---------------------------------------------------------------------------------
+
+    async def _reconcile(self, alive: frozenset[AttemptKey]) -> None:
+        """Compare the processes that run with what the log says, and settle every live action."""
+        live = self._runs.live_actions()
+        for key in live:
+            if self._runs.fold(key.run).has_children(key.action):
+                await self._launch(self._placement.has_children(key))
+        for attempt in alive:
+            await self._recognise(attempt)
+        for key in live:
+            state = self._runs.state(key)
+            attempt = AttemptKey(key, state.attempt)
+            claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
+            if claimed and attempt not in alive:
+                reason = "its process was not there when the executor started"
+                await report_lost(self._bus.log, Gone(attempt=attempt, worker=state.worker, reason=reason))
+            self._touch(key)
+
+    async def _recognise(self, attempt: AttemptKey) -> None:
+        """A process that runs: it has its slot, or it has no business any more."""
+        state, _ = await read_action(self._bus.log, attempt.action)
+        if state.has_open_attempt and state.attempt == attempt.attempt:
+            self._placement.occupy(attempt)
+        elif state.phase is not None:  # else it belongs to a log that is not ours
+            log.warning("executor.attempt.orphaned", attempt=str(attempt))
+            self._tasks.spawn(f"stop {attempt}", self._backend.stop_attempt(attempt))
 
     # -- settling ----------------------------------------------------------------------------------------
 
@@ -134,15 +152,17 @@ class Executor:
         await self._act(key)
 
     async def _decide(self, key: ActionKey) -> EventData | None:
-        state = self._runs.state(key)
-        if not state.is_live or state.requested is None:
+        requested = self._runs.state(key).requested
+        if requested is None:
             return None
+        template = await self._templates.find(key.run, requested.task)
+        state = self._runs.state(key)
         around = Surroundings(
-            template=await self._template(key, state.requested.task),
+            template=template,
             parent_ended=self._parent_ended(key, state),
             max_system_failures=self._settings.max_system_failures,
         )
-        return decide(self._runs.state(key), around)
+        return decide(state, around)
 
     def _parent_ended(self, key: ActionKey, state: ActionState) -> bool:
         parent = state.requested.parent if state.requested else None
@@ -150,7 +170,7 @@ class Executor:
 
     async def _append(self, key: ActionKey, decision: EventData) -> bool:
         state = self._runs.state(key)
-        event = self._event(key, decision, state)
+        event = decision_event(key, decision, state)
         try:
             async with self._appending:
                 sequence = await self._bus.log.append(event, expected=state.version)
@@ -159,29 +179,6 @@ class Executor:
         self._runs.apply(key, event, sequence)
         log.info("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
         return True
-
-    def _event(self, key: ActionKey, data: EventData, state: ActionState) -> AnyEvent:
-        """A decision's id follows from what it decides, so two executors write it once."""
-        attempt = getattr(data, "attempt", state.attempt)
-        return Event(
-            id=f"{key}.{attempt}.{data.TYPE}.{state.version}",
-            source=f"/{SERVICE}",
-            subject=action_subject(key),
-            time=datetime.now(UTC),
-            cause=state.request_id or None,
-            data=data,
-        )
-
-    async def _template(self, key: ActionKey, task: TaskReference) -> TaskTemplate | None:
-        place = (key.run.project, key.run.domain, task)
-        if place not in self._templates:
-            found = await find_task(self._bus.log, *place)
-            if found is None:
-                return None
-            if len(self._templates) >= TEMPLATES_KEPT:
-                del self._templates[next(iter(self._templates))]
-            self._templates[place] = found
-        return self._templates[place]
 
     # -- acting ------------------------------------------------------------------------------------------
 
@@ -208,35 +205,37 @@ class Executor:
             self._tasks.spawn(f"launch {attempt}", self._launch_one(attempt))
 
     async def _launch_one(self, attempt: AttemptKey) -> None:
+        launched = self._is_open(attempt) and await self._start_process(attempt)
+        if not launched:
+            await self._launch(self._placement.attempt_over(attempt))
+        elif not self._is_open(attempt):  # it was aborted while its process began
+            await self._backend.stop_attempt(attempt)
+
+    def _is_open(self, attempt: AttemptKey) -> bool:
         state = self._runs.state(attempt.action)
-        if not state.has_open_attempt or state.attempt != attempt.attempt or state.requested is None:
-            return
-        template = await self._template(attempt.action, state.requested.task)
+        return state.has_open_attempt and state.attempt == attempt.attempt
+
+    async def _start_process(self, attempt: AttemptKey) -> bool:
+        state = self._runs.state(attempt.action)
+        assert state.requested is not None  # it is open
+        template = await self._templates.find(attempt.action.run, state.requested.task)
         if template is None:
-            return
+            return False
         try:
             await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
         except LaunchFailed as error:
-            await self._report_lost(Gone(attempt=attempt, worker="", reason=str(error)))
+            await report_lost(self._bus.log, Gone(attempt=attempt, worker="", reason=str(error)))
+            return False
+        return True
+
+    # -- losses ------------------------------------------------------------------------------------------
 
     async def _on_gone(self, gone: Gone) -> None:
+        if not self._is_stopping:  # else the next start finds out
+            self._tasks.spawn(f"gone {gone.attempt}", self._after_process(gone))
+
+    async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)
         if known.has_open_attempt or known.phase is None:
-            await self._report_lost(gone)
+            await report_lost(self._bus.log, gone)
         await self._launch(self._placement.attempt_over(gone.attempt))
-
-    async def _report_lost(self, gone: Gone) -> None:
-        """Write the last word of an attempt that could not write it itself."""
-        key = gone.attempt.action
-        while True:
-            state, _ = await read_action(self._bus.log, key)
-            lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason)
-            if lost is None:
-                return
-            event = self._event(key, lost, state)
-            try:
-                await self._bus.log.append(event, expected=state.version)
-            except Conflict:
-                continue
-            log.warning("executor.attempt.lost", attempt=str(gone.attempt), reason=gone.reason)
-            return

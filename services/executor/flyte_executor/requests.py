@@ -3,17 +3,19 @@
 The request names the run, so admitting it twice meets the first admission and changes nothing.
 """
 
+import hashlib
 from datetime import UTC, datetime
 
 import structlog
 
-from flyte_bus.errors import Conflict
+from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import ActionRequested, StartRun
 from flyte_schemas.streams import REQUESTS
 from flyte_schemas.subjects import ROOT_ACTION, Request, RunKey, action_subject, parse_request
+from flyte_schemas.words import is_name
 
 log = structlog.get_logger()
 
@@ -40,13 +42,18 @@ class Admission:
             return await self._refuse(delivery, str(entry.content))
         if place is None or not isinstance(entry.content.data, StartRun):
             return await self._refuse(delivery, f"{entry.content.type} is not a request to start a run")
-        await self._append(place, entry.content.id, entry.content.data)
+        if not all(map(is_name, (place.project, place.domain, place.name))):
+            return await self._refuse(delivery, f"{entry.subject} names a run that cannot be")
+        try:
+            await self._append(place, entry.content.id, entry.content.data)
+        except (TooLarge, ValueError) as error:
+            return await self._refuse(delivery, str(error))
         return await delivery.ack()
 
     async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
         key = RunKey(place.project, place.domain, place.name).action(ROOT_ACTION)
         event = Event(
-            id=f"{key}.requested.{request_id}",
+            id=f"{key}.requested.{_digest(request_id)}",
             source=f"/{SERVICE}",
             subject=action_subject(key),
             time=datetime.now(UTC),
@@ -62,3 +69,8 @@ class Admission:
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=datetime.now(UTC))
         await delivery.term(reason)
+
+
+def _digest(request_id: str) -> str:
+    """A request's id as it may stand in a header: whoever chose it may have put anything into it."""
+    return hashlib.sha256(request_id.encode()).hexdigest()[:16]

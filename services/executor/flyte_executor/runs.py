@@ -1,7 +1,7 @@
 """The runs that are alive, folded in memory, and how far the log was read.
 
-Only live runs are held. An event of a run that is not held (it was let go, or it began before the
-checkpoint) makes the whole run be read from the log first.
+Only live runs are held. A run that is not held has ended, and of what may still be said about it only a
+request for another action can matter: that makes the whole run be read from the log again.
 """
 
 import orjson
@@ -19,6 +19,8 @@ from flyte_schemas.subjects import ActionKey, RunKey, parse_action
 log = structlog.get_logger()
 
 CHECKPOINT_KEY = "executor.checkpoint"
+MAX_CHECKPOINT_RUNS = 4_000
+"""How many live runs a checkpoint names: it is one message. With more, the last one stands: it stays true."""
 
 
 class LiveRuns:
@@ -27,6 +29,7 @@ class LiveRuns:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._folds: dict[RunKey, RunFold] = {}
+        self._restored: set[RunKey] = set()
         self.position = 0
 
     def state(self, key: ActionKey) -> ActionState:
@@ -47,25 +50,32 @@ class LiveRuns:
         ]
 
     async def fold_entry(self, entry: Entry) -> ActionKey | None:
-        """Fold a message of the log; returns the action that it is about, None when nobody can read it."""
-        self.position = max(self.position, entry.sequence)
+        """Fold a message of the log; returns the action that it may have changed."""
         key = parse_action(entry.subject)
-        if key is None or isinstance(entry.content, Malformed):
-            return None
-        if key.run not in self._folds:
-            starts = key.is_root and isinstance(entry.content.data, ActionRequested)
-            self._folds[key.run] = RunFold() if starts else await read_run(self._bus.log, key.run)
-        self.apply(key, entry.content, entry.sequence)
+        if key is not None:
+            await self._fold(key, entry)
+        # Only now: a checkpoint taken meanwhile must not count a run as read that is not held yet.
+        self.position = max(self.position, entry.sequence)
         return key
 
-    def apply(self, key: ActionKey, event: AnyEvent, sequence: int) -> ActionState:
-        """Fold one event that is known to be in the log."""
-        return self._folds.setdefault(key.run, RunFold()).apply(key.action, event, sequence)
+    async def _fold(self, key: ActionKey, entry: Entry) -> None:
+        if isinstance(entry.content, Malformed):
+            self.fold(key.run).skip(key.action, entry.sequence)
+            return
+        if key.run not in self._folds and isinstance(entry.content.data, ActionRequested):
+            starts = key.is_root
+            self._folds[key.run] = RunFold() if starts else await read_run(self._bus.log, key.run)
+        self.apply(key, entry.content, entry.sequence)
+
+    def apply(self, key: ActionKey, event: AnyEvent, sequence: int) -> None:
+        """Fold one event that is known to be in the log; nothing happens when the run is not held."""
+        if key.run in self._folds:
+            self._folds[key.run].apply(key.action, event, sequence)
 
     def let_go(self, run: RunKey) -> None:
         """Forget a run in which nothing lives any more."""
         fold = self._folds.get(run)
-        if fold is not None and fold.is_settled:
+        if fold is not None and fold.is_settled and run not in self._restored:
             del self._folds[run]
 
     async def restore(self) -> None:
@@ -81,10 +91,20 @@ class LiveRuns:
             return
         for run in runs:
             self._folds[run] = await read_run(self._bus.log, run)
+        self._restored = set(runs)
         self.position = position
+
+    def caught_up(self) -> None:
+        """Let go of what has ended since the checkpoint: until now its folds were ahead of `position`."""
+        self._restored.clear()
+        for run in tuple(self._folds):
+            self.let_go(run)
 
     async def save(self) -> None:
         """Note how far the log was read and which runs live."""
+        if len(self._folds) > MAX_CHECKPOINT_RUNS:
+            log.info("executor.checkpoint.skipped", live=len(self._folds), limit=MAX_CHECKPOINT_RUNS)
+            return
         live = [[run.project, run.domain, run.run] for run in self._folds]
         document = {"sequence": self.position, "live": live}
         await self._bus.bucket(SETTINGS_BUCKET).put(CHECKPOINT_KEY, orjson.dumps(document))

@@ -17,7 +17,8 @@ class ExecutorSettings:
     `max_system_failures`: attempts in a row that the platform may lose before an action fails.
     `grace_s`: from SIGTERM to SIGKILL when an attempt is stopped.
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
-    `checkpoint_events`, `checkpoint_s`: how often the executor notes how far it has read.
+    `max_appends`: decisions that are on their way to the log at a time.
+    `checkpoint_s`: how often the executor notes how far it has read.
     """
 
     home: Path
@@ -26,7 +27,6 @@ class ExecutorSettings:
     grace_s: float = 5.0
     stop_attempts: bool = False
     max_appends: int = 64
-    checkpoint_events: int = 1_000
     checkpoint_s: float = 5.0
 
     @property

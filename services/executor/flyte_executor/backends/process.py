@@ -13,13 +13,14 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import structlog
 
 from flyte_bus.process import is_alive
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
-from flyte_executor.backends.processes import ended, send
+from flyte_executor.backends.processes import end, ended
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 log = structlog.get_logger()
@@ -50,30 +51,22 @@ class ProcessBackend:
         self._zygote: asyncio.subprocess.Process | None = None
         self._zygote_lock = asyncio.Lock()
         self._live: dict[AttemptKey, dict[int, str]] = {}
+        self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
     async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
-        for record in self._records():
-            self._watch(record)
+        self._adopt()
         await self._warm_zygote()  # it loads what agents need while nobody waits for it yet
         return frozenset(self._live)
 
     async def launch(self, launch: Launch) -> None:
-        if self._live.get(launch.attempt):
-            return
-        run = launch.attempt.action.run
-        order = {
-            "project": run.project,
-            "domain": run.domain,
-            "run": run.run,
-            "action": launch.attempt.action.action,
-            "attempt": launch.attempt.attempt,
-            "fence": launch.fence,
-        }
-        pid, started = await self._fork(order)
-        self._watch(Record(attempt=launch.attempt, pid=pid, started=started))
+        """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
+        task = asyncio.create_task(self._launch(launch), name=f"launch {launch.attempt}")
+        self._launches.add(task)
+        task.add_done_callback(self._launches.discard)
+        await asyncio.shield(task)
 
     async def stop_attempt(self, attempt: AttemptKey) -> None:
         pids = self._live.get(attempt, {})
@@ -81,6 +74,7 @@ class ProcessBackend:
             await asyncio.gather(*(self._end(pid, started) for pid, started in tuple(pids.items())))
 
     async def close(self, *, stop_attempts: bool) -> None:
+        await asyncio.gather(*self._launches, return_exceptions=True)
         if stop_attempts:
             await asyncio.gather(*(self.stop_attempt(attempt) for attempt in tuple(self._live)))
         for task in tuple(self._watches):
@@ -89,25 +83,51 @@ class ProcessBackend:
         if self._zygote is not None:
             await _finish(self._zygote, self._grace_s)
 
-    async def _fork(self, order: dict[str, object]) -> tuple[int, str]:
-        """Have the zygote fork an agent; a zygote that died is replaced, once."""
+    async def _launch(self, launch: Launch) -> None:
         async with self._zygote_lock:
-            for _ in range(2):
-                zygote = await self._warm_zygote()
-                assert zygote.stdin is not None and zygote.stdout is not None
-                try:
-                    zygote.stdin.write(orjson.dumps(order) + b"\n")
-                    await zygote.stdin.drain()
-                    line = await asyncio.wait_for(zygote.stdout.readline(), LAUNCH_TIMEOUT_S)
-                except (ConnectionError, TimeoutError):
-                    line = b""
-                if line:
-                    answer = orjson.loads(line)
-                    return int(answer["pid"]), str(answer["started"])
-                log.warning("executor.zygote.died", code=zygote.returncode)
-                await _finish(zygote, 0.0)
-                self._zygote = None
+            if self._live.get(launch.attempt):
+                return
+            run = launch.attempt.action.run
+            order = {
+                "project": run.project,
+                "domain": run.domain,
+                "run": run.run,
+                "action": launch.attempt.action.action,
+                "attempt": launch.attempt.attempt,
+                "fence": launch.fence,
+            }
+            pid, started = await self._fork(order)
+            self._watch(Record(attempt=launch.attempt, pid=pid, started=started))
+
+    async def _fork(self, order: dict[str, object]) -> tuple[int, str]:
+        """Have the zygote fork an agent; a zygote that died is replaced, once. Raises LaunchFailed."""
+        for _ in range(2):
+            answer = await self._ask_zygote(orjson.dumps(order) + b"\n")
+            if answer is not None:
+                if "error" in answer:
+                    raise LaunchFailed(f"the zygote could not fork an agent: {answer['error']}")
+                return int(answer["pid"]), str(answer["started"])
+            self._adopt()  # it may have forked one, and died before it said so
         raise LaunchFailed("the agent's zygote cannot be started: see its words in the executor's log")
+
+    async def _ask_zygote(self, line: bytes) -> dict[str, Any] | None:
+        """The zygote's answer; None when it has none, and then it is gone. Raises LaunchFailed."""
+        try:
+            zygote = await self._warm_zygote()
+        except OSError as error:
+            raise LaunchFailed(f"the agent's zygote cannot be started: {error}") from error
+        assert zygote.stdin is not None and zygote.stdout is not None
+        try:
+            zygote.stdin.write(line)
+            await zygote.stdin.drain()
+            reply = await asyncio.wait_for(zygote.stdout.readline(), LAUNCH_TIMEOUT_S)
+            answer: dict[str, Any] = orjson.loads(reply)
+            return answer
+        except (ConnectionError, TimeoutError, ValueError):  # gone, stuck, or gone in the middle of a word
+            log.warning("executor.zygote.died", code=zygote.returncode)
+            await _finish(zygote, 0.0)
+            self._zygote = None
+            return None
 
     async def _warm_zygote(self) -> asyncio.subprocess.Process:
         if self._zygote is None or self._zygote.returncode is not None:
@@ -121,6 +141,12 @@ class ProcessBackend:
                 start_new_session=True,
             )
         return self._zygote
+
+    def _adopt(self) -> None:
+        """Watch the agents that run and that we do not know."""
+        for record in self._records():
+            if record.pid not in self._live.get(record.attempt, {}):
+                self._watch(record)
 
     def _records(self) -> list[Record]:
         """The agents of an earlier life that still run; records of dead ones are cleared away."""
@@ -145,18 +171,16 @@ class ProcessBackend:
         pids.pop(record.pid, None)
         if not pids:
             self._live.pop(record.attempt, None)
+        left = self._folder / f"{record.pid}.json"
+        if read_record(left) == record:  # it was killed, and could not clear it away itself
+            left.unlink(missing_ok=True)
         await self._on_gone(
             Gone(attempt=record.attempt, worker=record.worker, reason=f"process {record.pid} ended")
         )
 
     async def _end(self, pid: int, started: str) -> None:
-        send(pid, signal.SIGTERM)
-        try:
-            await asyncio.wait_for(ended(pid, started), self._grace_s)
-        except TimeoutError:
+        if await end(pid, started, self._grace_s):
             log.warning("executor.attempt.killed", pid=pid, grace_s=self._grace_s)
-            send(pid, signal.SIGKILL, group=True)
-            await ended(pid, started)
 
 
 def read_record(path: Path) -> Record | None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 
 from flyte_bus.process import is_alive
 
@@ -20,7 +21,8 @@ async def ended(pid: int, started: str = "") -> None:
             await asyncio.sleep(POLL_S)
             continue
         try:
-            await _readable(descriptor)
+            if is_alive(pid, started):  # still: the descriptor is that process's, not of a later one
+                await _readable(descriptor)
         finally:
             os.close(descriptor)
         return
@@ -36,10 +38,22 @@ async def _readable(descriptor: int) -> None:
         loop.remove_reader(descriptor)
 
 
-def send(pid: int, number: signal.Signals, *, group: bool = False) -> None:
-    """Signal a process (or its whole group); quiet when it is gone."""
+async def end(pid: int, started: str, grace_s: float) -> bool:
+    """SIGTERM, and after `grace_s` SIGKILL to it and its group, until it is gone; whether it was killed."""
+    if not is_alive(pid, started):
+        return False
+    _send(os.kill, pid, signal.SIGTERM)
+    try:
+        await asyncio.wait_for(ended(pid, started), grace_s)
+        return False
+    except TimeoutError:
+        _send(os.killpg, pid, signal.SIGKILL)
+        _send(os.kill, pid, signal.SIGKILL)  # it may lead no group
+        await ended(pid, started)
+        return True
+
+
+def _send(kill: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
+    """Quiet when the process is gone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if group:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
+        kill(pid, number)

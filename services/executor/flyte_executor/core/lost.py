@@ -6,13 +6,13 @@ from flyte_schemas.failure import Failure, FailureKind
 
 
 def attempt_lost(state: ActionState, attempt: int, worker: str, reason: str) -> AttemptFailed | None:
-    """The fact that this attempt failed; None when that worker is not the one that had it, or it ended well.
+    """The fact that this attempt failed; None when it has ended, or another worker has claimed it.
 
-    `worker` is "" when nobody knows which process had it.
+    `worker` is the process that is gone; "" when none came of the attempt.
     """
     if not state.has_open_attempt or state.attempt != attempt:
         return None
-    if worker and state.worker and worker != state.worker:
+    if state.worker and worker != state.worker:
         return None
     failure = Failure(
         code="AgentLost",

@@ -1,7 +1,7 @@
 """Who may run now: a fixed number of slots, first come first served.
 
 An action that has asked for children gives its slot up: it mostly waits for them, and if waiting parents
-held every slot their children could never run.
+held every slot their children could never run. For the same reason it needs none when it is tried again.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from flyte_schemas.subjects import ActionKey, AttemptKey
 
 
 class Placement:
-    """The slots of one backend. Each call returns the attempts that may be launched now, in order."""
+    """The slots of one backend. Each call returns the attempts that must be launched now, in order."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -21,13 +21,23 @@ class Placement:
 
     @property
     def waiting(self) -> int:
+        """How many attempts wait for a slot."""
         return len(self._waiting)
+
+    @property
+    def holding(self) -> frozenset[ActionKey]:
+        """The actions that hold a slot."""
+        return frozenset(self._holding)
 
     def want(self, attempt: AttemptKey) -> list[AttemptKey]:
         """This attempt is open and no worker has it; asking again changes nothing."""
         key = attempt.action
-        if self._launched.get(key, 0) < attempt.attempt:
-            self._waiting[key] = attempt
+        if self._launched.get(key, 0) >= attempt.attempt:
+            return self._next()
+        if key in self._parents:
+            self.occupy(attempt)
+            return [attempt, *self._next()]
+        self._waiting[key] = attempt
         return self._next()
 
     def occupy(self, attempt: AttemptKey) -> None:
@@ -42,6 +52,10 @@ class Placement:
         """This action waits for others now."""
         self._parents.add(action)
         self._holding.discard(action)
+        if action in self._waiting:
+            attempt = self._waiting[action]
+            self.occupy(attempt)
+            return [attempt, *self._next()]
         return self._next()
 
     def ended(self, action: ActionKey) -> list[AttemptKey]:
@@ -53,17 +67,15 @@ class Placement:
         return self._next()
 
     def attempt_over(self, attempt: AttemptKey) -> list[AttemptKey]:
-        """This attempt's process is gone; a later attempt of the action keeps its slot."""
+        """No process has this attempt any more, or none came of it; a later attempt keeps its slot."""
         if self._launched.get(attempt.action) == attempt.attempt:
             self._holding.discard(attempt.action)
         return self._next()
 
     def _next(self) -> list[AttemptKey]:
         ready: list[AttemptKey] = []
-        for key in list(self._waiting):
-            if key not in self._parents and len(self._holding) >= self._slots:
-                break
-            attempt = self._waiting.pop(key)
+        while self._waiting and len(self._holding) < self._slots:
+            attempt = next(iter(self._waiting.values()))
             self.occupy(attempt)
             ready.append(attempt)
         return ready

@@ -1,0 +1,134 @@
+"""What follows from where an action stands."""
+
+import pytest
+
+from flyte_executor.core.decide import Surroundings, decide
+from flyte_schemas.action import ActionState, fold
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionFailed,
+    ActionQueued,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    EventData,
+)
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.task import Policies, TaskReference
+from testkit.events import action, event
+from testkit.tasks import template
+
+REQUESTED = ActionRequested(task=TaskReference(name="env.fn", version="v1"))
+QUEUED = ActionQueued(attempt=1, pool="process")
+PLACED = AttemptPlaced(attempt=1, worker="w")
+STARTED = AttemptStarted(attempt=1, worker="w")
+
+
+def after(*happened: EventData) -> ActionState:
+    """The state after these events."""
+    return fold((event(action(), data), number) for number, data in enumerate(happened, 1))
+
+
+def around(*, retries: int = 0, parent_ended: bool = False, deployed: bool = True) -> Surroundings:
+    task = template("env.fn", policies=Policies(retries=retries))
+    return Surroundings(template=task if deployed else None, parent_ended=parent_ended, max_system_failures=3)
+
+
+def failed(attempt: int = 1, kind: FailureKind = FailureKind.USER, **changes: object) -> AttemptFailed:
+    failure = Failure.model_validate({"code": "ValueError", "kind": kind, "message": "no"} | changes)
+    return AttemptFailed(attempt=attempt, failure=failure)
+
+
+def rounds(count: int, kind: FailureKind = FailureKind.USER) -> list[EventData]:
+    """`count` attempts that failed, each but the last retried."""
+    events: list[EventData] = [REQUESTED]
+    for attempt in range(1, count + 1):
+        events += [ActionQueued(attempt=attempt, pool="process"), failed(attempt, kind)]
+        if attempt < count:
+            events.append(ActionRetried(attempt=attempt, reason=""))
+    return events
+
+
+def test_of_nothing_nothing_follows() -> None:
+    assert decide(ActionState(), around()) is None
+
+
+def test_what_is_asked_for_is_queued() -> None:
+    assert decide(after(REQUESTED), around()) == ActionQueued(attempt=1, pool="process")
+
+
+@pytest.mark.parametrize("events", [[QUEUED], [QUEUED, PLACED], [QUEUED, PLACED, STARTED]])
+def test_an_attempt_that_is_on_its_way_is_left_alone(events: list[EventData]) -> None:
+    assert decide(after(REQUESTED, *events), around()) is None
+
+
+@pytest.mark.parametrize(
+    "last", [AttemptSucceeded(attempt=1), ActionAborted(reason=""), ActionFailed(failure=failed().failure)]
+)
+def test_what_has_ended_is_left_alone_whatever_is_around_it(last: EventData) -> None:
+    state = after(REQUESTED, QUEUED, last)
+    assert state.is_terminal
+    assert decide(state, around(parent_ended=True, deployed=False)) is None
+
+
+def test_a_version_that_was_never_deployed_fails_and_says_what_to_do() -> None:
+    decision = decide(after(REQUESTED), around(deployed=False))
+    assert isinstance(decision, ActionFailed)
+    assert decision.failure.code == "TaskNotFound"
+    assert "env.fn" in decision.failure.message
+    assert "depends_on" in decision.failure.hint
+    assert not decision.failure.recoverable
+
+
+@pytest.mark.parametrize("events", [[], [QUEUED], [QUEUED, PLACED, STARTED], [QUEUED, failed()]])
+def test_the_end_of_the_parent_is_the_end_of_the_child(events: list[EventData]) -> None:
+    decision = decide(after(REQUESTED, *events), around(retries=5, parent_ended=True))
+    assert isinstance(decision, ActionAborted)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 4])
+def test_a_failing_task_has_its_retries_and_one_more_attempt(retries: int) -> None:
+    for attempt in range(1, retries + 1):
+        assert isinstance(decide(after(*rounds(attempt)), around(retries=retries)), ActionRetried)
+    assert isinstance(decide(after(*rounds(retries + 1)), around(retries=retries)), ActionFailed)
+
+
+def test_a_retry_is_followed_by_the_next_attempt() -> None:
+    state = after(*rounds(1), ActionRetried(attempt=1, reason=""))
+    assert state.phase is ActionPhase.QUEUED
+    assert decide(state, around()) == ActionQueued(attempt=2, pool="process")
+
+
+def test_a_failure_that_cannot_get_better_is_not_retried() -> None:
+    state = after(REQUESTED, QUEUED, failed(recoverable=False))
+    assert isinstance(decide(state, around(retries=5)), ActionFailed)
+
+
+def test_the_platforms_losses_are_not_charged_to_the_task() -> None:
+    for losses in (1, 2):
+        assert isinstance(decide(after(*rounds(losses, FailureKind.SYSTEM)), around()), ActionRetried)
+
+
+def test_the_platform_gives_up_after_its_own_budget_and_says_so() -> None:
+    decision = decide(after(*rounds(3, FailureKind.SYSTEM)), around(retries=10))
+    assert isinstance(decision, ActionFailed)
+    assert "the last of 3 losses in a row" in decision.failure.message
+
+
+def test_losses_count_only_in_a_row() -> None:
+    events = rounds(2, FailureKind.SYSTEM)
+    events += [ActionRetried(attempt=2, reason=""), ActionQueued(attempt=3, pool="process"), failed(3)]
+    events += [ActionRetried(attempt=3, reason=""), ActionQueued(attempt=4, pool="process")]
+    state = after(*events, failed(4, FailureKind.SYSTEM))
+    assert isinstance(decide(state, around(retries=1)), ActionRetried)
+
+
+def test_a_task_that_ran_too_long_is_timed_out_when_no_retry_is_left() -> None:
+    state = after(REQUESTED, QUEUED, failed(code="TaskTimeout"))
+    assert isinstance(decide(state, around(retries=1)), ActionRetried)
+    assert isinstance(decide(state, around()), ActionTimedOut)

@@ -1,0 +1,186 @@
+"""Slots: who may run now."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from flyte_executor.core.placement import Placement
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+
+RUN = RunKey("project", "domain", "run")
+
+
+def attempt(name: str, number: int = 1) -> AttemptKey:
+    return AttemptKey(RUN.action(name), number)
+
+
+def names(attempts: list[AttemptKey]) -> list[str]:
+    return [one.action.action for one in attempts]
+
+
+def test_first_come_first_served() -> None:
+    placement = Placement(2)
+    ready = [names(placement.want(attempt(name))) for name in "abcd"]
+    assert ready == [["a"], ["b"], [], []]
+    assert names(placement.ended(RUN.action("b"))) == ["c"]
+    assert names(placement.ended(RUN.action("a"))) == ["d"]
+
+
+def test_asking_again_changes_nothing() -> None:
+    placement = Placement(1)
+    assert placement.want(attempt("a"))
+    assert placement.want(attempt("a")) == []
+    assert placement.want(attempt("b")) == placement.want(attempt("b")) == []
+    assert names(placement.ended(RUN.action("a"))) == ["b"]
+    assert placement.ended(RUN.action("b")) == []
+
+
+def test_a_parent_gives_its_slot_to_its_child() -> None:
+    placement = Placement(1)
+    placement.want(attempt("parent"))
+    assert placement.want(attempt("child")) == []
+    assert names(placement.has_children(RUN.action("parent"))) == ["child"]
+
+
+def test_a_parent_that_is_tried_again_needs_no_slot() -> None:
+    placement = Placement(1)
+    placement.want(attempt("parent"))
+    placement.has_children(RUN.action("parent"))
+    placement.want(attempt("child"))
+    assert placement.want(attempt("parent", 2)) == [attempt("parent", 2)]
+
+
+def test_an_action_that_waits_and_turns_out_to_be_a_parent_waits_no_longer() -> None:
+    placement = Placement(1)
+    placement.want(attempt("other"))
+    assert placement.want(attempt("parent", 2)) == []
+    assert placement.has_children(RUN.action("parent")) == [attempt("parent", 2)]
+
+
+def test_a_launch_of_which_nothing_came_frees_its_slot_for_the_next_attempt() -> None:
+    placement = Placement(1)
+    placement.want(attempt("a"))
+    assert placement.attempt_over(attempt("a")) == []
+    assert placement.want(attempt("a", 2)) == [attempt("a", 2)]
+
+
+def test_the_end_of_an_earlier_attempt_leaves_the_later_one_its_slot() -> None:
+    placement = Placement(2)
+    placement.want(attempt("a"))
+    placement.want(attempt("a", 2))
+    placement.attempt_over(attempt("a"))
+    placement.want(attempt("b"))
+    assert placement.want(attempt("c")) == []
+
+
+def test_what_runs_already_has_its_slot() -> None:
+    placement = Placement(1)
+    placement.occupy(attempt("a"))
+    assert placement.want(attempt("a")) == []
+    assert placement.want(attempt("b")) == []
+    assert placement.attempt_over(attempt("a")) == [attempt("b")]
+
+
+class PlacementRules(RuleBasedStateMachine):
+    """Actions come, are tried again, ask for children and end, in any order."""
+
+    SLOTS = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.placement = Placement(self.SLOTS)
+        self.current: dict[ActionKey, int] = {}
+        self.parents: set[ActionKey] = set()
+        self.launched: list[AttemptKey] = []
+        self.processes: set[AttemptKey] = set()
+        self.count = 0
+
+    def launch(self, ready: list[AttemptKey]) -> None:
+        for one in ready:
+            assert self.current.get(one.action) == one.attempt, "only a current attempt is launched"
+            self.launched.append(one)
+            self.processes.add(one)
+
+    def some(self, data: st.DataObject) -> ActionKey:
+        return data.draw(st.sampled_from(sorted(self.current)))
+
+    @rule()
+    def an_action_is_queued(self) -> None:
+        self.count += 1
+        key = RUN.action(f"a{self.count}")
+        self.current[key] = 1
+        self.launch(self.placement.want(AttemptKey(key, 1)))
+
+    @precondition(lambda self: self.current)
+    @rule(data=st.data())
+    def an_open_attempt_is_looked_at_again(self, data: st.DataObject) -> None:
+        key = self.some(data)
+        self.launch(self.placement.want(AttemptKey(key, self.current[key])))
+
+    @precondition(lambda self: self.current)
+    @rule(data=st.data())
+    def it_asks_for_a_child(self, data: st.DataObject) -> None:
+        key = self.some(data)
+        self.parents.add(key)
+        self.launch(self.placement.has_children(key))
+
+    @precondition(lambda self: self.processes)
+    @rule(data=st.data(), retried_first=st.booleans())
+    def a_process_ends_and_its_action_is_tried_again(self, data: st.DataObject, retried_first: bool) -> None:
+        over = data.draw(st.sampled_from(sorted(self.processes)))
+        self.processes.discard(over)
+        if self.current.get(over.action) != over.attempt:
+            self.launch(self.placement.attempt_over(over))
+            return
+        self.current[over.action] += 1
+        again = AttemptKey(over.action, over.attempt + 1)
+        if retried_first:
+            self.launch(self.placement.want(again))
+        self.launch(self.placement.attempt_over(over))
+        if not retried_first:
+            self.launch(self.placement.want(again))
+
+    @precondition(lambda self: self.current)
+    @rule(data=st.data())
+    def it_ends(self, data: st.DataObject) -> None:
+        key = self.some(data)
+        del self.current[key]
+        self.parents.discard(key)
+        self.launch(self.placement.ended(key))
+
+    @invariant()
+    def never_more_than_the_slots_are_held_and_never_by_parents(self) -> None:
+        assert len(self.placement.holding) <= self.SLOTS
+        assert not self.placement.holding & self.parents
+
+    @invariant()
+    def no_attempt_is_launched_twice(self) -> None:
+        assert len(self.launched) == len(set(self.launched))
+
+    @invariant()
+    def nobody_waits_while_a_slot_is_free(self) -> None:
+        assert not self.placement.waiting or len(self.placement.holding) == self.SLOTS
+
+    @invariant()
+    def every_open_attempt_was_launched_or_waits(self) -> None:
+        launched = set(self.launched)
+        unlaunched = [key for key, number in self.current.items() if AttemptKey(key, number) not in launched]
+        assert len(unlaunched) == self.placement.waiting
+
+    def teardown(self) -> None:
+        """When everything ends one after the other, everything had its turn."""
+        while self.processes:
+            over = min(self.processes)
+            self.processes.discard(over)
+            if self.current.get(over.action) == over.attempt:
+                del self.current[over.action]
+                self.launch(self.placement.ended(over.action))
+            else:
+                self.launch(self.placement.attempt_over(over))
+        launched = set(self.launched)
+        assert all(AttemptKey(key, number) in launched for key, number in self.current.items())
+        assert self.placement.waiting == 0
+
+
+TestPlacementRules = PlacementRules.TestCase
+TestPlacementRules.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
