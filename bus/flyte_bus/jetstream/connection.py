@@ -61,6 +61,8 @@ class Connection:
         self.settings = settings
         self.client = _Client()
         self._last_error = ""
+        self._is_open = False
+        self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
         self._attempts: set[asyncio.Task[Msg]] = set()
         self.is_closed = False
@@ -88,6 +90,7 @@ class Connection:
             await self.close()
             reason = self._last_error or str(error) or "no answer"
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
+        self._is_open = True
 
     async def close(self) -> None:
         """Close for good; listeners are called once more, to see it."""
@@ -204,8 +207,13 @@ class Connection:
             pass
 
     async def _on_error(self, error: Exception) -> None:
-        self._last_error = str(error) or type(error).__name__
-        log.debug("bus.connection.error", error=self._last_error)
+        text = str(error) or type(error).__name__
+        log.debug("bus.connection.error", error=text)
+        if not self._is_refused:
+            self._last_error = text
+        if not self._is_open and "authorization" in text.lower():
+            self._is_refused = True
+            self.client.options["allow_reconnect"] = False  # the next try would be refused as well
         if isinstance(error, nats.errors.SlowConsumerError):
             self._notify()
 
