@@ -7,6 +7,7 @@ is dropped: the event that was faster comes by the reader, and the action is set
 """
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -29,7 +30,7 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, AttemptKey
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Executor:
         self._templates = Templates(bus.log)
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
+        self._busy: Counter[RunKey] = Counter()
         self._appending = asyncio.Semaphore(settings.max_appends)
         self._is_stopping = False
         self._since_checkpoint = 0
@@ -134,6 +136,7 @@ class Executor:
             self._settling[key] = True
             return
         self._settling[key] = False
+        self._busy[key.run] += 1
         self._tasks.spawn(f"settle {key}", self._settle_until_quiet(key))
 
     async def _settle_until_quiet(self, key: ActionKey) -> None:
@@ -143,7 +146,10 @@ class Executor:
             await self._settle(key)
             again = self._settling[key]
         del self._settling[key]
-        self._runs.let_go(key.run)
+        self._busy[key.run] -= 1
+        if not self._busy[key.run]:  # else somebody has yet to act upon what he decided
+            del self._busy[key.run]
+            self._runs.let_go(key.run)
 
     async def _settle(self, key: ActionKey) -> None:
         while (decision := await self._decide(key)) is not None:
@@ -212,8 +218,11 @@ class Executor:
             await self._backend.stop_attempt(attempt)
 
     def _is_open(self, attempt: AttemptKey) -> bool:
-        state = self._runs.state(attempt.action)
-        return state.has_open_attempt and state.attempt == attempt.attempt
+        """Whether a process should run for it; none should for a child that is about to be aborted."""
+        key, state = attempt.action, self._runs.state(attempt.action)
+        return (
+            state.has_open_attempt and state.attempt == attempt.attempt and not self._parent_ended(key, state)
+        )
 
     async def _start_process(self, attempt: AttemptKey) -> bool:
         state = self._runs.state(attempt.action)

@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.memory.log import MemoryLog
 from flyte_bus.ports import Entry
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
-from flyte_schemas.envelope import Event
+from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import EventData, StartRun, TaskDeployed
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import (
@@ -28,11 +30,17 @@ from flyte_schemas.subjects import (
 from flyte_schemas.task import Policies, TaskReference
 from testkit.cases.harness import GUARD_S
 from testkit.events import event
-from testkit.scripted_backend import Machine, ScriptedBackend
+from testkit.scripted_backend import TASK, Machine, ScriptedBackend
 from testkit.tasks import template
 
-TASK = TaskReference(name="env.parent", version="v1")
-CHILD = TaskReference(name="env.child", version="v1")
+
+class _SlowLog(MemoryLog):
+    """A log whose acknowledgements are late."""
+
+    async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
+        sequence = await super().append(event, expected=expected)
+        await asyncio.sleep(0.003)
+        return sequence
 
 
 class Life:
@@ -56,9 +64,13 @@ class Life:
 
 
 class Plane:
-    """The log, the machine, and any number of executors."""
+    """The log, the machine, and any number of executors.
 
-    def __init__(self, tmp_path: Path, stack: AsyncExitStack) -> None:
+    With `slow_acks` an executor reads its own words before it hears that they were written.
+    """
+
+    def __init__(self, tmp_path: Path, stack: AsyncExitStack, *, slow_acks: bool = False) -> None:
+        self._slow_acks = slow_acks
         self.server = MemoryServer()
         self.bus = MemoryBus(self.server)
         self.machine = Machine(self.bus)
@@ -66,10 +78,17 @@ class Plane:
         self._stack = stack
 
     async def executor(
-        self, *, slots: int = 8, losses: int = 4, checkpoint_s: float = 3600.0, stop_attempts: bool = False
+        self,
+        *,
+        slots: int = 8,
+        losses: int = 4,
+        checkpoint_s: float = 3600.0,
+        stop_attempts: bool = False,
     ) -> Life:
         """Start an executor; the stack ends it."""
         bus = await self._stack.enter_async_context(MemoryBus(self.server))
+        if self._slow_acks:
+            bus._log = _SlowLog(bus._link)
         settings = ExecutorSettings(
             home=self._tmp_path,
             slots=slots,
@@ -133,6 +152,11 @@ class Plane:
 def kind(entry: Entry) -> str:
     """What kind of word an entry is, in short."""
     return type(entry.content.data).__name__ if isinstance(entry.content, Event) else "Malformed"
+
+
+def running(fold: RunFold, *actions: str) -> bool:
+    """Whether the functions of all these actions run."""
+    return all(fold.get(action).phase is ActionPhase.RUNNING for action in actions)
 
 
 def first(run: RunKey, action: str = "a0", number: int = 1) -> AttemptKey:

@@ -25,6 +25,9 @@ from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.subjects import AttemptKey, action_subject
 from flyte_schemas.task import TaskReference
 
+TASK = TaskReference(name="env.parent", version="v1")
+CHILD = TaskReference(name="env.child", version="v1")
+
 
 class Agent:
     """One agent, as its script sees it."""
@@ -82,6 +85,28 @@ async def succeed(agent: Agent) -> None:
     if await agent.claim():
         await agent.enter()
         await agent.succeed()
+
+
+async def idle(agent: Agent) -> None:
+    """Claim, enter, and never end."""
+    if await agent.claim():
+        await agent.enter()
+        await asyncio.Event().wait()
+
+
+def family(depth: int) -> Script:
+    """Agents that ask for a child, which asks for one, down to `depth`, and then wait for ever."""
+
+    async def script(agent: Agent) -> None:
+        if not await agent.claim():
+            return
+        await agent.enter()
+        level = len(agent.attempt.action.action) - 2
+        if level < depth:
+            await agent.ask(agent.attempt.action.action + "x", CHILD)
+        await asyncio.Event().wait()
+
+    return script
 
 
 class Machine:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from testkit.executor_plane import CHILD, TASK, Plane
+from testkit.executor_plane import Plane
+from testkit.scripted_backend import CHILD, TASK
 
 
-@pytest.fixture
-async def plane(tmp_path: Path) -> AsyncIterator[Plane]:
+@pytest.fixture(params=[False, True], ids=["quick acks", "slow acks"])
+async def plane(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plane]:
     async with AsyncExitStack() as stack:
-        plane = Plane(tmp_path, stack)
+        plane = Plane(tmp_path, stack, slow_acks=request.param)
         await plane.bus.provision()
         stack.push_async_callback(plane.bus.close)
         stack.push_async_callback(plane.machine.end)
