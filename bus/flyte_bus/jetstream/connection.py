@@ -206,6 +206,14 @@ class Connection:
         except nats.errors.Error:
             pass
 
+    async def drain(self, subscription: Subscription) -> None:
+        """End a subscription after all that the server has sent to it; quiet when the connection is gone."""
+        try:
+            async with asyncio.timeout(TRY_TIMEOUT_S):
+                await subscription.drain()  # type: ignore[no-untyped-call]
+        except (*_AWAY, TimeoutError, nats.errors.Error):
+            await self.unsubscribe(subscription)
+
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         log.debug("bus.connection.error", error=text)

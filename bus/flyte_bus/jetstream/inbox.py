@@ -96,7 +96,7 @@ class JetStreamInbox:
 
     async def __aexit__(self, *_: object) -> None:
         self._forget()
-        await self._connection.unsubscribe(self._subscription)
+        await self._connection.drain(self._subscription)  # what is on its way here must go back, too
         for delivery in self._queue:
             if not self._connection.is_closed:
                 await delivery.nak()
