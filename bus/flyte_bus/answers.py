@@ -3,16 +3,16 @@
 from typing import Any
 
 import orjson
-import structlog
 from pydantic import ValidationError
 
 from flyte_bus.errors import BusError, Refusal
+from flyte_bus.facts import Facts
 from flyte_bus.ports import Handler
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.failure import Failure, FailureKind
 
-log = structlog.get_logger(__name__)
+log = Facts(__name__)
 
 
 async def answer(endpoint: Endpoint[AskT, AnswerT], handler: Handler[AskT, AnswerT], raw: bytes) -> bytes:

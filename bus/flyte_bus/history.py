@@ -25,6 +25,19 @@ async def find_task(log: EventLog, project: str, domain: str, task: TaskReferenc
     return None
 
 
+async def find_version(
+    log: EventLog, project: str, domain: str, name: str, version: str | None = None
+) -> tuple[str, TaskTemplate] | None:
+    """A version of a task (the one deployed last when `version` is None) and its template."""
+    found = None
+    async for entry in log.read(TASKS, task_subject(project, domain, name)):
+        if isinstance(entry.content, Malformed) or not isinstance(entry.content.data, TaskDeployed):
+            continue
+        if version in (None, entry.content.data.version):
+            found = (entry.content.data.version, entry.content.data.template)
+    return found
+
+
 async def read_run(log: EventLog, run: RunKey, into: RunFold | None = None) -> RunFold:
     """Everything that happened in a run until now, folded."""
     fold = into or RunFold()

@@ -71,6 +71,7 @@ class ActionState:
     system_failures: int = 0
     failure: Failure | None = None
     abort_reason: str = ""
+    aborted_by: str = ""
     outputs: Literals | None = None
     log_end: int | None = None
     requested_at: datetime | None = None
@@ -123,8 +124,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             return then()
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
             return then(failure=failure, ended_at=event.time)
-        case ActionAborted(reason=reason):
-            return then(abort_reason=reason, ended_at=event.time)
+        case ActionAborted(reason=reason, requested_by=somebody):
+            return then(abort_reason=reason, aborted_by=somebody, ended_at=event.time)
         case _:  # the table names no other type
             raise AssertionError(f"{type(data).__name__} is in the table but has no meaning")
 

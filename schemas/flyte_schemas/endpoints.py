@@ -126,6 +126,9 @@ class TaskList(Word):
 class ListRuns(Word):
     """The newest runs first; with `name`, just that one.
 
+    Of the filters that are given, a run meets all: it is in one of the phases, was requested after and before
+    these times, and has these labels with these values.
+
     `at_least_sequence` makes the answer wait until the read model has seen that position of the log, so that
     a user who knows of an event is not answered from before it.
     """
@@ -134,6 +137,14 @@ class ListRuns(Word):
     domain: Name
     name: Name | None = None
     limit: NonNegativeInt = 100
+    in_phase: tuple[ActionPhase, ...] = ()
+    task_name: TaskName | None = None
+    task_version: Version | None = None
+    requested_by: str | None = None
+    requested_after: datetime | None = None
+    requested_before: datetime | None = None
+    labels: dict[str, str] = {}
+    label_keys: tuple[str, ...] = ()
     at_least_sequence: NonNegativeInt = 0
 
 
@@ -149,6 +160,8 @@ class RunSummary(Word):
     ended_at: datetime | None = None
     attempts: NonNegativeInt = 0
     actions: NonNegativeInt = 1
+    labels: dict[str, str] = {}
+    requested_by: str = ""
     failure: Failure | None = None
 
 

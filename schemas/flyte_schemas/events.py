@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
-from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Name, Sha256, Version, Word
 
 
@@ -42,6 +42,31 @@ class TaskDeployRejected(EventData):
     failure: Failure
 
 
+# -- runs ----------------------------------------------------------------------------------------------------
+
+
+class RunSettings(Word):
+    """What a user says of a whole run beside its inputs; kept with the root action.
+
+    What nobody acts upon yet is kept all the same, so that it can be shown, and acted upon when a run is
+    started again.
+    """
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    interruptible: bool | None = None
+    overwrite_cache: bool = False
+    disable_cache: bool = False
+    cache_scope: str = ""
+    queue: str = ""
+    service_account: str = ""
+    raw_data_path: str = ""
+    max_action_concurrency: PositiveInt | None = None
+    debug: bool = False
+    rerun_of: Name | None = None
+    """The run that this one repeats."""
+
+
 # -- actions: decided by the executor, reported by agents --------------------------------------------------
 
 
@@ -56,6 +81,13 @@ class ActionRequested(EventData):
     group: str | None = None
     env_vars: dict[str, str] = {}
     """Of the run; they win over the template's."""
+    custom_context: dict[str, str] = {}
+    """What the caller hands down to all actions below."""
+    overrides: TaskOverrides | None = None
+    """What this call wants otherwise than the task's template."""
+    settings: RunSettings | None = None
+    """Of the run, on its root action."""
+    requested_by: str = ""
 
 
 class ActionQueued(EventData):
@@ -124,10 +156,11 @@ class ActionTimedOut(EventData):
 
 
 class ActionAborted(EventData):
-    """The action was given up; its process is stopped."""
+    """The action was given up; its process is stopped. `requested_by` is empty when nobody asked for it."""
 
     TYPE: ClassVar[str] = "flyte.action.aborted.v1"
     reason: str
+    requested_by: str = ""
 
 
 # -- logs: written by agents -------------------------------------------------------------------------------
@@ -171,6 +204,18 @@ class StartRun(EventData):
     task: TaskReference
     inputs: Mapping[str, AnyLiteral] = {}
     env_vars: dict[str, str] = {}
+    custom_context: dict[str, str] = {}
+    overrides: TaskOverrides | None = None
+    settings: RunSettings | None = None
+    requested_by: str = ""
+
+
+class AbortAction(EventData):
+    """Please give an action up, and all below it; the subject names the run, `a0` stands for it."""
+
+    TYPE: ClassVar[str] = "flyte.request.abort-action.v1"
+    action: Name
+    reason: str = ""
     requested_by: str = ""
 
 
@@ -204,6 +249,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     LogWritten,
     DeployTask,
     StartRun,
+    AbortAction,
     MessageRejected,
 )
 

@@ -12,6 +12,7 @@ REJECTED = "flyte.rejected"
 
 DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 RUN_REQUESTS = "flyte.req.*.*.run.*"
+ABORT_REQUESTS = "flyte.req.*.*.abort.*"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,6 +62,10 @@ def deploy_request(project: str, domain: str, environment: str) -> str:
 
 def run_request(run: RunKey) -> str:
     return f"flyte.req.{run.project}.{run.domain}.run.{run.run}"
+
+
+def abort_request(run: RunKey) -> str:
+    return f"flyte.req.{run.project}.{run.domain}.abort.{run.run}"
 
 
 def task_subject(project: str, domain: str, task: str) -> str:

@@ -4,8 +4,12 @@ import hashlib
 from typing import Any
 
 import orjson
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt, PositiveInt
 
+from flyte_schemas.image import ImageSpec
+from flyte_schemas.policies import Declared, PodTemplate, Reuse, SecretReference
+from flyte_schemas.policies import Policies as Policies
+from flyte_schemas.trigger import Trigger
 from flyte_schemas.words import Md5, Name, Sha256, TaskName, Version, Word
 
 
@@ -41,6 +45,15 @@ class Source(Word):
     """Folders of the bundle that stand on `sys.path`, relative to its root."""
 
 
+class Accelerator(Word):
+    """So many devices of one kind; `partition` is a part of one, or a topology."""
+
+    device_class: str
+    device: str | None = None
+    quantity: PositiveInt
+    partition: str | None = None
+
+
 class Resources(Word):
     """What an attempt asks of the machine, as the user wrote it (Kubernetes quantities)."""
 
@@ -49,18 +62,10 @@ class Resources(Word):
     memory: str | None = None
     memory_limit: str | None = None
     gpu: str | None = None
+    accelerator: Accelerator | None = None
+    """What `gpu` means."""
     disk: str | None = None
     shm: str | None = None
-
-
-class Policies(Word):
-    """How an action is treated when things go wrong."""
-
-    retries: NonNegativeInt = 0
-    """Further attempts after the first, for failures of kind `user`."""
-    max_runtime_s: PositiveFloat | None = None
-    """The longest that one attempt may run, in seconds."""
-    interruptible: bool = False
 
 
 class BundleReference(Word):
@@ -79,21 +84,74 @@ class TaskTemplate(Word):
     name: TaskName
     short_name: str
     environment: Name
+    environment_description: str = ""
     description: str = ""
     docs: str = ""
     interface: Interface
     source: Source
     is_async: bool
     image: str = "auto"
+    image_spec: ImageSpec | None = None
+    """What `image` is made of, when the user said it."""
     resources: Resources = Resources()
     env_vars: dict[str, str] = {}
     policies: Policies = Policies()
+    secrets: tuple[SecretReference, ...] = ()
+    pod_template: PodTemplate | None = None
+    reuse: Reuse | None = None
+    queue: str | None = None
+    report: bool = False
+    entrypoint: bool = False
+    produces_artifacts: bool = False
+    max_inline_io_bytes: PositiveInt = 10 * 1024 * 1024
+    """Of the JSON of a call's inputs, or of its outputs."""
+    triggers: tuple[Trigger, ...] = ()
+    links: tuple[Declared, ...] = ()
+    plugin_config: Declared | None = None
+    task_resolver: Declared | None = None
     bundle: BundleReference | None = None
 
+    def overridden(self, overrides: "TaskOverrides | None") -> "TaskTemplate":
+        """This template as one call wants it."""
+        if overrides is None:
+            return self
+        said = {name: getattr(overrides, name) for name in type(overrides).model_fields}
+        changes = {name: value for name, value in said.items() if value is not None}
+        if changes.pop("reuse_off", False):
+            changes["reuse"] = None
+        return self.model_copy(update=changes)
+
     def digest(self) -> str:
-        """The SHA-256 of this template's canonical JSON, as 64 hex digits: same content, same digest."""
-        document = orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        """The SHA-256 of this template's canonical JSON, as 64 hex digits: same content, same digest.
+
+        What stands at its default is left out, so that a field which is added later changes no digest.
+        """
+        document = orjson.dumps(
+            self.model_dump(mode="json", exclude_defaults=True), option=orjson.OPT_SORT_KEYS
+        )
         return hashlib.sha256(document).hexdigest()
+
+
+class TaskOverrides(Word):
+    """What one call of a task wants otherwise than its template says; None: as the template says.
+
+    Values replace, they are not merged. `reuse_off`: in a process of its own.
+    """
+
+    short_name: str | None = None
+    resources: Resources | None = None
+    env_vars: dict[str, str] | None = None
+    policies: Policies | None = None
+    secrets: tuple[SecretReference, ...] | None = None
+    pod_template: PodTemplate | None = None
+    reuse: Reuse | None = None
+    reuse_off: bool = False
+    queue: str | None = None
+    entrypoint: bool | None = None
+    produces_artifacts: bool | None = None
+    max_inline_io_bytes: PositiveInt | None = None
+    links: tuple[Declared, ...] | None = None
+    plugin_config: Declared | None = None
 
 
 class TaskReference(Word):

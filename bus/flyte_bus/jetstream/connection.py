@@ -11,15 +11,15 @@ from typing import Any
 
 import nats.errors
 import orjson
-import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from flyte_bus.errors import BusError, BusUnavailable, TooLarge
+from flyte_bus.facts import Facts
 from flyte_bus.settings import BusSettings
 
-log = structlog.get_logger(__name__)
+log = Facts(__name__)
 
 TRY_TIMEOUT_S = 4.0
 """How long one try of a request waits for its answer."""

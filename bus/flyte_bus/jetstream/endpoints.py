@@ -4,17 +4,17 @@ import asyncio
 from typing import Any
 
 import nats.errors
-import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from flyte_bus.answers import answer, read_answer
 from flyte_bus.errors import BusUnavailable, NoAnswer
+from flyte_bus.facts import Facts
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.ports import Handler
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 
-log = structlog.get_logger(__name__)
+log = Facts(__name__)
 
 QUEUE_GROUP = "flyte"
 ASK_AGAIN_S = 0.1

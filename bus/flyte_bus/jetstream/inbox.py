@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 import orjson
-import structlog
 from nats.aio.msg import Msg
 
 from flyte_bus.errors import BusError
+from flyte_bus.facts import Facts
 from flyte_bus.jetstream.connection import BACKOFF_LIMIT_S, Connection
 from flyte_bus.jetstream.stream import content_of
 from flyte_bus.ports import Entry
 from flyte_schemas.streams import StreamSpec
 
-log = structlog.get_logger(__name__)
+log = Facts(__name__)
 
 NANOSECONDS = 1_000_000_000
 PULL_EXPIRES_S = 20

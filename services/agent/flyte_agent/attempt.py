@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from flyte._runtime.messages import Ask, Entered, Message, Raised, Returned, Start
+from flyte._runtime.messages import Ask, Entered, Find, Found, Message, Raised, Returned, Start
 from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte_agent.bundle import BundleRefused, fetch, unpack
@@ -31,7 +31,7 @@ from flyte_agent.process import Forked, RunnerProcess
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
 from flyte_agent.work import work_folder
-from flyte_bus.history import find_task, read_action
+from flyte_bus.history import find_task, find_version, read_action
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
@@ -136,6 +136,7 @@ class Attempt:
             since=first,
             answer=self._runner.send,
             on_broken=self._on_broken,
+            env_vars=state.requested.env_vars,
         )
         return Start(
             project=self._order.project,
@@ -147,6 +148,7 @@ class Attempt:
             template=template,
             inputs=await restore(state.requested.inputs, self._artifacts),
             env_vars=state.requested.env_vars,
+            custom_context=state.requested.custom_context,
             root=str(root),
         )
 
@@ -155,7 +157,7 @@ class Attempt:
         found = await find_task(self._bus.log, self._order.project, self._order.domain, state.requested.task)
         if found is None:
             raise RuntimeError(f"{state.requested.task} is not in the log")
-        return found
+        return found.overridden(state.requested.overrides)
 
     async def _supervise(self, template: TaskTemplate) -> Failure | None:
         """Serve the runner until its last word, its end, the order to stop, or the end of its time."""
@@ -212,10 +214,20 @@ class Attempt:
                 )
             case Ask() if self._children is not None:
                 self._children.ask(message)
+            case Find():
+                await self._runner.send(await self._find(message))
             case Returned() | Raised():
                 self._last_word = message
             case _:
                 log.warning("agent.runner.unexpected", kind=message.kind)
+
+    async def _find(self, question: Find) -> Found:
+        """The version that the user's code asks for, from the log."""
+        place = (self._order.project, self._order.domain)
+        found = await find_version(self._bus.log, *place, question.name, question.version)
+        if found is None:
+            return Found(call=question.call)
+        return Found(call=question.call, version=found[0], template=found[1])
 
     def _shipping_ended(self, shipping: "asyncio.Task[None]") -> None:
         """Output that nobody ships any more would block the user's `print` for ever."""

@@ -5,7 +5,7 @@ log already or will be. One reader over the run serves all of them; it starts wi
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 
 import structlog
@@ -33,7 +33,9 @@ OnBroken = Callable[[BaseException], None]
 
 
 class Children:
-    """Serves the runner's asks. `since` is the sequence of the parent's own first event."""
+    """Serves the runner's asks. `since` is the sequence of the parent's own first event; `env_vars` are the
+    run's, and go on to every child.
+    """
 
     def __init__(
         self,
@@ -45,12 +47,14 @@ class Children:
         since: int,
         answer: Answer,
         on_broken: OnBroken,
+        env_vars: Mapping[str, str] = {},
     ) -> None:
         self._bus = bus
         self._order = order
         self._reports = reports
         self._store = store
         self._since = since
+        self._env_vars = dict(env_vars)
         self._answer = answer
         self._on_broken = on_broken
         self._fold = RunFold()
@@ -95,6 +99,9 @@ class Children:
                 parent=self._order.action,
                 parent_attempt=self._order.attempt,
                 group=ask.group,
+                env_vars=dict(self._env_vars),
+                custom_context=dict(ask.custom_context),
+                overrides=ask.overrides,
             ),
         )
 

@@ -6,8 +6,8 @@ from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
-from flyte_executor.requests import SERVICE, Admission
-from flyte_executor.settings import ExecutorSettings
+from flyte_executor.requests import Admission
+from flyte_executor.settings import SERVICE, ExecutorSettings
 
 log = structlog.get_logger()
 

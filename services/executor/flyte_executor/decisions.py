@@ -9,7 +9,7 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Gone
 from flyte_executor.core.lost import attempt_lost
-from flyte_executor.requests import SERVICE
+from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import EventData

@@ -21,9 +21,8 @@ from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.placement import Placement
 from flyte_executor.decisions import decision_event, report_lost
-from flyte_executor.requests import SERVICE
 from flyte_executor.runs import LiveRuns
-from flyte_executor.settings import ExecutorSettings
+from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
@@ -230,6 +229,7 @@ class Executor:
         template = await self._templates.find(attempt.action.run, state.requested.task)
         if template is None:
             return False
+        template = template.overridden(state.requested.overrides)
         try:
             await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
         except LaunchFailed as error:

@@ -1,6 +1,7 @@
-"""Admission: run requests become the first event of a run.
+"""Admission: run requests become the first event of a run, and requests to abort the last of an action.
 
-The request names the run, so admitting it twice meets the first admission and changes nothing.
+A request names the run, so admitting it twice meets the first admission and changes nothing. Both kinds come
+by one inbox, so that a run is aborted after it was started.
 """
 
 import hashlib
@@ -11,27 +12,34 @@ import structlog
 from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
+from flyte_executor.aborts import abort
+from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import Event, Malformed
-from flyte_schemas.events import ActionRequested, StartRun
+from flyte_schemas.events import AbortAction, ActionRequested, StartRun
 from flyte_schemas.streams import REQUESTS
-from flyte_schemas.subjects import ROOT_ACTION, Request, RunKey, action_subject, parse_request
+from flyte_schemas.subjects import (
+    ABORT_REQUESTS,
+    ROOT_ACTION,
+    RUN_REQUESTS,
+    Request,
+    RunKey,
+    action_subject,
+    parse_request,
+)
 from flyte_schemas.words import is_name
 
 log = structlog.get_logger()
 
-SERVICE = "executor"
-RUN_REQUESTS = "flyte.req.*.*.run.*"
-
 
 class Admission:
-    """Consumes run requests and appends `ActionRequested(a0)` for each."""
+    """Consumes requests: `ActionRequested(a0)` for each run, `ActionAborted` for each abort."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
     async def run(self) -> None:
         """Admit requests for ever."""
-        async with self._bus.inbox(REQUESTS, SERVICE, [RUN_REQUESTS]) as inbox:
+        async with self._bus.inbox(REQUESTS, SERVICE, [RUN_REQUESTS, ABORT_REQUESTS]) as inbox:
             async for delivery in inbox:
                 await self._admit(delivery)
 
@@ -40,12 +48,16 @@ class Admission:
         place = parse_request(entry.subject)
         if isinstance(entry.content, Malformed):
             return await self._refuse(delivery, str(entry.content))
-        if place is None or not isinstance(entry.content.data, StartRun):
-            return await self._refuse(delivery, f"{entry.content.type} is not a request to start a run")
-        if not all(map(is_name, (place.project, place.domain, place.name))):
+        if place is None or not all(map(is_name, (place.project, place.domain, place.name))):
             return await self._refuse(delivery, f"{entry.subject} names a run that cannot be")
         try:
-            await self._append(place, entry.content.id, entry.content.data)
+            match place.verb, entry.content.data:
+                case "run", StartRun() as start:
+                    await self._append(place, entry.content.id, start)
+                case "abort", AbortAction() as request:
+                    return await self._abort(delivery, place, entry.content.id, request)
+                case _:
+                    return await self._refuse(delivery, f"{entry.content.type} is no request to {place.verb}")
         except (TooLarge, ValueError) as error:
             return await self._refuse(delivery, str(error))
         return await delivery.ack()
@@ -58,13 +70,30 @@ class Admission:
             subject=action_subject(key),
             time=datetime.now(UTC),
             cause=request_id,
-            data=ActionRequested(task=request.task, inputs=request.inputs, env_vars=request.env_vars),
+            data=ActionRequested(
+                task=request.task,
+                inputs=request.inputs,
+                env_vars=request.env_vars,
+                custom_context=request.custom_context,
+                overrides=request.overrides,
+                settings=request.settings,
+                requested_by=request.requested_by,
+            ),
         )
         try:
             await self._bus.log.append(event, expected=0)
             log.info("executor.run.admitted", run=str(key.run), task=str(request.task))
         except Conflict:
             log.info("executor.run.known", run=str(key.run))
+
+    async def _abort(self, delivery: Delivery, place: Request, request_id: str, request: AbortAction) -> None:
+        """Abort; the request for what is to be aborted may still be on its way, by another executor."""
+        key = RunKey(place.project, place.domain, place.name).action(request.action)
+        if await abort(self._bus.log, key, request_id, request):
+            return await delivery.ack()
+        if delivery.deliveries < ABORT_TRIES:
+            return await delivery.nak(ABORT_TRY_AGAIN_S)
+        return await self._refuse(delivery, f"there is no action {key} to abort")
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=datetime.now(UTC))

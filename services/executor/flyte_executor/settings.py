@@ -4,6 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+SERVICE = "executor"
+"""The service's name: of its consumer, its endpoints, its events' source."""
+
+ABORT_TRIES = 20
+"""How often a request to abort is looked at while nobody has asked for its action."""
+ABORT_TRY_AGAIN_S = 0.25
+
 
 def _default_slots() -> int:
     return max(4, 2 * (os.cpu_count() or 1))

@@ -24,7 +24,7 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_sequence ON runs (project, domain, sequence DESC);
 """
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the tables, or what stands in them, change: a file of another version is made anew."""
 
 LOCK_PATIENCE_S = 2.0

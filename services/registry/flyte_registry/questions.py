@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flyte_bus.errors import Refusal
 from flyte_bus.ports import Bus, Server
+from flyte_registry.core.conditions import conditions
 from flyte_registry.core.nearest import nearest
 from flyte_registry.core.rows import TaskRow, run_summary
 from flyte_registry.projection import Projection
@@ -85,7 +86,7 @@ class Questions:
         else:
             limit = min(question.limit, self._settings.max_listed)
             rows = await self._projection.ask(
-                lambda model: model.runs(question.project, question.domain, limit)
+                lambda model: model.runs(question.project, question.domain, limit, conditions(question))
             )
         summaries = (run_summary(row, in_full=question.name is not None) for row in rows)
         return RunList(runs=tuple(run for run in summaries if run is not None), as_of_sequence=as_of)

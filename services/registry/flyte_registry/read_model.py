@@ -8,13 +8,14 @@ Everything here is synchronous and meant for one thread; `projection` gives it t
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import orjson
 from pydantic import TypeAdapter
 
+from flyte_registry.core.conditions import Condition
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, TaskRow, shortened
 from flyte_registry.model_file import open_file
@@ -147,12 +148,16 @@ class ReadModel:
         )
         return next(_run_rows(key.project, key.domain, rows), None)
 
-    def runs(self, project: str, domain: str, limit: int) -> list[RunRow]:
-        """The newest runs first."""
+    def runs(
+        self, project: str, domain: str, limit: int, conditions: Sequence[Condition] = ()
+    ) -> list[RunRow]:
+        """The newest runs first, of those that meet all conditions."""
+        more = "".join(f" AND {condition.sql}" for condition in conditions)
+        values = (value for condition in conditions for value in condition.values)
         rows = self._db.execute(
             "SELECT name, sequence, actions, root FROM runs"
-            " WHERE project = ? AND domain = ? AND sequence > 0 ORDER BY sequence DESC LIMIT ?",
-            (project, domain, limit),
+            f" WHERE project = ? AND domain = ? AND sequence > 0{more} ORDER BY sequence DESC LIMIT ?",
+            (project, domain, *values, limit),
         )
         return list(_run_rows(project, domain, rows))
 

@@ -47,7 +47,8 @@ def decide(state: ActionState, around: Surroundings) -> EventData | None:
     if state.phase is ActionPhase.QUEUED:
         return ActionQueued(attempt=state.attempt + 1, pool="process")
     if state.attempt_over and state.failure is not None:
-        return after_failure(state, state.failure, around.template, around.max_system_failures)
+        template = around.template.overridden(state.requested.overrides)
+        return after_failure(state, state.failure, template, around.max_system_failures)
     return None
 
 

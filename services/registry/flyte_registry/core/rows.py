@@ -105,6 +105,8 @@ def run_summary(row: RunRow, *, in_full: bool) -> RunSummary | None:
         ended_at=root.ended_at,
         attempts=root.attempt,
         actions=row.actions,
+        labels=root.requested.settings.labels if root.requested.settings else {},
+        requested_by=root.requested.requested_by,
         failure=root.failure if in_full else _in_a_line(root.failure),
     )
 
@@ -116,8 +118,8 @@ def shortened(text: str) -> str:
 
 def _without_values(root: ActionState) -> ActionState:
     requested = root.requested
-    if requested is not None and (requested.inputs or requested.env_vars):
-        requested = requested.model_copy(update={"inputs": {}, "env_vars": {}})
+    if requested is not None and (requested.inputs or requested.env_vars or requested.overrides):
+        requested = requested.model_copy(update={"inputs": {}, "env_vars": {}, "overrides": None})
     return replace(root, requested=requested, outputs=None)
 
 
