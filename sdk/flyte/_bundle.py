@@ -7,24 +7,15 @@ hash of content means what it says. Names are sorted, and times, owners and mode
 import gzip
 import hashlib
 import io
-import sys
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from flyte import errors
-from flyte._layout import Layout, below, is_installed
-from flyte._limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES
-
-CopyStyle = Literal["loaded_modules", "all"]
-
-_SERVICES = ("registry", "dataproxy", "executor", "agent", "embedded")
-_OWN_PACKAGES = {"flyte", "flyte_schemas", "flyte_bus", *(f"flyte_{service}" for service in _SERVICES)}
-_CACHES = ("__pycache__", ".cache", ".ruff_cache", ".mypy_cache", ".pytest_cache", ".tox", "node_modules")
-_IGNORED_FOLDERS = {".git", ".hg", ".svn", ".idea", ".vscode", ".flyte", "dist", "build", *_CACHES}
-_IGNORED_SUFFIXES = (".pyc", ".pyo", ".log", ".whl", ".egg", ".env")
+from flyte._layout import Layout
+from flyte._limits import MAX_BUNDLE_BYTES
+from flyte._selection import Include, select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,63 +40,17 @@ class Bundle:
         return sum(file.size_bytes for file in self.files)
 
 
-def make_bundle(layout: Layout, entry_files: Iterable[Path], copy_style: str = "loaded_modules") -> Bundle:
-    """Pack the source that the tasks in `entry_files` need.
+def make_bundle(
+    layout: Layout,
+    entry_files: Iterable[Path],
+    copy_style: str = "loaded_modules",
+    includes: Iterable[Include] = (),
+) -> Bundle:
+    """Pack the source that the tasks in `entry_files` need; see `flyte._selection.select` for the styles.
 
-    `loaded_modules`: every module that is loaded from below the root; `all`: every file below the root, but
-    for version control, caches and virtual environments. Raises CodeBundleError; ValueError for any other.
+    Raises CodeBundleError; ValueError for a style that does not exist.
     """
-    match check_copy_style(copy_style):
-        case "loaded_modules":
-            found = _loaded_modules(layout)
-        case "all":
-            found = _all_files(layout)
-    files = {layout.relative(file): file for file in (*found, *entry_files)}
-    if len(files) > MAX_BUNDLE_FILES:
-        raise errors.CodeBundleError(
-            f"{len(files)} files below {layout.root} are more than the {MAX_BUNDLE_FILES} that a bundle may "
-            "hold: choose a smaller --root-dir"
-        )
-    return _pack(files)
-
-
-def check_copy_style(copy_style: str) -> CopyStyle:
-    """Raises ValueError (NotImplementedError for a style that is yet to come)."""
-    if copy_style in ("none", "custom"):
-        raise NotImplementedError(
-            f"copy_style={copy_style!r} is not supported yet: use 'loaded_modules' or 'all'"
-        )
-    for known in get_args(CopyStyle):
-        if copy_style == known:
-            return known  # type: ignore[no-any-return]
-    raise ValueError(f"unknown copy_style {copy_style!r}: use 'loaded_modules' or 'all'")
-
-
-def _loaded_modules(layout: Layout) -> Iterator[Path]:
-    for name, module in list(sys.modules.items()):
-        location = getattr(module, "__file__", None)
-        if not isinstance(location, str) or name.partition(".")[0] in _OWN_PACKAGES:
-            continue
-        path = Path(location)
-        if name == "__main__" and path.suffix != ".py":
-            continue
-        if below(path, layout.root) is not None and not _is_foreign(path) and path.is_file():
-            yield path
-
-
-def _all_files(layout: Layout) -> Iterator[Path]:
-    folders = [layout.root]
-    while folders:
-        for item in sorted(folders.pop().iterdir()):
-            if item.is_dir() and not item.is_symlink():
-                if item.name not in _IGNORED_FOLDERS and not (item / "pyvenv.cfg").exists():
-                    folders.append(item)
-            elif item.is_file() and not item.name.endswith(_IGNORED_SUFFIXES):
-                yield item
-
-
-def _is_foreign(path: Path) -> bool:
-    return is_installed(path) or path.resolve().is_relative_to(Path(__file__).resolve().parent)
+    return _pack(select(layout, entry_files, copy_style, includes))
 
 
 def _pack(files: dict[str, Path]) -> Bundle:
@@ -119,7 +64,7 @@ def _pack(files: dict[str, Path]) -> Bundle:
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in sorted(files):
-            data = _read(files[name])
+            data = _read(name, files[name])
             total += len(data)
             if total > MAX_BUNDLE_BYTES:
                 raise errors.CodeBundleError(
@@ -144,8 +89,13 @@ def _member(name: str, data: bytes, file: Path) -> tarfile.TarInfo:
     return member
 
 
-def _read(file: Path) -> bytes:
+def _read(name: str, file: Path) -> bytes:
     try:
+        name.encode()
         return file.read_bytes()
     except OSError as error:
         raise errors.CodeBundleError(f"{file} cannot be read: {error}") from error
+    except UnicodeEncodeError as error:
+        raise errors.CodeBundleError(
+            f"the name of the file {name!r} is not UTF-8: rename it, or name it in a .flyteignore"
+        ) from error

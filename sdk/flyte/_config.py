@@ -1,17 +1,19 @@
 """Where the control plane is, and in whose name we speak: from arguments, variables, a file, a running stack.
 
-In this order: what the caller says, `FLYTE_ADMIN_ENDPOINT`, `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, the
-first configuration file found, and for the address the embedded stack that runs on this machine.
+In this order: what the caller says, variables (`FLYTE_<SECTION>_<OPTION>`, `FLYTE_API_KEY`), the first
+configuration file found, and for the address the embedded stack that runs on this machine.
 """
 
+import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from flyte import errors
+from flyte._config_file import option, variable_of
 from flyte._stack import Stack, find_stack
 from flyte_schemas.words import is_name
 
@@ -32,43 +34,102 @@ class ClientConfig:
     domain: str = DEFAULT_DOMAIN
     root_dir: Path | None = None
     source: str = ""
+    org: str = ""
+    image_builder: str = ""
+    image_registry: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What a key says."""
+
+    endpoint: str
+    user: str
+    password: str = field(repr=False)
 
 
 def make_config(
     *,
     endpoint: str | None = None,
+    user: str | None = None,
+    password: str | None = None,
     project: str | None = None,
     domain: str | None = None,
     root_dir: Path | None = None,
     file: Path | None = None,
+    image_builder: str | None = None,
+    images: Mapping[str, str] | None = None,
+    image_registry: str | None = None,
     look_around: bool = True,
 ) -> ClientConfig:
     """Put a configuration together; `look_around` allows files and stacks that nobody named.
 
-    Raises InitializationError for a named file that is not there or cannot be read, ValueError for bad names.
+    Raises InitializationError for a named file that is not there or cannot be read, ValueError for bad names
+    and for variables that do not fit.
     """
     path = file or (find_config_file() if look_around else None)
     document = read_config_file(path) if path else {}
-    admin, task = _section(document, "admin"), _section(document, "task")
-    address = endpoint or os.environ.get("FLYTE_ADMIN_ENDPOINT") or str(admin.get("endpoint") or "")
+    key = _key_of_variables() if look_around and not endpoint else None
+    address = endpoint or (key.endpoint if key else "") or str(option(document, "admin", "endpoint") or "")
     stack = find_stack() if look_around or address else None
     source = str(path) if path else ""
-    user, password = os.environ.get("FLYTE_NATS_USER", ""), os.environ.get("FLYTE_NATS_PASSWORD", "")
     if address:
         address = nats_url(address)
     elif stack is not None:
         address, source = stack.nats_url, f"the stack in {stack.home}"
-    if stack is not None and _is_stacks(address, stack):
+    user, password = _credentials(document, key, user, password)
+    if stack is not None and _is_stacks(address, stack) and not user:
         user, password = stack.nats_user, stack.nats_password
     return ClientConfig(
         endpoint=address,
         user=user,
         password=password,
-        project=_name("project", project, "FLYTE_TASK_PROJECT", task.get("project"), DEFAULT_PROJECT),
-        domain=_name("domain", domain, "FLYTE_TASK_DOMAIN", task.get("domain"), DEFAULT_DOMAIN),
+        project=_name("project", project, option(document, "task", "project"), DEFAULT_PROJECT),
+        domain=_name("domain", domain, option(document, "task", "domain"), DEFAULT_DOMAIN),
         root_dir=root_dir.absolute() if root_dir else None,
         source=source,
+        org=str(option(document, "task", "org") or ""),
+        image_builder=image_builder or str(option(document, "image", "builder") or ""),
+        image_registry=image_registry or str(option(document, "image", "registry") or ""),
+        images=dict(option(document, "image", "image_refs") or {}) | dict(images or {}),
     )
+
+
+def parse_api_key(text: str) -> ApiKey:
+    """A key: base64 of `endpoint:user:password:org`. Raises ValueError."""
+    try:
+        endpoint, user, password, _ = base64.b64decode(text, validate=True).decode().rsplit(":", 3)
+    except ValueError as error:
+        raise ValueError("the API key is not base64 of endpoint:user:password:org") from error
+    return ApiKey(endpoint=endpoint, user=user, password=password)
+
+
+def _key_of_variables() -> ApiKey | None:
+    key = os.environ.get("FLYTE_API_KEY")
+    return parse_api_key(key) if key and not os.environ.get(variable_of("admin", "endpoint")) else None
+
+
+def _credentials(
+    document: Mapping[str, Any], key: ApiKey | None, user: str | None, password: str | None
+) -> tuple[str, str]:
+    """The bus's user and password: given, of the bus's variables, of a key, of the file."""
+    found = user or os.environ.get("FLYTE_NATS_USER", "") or (key.user if key else "")
+    secret = password or os.environ.get("FLYTE_NATS_PASSWORD", "") or (key.password if key else "")
+    if not secret and (variable := option(document, "admin", "clientSecretEnvVar")):
+        secret = os.environ.get(str(variable), "")
+    if not secret and (place := option(document, "admin", "clientSecretLocation")):
+        secret = _secret_in(Path(str(place)).expanduser())
+    return found or str(option(document, "admin", "clientId") or ""), secret
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.InitializationError(
+            "ClientSecretInvalidError", "user", f"admin.clientSecretLocation {path} cannot be read: {error}"
+        ) from error
 
 
 def find_config_file() -> Path | None:
@@ -129,13 +190,8 @@ def _candidates() -> Iterator[Path]:
     yield Path.home() / ".flyte" / "config.yaml"
 
 
-def _section(document: dict[str, Any], name: str) -> dict[str, Any]:
-    section = document.get(name)
-    return section if isinstance(section, dict) else {}
-
-
-def _name(what: str, given: str | None, variable: str, written: object, default: str) -> str:
-    name = given or os.environ.get(variable) or (str(written) if written else "") or default
+def _name(what: str, given: str | None, written: object, default: str) -> str:
+    name = given or (str(written) if written else "") or default
     if not is_name(name):
         raise ValueError(f"{what} {name!r} is not allowed: no dots, wildcards or white space")
     return name

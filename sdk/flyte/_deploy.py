@@ -1,13 +1,17 @@
 """Deploy environments: `flyte.deploy`."""
 
-from collections.abc import Sequence
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flyte import _session
-from flyte._config import DEFAULT_DOMAIN, DEFAULT_PROJECT
-from flyte._environment import TaskEnvironment
+from flyte._config import DEFAULT_DOMAIN, DEFAULT_PROJECT, ClientConfig
+from flyte._environment import Environment
 from flyte._plan import Plan, closure, make_plan
 from flyte._syncify import await_on, block_on
 
@@ -17,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedTask:
-    """One version of one task."""
+    """One version of one task, and the names of what starts it."""
 
     name: str
     version: str
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class DeployedEnvironment:
 
     name: str
     tasks: tuple[DeployedTask, ...]
+    image: str = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,8 @@ class Deployment:
 
     envs: dict[str, DeployedEnvironment]
     version: str
+    unchanged: bool = False
+    """All of it was there already: nothing was sent."""
 
     def summary_repr(self) -> str:
         """One line that names every environment and task version."""
@@ -48,11 +56,31 @@ class Deployment:
             parts.append(f"Deployment(env=[{environment.name}], entities=[{tasks}])")
         return f"Deployment(envs=[{', '.join(parts)}])"
 
+    def table_repr(self) -> list[list[tuple[str, str]]]:
+        """A row for each task, as pairs of column (type, name, version, triggers) and cell."""
+        return [
+            [
+                ("type", "task"),
+                ("name", task.name),
+                ("version", task.version),
+                ("triggers", ", ".join(task.triggers)),
+            ]
+            for environment in self.envs.values()
+            for task in environment.tasks
+        ]
+
+    def env_repr(self) -> list[list[tuple[str, str]]]:
+        """A row for each environment, as pairs of column (environment, image) and cell."""
+        return [
+            [("environment", environment.name), ("image", environment.image)]
+            for environment in self.envs.values()
+        ]
+
 
 class _Deploy:
     def __call__(
         self,
-        *envs: TaskEnvironment,
+        *envs: Environment,
         dryrun: bool = False,
         version: str | None = None,
         interactive_mode: bool | None = None,
@@ -61,15 +89,16 @@ class _Deploy:
         """Deploy environments with their tasks, and all environments they depend on.
 
         Returns one Deployment for each given environment that no earlier one covers. `dryrun` computes all
-        of it and sends nothing. Without `version` the content names it. Raises DeploymentError when the
-        registry refuses, InitializationError without a client, CodeBundleError, ValueError and TypeError
-        for what cannot be deployed.
+        of it and sends nothing. Without `version` the content names it. `copy_style` says which source goes
+        along: `loaded_modules`, `all`, `custom` (only what `include` of the environments names), `none`.
+        Raises DeploymentError when the registry refuses, InitializationError without a client,
+        CodeBundleError, ValueError and TypeError for what cannot be deployed.
         """
         return block_on(_deploy_all(envs, dryrun, version, interactive_mode, copy_style))
 
     async def aio(
         self,
-        *envs: TaskEnvironment,
+        *envs: Environment,
         dryrun: bool = False,
         version: str | None = None,
         interactive_mode: bool | None = None,
@@ -83,13 +112,15 @@ deploy = _Deploy()
 
 
 def plan_here(
-    envs: Sequence[TaskEnvironment],
+    envs: Sequence[Environment],
     *,
     version: str | None = None,
     copy_style: str = "loaded_modules",
     project: str | None = None,
     domain: str | None = None,
     root_dir: Path | None = None,
+    sync_sys_paths: bool = True,
+    images: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """The plan of a deployment from this process, with what `flyte.init` has set up."""
     config = _session.configured()
@@ -100,20 +131,34 @@ def plan_here(
         version=version,
         copy_style=copy_style,
         root_dir=root_dir or (config.root_dir if config else None),
+        sync_sys_paths=sync_sys_paths,
+        images=images,
     )
 
 
 async def carry_out(plan: Plan, project: str, domain: str, say: "Say | None" = None) -> Plan:
-    """Deploy a plan through this process's client. Raises the SDK's errors."""
+    """Deploy a plan through this process's client, after a rehearsal. Raises the SDK's errors."""
     from flyte._client.deploy import deploy_plan
     from flyte._client.trouble import say_on_stderr, translated
 
+    say = say or say_on_stderr
     with translated():
         bus = await _session.client().bus()
-        return await deploy_plan(bus, plan, project, domain, say=say or say_on_stderr)
+        rehearsal = partial(rehearse_plan, plan, project, domain, say)
+        return await deploy_plan(bus, plan, project, domain, say=say, rehearse=rehearsal)
 
 
-def deployments(envs: Sequence[TaskEnvironment], plan: Plan) -> list[Deployment]:
+async def rehearse_plan(plan: Plan, project: str, domain: str, say: "Say") -> None:
+    """Import the bundle in a clean interpreter, and say what is worth noting. Raises CodeBundleError."""
+    from flyte._rehearsal import rehearse
+
+    if plan.bundle is None:
+        return
+    for note in await asyncio.to_thread(rehearse, plan.bundle, plan.layout, plan.templates, project, domain):
+        say(f"note: {note}")
+
+
+def deployments(envs: Sequence[Environment], plan: Plan) -> list[Deployment]:
     """A plan's tasks by the environments that were asked for."""
     found: list[Deployment] = []
     covered: set[str] = set()
@@ -122,15 +167,22 @@ def deployments(envs: Sequence[TaskEnvironment], plan: Plan) -> list[Deployment]
             continue
         names = [environment.name for environment in closure([env])]
         covered.update(names)
-        found.append(Deployment(envs={name: _deployed(name, plan) for name in names}, version=plan.version))
+        deployed = {name: _deployed(name, plan) for name in names}
+        found.append(Deployment(envs=deployed, version=plan.version, unchanged=plan.unchanged))
     return found
 
 
 def _deployed(environment: str, plan: Plan) -> DeployedEnvironment:
+    images = [template.image for template in plan.templates if template.environment == environment]
     return DeployedEnvironment(
         name=environment,
+        image=images[0] if images else "auto",
         tasks=tuple(
-            DeployedTask(name=template.name, version=plan.version)
+            DeployedTask(
+                name=template.name,
+                version=plan.version,
+                triggers=tuple(trigger.name for trigger in template.triggers),
+            )
             for template in plan.templates
             if template.environment == environment
         ),
@@ -138,7 +190,7 @@ def _deployed(environment: str, plan: Plan) -> DeployedEnvironment:
 
 
 async def _deploy_all(
-    envs: Sequence[TaskEnvironment],
+    envs: Sequence[Environment],
     dryrun: bool,
     version: str | None,
     interactive_mode: bool | None,
@@ -149,7 +201,14 @@ async def _deploy_all(
     if not envs:
         raise ValueError("deploy what? Give at least one TaskEnvironment")
     plan = plan_here(envs, version=version, copy_style=copy_style)
-    if not dryrun:
+    if dryrun:
+        config = _session.configured() or ClientConfig()
+        await rehearse_plan(plan, config.project, config.domain, _say)
+    else:
         config = _session.client().config
         plan = await carry_out(plan, config.project, config.domain)
     return deployments(envs, plan)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from flyte import errors
 
+_SERVICES = ("registry", "dataproxy", "executor", "agent", "embedded")
+_OWN_PACKAGES = {"flyte", "flyte_schemas", "flyte_bus", *(f"flyte_{service}" for service in _SERVICES)}
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -33,16 +35,25 @@ class Layout:
             )
         return found.as_posix()
 
+    def import_paths_for(self, file: Path) -> tuple[str, ...]:
+        """The import paths as `file` sees them: its own folder, when it is one of them, before the others."""
+        folder = Path(self.relative(file)).parent.as_posix()
+        own = "" if folder == "." else folder
+        return tuple(sorted(self.import_paths, key=lambda path: path != own))
+
     def module_name(self, file: Path) -> str:
         """The dotted name under which `file` is loaded."""
         return module_name(Path(self.relative(file)))
 
 
-def layout_of(files: Iterable[Path], root_dir: Path | None = None) -> Layout:
-    """The layout that holds all `files`. Raises CodeBundleError when `root_dir` does not."""
+def layout_of(files: Iterable[Path], root_dir: Path | None = None, *, sync_sys_paths: bool = True) -> Layout:
+    """The layout that holds all `files`; without `sync_sys_paths` only the root stands on `sys.path`.
+
+    Raises CodeBundleError when `root_dir` does not hold them.
+    """
     files = list(files)
-    root = root_dir or _common_root(files)
-    layout = Layout(root=Path(root).absolute(), import_paths=_import_paths(Path(root).absolute()))
+    root = Path(root_dir or _common_root(files)).absolute()
+    layout = Layout(root=root, import_paths=_import_paths(root) if sync_sys_paths else ("",))
     for file in files:
         layout.relative(file)
     return layout
@@ -71,6 +82,11 @@ def is_installed(path: Path) -> bool:
     if any(part in _INSTALLED for part in path.parts):
         return True
     return any(path.is_relative_to(folder) for folder in _system_folders())
+
+
+def is_own(module: str) -> bool:
+    """Whether a module is Flytejet's: it is there wherever tasks run, and in no bundle."""
+    return module.partition(".")[0] in _OWN_PACKAGES
 
 
 @cache

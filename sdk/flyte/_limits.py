@@ -10,6 +10,12 @@ MAX_BUNDLE_BYTES = 100 * 1024 * 1024
 
 MAX_BUNDLE_FILES = 20_000
 
+REHEARSAL_LIMIT_S = 60.0
+"""How long the import of a bundle in a clean interpreter may take before nothing is concluded from it."""
+
+MAX_REMEMBERED_REHEARSALS = 1000
+"""Marks of rehearsals that went well; each is an empty file."""
+
 MAX_DESCRIPTION_CHARACTERS = 255
 
 LOCAL_RETRY_DELAY_S = 0.5
@@ -31,3 +37,9 @@ LOGS_PATIENCE_S = 15.0
 
 LOCAL_SYNC_CHILDREN = 64
 """Of one parent in a local run: how many sync children have a thread at a time."""
+
+MAX_INLINE_IO_BYTES = 10 * 1024 * 1024
+"""Of the JSON of a call's inputs, or of its outputs, unless the task says otherwise; more data is a file."""
+
+LOCAL_SYSTEM_FAILURES = 4
+"""Of one action of a local run: attempts in a row that may fail by the platform's doing, as on the stack."""

@@ -1,9 +1,14 @@
 """A run that happened in this process: over when you get it, with the face of one on the stack."""
 
+import html
+import json
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
-from flyte._outputs import ActionOutputs
+from flyte._outputs import ActionInputs, ActionOutputs
+from flyte._streams import streamed
 from flyte._syncify import syncify
+from flyte_schemas.events import RunSettings
 from flyte_schemas.phase import ActionPhase
 
 
@@ -14,6 +19,13 @@ class LocalRun:
         self._name = name
         self._task_name = task_name
         self._outputs = ActionOutputs.of(returned, is_tuple=is_tuple)
+        self._inputs: Mapping[str, Any] = {}
+        self._settings = RunSettings()
+
+    def of(self, inputs: Mapping[str, Any], settings: RunSettings) -> "LocalRun":
+        """This run, knowing what it was called with and what was said of it."""
+        self._inputs, self._settings = dict(inputs), settings
+        return self
 
     @property
     def name(self) -> str:
@@ -43,10 +55,96 @@ class LocalRun:
         """What the task returned."""
         return self._outputs
 
+    async def _inputs_aio(self) -> ActionInputs:
+        """What the task was called with."""
+        return ActionInputs(self._inputs)
+
     async def _done(self) -> bool:
         """True: a local run is over when you get it."""
         return True
 
+    async def _abort(self, reason: str = "") -> None:
+        """Nothing: the run is over."""
+
+    async def _sync(self) -> "LocalRun":
+        """This run: it does not change any more."""
+        return self
+
+    async def _details(self) -> "LocalRun":
+        """This run: all that is known of it."""
+        return self
+
+    async def _logs(self, attempt: int | None = None) -> str:
+        """Nothing: what a local run prints is in this process's own output."""
+        return ""
+
+    async def _show_logs(self, *_: Any, **__: Any) -> None:
+        """Nothing more: the output was shown while it ran."""
+
+    async def _get_logs(self, *_: Any, **__: Any) -> AsyncGenerator[str]:
+        """No lines: they were shown while it ran."""
+        nothing: tuple[str, ...] = ()
+        for line in nothing:
+            yield line
+
+    async def _events(self) -> AsyncGenerator[Any]:
+        """None: a local run keeps no log."""
+        nothing: tuple[Any, ...] = ()
+        for event in nothing:
+            yield event
+
+    async def _watch(self, *_: Any, **__: Any) -> AsyncGenerator["LocalRun"]:
+        """Itself, once."""
+        yield self
+
     wait = syncify(_wait)
     outputs = syncify(_outputs_aio)
+    inputs = syncify(_inputs_aio)
     done = syncify(_done)
+    abort = syncify(_abort)
+    sync = syncify(_sync)
+    details = syncify(_details)
+    logs = syncify(_logs)
+    show_logs = syncify(_show_logs)
+    get_logs = streamed(_get_logs)
+    events = streamed(_events)
+    watch = streamed(_watch)
+
+    @property
+    def task_name(self) -> str:
+        return self._task_name
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self._settings.labels)
+
+    @property
+    def error_info(self) -> None:
+        """None: a run that failed raised its error instead."""
+
+    @property
+    def abort_info(self) -> None:
+        """None: nobody can abort what is over."""
+
+    @property
+    def is_running(self) -> bool:
+        return False
+
+    def _repr_html_(self) -> str:
+        """A small table for a notebook."""
+        facts = {"name": self._name, "task": self._task_name, "status": self.status, "url": self.url}
+        cells = "".join(f"<tr><th>{key}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
+        return f"<table>{cells}</table>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON data, without its values."""
+        return {
+            "name": self._name,
+            "task": self._task_name,
+            "phase": self.phase.value,
+            "url": self.url,
+            "metadata": self._settings.model_dump(mode="json"),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """What a run gave, as a tuple that is pleasant to look at: `outputs.o0`, `outputs[0]`."""
 
 import json
+from collections import UserDict
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,6 +36,13 @@ class ActionOutputs(tuple[Any, ...]):
 
     def __str__(self) -> str:
         return repr(self)
+
+
+class ActionInputs(UserDict[str, Any]):
+    """The inputs of an action by name."""
+
+    def __repr__(self) -> str:
+        return f"ActionInputs({', '.join(f'{name}={_shown(value)}' for name, value in self.data.items())})"
 
 
 def _shown(value: Any) -> str:

@@ -7,16 +7,19 @@ deployment share a version, so that tasks which call each other find each other.
 import re
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flyte import errors
 from flyte._bundle import Bundle, make_bundle
-from flyte._environment import TaskEnvironment
+from flyte._environment import Environment
 from flyte._layout import Layout, layout_of
+from flyte._selection import Include, check_copy_style
 from flyte._task import Task
+from flyte._template import template_of
 from flyte_schemas.task import BundleReference, Source, TaskReference, TaskTemplate, version_of
 
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
@@ -24,14 +27,19 @@ _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The environments of a deployment, their tasks as templates, the version they share, and the code."""
+    """The environments of a deployment, their tasks as templates, the version they share, and the code.
 
-    environments: tuple[TaskEnvironment, ...]
+    `bundle` is None when the code is in the image (copy style `none`). `unchanged` says that all of it was
+    there when it was deployed.
+    """
+
+    environments: tuple[Environment, ...]
     templates: tuple[TaskTemplate, ...]
     version: str
     version_is_given: bool
     layout: Layout
-    bundle: Bundle
+    bundle: Bundle | None
+    unchanged: bool = False
 
     def reference(self, task: str) -> TaskReference:
         """The task of this full name, in the plan's version."""
@@ -39,10 +47,8 @@ class Plan:
 
     def stored_at(self, uri: str) -> "Plan":
         """The same plan with its bundle at `uri`; a computed version follows the content."""
-        templates = tuple(
-            template.model_copy(update={"bundle": bundle_reference(self.bundle, uri)})
-            for template in self.templates
-        )
+        reference = bundle_reference(self.bundle, uri) if self.bundle else None
+        templates = tuple(template.model_copy(update={"bundle": reference}) for template in self.templates)
         version = self.version if self.version_is_given else version_of(templates)
         return replace(self, templates=templates, version=version)
 
@@ -50,33 +56,36 @@ class Plan:
         """The plan for people: version, tasks with their signatures, files with their sizes."""
         lines = [f"version  {self.version}", f"root     {self.layout.root}", ""]
         for environment in self.environments:
-            lines.append(f"environment {environment.name}  (image {environment.image})")
-            lines += [
-                f"  {template.name}{signature(template)}"
-                for template in self.templates
-                if template.environment == environment.name
-            ]
-        size, packed = self.bundle.unpacked_bytes, len(self.bundle.data)
-        lines += ["", f"bundle   {len(self.bundle.files)} files, {size} bytes ({packed} packed)"]
-        lines += [f"  {file.path}  {file.size_bytes}" for file in self.bundle.files]
-        lines.append(f"  sha256 {self.bundle.sha256}")
-        return "\n".join(lines)
+            own = [template for template in self.templates if template.environment == environment.name]
+            image = own[0].image if own else str(environment.image)
+            lines.append(f"environment {environment.name}  (image {image})")
+            lines += [f"  {template.name}{signature(template)}" for template in own]
+        return "\n".join([*lines, "", *_bundle_lines(self.bundle)])
 
 
 def make_plan(
-    environments: Sequence[TaskEnvironment],
+    environments: Sequence[Environment],
     *,
     project: str,
     domain: str,
     version: str | None = None,
     copy_style: str = "loaded_modules",
     root_dir: Path | None = None,
+    sync_sys_paths: bool = True,
+    images: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """Plan the deployment of `environments` and of all that they depend on.
 
-    Raises ValueError for two environments of one name or a bad version, CodeBundleError when the source
-    cannot be packed, TypeError for a signature that cannot be carried.
+    `sync_sys_paths` puts what stands on `sys.path` here, below the root, onto that of the tasks. `images`
+    gives URIs for named images, and as "default" for the environments that name none. Raises
+    ValueError for two environments of one name, a bad version or copy style, CodeBundleError when the source
+    cannot be packed, DeploymentError when there is nothing to deploy or the version is missing, TypeError
+    for a signature that cannot be carried.
     """
+    if check_copy_style(copy_style) == "none" and version is None:
+        raise errors.DeploymentError(
+            "copy_style='none' needs a version: there is no code to compute one from (--version, version=…)"
+        )
     if version is not None and not re.fullmatch(_VERSION, version):
         raise ValueError(
             f"version {version!r} is not allowed: use letters, digits and . _ + -, a letter or digit first"
@@ -89,9 +98,9 @@ def make_plan(
         )
     for task in tasks:
         _check_source(task)
-    layout = layout_of((task.source_file for task in tasks), root_dir)
-    bundle = make_bundle(layout, {task.source_file for task in tasks}, copy_style)
-    templates = tuple(_template(task, layout) for task in tasks)
+    layout = layout_of((task.source_file for task in tasks), root_dir, sync_sys_paths=sync_sys_paths)
+    bundle = _bundle(closed, tasks, layout, copy_style)
+    templates = tuple(_with_image(_template(task, layout, copy_style), images) for task in tasks)
     plan = Plan(
         environments=closed,
         templates=templates,
@@ -100,25 +109,57 @@ def make_plan(
         layout=layout,
         bundle=bundle,
     )
-    return plan.stored_at(f"flyte://artifacts/{project}/{domain}/{bundle.md5}")
+    return plan.stored_at(f"flyte://artifacts/{project}/{domain}/{bundle.md5}" if bundle else "")
 
 
-def closure(environments: Sequence[TaskEnvironment]) -> tuple[TaskEnvironment, ...]:
+def closure(environments: Sequence[Environment]) -> tuple[Environment, ...]:
     """The environments and all they depend on, breadth first; cycles are fine.
 
     Raises ValueError when two different ones have the same name.
     """
-    found: dict[str, TaskEnvironment] = {}
+    found: dict[str, Environment] = {}
     waiting = deque(environments)
     while waiting:
         environment = waiting.popleft()
-        if not isinstance(environment, TaskEnvironment):
+        if not isinstance(environment, Environment):
             raise TypeError(f"only environments can be deployed, not {environment!r}")
         there = found.setdefault(environment.name, environment)
         if there is not environment:
             raise ValueError(_doubled(there, environment))
         waiting.extend(item for item in environment.depends_on if found.get(item.name) is not item)
     return tuple(found.values())
+
+
+def _with_image(template: TaskTemplate, images: Mapping[str, str]) -> TaskTemplate:
+    """The template with the URI for the image that it names; for the default one, when it names none."""
+    spec = template.image_spec
+    name = spec.reference if spec is not None else "default" if template.image == "auto" else None
+    uri = images.get(name) if name else None
+    return template if uri is None else template.model_copy(update={"image": uri})
+
+
+def _bundle(
+    environments: Sequence[Environment], tasks: Sequence[Task[..., Any]], layout: Layout, copy_style: str
+) -> Bundle | None:
+    includes = [
+        Include(environment=one.name, declared_in=one.declared_in, patterns=tuple(one.include))
+        for one in environments
+        if one.include and one.declared_in is not None
+    ]
+    if copy_style == "none" and not includes:
+        return None
+    return make_bundle(layout, {task.source_file for task in tasks}, copy_style, includes)
+
+
+def _bundle_lines(bundle: Bundle | None) -> list[str]:
+    if bundle is None:
+        return ["no bundle: the code is expected in the image"]
+    size, packed = bundle.unpacked_bytes, len(bundle.data)
+    return [
+        f"bundle   {len(bundle.files)} files, {size} bytes ({packed} packed)",
+        *(f"  {file.path}  {file.size_bytes}" for file in bundle.files),
+        f"  sha256 {bundle.sha256}",
+    ]
 
 
 def bundle_reference(bundle: Bundle, uri: str) -> BundleReference:
@@ -142,29 +183,17 @@ def signature(template: TaskTemplate) -> str:
     return f"({inputs}) -> {returned}"
 
 
-def _template(task: Task[..., Any], layout: Layout) -> TaskTemplate:
-    docs = task.native_interface.docs
-    environment = task.environment
-    return TaskTemplate(
-        name=task.name,
-        short_name=task.short_name,
-        environment=environment.name,
-        description=docs.summary,
-        docs=task.options.docs or docs.text,
-        interface=task.interface,
-        source=Source(
-            module=layout.module_name(task.source_file),
-            function=task.func.__name__,
-            file=layout.relative(task.source_file),
-            line=task.source_line,
-            import_paths=layout.import_paths,
-        ),
-        is_async=task.is_async,
-        image=environment.image,
-        resources=environment.resources.to_wire(),
-        env_vars=environment.env_vars,
-        policies=task.options.policies(),
+def _template(task: Task[..., Any], layout: Layout, copy_style: str) -> TaskTemplate:
+    """The template of a task; when its code is in the image, its module has the name that Python knows."""
+    module, name = layout.module_name(task.source_file), task.func.__module__
+    source = Source(
+        module=name if copy_style == "none" and name != "__main__" else module,
+        function=task.func.__name__,
+        file=layout.relative(task.source_file),
+        line=task.source_line,
+        import_paths=layout.import_paths_for(task.source_file),
     )
+    return template_of(task, source)
 
 
 def _check_source(task: Task[..., Any]) -> None:
@@ -177,7 +206,7 @@ def _check_source(task: Task[..., Any]) -> None:
     )
 
 
-def _doubled(one: TaskEnvironment, other: TaskEnvironment) -> str:
+def _doubled(one: Environment, other: Environment) -> str:
     places = [
         f"{task.func.__module__} ({task.source_file})"
         for environment in (one, other)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flyte._devices import Device, parse_device
 from flyte_schemas.task import Resources as WireResources
 
 _Amount = int | float | str
@@ -9,32 +10,44 @@ _Amount = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Amounts as Kubernetes writes them: `Resources(cpu="500m", memory="2Gi", gpu=1)`.
+    """Amounts as Kubernetes writes them: `Resources(cpu="500m", memory="2Gi", gpu="T4:1")`.
 
-    `cpu` and `memory` may be a pair (request, limit). Raises TypeError and ValueError for what is no amount.
+    `cpu` and `memory` may be a pair (request, limit); `gpu` a number, `MODEL:NUMBER` or a `Device`; `shm` an
+    amount or "auto". Raises TypeError and ValueError for what is no amount.
     """
 
     cpu: _Amount | tuple[_Amount, _Amount] | None = None
     memory: str | tuple[str, str] | None = None
-    gpu: int | str | None = None
+    gpu: int | str | Device | None = None
     disk: str | None = None
     shm: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("cpu", "memory"):
             _check_pair(name, getattr(self, name))
-        for name in ("gpu", "disk", "shm"):
+        for name in ("disk", "shm"):
             _check(name, getattr(self, name))
+        self.get_device()
+
+    def get_device(self) -> Device | None:
+        """The devices that `gpu` asks for; None without any."""
+        return None if self.gpu in (None, 0, "0") else parse_device(self.gpu)
+
+    def get_shared_memory(self) -> str | None:
+        """The shared memory: an amount, "" for as much as there is ("auto"), or None."""
+        return "" if self.shm == "auto" else self.shm
 
     def to_wire(self) -> WireResources:
         cpu, cpu_limit = _pair(self.cpu)
         memory, memory_limit = _pair(self.memory)
+        device = self.get_device()
         return WireResources(
             cpu=cpu,
             cpu_limit=cpu_limit,
             memory=memory,
             memory_limit=memory_limit,
             gpu=None if self.gpu is None else str(self.gpu),
+            accelerator=device.to_wire() if device else None,
             disk=self.disk,
             shm=self.shm,
         )
@@ -59,7 +72,7 @@ def _check_pair(name: str, value: object) -> None:
 
 
 def _check(name: str, value: object) -> None:
-    wanted: tuple[type, ...] = {"cpu": (int, float, str), "gpu": (int, str)}.get(name, (str,))
+    wanted: tuple[type, ...] = (int, float, str) if name == "cpu" else (str,)
     if value is None:
         return
     if not isinstance(value, wanted) or isinstance(value, bool):

@@ -1,56 +1,56 @@
 """A task: a function that can run elsewhere, and what calling it means.
 
-Outside a run a task is its function. Inside a run a call becomes a child action: an async task gives a
-coroutine, a sync task blocks the thread it is called from. One case is left, a sync task called on an event
-loop: it starts at once and gives a `Pending`, which has to be awaited like everything else there.
+Outside a run a task is its function. Inside a run a call becomes a child action; `flyte._calling` says how.
 """
 
-import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
-from flyte._binding import bind
-from flyte._runtime import controller, group
+from flyte import _calling
+from flyte._cache import CacheRequest
+from flyte._image import Image
+from flyte._options import Link, Optioned, TaskOptions
+from flyte._override import Reusable, overridden
+from flyte._pod import PodTemplate
+from flyte._policies import RetryStrategy, TimeoutType
+from flyte._resources import Resources
 from flyte._runtime.interface import NativeInterface, check_signature, native_interface, wire_interface
-from flyte._runtime.pending import Pending
-from flyte._syncify import running_loop
-from flyte_schemas.task import Interface, Policies
+from flyte._secret import SecretRequest
+from flyte._template import overrides_of
+from flyte_schemas.task import Interface, TaskOverrides
 
 if TYPE_CHECKING:
     from flyte._environment import TaskEnvironment
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOptions:
-    """What `@env.task(...)` says beside the function. Times in seconds."""
+class Task(Optioned, Generic[P, R]):
+    """What `@env.task` makes of a function. `R` is what calling it gives: a coroutine, when it is async.
 
-    short_name: str | None = None
-    retries: int = 0
-    timeout_s: float | None = None
-    docs: str = ""
-    interruptible: bool = False
+    `changed` names the options that `override` gave it; `environment` declared it.
+    """
 
-    def policies(self) -> Policies:
-        return Policies(retries=self.retries, max_runtime_s=self.timeout_s, interruptible=self.interruptible)
+    task_type = "python"
+    __name__: str
 
-
-class Task(Generic[P, R]):
-    """What `@env.task` makes of a function. `R` is what calling it gives: a coroutine, when it is async."""
-
-    def __init__(self, func: Callable[P, R], environment: "TaskEnvironment", options: TaskOptions) -> None:
-        _check_function(func)
-        check_signature(func)
+    def __init__(
+        self,
+        func: Callable[P, R],
+        environment: "TaskEnvironment",
+        options: TaskOptions,
+        changed: frozenset[str] = frozenset(),
+    ) -> None:
         self.func = func
         self.environment = environment
         self.options = options
+        self.changed = changed
         self.name = f"{environment.name}.{func.__name__}"
         self.short_name = options.short_name or func.__name__
         self.is_async = inspect.iscoroutinefunction(func)
@@ -58,15 +58,7 @@ class Task(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function; inside a running task, as a child action."""
-        current = controller.current()
-        if current is None:
-            return self.func(*args, **kwargs)
-        inputs = bind(self.native_interface, args, kwargs)
-        if self.is_async:
-            return cast(R, _child(current, self, inputs, group.current()))
-        if running_loop() is not None:
-            return cast(R, Pending(self.name, _child(current, self, inputs, group.current())))
-        return cast(R, current.call_blocking(self, inputs))
+        return cast(R, _calling.call(self, args, kwargs, sys._getframe(1)))
 
     @overload
     def aio(
@@ -78,22 +70,99 @@ class Task(Generic[P, R]):
 
     def aio(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """The same as calling, always to be awaited, whether the function is sync or async."""
-        current = controller.current()
-        if current is not None:
-            inputs = bind(self.native_interface, args, kwargs)
-            return _child(current, self, inputs, group.current())
-        if self.is_async:
-            return cast(Coroutine[Any, Any, Any], self.func(*args, **kwargs))
-        return asyncio.to_thread(self.func, *args, **kwargs)
+        return _calling.call_aio(self, args, kwargs)
 
     def forward(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself, here and now, never as an action."""
         return self.func(*args, **kwargs)
 
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function itself, here and now, whether it is sync or async."""
+        returned: Any = self.func(*args, **kwargs)
+        return await returned if self.is_async else returned
+
+    def override(
+        self,
+        *,
+        short_name: str | None = None,
+        resources: Resources | None = None,
+        cache: CacheRequest | None = None,
+        retries: int | RetryStrategy = 0,
+        timeout: TimeoutType | float | None = None,
+        reusable: Reusable | None = None,
+        env_vars: Mapping[str, str] | None = None,
+        secrets: SecretRequest | None = None,
+        max_inline_io_bytes: int | None = None,
+        pod_template: PodTemplate | str | None = None,
+        queue: str | None = None,
+        interruptible: bool | None = None,
+        entrypoint: bool | None = None,
+        produces_artifacts: bool | None = None,
+        links: Iterable[Link] = (),
+        plugin_config: Any = None,
+        **unknown: Any,
+    ) -> "Task[P, R]":
+        """The same task, to be called with other options; this one stays as it is.
+
+        What is given replaces; None and 0 mean: as it is. Raises ValueError for what cannot be overridden
+        (its name, image, docs, interface; what a reused process is made of, without `reusable="off"`).
+        """
+        given = {
+            "short_name": short_name,
+            "resources": resources,
+            "cache": cache,
+            "retries": retries,
+            "timeout": timeout,
+            "reusable": reusable,
+            "env_vars": env_vars,
+            "secrets": secrets,
+            "max_inline_io_bytes": max_inline_io_bytes,
+            "pod_template": pod_template,
+            "queue": queue,
+            "interruptible": interruptible,
+            "entrypoint": entrypoint,
+            "produces_artifacts": produces_artifacts,
+            "links": tuple(links) if isinstance(links, list | tuple) else links,
+            "plugin_config": plugin_config,
+            **unknown,
+        }
+        options, changed = overridden(self.name, self.options, given)
+        options.check(self.func)
+        return Task(self.func, self.environment, options, self.changed | changed)
+
+    @functools.cached_property
+    def overrides(self) -> TaskOverrides | None:
+        """What `override` changed, as a word on the wire; None when nothing."""
+        return overrides_of(self)
+
+    @property
+    def image(self) -> Image | str:
+        return self.environment.image
+
+    @property
+    def parent_env_name(self) -> str:
+        return self.environment.name
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The inputs as one JSON Schema: an object with a property for each."""
+        properties, definitions = {}, {}
+        for item in self.interface.inputs:
+            schema = dict(item.json_schema)
+            definitions.update(schema.pop("$defs", {}))
+            properties[item.name] = schema
+        return {
+            "type": "object",
+            "title": self.name,
+            "properties": properties,
+            "required": [item.name for item in self.interface.inputs if item.required],
+            **({"$defs": definitions} if definitions else {}),
+        }
+
     @functools.cached_property
     def native_interface(self) -> NativeInterface:
         """Inputs and outputs with their Python types. Raises TypeError for a type that cannot travel."""
-        return native_interface(self.func, self.name)
+        return native_interface(self.func, self.name, max_inline_io_bytes=self.options.max_inline_io_bytes)
 
     @functools.cached_property
     def interface(self) -> Interface:
@@ -114,18 +183,12 @@ class Task(Generic[P, R]):
         return f"<task {self.name}>"
 
 
-def _check_function(func: Any) -> None:
+def check_function(func: Any) -> None:
+    """Raises TypeError and ValueError for what cannot be a task."""
     if isinstance(func, Task):
         raise TypeError(f"{func.name} is a task already")
     if not inspect.isfunction(func):
         raise TypeError(f"@env.task decorates functions, not {type(func).__name__} {func!r}")
     if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
         raise TypeError(f"task {func.__name__!r} is a generator: return a list instead of yielding")
-
-
-async def _child(
-    current: controller.Controller, task: Task[..., Any], inputs: dict[str, Any], label: str | None
-) -> Any:
-    """Run a child action in the group that was open when it was called, wherever it is awaited."""
-    with group.use(label):
-        return await current.call(task, inputs)
+    check_signature(func)

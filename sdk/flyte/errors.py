@@ -5,36 +5,60 @@ A failure that crosses from one task to another keeps its code and message, neve
 
     BaseRuntimeError(code, kind, root_cause_message)          kind: "user", "system" or "unknown"
     ├── InitializationError         no client, or no configuration for one
+    ├── LogsNotYetAvailableError
     ├── RuntimeSystemError          the platform's doing
+    │   └── UnionRpcError
     ├── RuntimeUnknownError
     └── RuntimeUserError            the user's doing
         ├── ActionAbortedError, TaskTimeoutError, OOMError, TaskInterruptedError, RetriesExhaustedError
+        ├── PrimaryContainerNotFoundError, InvalidImageNameError, ImagePullBackOffError
         ├── CustomError, NonRecoverableError
-        ├── CodeBundleError, DeploymentError, ModuleLoadError
-        └── NotInTaskContextError, RemoteTaskNotFoundError, RuntimeDataValidationError
+        ├── CodeBundleError, DeploymentError, ImageBuildError, InvalidPackageError, ModuleLoadError
+        ├── RuntimeDataValidationError, InlineIOMaxBytesBreached, RestrictedTypeError
+        ├── NotInTaskContextError, TraceDoesNotAllowNestedTasksError, RemoteTaskNotFoundError
+        └── …
 """
 
 from flyte_schemas.failure import Failure
 
 __all__ = [
     "ActionAbortedError",
+    "ActionNotFoundError",
     "BaseRuntimeError",
     "CodeBundleError",
+    "ConditionAlreadyExistsError",
+    "ConditionFailedError",
+    "ConditionNotFoundError",
+    "ConditionTimedoutError",
     "CustomError",
     "DeploymentError",
+    "ImageBuildError",
+    "ImagePullBackOffError",
     "InitializationError",
+    "InlineIOMaxBytesBreached",
+    "InvalidImageNameError",
+    "InvalidPackageError",
+    "LogsNotYetAvailableError",
     "ModuleLoadError",
     "NonRecoverableError",
     "NotInTaskContextError",
     "OOMError",
+    "OnlyAsyncIOSupportedError",
+    "ParameterMaterializationError",
+    "PrimaryContainerNotFoundError",
     "RemoteTaskNotFoundError",
+    "RemoteTaskUsageError",
+    "RestrictedTypeError",
     "RetriesExhaustedError",
     "RuntimeDataValidationError",
     "RuntimeSystemError",
     "RuntimeUnknownError",
     "RuntimeUserError",
+    "SlowDownError",
     "TaskInterruptedError",
     "TaskTimeoutError",
+    "TraceDoesNotAllowNestedTasksError",
+    "UnionRpcError",
 ]
 
 
@@ -61,11 +85,26 @@ class InitializationError(BaseRuntimeError):
     """There is no client, or nothing to make one from."""
 
 
+class LogsNotYetAvailableError(BaseRuntimeError):
+    """Nothing was written yet."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("LogsNotYetAvailable", "system", message)
+
+
+class ActionNotFoundError(RuntimeError):
+    """There is no such action, or no such run."""
+
+
 class RuntimeSystemError(BaseRuntimeError):
     """The platform failed, not the task."""
 
     def __init__(self, code: str, message: str, worker: str | None = None) -> None:
         super().__init__(code, "system", message, worker)
+
+
+class UnionRpcError(RuntimeSystemError):
+    """A call to the control plane failed."""
 
 
 class RuntimeUnknownError(BaseRuntimeError):
@@ -88,6 +127,18 @@ class OOMError(RuntimeUserError):
 
 class TaskInterruptedError(RuntimeUserError):
     """The task's machine was taken away."""
+
+
+class InvalidImageNameError(RuntimeUserError):
+    """The task's image has a name that no registry understands."""
+
+
+class ImagePullBackOffError(RuntimeUserError):
+    """The task's image could not be fetched."""
+
+
+class PrimaryContainerNotFoundError(RuntimeUserError):
+    """The task's own container is not among those of its pod."""
 
 
 class RetriesExhaustedError(RuntimeUserError):
@@ -125,8 +176,63 @@ class ModuleLoadError(_SayWhat):
     """A module of the user's does not import; the message holds the user's traceback."""
 
 
+class InlineIOMaxBytesBreached(_SayWhat):
+    """The inputs or outputs of a task are larger than its `max_inline_io_bytes`."""
+
+
 class RemoteTaskNotFoundError(_SayWhat):
     """No such task is deployed."""
+
+
+class InvalidPackageError(RuntimeUserError):
+    """A package that the task wants cannot be imported."""
+
+    def __init__(self, package_name: str, original_error: str) -> None:
+        super().__init__("InvalidPackageError", f"package {package_name!r} cannot be used: {original_error}")
+
+
+class ConditionTimedoutError(_SayWhat):
+    """Nobody answered a condition in time."""
+
+
+class ConditionNotFoundError(_SayWhat):
+    """There is no such condition."""
+
+
+class ConditionFailedError(_SayWhat):
+    """A condition failed."""
+
+
+class ConditionAlreadyExistsError(_SayWhat):
+    """A condition of this name was made before."""
+
+
+class RestrictedTypeError(_SayWhat):
+    """A value of this type may not travel between tasks."""
+
+
+class ParameterMaterializationError(_SayWhat):
+    """A value that a parameter points at could not be made."""
+
+
+class ImageBuildError(_SayWhat):
+    """An image could not be built."""
+
+
+class RemoteTaskUsageError(_SayWhat):
+    """A task that is deployed elsewhere was called in a way that only local tasks can be."""
+
+
+class SlowDownError(_SayWhat):
+    """The control plane asks for fewer calls."""
+
+
+class OnlyAsyncIOSupportedError(_SayWhat):
+    """The call needs an asyncio event loop."""
+
+
+class TraceDoesNotAllowNestedTasksError(_SayWhat):
+    """A traced function called a task."""
 
 
 class CustomError(RuntimeUserError):

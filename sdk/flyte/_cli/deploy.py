@@ -1,48 +1,198 @@
-"""`flyte deploy FILE ENV_VAR`."""
+"""`flyte deploy FILE ENV_VAR`, `flyte deploy --all FILE`, `flyte deploy --recursive FOLDER`."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyte._cli.setting import CopyStyle, Domain, Project, RootDir, settle
+from flyte._cli.setting import CopyStyle, Domain, Output, Project, RootDir, check_output, settle
+
+if TYPE_CHECKING:
+    from flyte._environment import TaskEnvironment
+    from flyte._plan import Plan
+
+
+Target = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Python file that declares environments; a folder with --recursive."),
+]
+EnvVars = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ENV_VAR", help="The variables that hold them.", show_default=False),
+]
+Version = Annotated[
+    str | None, typer.Option("--version", help="Version to deploy as.", show_default="a hash of the content")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
+]
+All = Annotated[bool, typer.Option("--all", help="All environments of the file.")]
+Recursive = Annotated[
+    bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder and below.")
+]
+IgnoreLoadErrors = Annotated[
+    bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
+]
+NoSync = Annotated[
+    bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Option("--image", help="NAME=URI, or URI for the default image.", show_default=False),
+]
 
 
 def deploy(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Python file that declares the environment.")],
-    env_var: Annotated[str, typer.Argument(help="The variable that holds the environment.")],
-    version: Annotated[
-        str | None, typer.Option(help="Version to deploy as.", show_default="a hash of the content")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
-    ] = False,
+    path: Target,
+    env_vars: EnvVars = None,
+    version: Version = None,
+    dry_run: DryRun = False,
     project: Project = None,
     domain: Domain = None,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
+    everything: All = False,
+    recursive: Recursive = False,
+    ignore_load_errors: IgnoreLoadErrors = False,
+    no_sync: NoSync = False,
+    image: Images = None,
+    output: Output = "table",
 ) -> None:
-    """Deploy an environment, its tasks, and the environments it depends on."""
+    """Deploy environments, their tasks, and the environments they depend on."""
+    check_output(output)
+    images = _images(image or [])
     config = settle(context, project=project, domain=domain, root_dir=root_dir, needs_client=not dry_run)
     from flyte import _session
-    from flyte._deploy import carry_out, plan_here
-    from flyte._loading import load_file
+    from flyte._deploy import carry_out, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
-    loaded = load_file(file, root_dir)
-    environment = loaded.environment(env_var)
-    _session.configure(replace(config, root_dir=loaded.root))
-    plan = plan_here([environment], version=version, copy_style=copy_style)
+    environments, root = _load(path, env_vars or [], everything, recursive, ignore_load_errors, root_dir)
+    _session.configure(replace(config, root_dir=root))
+    plan = plan_here(
+        environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
+    )
     if dry_run:
-        typer.echo(plan.describe())
+        block_on(rehearse_plan(plan, config.project, config.domain, _note))
+        _show_plan(plan, output)
         return
     plan = block_on(carry_out(plan, config.project, config.domain))
-    for template in plan.templates:
-        typer.echo(f"{template.name}  {plan.version}")
-    typer.echo(
-        f"deployed {len(plan.templates)} task(s) of {len(plan.environments)} environment(s) "
-        f"to {config.project}/{config.domain}",
-        err=True,
+    _show(environments, plan, output)
+    tasks = f"{len(plan.templates)} task(s) of {len(plan.environments)} environment(s)"
+    place = f"{config.project}/{config.domain}"
+    done = (
+        f"nothing changed: {tasks} were in {place} already"
+        if plan.unchanged
+        else f"deployed {tasks} to {place}"
     )
+    typer.echo(done, err=True)
+
+
+def _load(
+    path: Path,
+    variables: Sequence[str],
+    everything: bool,
+    recursive: bool,
+    ignore_load_errors: bool,
+    root_dir: Path | None,
+) -> tuple[list["TaskEnvironment"], Path]:
+    """The environments that the words name, and the source root."""
+    if path.is_dir():
+        if not recursive:
+            raise typer.BadParameter(f"{path} is a folder: name a Python file, or say --recursive")
+        return _load_folder(path, ignore_load_errors, root_dir)
+    from flyte._loading import load_file
+
+    loaded = load_file(path, root_dir)
+    if variables and not (everything or recursive):
+        return [loaded.environment(variable) for variable in variables], loaded.root
+    found = loaded.environments()
+    if not found:
+        raise LookupError(f"{path} declares no environment: make one with flyte.TaskEnvironment(name=…)")
+    if not (everything or recursive):
+        names = ", ".join(loaded.environment_variables())
+        raise typer.BadParameter(f"name the variable of an environment ({names}), or say --all")
+    return found, loaded.root
+
+
+def _load_folder(
+    folder: Path, ignore_load_errors: bool, root_dir: Path | None
+) -> tuple[list["TaskEnvironment"], Path]:
+    """All environments of a folder; the files that do not load are shown, and end it unless ignored."""
+    from flyte._cli.show import sentence_of, table
+    from flyte._layout import layout_of
+    from flyte._loading import load_folder
+
+    loaded, failures = load_folder(folder, root_dir)
+    if failures:
+        rows = [(str(file), _last_line(sentence_of(error))) for file, error in failures.items()]
+        typer.echo(f"Modules\n{table(('PATH', 'ERR'), rows)}\n", err=True)
+        if not ignore_load_errors:
+            raise LookupError(
+                f"{len(failures)} file(s) of {folder} did not load: mend them, name them in a .flyteignore, "
+                "or say --ignore-load-errors"
+            )
+    environments = dict.fromkeys(one for file in loaded for one in file.environments())
+    if not environments:
+        raise LookupError(f"no file in {folder} declares an environment")
+    return list(environments), layout_of([folder], root_dir).root
+
+
+def _last_line(text: str) -> str:
+    return text.rstrip().rpartition("\n")[2].strip()
+
+
+def _images(words: Sequence[str]) -> Mapping[str, str]:
+    """`NAME=URI` words as a mapping; a bare URI is the default. Raises BadParameter."""
+    images = {}
+    for word in words:
+        name, equals, uri = word.rpartition("=")
+        if not uri or (equals and not name):
+            raise typer.BadParameter(f"{word!r} is neither NAME=URI nor URI", param_hint="--image")
+        images[name or "default"] = uri
+    return images
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _show_plan(plan: "Plan", output: str) -> None:
+    from flyte._cli.show import json_text
+
+    if output == "table":
+        typer.echo(plan.describe())
+        return
+    files = plan.bundle.files if plan.bundle else ()
+    document = {
+        "version": plan.version,
+        "root": str(plan.layout.root),
+        "tasks": [template.model_dump(mode="json") for template in plan.templates],
+        "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in files],
+    }
+    typer.echo(json_text(document))
+
+
+def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) -> None:
+    """The tables of environments and of tasks; or both as one JSON document."""
+    from flyte._cli.show import json_text, table
+    from flyte._deploy import deployments
+
+    made = deployments(environments, plan)
+    # Environments that two deployments share are shown once.
+    shared = list(dict.fromkeys(tuple(row) for one in made for row in one.env_repr()))
+    tasks = list(dict.fromkeys(tuple(row) for one in made for row in one.table_repr()))
+    if output == "json":
+        document: dict[str, Any] = {
+            "version": plan.version,
+            "unchanged": plan.unchanged,
+            "environments": [dict(row) for row in shared],
+            "entities": [dict(row) for row in tasks],
+        }
+        typer.echo(json_text(document))
+        return
+    for title, rows in (("Environments", shared), ("Entities", tasks)):
+        header = [column.upper() for column, _ in rows[0]]
+        typer.echo(f"{title}\n{table(header, [[cell for _, cell in row] for row in rows])}\n")

@@ -1,13 +1,35 @@
-"""`flyte get run` and `flyte get task`: what the registry's read models show."""
+"""`flyte get …`: what the registry's read models show."""
 
 from typing import Annotated
 
 import typer
 
+from flyte._cli.completion import offer_deployed, offer_runs
+from flyte._cli.get_actions import get_action, get_io, get_logs
+from flyte._cli.get_settings import get_config, get_project
+from flyte._cli.run_words import (
+    CreatedAfter,
+    CreatedBefore,
+    InPhase,
+    OnlyMine,
+    TaskName,
+    TaskVersion,
+    WithLabelKeys,
+    WithLabels,
+    filter_of,
+)
 from flyte._cli.setting import Domain, Output, Project, check_output, settle
-from flyte._syncify import block_on
 
-app = typer.Typer(help="Show runs and tasks.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Show runs, actions, tasks, projects and the configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command("action")(get_action)
+app.command("logs")(get_logs)
+app.command("io")(get_io)
+app.command("project")(get_project)
+app.command("config")(get_config)
 
 Limit = Annotated[int, typer.Option(help="How many, at most.", min=1)]
 
@@ -15,8 +37,19 @@ Limit = Annotated[int, typer.Option(help="How many, at most.", min=1)]
 @app.command("run")
 def get_run(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Name or URL of one run.", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name or URL of one run.", show_default=False, autocompletion=offer_runs),
+    ] = None,
     limit: Limit = 100,
+    in_phase: InPhase = None,
+    task_name: TaskName = None,
+    task_version: TaskVersion = None,
+    only_mine: OnlyMine = False,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    with_label: WithLabels = None,
+    with_label_key: WithLabelKeys = None,
     output: Output = "table",
     project: Project = None,
     domain: Domain = None,
@@ -27,10 +60,13 @@ def get_run(
     from flyte._cli.show import duration_text, json_text, table, time_text
     from flyte._client.listing import list_runs
     from flyte._client.runs import parse_run
+    from flyte._syncify import block_on
 
+    times, labels = (created_after, created_before), (with_label, with_label_key)
+    wanted = filter_of(in_phase, task_name, task_version, only_mine, *times, *labels)
     key = parse_run(name, config.project, config.domain) if name else None
     place = (key.project, key.domain) if key else (config.project, config.domain)
-    runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit))
+    runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))
     if key is not None and not runs:
         raise LookupError(f"there is no run {key.run!r} in {key.project}/{key.domain}")
     if output == "json":
@@ -62,8 +98,15 @@ def get_run(
 def get_task(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME[:VERSION]]", help="One task.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[NAME[:VERSION]]",
+            help="One task.",
+            show_default=False,
+            autocompletion=offer_deployed,
+        ),
     ] = None,
+    version: Annotated[str | None, typer.Argument(help="One of its versions.", show_default=False)] = None,
     limit: Limit = 100,
     output: Output = "table",
     project: Project = None,
@@ -74,8 +117,9 @@ def get_task(
     config = settle(context, project=project, domain=domain)
     from flyte import _session
     from flyte._cli.show import json_text, table, time_text
+    from flyte._cli.task_facts import task_text
     from flyte._client.deployed import fetch_task, list_tasks
-    from flyte._plan import signature
+    from flyte._syncify import block_on
 
     client = _session.client()
     if name is None:
@@ -86,22 +130,9 @@ def get_task(
         rows = [(task.name, task.version, time_text(task.deployed_at), task.description) for task in tasks]
         typer.echo(table(("NAME", "VERSION", "DEPLOYED", "DESCRIPTION"), rows))
         return
-    record = block_on(fetch_task(client, config.project, config.domain, name))
+    wanted = f"{name}:{version}" if version else name
+    record = block_on(fetch_task(client, config.project, config.domain, wanted))
     if output == "json":
         typer.echo(json_text(record.model_dump(mode="json")))
         return
-    template = record.template
-    facts = {
-        "name": record.name,
-        "version": record.version,
-        "deployed": time_text(record.deployed_at),
-        "signature": signature(template),
-        "description": template.description,
-        "source": f"{template.source.file}:{template.source.line}",
-        "image": template.image,
-        "env vars": ", ".join(f"{key}={value}" for key, value in template.env_vars.items()),
-        "retries": str(template.policies.retries),
-        "timeout": f"{template.policies.max_runtime_s:g} s" if template.policies.max_runtime_s else "",
-        "bundle": template.bundle.uri if template.bundle else "",
-    }
-    typer.echo("\n".join(f"{label:<12} {fact}" for label, fact in facts.items() if fact))
+    typer.echo(task_text(record))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flyte._cli.completion import offer_runs
 from flyte._cli.setting import Domain, Output, Project, check_output, settle
-from flyte._syncify import block_on
 
 if TYPE_CHECKING:
     from flyte._client.watch import Happening
     from flyte_schemas.subjects import RunKey
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.")]
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
 
 
@@ -25,6 +25,8 @@ def logs(
     domain: Domain = None,
 ) -> None:
     """Show what a run has printed."""
+    from flyte._syncify import block_on
+
     block_on(_logs(_key(context, run, project, domain), follow))
 
 
@@ -37,6 +39,8 @@ def events(
     domain: Domain = None,
 ) -> None:
     """Show what happened to a run, event by event, as the log has it."""
+    from flyte._syncify import block_on
+
     as_json = check_output(output) == "json"
     block_on(_events(_key(context, run, project, domain), follow, as_json))
 

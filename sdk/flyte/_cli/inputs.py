@@ -9,7 +9,9 @@ from typing import Any
 
 from flyte._binding import did_you_mean
 from flyte._cli import schema_values, values
+from flyte._cli.times import BadText
 from flyte._runtime import wire_json
+from flyte._runtime.codecs.pickles import PICKLE
 from flyte._runtime.interface import NativeInterface, NativeParameter
 from flyte_schemas.task import Interface, Parameter
 
@@ -125,7 +127,7 @@ def _value(
         text = rest.pop(0)
     try:
         return spec.parse(text)
-    except values.BadText as error:
+    except BadText as error:
         raise BadInputs(f"input {spec.option}: expected {spec.type_text}, got {text!r}: {error}") from error
 
 
@@ -163,9 +165,12 @@ def _wire(parameter: Parameter) -> InputSpec:
         parse=lambda text: wire_json.wrap(schema_values.parse(schema, text)),
         required=parameter.required and not absent,
         is_flag=is_flag,
-        default_text=None
-        if parameter.required
-        else values.shown_default(wire_json.unwrap(parameter.default)),
+        default_text=None if parameter.required else _shown(wire_json.unwrap(parameter.default)),
         description=parameter.description,
         absent=absent,
     )
+
+
+def _shown(default: Any) -> str:
+    """A default that is known as JSON."""
+    return "an object" if isinstance(default, dict) and PICKLE in default else values.shown_default(default)

@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
-from flyte._cli import deploy, get, history, run, stack
+from flyte._cli import abort, create, deploy, get, history, rerun, run, stack, whoami
 from flyte._cli.setting import Globals
 
 app = typer.Typer(
     name="flyte",
     help="Deploy and run Python tasks.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -68,7 +68,13 @@ app.command(
 )(run.run)
 app.command("logs")(history.logs)
 app.command("events")(history.events)
+app.command("rerun", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})(
+    rerun.rerun
+)
+app.command("whoami")(whoami.whoami)
 app.add_typer(get.app, name="get")
+app.add_typer(create.app, name="create")
+app.add_typer(abort.app, name="abort")
 
 
 def main() -> None:
@@ -85,8 +91,9 @@ def main() -> None:
         if os.environ.get("FLYTE_DEBUG") == "1":
             raise
         from flyte._cli.show import sentence_of
+        from flyte._cli.terminal import say_error
 
-        typer.echo(f"error: {sentence_of(error)}", err=True)
+        say_error(sentence_of(error))
         sys.exit(1)
 
 

@@ -5,6 +5,7 @@ task. So the words are split here by hand, before the parser sees them.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +13,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from flyte._cli.completion import offer_deployed, offer_inputs, offer_tasks
+from flyte._cli.pairs import images_of, pairs_of
+from flyte._cli.run_words import (
+    Concurrency,
+    Debug,
+    DeployVersion,
+    Detach,
+    Follow,
+    Images,
+    Labels,
+    NoProgress,
+    NoSync,
+    Queue,
+    RawDataPath,
+    ServiceAccount,
+    Variables,
+    settings_of,
+)
 from flyte._cli.setting import CopyStyle, Domain, Project, RootDir, settle
 
 if TYPE_CHECKING:
     from flyte._client.runs import Run
     from flyte._config import ClientConfig
+    from flyte_schemas.events import RunSettings
 
 DEPLOYED_TASK = "deployed-task"
+PYTHON_SCRIPT = "python-script"
 
 
 class RunCommand(TyperCommand):
@@ -44,6 +65,19 @@ class RunCommand(TyperCommand):
         options = args[: len(args) - len(left)]
         return options, left[:1], left[1:]
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Behind the task's name a flag is an input of the task, and not an option of ours."""
+        if ctx.params.get("task") and incomplete.startswith("-"):
+            (inputs,) = [one for one in self.get_params(ctx) if one.name == "inputs"]
+            return inputs.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
+
+def _offer_tasks(context: typer.Context, incomplete: str) -> list[Any]:
+    if context.params.get("file") == DEPLOYED_TASK:
+        return offer_deployed(context, incomplete)
+    return offer_tasks(context, incomplete)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wishes:
@@ -58,53 +92,78 @@ class _Wishes:
     version: str | None
     local: bool
     detach: bool
+    progress: bool
+    images: Mapping[str, str]
+    sync_sys_paths: bool
+    settings: "RunSettings"
 
 
 def run(
     context: typer.Context,
     file: Annotated[str, typer.Argument(help=f"Python file, or the word {DEPLOYED_TASK}.")],
-    task: Annotated[str | None, typer.Argument(help="Task to run.", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Argument(help="Task to run.", show_default=False, autocompletion=_offer_tasks)
+    ] = None,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="--input value …; see --help behind the task.", show_default=False),
+        typer.Argument(
+            help="--input value …; see --help behind the task.",
+            show_default=False,
+            autocompletion=offer_inputs,
+        ),
     ] = None,
     local: Annotated[bool, typer.Option("--local", help="Run in this process, without a stack.")] = False,
     project: Project = None,
     domain: Domain = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.", show_default="chosen")] = None,
-    follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Wait and show the output (this is the default).")
-    ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Return once the run is submitted.")] = False,
-    env: Annotated[
-        list[str] | None, typer.Option("-e", "--env", help="K=V, for the run's tasks.", show_default=False)
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Version to deploy as.", show_default="a hash of the content")
-    ] = None,
+    follow: Follow = False,
+    detach: Detach = False,
+    no_progress: NoProgress = False,
+    env: Variables = None,
+    version: DeployVersion = None,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
+    no_sync: NoSync = False,
+    image: Images = None,
+    label: Labels = None,
+    raw_data_path: RawDataPath = None,
+    service_account: ServiceAccount = None,
+    queue: Queue = None,
+    max_action_concurrency: Concurrency = None,
+    debug: Debug = False,
 ) -> None:
     """Run a task of a Python file, deploying it first; or one that is deployed already.
 
     The output is shown while it runs, and the exit code is 0 only when the run succeeded.
     """
     wishes = _Wishes(
+        images=images_of(image or []),
+        sync_sys_paths=not no_sync,
+        settings=settings_of(label, raw_data_path, service_account, queue, max_action_concurrency, debug),
         project=project,
         domain=domain,
         name=name,
-        env_vars=_env_vars(env or []),
+        env_vars=pairs_of("--env", env or []),
         copy_style=copy_style,
         root_dir=root_dir,
         version=version,
         local=local,
         detach=detach and not follow,
+        progress=not no_progress,
     )
     words = inputs or []
+    _refuse_script(file)
     if file == DEPLOYED_TASK:
         _run_deployed(context, task, words, wishes)
     else:
         _run_file(context, Path(file), task, words, wishes)
+
+
+def _refuse_script(file: str) -> None:
+    if file == PYTHON_SCRIPT:
+        raise typer.BadParameter(
+            f"{PYTHON_SCRIPT} is not supported: put the script's work into a task and run its file"
+        )
 
 
 def _run_file(
@@ -142,7 +201,8 @@ def _run_file(
 
 def _finish_local(task: Any, values: dict[str, Any], wishes: _Wishes) -> None:
     import flyte
-    from flyte._cli.show import failure_text
+    from flyte._cli.show import failure_box, failure_text
+    from flyte._cli.terminal import say_failure
     from flyte.errors import BaseRuntimeError
 
     runner = flyte.with_runcontext(mode="local", name=wishes.name, env_vars=wishes.env_vars)
@@ -151,7 +211,7 @@ def _finish_local(task: Any, values: dict[str, Any], wishes: _Wishes) -> None:
     except BaseRuntimeError as error:
         if error.failure is None:
             raise
-        typer.echo(f"the run failed\n{failure_text(error.failure)}", err=True)
+        say_failure("the run failed", failure_text(error.failure), *failure_box(error.failure))
         raise typer.Exit(1) from error
     typer.echo(f"Outputs: {outputs}")
 
@@ -159,7 +219,8 @@ def _finish_local(task: Any, values: dict[str, Any], wishes: _Wishes) -> None:
 def _submit_file(task: Any, values: dict[str, Any], wishes: _Wishes, config: "ClientConfig") -> None:
     from flyte._binding import bind
     from flyte._names import check_run_name
-    from flyte._run import RunOptions, submit
+    from flyte._run import submit
+    from flyte._run_options import RunOptions
     from flyte._syncify import block_on
 
     options = RunOptions(
@@ -170,6 +231,9 @@ def _submit_file(task: Any, values: dict[str, Any], wishes: _Wishes, config: "Cl
         project=config.project,
         domain=config.domain,
         copy_style=wishes.copy_style,
+        sync_sys_paths=wishes.sync_sys_paths,
+        images=wishes.images,
+        settings=wishes.settings,
     )
     inputs = bind(task.native_interface, (), values)
     _await(block_on(submit(task, inputs, options)), wishes)
@@ -199,22 +263,45 @@ def _run_deployed(context: typer.Context, name: str | None, words: list[str], wi
         typer.echo(help_text(usage, summary, specs))
         return
     values = parse_inputs(specs, words)
-    run = block_on(submit_deployed(client, record, values, run_name=wishes.name, env_vars=wishes.env_vars))
+    if wishes.images:
+        raise typer.BadParameter(
+            "--image is of no use for a task that is deployed: deploy it with that image"
+        )
+    run = block_on(
+        submit_deployed(
+            client,
+            record,
+            values,
+            run_name=wishes.name,
+            env_vars=wishes.env_vars,
+            settings=wishes.settings,
+        )
+    )
     _await(run, wishes)
 
 
 def _await(run: "Run", wishes: _Wishes) -> None:
-    """Show the run until it is over; its end decides the exit code."""
-    from flyte._cli.show import ending_text
+    show_until_over(run, detach=wishes.detach, progress=wishes.progress)
+
+
+def show_until_over(run: "Run", *, detach: bool, progress: bool = True) -> None:
+    """Show the run until it is over, with a live view on a terminal; its end decides the exit code."""
+    from flyte._cli.show import ending_box, ending_text
+    from flyte._cli.terminal import can_redraw, say_failure
     from flyte._syncify import block_on
     from flyte_schemas.phase import ActionPhase
 
     typer.echo(f"run {run.name}  {run.url}", err=True)
-    if wishes.detach:
+    if detach:
         typer.echo(run.name)
         return
     try:
-        run.wait()
+        if progress and can_redraw():
+            from flyte._cli.progress import wait_with_progress
+
+            wait_with_progress(run)
+        else:
+            run.wait()
     except KeyboardInterrupt:
         typer.echo(f"\nthe run goes on; see it with: flyte logs -f {run.name}", err=True)
         raise
@@ -223,8 +310,8 @@ def _await(run: "Run", wishes: _Wishes) -> None:
         typer.echo(f"Outputs: {run.outputs()}")
         return
     sys.stdout.flush()
-    typer.echo(f"run {run.name} {state.phase.name if state.phase else 'UNKNOWN'}", err=True)
-    typer.echo(ending_text(state), err=True)
+    title = f"run {run.name} {state.phase.name if state.phase else 'UNKNOWN'}"
+    say_failure(title, ending_text(state), *ending_box(state))
     raise typer.Exit(1)
 
 
@@ -238,13 +325,3 @@ def _task_list(file: Path, tasks: dict[str, Any]) -> str:
         f"  {name:<{width}}  {parse_docstring(task.__doc__).summary}".rstrip() for name, task in tasks.items()
     ]
     return "\n".join([f"Usage: flyte run {file} TASK [INPUTS]", "", "Tasks:", *lines])
-
-
-def _env_vars(pairs: list[str]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"{pair!r} is not of the form K=V", param_hint="--env")
-        found[key] = value
-    return found

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flyte import _session
-from flyte._config import ClientConfig, make_config
-from flyte.errors import InitializationError
+if TYPE_CHECKING:
+    from flyte._config import ClientConfig
 
 Project = Annotated[str | None, typer.Option("-p", "--project", help="Project.", show_default=False)]
 Domain = Annotated[str | None, typer.Option("-d", "--domain", help="Domain.", show_default=False)]
@@ -16,7 +15,7 @@ Output = Annotated[str, typer.Option("-o", "--output", help="table or json.")]
 RootDir = Annotated[
     Path | None, typer.Option("--root-dir", help="Root of the source tree.", show_default=False)
 ]
-CopyStyle = Annotated[str, typer.Option("--copy-style", help="loaded_modules or all.")]
+CopyStyle = Annotated[str, typer.Option("--copy-style", help="loaded_modules, all, custom or none.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +33,13 @@ def settle(
     domain: str | None = None,
     root_dir: Path | None = None,
     needs_client: bool = True,
-) -> ClientConfig:
+    keep_endpoint: bool = False,
+) -> "ClientConfig":
     """Configure this process for a command. Raises InitializationError when it needs a stack and has none."""
+    from flyte import _session
+    from flyte._config import make_config
+    from flyte.errors import InitializationError
+
     given = context.obj if isinstance(context.obj, Globals) else Globals()
     config = make_config(
         file=given.config,
@@ -50,8 +54,12 @@ def settle(
             "user",
             f"no stack is running and none is configured: {_session.NO_CLIENT_HINT}",
         )
-    if not needs_client:
+    if not (needs_client or keep_endpoint):
         config = replace(config, endpoint="")
+    elif not config.endpoint.startswith("ws"):
+        from flyte_bus.quick_start import load_without_websockets
+
+        load_without_websockets()
     _session.configure(config)
     return config
 

@@ -35,6 +35,13 @@ def sentence_of(error: BaseException) -> str:
     return text
 
 
+def failure_box(failure: Failure) -> tuple[str, str]:
+    """A failure for a box: code and message first; then what to do, and the user's traceback."""
+    cause = f"{failure.code}: {failure.message}" if failure.message else failure.code
+    parts = [part for part in (failure.hint, failure.traceback.rstrip()) if part]
+    return cause, "\n\n".join(parts)
+
+
 def failure_text(failure: Failure) -> str:
     """A failure in full: the user's traceback, then code and message, then what to do."""
     summary = f"{failure.code}: {failure.message}" if failure.message else failure.code
@@ -51,6 +58,11 @@ def ending_text(state: ActionState) -> str:
     if state.failure is not None:
         return failure_text(state.failure)
     return f"aborted: {state.abort_reason}" if state.abort_reason else "nothing says why"
+
+
+def ending_box(state: ActionState) -> tuple[str, str]:
+    """The same for a box."""
+    return failure_box(state.failure) if state.failure is not None else (ending_text(state), "")
 
 
 def event_line(action: str, event: AnyEvent) -> str:
@@ -110,7 +122,11 @@ def time_text(time: datetime | None) -> str:
 def duration_text(start: datetime | None, end: datetime | None) -> str:
     if start is None or end is None:
         return "-"
-    seconds = (end - start).total_seconds()
+    return seconds_text((end - start).total_seconds())
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration as people say it: 4.2s, 3m05s, 2h10m."""
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(int(seconds), 60)

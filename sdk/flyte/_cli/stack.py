@@ -12,7 +12,6 @@ import typer
 
 from flyte._cli.setting import settle
 from flyte._stack import Stack, find_stack, is_alive, stack_home
-from flyte._syncify import block_on
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -69,6 +68,8 @@ def status(context: typer.Context) -> None:
     """Show where the control plane is and which services answer; exit code 1 when one does not."""
     config = settle(context)
     typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
+    from flyte._syncify import block_on
+
     answers = block_on(_pings())
     for service, answer in answers.items():
         typer.echo(f"{service:<10} {answer or 'no answer'}")

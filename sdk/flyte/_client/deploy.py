@@ -6,7 +6,9 @@ wanted digest is the answer.
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from flyte import errors
@@ -31,6 +33,8 @@ RESCAN_S = 5.0
 """How often the whole history of a task is read while its verdict is missing."""
 SOURCE = "/flyte/client"
 
+Rehearse = Callable[[], Awaitable[None]]
+
 
 async def deploy_plan(
     bus: Bus,
@@ -40,20 +44,24 @@ async def deploy_plan(
     *,
     say: Say = say_nothing,
     patience_s: float = DEPLOY_PATIENCE_S,
+    rehearse: Rehearse | None = None,
 ) -> Plan:
     """Deploy all tasks of `plan` that are not there yet; the plan as it was deployed.
 
-    Raises DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for
-    `patience_s`; the bus's and the artifact store's own errors.
+    `rehearse` is awaited before anything is sent, and only then. Raises what it raises, DeploymentError when
+    the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
+    artifact store's own errors.
     """
     after = await bus.log.last_sequence(TASKS)
     if not await _missing(bus, plan, project, domain):
-        return plan
-    artifacts = Artifacts(bus.ask, project, domain)
-    stored = await reminding(
-        artifacts.put(plan.bundle.data, "code_bundle.tgz"), say, "waiting for the dataproxy to take the code"
-    )
-    plan = plan.stored_at(stored.uri)
+        return replace(plan, unchanged=True)
+    if rehearse is not None:
+        await rehearse()
+    if plan.bundle is not None:
+        artifacts = Artifacts(bus.ask, project, domain)
+        storing = artifacts.put(plan.bundle.data, "code_bundle.tgz")
+        stored = await reminding(storing, say, "waiting for the dataproxy to take the code")
+        plan = plan.stored_at(stored.uri)
     wanted = await _missing(bus, plan, project, domain)
     verdicts = _Verdicts(bus, plan.version, wanted, project, domain)
     await verdicts.request()

@@ -10,6 +10,7 @@ from flyte._client.trouble import reminding, say_on_stderr, translated
 from flyte._limits import PATIENCE_S
 from flyte._names import check_run_name, new_run_name
 from flyte_schemas.endpoints import GET_TASK, LIST_TASKS, GetTask, ListTasks, TaskRecord, TaskSummary
+from flyte_schemas.events import RunSettings
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskReference
@@ -58,13 +59,16 @@ async def submit_deployed(
     *,
     run_name: str | None = None,
     env_vars: dict[str, str] | None = None,
+    settings: RunSettings | None = None,
 ) -> Run:
     """Ask for a run of a deployed task; `values` are JSON data by input name. Raises the SDK's errors."""
     key = RunKey(record.project, record.domain, check_run_name(run_name) if run_name else new_run_name())
     literals = {name: InlineLiteral(value=value) for name, value in values.items()}
     with translated():
         reference = TaskReference(name=record.name, version=record.version)
-        request_id = await start_run(await client.bus(), key, reference, literals, env_vars=env_vars)
+        request_id = await start_run(
+            await client.bus(), key, reference, literals, env_vars=env_vars, settings=settings
+        )
     return Run(client, key, request_id=request_id)
 
 

@@ -24,8 +24,8 @@ from flyte_schemas.subjects import ROOT_ACTION, RunKey, log_filter, parse_action
 INTRODUCTION_S = 1.0
 """How long output waits for the event that says whose it is."""
 
-WaitFor = Literal["terminal", "running", "settled"]
-"""Until the run has ended, until its function runs, or until all of its actions have ended."""
+WaitFor = Literal["terminal", "running", "logs-ready", "settled"]
+"""Until it has ended, until its function runs (and so can print), or until all of the run has ended."""
 
 _WAITS = {
     None: "the executor to take the run",
@@ -36,7 +36,7 @@ _WAITS = {
 
 
 class Follower:
-    """One wait for one run. Without a `printer` the output is not read at all."""
+    """One wait for one run, or for one action of it. Without a `printer` the output is not read at all."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Follower:
         say: Say,
         request_id: str | None = None,
         wait_for: WaitFor = "terminal",
+        action: str = ROOT_ACTION,
     ) -> None:
         self._bus = bus
         self._watch = watch
@@ -54,6 +55,7 @@ class Follower:
         self._say = say
         self._request_id = request_id
         self._wait_for = wait_for
+        self._action = action
         self._order = LogOrder()
         self._ends: dict[AttemptOf, int] = {}
         self._over = asyncio.Event()
@@ -95,14 +97,15 @@ class Follower:
             self._over.set()
 
     def _is_over(self) -> bool:
-        root = self._watch.fold.root
+        awaited = self._watch.fold.get(self._action)
+        over = awaited.is_terminal or self._watch.fold.root.is_terminal
         match self._wait_for:
             case "terminal":
-                return root.is_terminal
-            case "running":
-                return root.is_terminal or root.phase is ActionPhase.RUNNING
+                return over
+            case "running" | "logs-ready":
+                return over or awaited.phase is ActionPhase.RUNNING
             case "settled":
-                return root.is_terminal and self._watch.fold.is_settled
+                return over and self._watch.fold.is_settled
 
     async def _logs(self, printer: LogPrinter) -> None:
         async with aclosing(self._bus.log.follow(LOGS, log_filter(self._watch.key))) as entries:
@@ -128,7 +131,7 @@ class Follower:
     async def _end(self) -> None:
         """Wait for the end of the run, then for the end of its output."""
         await self._over.wait()
-        if self._printer is None or self._wait_for == "running":
+        if self._printer is None or self._wait_for in ("running", "logs-ready"):
             return
         try:
             async with asyncio.timeout(LOGS_PATIENCE_S):

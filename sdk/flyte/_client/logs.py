@@ -81,9 +81,9 @@ class LogPrinter:
 
     def finish(self) -> None:
         """Print the lines that never ended."""
-        for (action, _, stream), text in self._partial.items():
+        for (action, attempt, stream), text in self._partial.items():
             if text:
-                self._line(action, stream, f"{text}\n")
+                self._line(action, attempt, stream, f"{text}\n")
         self._partial.clear()
         for out in self._streams.values():
             out.flush()
@@ -92,10 +92,10 @@ class LogPrinter:
         key = (action, attempt, segment.stream)
         *lines, rest = (self._partial.get(key, "") + segment.text).split("\n")
         for line in lines:
-            self._line(action, segment.stream, f"{line}\n")
+            self._line(action, attempt, segment.stream, f"{line}\n")
         self._partial[key] = rest
 
-    def _line(self, action: str, stream: str, line: str) -> None:
+    def _line(self, action: str, attempt: int, stream: str, line: str) -> None:
         self._streams[stream].write(line if action == ROOT_ACTION else f"[{self._name(action)}] {line}")
 
     def _name(self, action: str) -> str:

@@ -1,41 +1,31 @@
-"""Runs on the stack: start one, and the object that stands for it."""
+"""Runs on the stack: start one, find some, and the object that stands for one."""
 
-import getpass
 import sys
 import uuid
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
-from flyte._client.follow import Follower, WaitFor, already_exists
+from flyte._client.details import Connected
+from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, is_ascending, phases_of
+from flyte._client.follow import already_exists
+from flyte._client.identity import SOURCE, who
+from flyte._client.listing import list_runs
 from flyte._client.logs import LogPrinter
-from flyte._client.trouble import say_on_stderr, translated
-from flyte._client.watch import RunWatch
-from flyte._outputs import ActionOutputs
-from flyte._runtime import convert, wire_json
-from flyte._runtime.failure import error_of
+from flyte._client.tracked import Tracked
+from flyte._client.watch import Happening, RunWatch
 from flyte._runtime.interface import NativeInterface
-from flyte._runtime.offload import offload, restore
+from flyte._runtime.offload import offload
 from flyte._runtime.transfer import Artifacts
-from flyte._syncify import block_on, syncify
+from flyte._streams import Streamed
+from flyte._syncify import Syncified
 from flyte.errors import RuntimeUserError
 from flyte_bus.ports import Bus
-from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Event
-from flyte_schemas.events import StartRun
+from flyte_schemas.events import RunSettings, StartRun
 from flyte_schemas.literals import InlineLiteral
-from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ROOT_ACTION, RunKey, action_subject, run_request
-from flyte_schemas.task import TaskReference
-
-SOURCE = "/flyte/client"
-
-
-class Connected(Protocol):
-    """Where a run gets its bus from."""
-
-    async def bus(self) -> Bus: ...
+from flyte_schemas.task import TaskOverrides, TaskReference
 
 
 async def start_run(
@@ -44,7 +34,10 @@ async def start_run(
     task: TaskReference,
     inputs: dict[str, InlineLiteral],
     *,
-    env_vars: dict[str, str] | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    custom_context: Mapping[str, str] | None = None,
+    overrides: TaskOverrides | None = None,
+    settings: RunSettings | None = None,
 ) -> str:
     """Ask for a run of a deployed task version; the id of the request.
 
@@ -60,13 +53,79 @@ async def start_run(
         source=SOURCE,
         subject=run_request(key),
         time=datetime.now(UTC),
-        data=StartRun(task=task, inputs=literals, env_vars=env_vars or {}, requested_by=_who()),
+        data=StartRun(
+            task=task,
+            inputs=literals,
+            env_vars=dict(env_vars or {}),
+            custom_context=dict(custom_context or {}),
+            overrides=overrides,
+            settings=settings,
+            requested_by=who(),
+        ),
     )
     await bus.log.append(request)
     return request.id
 
 
-class Run:
+async def _get_run(name: str) -> "Run":
+    """The run of this name or URL, in the project and domain of this process.
+
+    Raises InitializationError without a client, RuntimeUserError (`RunNotFound`) for a run that the
+    log does not have.
+    """
+    from flyte import _session
+
+    client = _session.client()
+    run = Run(client, parse_run(name, client.config.project, client.config.domain))
+    if (await run.state()).phase is None:
+        raise run_not_found(run._key)
+    return run
+
+
+async def _list_runs(
+    in_phase: Phases = None,
+    task_name: str | None = None,
+    task_version: str | None = None,
+    created_by_subject: str | None = None,
+    sort_by: tuple[str, Direction] | None = None,
+    limit: int = 100,
+    project: str | None = None,
+    domain: str | None = None,
+    created_at: TimeFilter | None = None,
+    updated_at: TimeFilter | None = None,
+    with_labels: Mapping[str, str] | None = None,
+    with_label_keys: Sequence[str] | None = None,
+    paused_actions_only: bool = False,
+) -> AsyncGenerator["Run"]:
+    """The runs that meet all that is asked for, newest first (or by `sort_by=("created_at", "asc")`).
+
+    Raises NotImplementedError for `updated_at` and other ways to sort; a run never pauses here, so
+    `paused_actions_only` gives none.
+    """
+    from flyte import _session
+
+    if updated_at is not None:
+        raise NotImplementedError("runs cannot be found by updated_at: use created_at")
+    if paused_actions_only:
+        return
+    ascending = is_ascending(sort_by)
+    client = _session.client()
+    project, domain = project or client.config.project, domain or client.config.domain
+    wanted = RunFilter(
+        in_phase=phases_of(in_phase),
+        task_name=task_name,
+        task_version=task_version,
+        requested_by=created_by_subject,
+        created_at=created_at or TimeFilter(),
+        labels=dict(with_labels or {}),
+        label_keys=tuple(with_label_keys or ()),
+    )
+    found = await list_runs(project, domain, limit=limit, wanted=wanted)
+    for summary in reversed(found) if ascending else found:
+        yield Run(client, RunKey(project, domain, summary.name))
+
+
+class Run(Tracked):
     """A run on the stack: what is known of it comes from the log, whenever you ask.
 
     Methods block; each has an `.aio` form to be awaited.
@@ -80,101 +139,33 @@ class Run:
         request_id: str | None = None,
         interface: NativeInterface | None = None,
     ) -> None:
-        self._connected = connected
-        self._key = key
-        self._request_id = request_id
-        self._interface = interface
-        self._known: RunWatch | None = None
+        super().__init__(connected, key.action(ROOT_ACTION), request_id=request_id, interface=interface)
 
     @property
     def name(self) -> str:
         return self._key.run
 
-    @property
-    def url(self) -> str:
-        """An address of the run, for people and for the CLI (`flyte logs URL`)."""
-        return f"flyte://{self._key.project}/{self._key.domain}/runs/{self._key.run}"
-
-    @property
-    def phase(self) -> ActionPhase:
-        """Where the run stands now. A run that the executor has not taken yet is QUEUED."""
-        return block_on(self.state()).phase or ActionPhase.QUEUED
-
-    @property
-    def status(self) -> str:
-        """The phase in upper case, e.g. "SUCCEEDED"."""
-        return self.phase.name
-
     def __repr__(self) -> str:
         return f"<run {self.name} ({self.url})>"
 
-    async def state(self) -> ActionState:
-        """The root action, folded from the log. Raises RuntimeSystemError when the log cannot be read."""
-        with translated():
-            watch = await self._watch()
-            return watch.fold.root if watch.fold.root.is_terminal else await watch.refresh()
+    def _printer(self, watch: RunWatch) -> LogPrinter:
+        return LogPrinter(sys.stdout, sys.stderr, watch.task_of)
 
-    async def _wait(self, quiet: bool = False, wait_for: WaitFor = "terminal") -> None:
-        """Wait until the run is over, and print its output while it runs (not when `quiet`).
+    def _concerns(self, happening: Happening) -> bool:
+        return True
 
-        Returns however the run ended: look at `status`. `wait_for="running"` returns as soon as its
-        function runs. Outages of the stack are waited out. Raises RuntimeSystemError when it cannot be
-        reached at all, RuntimeUserError when the run's name turns out to be another run's.
-        """
-        with translated():
-            bus = await self._connected.bus()
-            watch = RunWatch(bus, self._key)  # from the start: the ends of earlier output count too
-            await Follower(
-                bus,
-                watch,
-                None if quiet else LogPrinter(sys.stdout, sys.stderr, watch.task_of),
-                say=say_on_stderr,
-                request_id=self._request_id,
-                wait_for=wait_for,
-            ).wait()
+    def _unknown(self) -> Exception:
+        return run_not_found(self._key)
 
-    async def _outputs(self) -> ActionOutputs:
-        """What the run gave.
+    def get_debug_url(self) -> None:
+        """None: a run has no debugger to visit."""
 
-        Raises RuntimeError while it is not over, and the run's own error when it did not succeed.
-        """
-        state = await self.state()
-        if not state.is_terminal or state.phase is None:
-            raise RuntimeError(f"run {self.name} is not over yet: call wait() first")
-        if state.phase is not ActionPhase.SUCCEEDED:
-            raise error_of(state.failure, state.phase, state.abort_reason)
-        with translated():
-            bus = await self._connected.bus()
-            artifacts = Artifacts(bus.ask, self._key.project, self._key.domain)
-            return _readable(await restore(state.outputs or {}, artifacts), self._interface)
+    get = Syncified(_get_run)
+    listall = Streamed(_list_runs)
 
-    async def _done(self) -> bool:
-        """Whether the run is over."""
-        return (await self.state()).is_terminal
 
-    @classmethod
-    def get(cls, name: str) -> "Run":
-        """The run of this name or URL, in the project and domain of this process.
-
-        Raises InitializationError without a client, RuntimeUserError (`RunNotFound`) for a run that the
-        log does not have.
-        """
-        from flyte import _session
-
-        client = _session.client()
-        run = cls(client, parse_run(name, client.config.project, client.config.domain))
-        if block_on(run.state()).phase is None:
-            raise RuntimeUserError("RunNotFound", f"the log has no run {run._key}")
-        return run
-
-    wait = syncify(_wait)
-    outputs = syncify(_outputs)
-    done = syncify(_done)
-
-    async def _watch(self) -> RunWatch:
-        if self._known is None:
-            self._known = RunWatch(await self._connected.bus(), self._key)
-        return self._known
+def run_not_found(key: RunKey) -> RuntimeUserError:
+    return RuntimeUserError("RunNotFound", f"the log has no run {key}")
 
 
 def parse_run(text: str, project: str, domain: str) -> RunKey:
@@ -186,21 +177,3 @@ def parse_run(text: str, project: str, domain: str) -> RunKey:
             return RunKey(found_project, found_domain, name)
         case _:
             raise ValueError(f"{text!r} is no run: give its name, or flyte://PROJECT/DOMAIN/runs/NAME")
-
-
-def _readable(literals: dict[str, InlineLiteral], interface: NativeInterface | None) -> ActionOutputs:
-    if interface is not None:
-        returned = convert.outputs_from_wire(interface, literals)
-        return ActionOutputs.of(returned, is_tuple=interface.returns_tuple)
-    values = [wire_json.unwrap(literals[name].value) for name in sorted(literals, key=_place)]
-    return ActionOutputs(values or [None])
-
-
-def _place(name: str) -> tuple[int, str]:
-    return (int(name[1:]), name) if name[1:].isdigit() else (sys.maxsize, name)
-
-
-def _who() -> str:
-    with suppress(OSError, KeyError, ImportError):
-        return getpass.getuser()
-    return ""

@@ -9,23 +9,31 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flyte._runtime.child import Child
+
 if TYPE_CHECKING:
     from flyte._task import Task
 
 
 class Controller(Protocol):
-    """Runs child actions. Both methods may be called from any thread and any event loop."""
+    """Runs child actions. Both methods may be called from any thread and any event loop.
+
+    `inputs` are bound Python values, defaults included; `group.current()` is the child's group, and
+    `context.get_custom_context()` what it inherits.
+    """
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
         """Run `task` as a child action and return its value.
 
-        `inputs` are bound Python values, defaults included; `group.current()` is the child's group.
         Raises what `failure.error_of` makes of the child's failure.
         """
         ...
 
-    def call_blocking(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
-        """The same from a thread without an event loop: block until the value is there."""
+    def start(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Child:
+        """The same without waiting: the child is under way, and needs no event loop of its parent's.
+
+        Raises TypeError for inputs of a wrong type.
+        """
         ...
 
 

@@ -5,21 +5,19 @@ or a model): a string is never taken for a number behind the user's back. Coming
 same type. Both directions are the same on the stack and in local mode.
 """
 
-import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+import orjson
 
 from flyte._runtime import wire_json
-from flyte._runtime.interface import NativeInterface, NativeParameter, annotation_text
-from flyte._runtime.pending import Pending
-from flyte.errors import RuntimeDataValidationError
+from flyte._runtime.codecs import Unfit, annotation_text
+from flyte._runtime.interface import NativeInterface, NativeParameter
+from flyte._runtime.pending import resolved
+from flyte.errors import InlineIOMaxBytesBreached, RuntimeDataValidationError
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
 
-_STANDS_FOR_DATACLASS = frozenset({"dataclass_exact_type", "dataclass_type", "model_type"})
 _SHOWN_CHARACTERS = 200
 
 
@@ -38,12 +36,17 @@ class Mismatch(TypeError):
 
 
 def inputs_to_wire(interface: NativeInterface, inputs: Mapping[str, Any]) -> dict[str, InlineLiteral]:
-    """Bound inputs as literals, in the order of the signature. Raises Mismatch (a TypeError)."""
-    return {
+    """Bound inputs as literals, in the order of the signature.
+
+    Raises Mismatch (a TypeError); InlineIOMaxBytesBreached when they are larger than the task allows.
+    """
+    literals = {
         name: InlineLiteral(value=to_json(parameter, inputs[name]))
         for name, parameter in interface.inputs.items()
         if name in inputs
     }
+    _check_size(interface, interface.inputs.values(), literals, "inputs")
+    return literals
 
 
 def inputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
@@ -68,7 +71,8 @@ def inputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLiter
 def outputs_to_wire(interface: NativeInterface, returned: Any) -> dict[str, InlineLiteral]:
     """What a task returned, as literals `o0`, `o1`, …
 
-    Raises RuntimeDataValidationError when it is not what the signature declares.
+    Raises RuntimeDataValidationError when it is not what the signature declares; InlineIOMaxBytesBreached
+    when it is larger than the task allows.
     """
     outputs = interface.outputs
     if not outputs:
@@ -88,6 +92,7 @@ def outputs_to_wire(interface: NativeInterface, returned: Any) -> dict[str, Inli
             raise RuntimeDataValidationError(
                 parameter.name, _expected(parameter, part, error.reason), interface.task
             ) from error
+    _check_size(interface, outputs, literals, "outputs")
     return literals
 
 
@@ -105,30 +110,24 @@ def outputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLite
         except Mismatch as error:
             raise RuntimeDataValidationError(parameter.name, error.reason, interface.task) from error
     if interface.returns_tuple:
-        return tuple(values)
+        return interface.build(values)
     return values[0] if values else None
 
 
 def to_json(parameter: NativeParameter, value: Any) -> Any:
     """One Python value as the wire's JSON data. Raises Mismatch."""
-    if isinstance(value, Pending):
-        raise Mismatch(
-            parameter, value, f"it is the result of {value.task} that nobody awaited: {value.rule}"
-        )
     try:
-        return wire_json.wrap(parameter.dump(_validated(parameter, value)))
-    except ValidationError as error:
-        raise Mismatch(parameter, value, sentence(error)) from error
-    except (PydanticSerializationError, TypeError, ValueError) as error:
+        return wire_json.wrap(parameter.codec.encode(resolved(value)))
+    except (Unfit, RecursionError) as error:
         raise Mismatch(parameter, value, str(error)) from error
 
 
 def from_json(parameter: NativeParameter, value: Any) -> Any:
     """JSON data off the wire as a Python value. Raises Mismatch."""
     try:
-        return parameter.adapter.validate_json(json.dumps(wire_json.unwrap(value)))
-    except ValidationError as error:
-        raise Mismatch(parameter, value, sentence(error)) from error
+        return parameter.codec.decode(wire_json.unwrap(value))
+    except Unfit as error:
+        raise Mismatch(parameter, value, str(error)) from error
 
 
 def inline_value(literal: AnyLiteral) -> Any:
@@ -136,15 +135,6 @@ def inline_value(literal: AnyLiteral) -> Any:
     if not isinstance(literal, InlineLiteral):
         raise TypeError(f"the value at {literal.uri} was not fetched")
     return literal.value
-
-
-def sentence(error: ValidationError) -> str:
-    """What pydantic complains of, in a line: each complaint with its place."""
-    complaints = []
-    for entry in error.errors(include_url=False, include_input=False, include_context=False)[:3]:
-        place = ".".join(str(part) for part in entry["loc"])
-        complaints.append(f"at {place}: {entry['msg']}" if place else entry["msg"])
-    return "; ".join(complaints)
 
 
 def shown(value: Any) -> str:
@@ -156,15 +146,30 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
-def _validated(parameter: NativeParameter, value: Any) -> Any:
-    """`value`, valid by strict rules; a dict where a dataclass is wanted is read as JSON would be."""
+def _check_size(
+    interface: NativeInterface,
+    parameters: Iterable[NativeParameter],
+    literals: Mapping[str, InlineLiteral],
+    what: str,
+) -> None:
+    """Tables and pickles do not count: they are data of their own. Raises InlineIOMaxBytesBreached."""
+    total = 0
+    for parameter in parameters:
+        if parameter.codec.is_inline and parameter.name in literals:
+            total += _size_bytes(parameter, literals[parameter.name].value)
+    if total > interface.max_inline_io_bytes:
+        raise InlineIOMaxBytesBreached(
+            f"the {what} of task {interface.task} are {total} bytes, more than the "
+            f"{interface.max_inline_io_bytes} that pass inline: pass large data as a flyte.io.File or a "
+            "DataFrame, or raise the task's max_inline_io_bytes"
+        )
+
+
+def _size_bytes(parameter: NativeParameter, value: Any) -> int:
     try:
-        return parameter.adapter.validate_python(value, strict=True)
-    except ValidationError as error:
-        kinds = {entry["type"] for entry in error.errors(include_url=False, include_input=False)}
-        if not kinds & _STANDS_FOR_DATACLASS:
-            raise
-    return parameter.adapter.validate_json(json.dumps(to_jsonable_python(value)), strict=True)
+        return len(orjson.dumps(value))
+    except TypeError as error:  # half of a surrogate pair, in text from a file name
+        raise Mismatch(parameter, value, f"JSON cannot hold it: {error}") from error
 
 
 def _parts(interface: NativeInterface, returned: Any) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """The parts of a docstring that a task shows: summary, and what it says of each parameter.
 
-Understands Google style (`Args:` with indented `name: text`) and Sphinx style (`:param name: text`).
+Understands Google style (`Args:` with indented `name: text`), Sphinx style (`:param name: text`) and NumPy
+style (`Parameters`, underlined, with `name : type` and the text indented below).
 """
 
 import inspect
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 
 _SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Return|Raises|Yields|Examples?|Notes?):\s*$")
 _GOOGLE_ITEM = re.compile(r"^(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
+_NUMPY_RULE = re.compile(r"^-{3,}\s*$")
+_NUMPY_ITEM = re.compile(r"^(\w+)\s*(?::.*)?$")
 _SPHINX_ITEM = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+):\s*(.*)$")
 _SPHINX_RETURN = re.compile(r"^:returns?:\s*(.*)$")
 _INPUTS = ("Args", "Arguments", "Parameters")
@@ -32,7 +35,7 @@ def parse_docstring(raw: str | None) -> Docstring:
     if not raw:
         return Docstring()
     text = inspect.cleandoc(raw)
-    lines = text.splitlines()
+    lines = _as_google(text.splitlines())
     parameters: dict[str, str] = {}
     returns: list[str] = []
     section, current, base_indent = "", "", -1
@@ -70,6 +73,26 @@ def parse_docstring(raw: str | None) -> Docstring:
         parameters=parameters,
         returns=" ".join(returns).strip(),
     )
+
+
+def _as_google(lines: list[str]) -> list[str]:
+    """The same lines with sections of NumPy style written in Google's."""
+    written: list[str] = []
+    section = ""
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if _NUMPY_RULE.match(line) and section == (written[-1].rstrip(":") if written else ""):
+            continue
+        if _SECTION.match(f"{line}:") and _NUMPY_RULE.match(following):
+            section = line.strip()
+            written.append(f"{section}:")
+        elif section in _INPUTS and (found := _NUMPY_ITEM.match(line)):
+            written.append(f"    {found[1]}:")
+        elif section and line.strip():
+            written.append(f"        {line.strip()}")
+        else:
+            written.append(line)
+    return written
 
 
 def _prose(lines: list[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_layers: dict[str, list[tuple[object, str]]] = {}
+_layers: dict[str, dict[object, str]] = {}
 _originals: dict[str, str | None] = {}
 
 
@@ -20,9 +20,9 @@ def applied(env_vars: Mapping[str, str]) -> Iterator[None]:
     layer = object()
     with _lock:
         for name, value in env_vars.items():
-            if not _layers.setdefault(name, []):
+            if not _layers.setdefault(name, {}):
                 _originals[name] = os.environ.get(name)
-            _layers[name].append((layer, value))
+            _layers[name][layer] = value
             os.environ[name] = value
     try:
         yield
@@ -33,9 +33,9 @@ def applied(env_vars: Mapping[str, str]) -> Iterator[None]:
 
 
 def _remove(name: str, layer: object) -> None:
-    left = [item for item in _layers[name] if item[0] is not layer]
-    _layers[name] = left
-    value = left[-1][1] if left else _originals.pop(name)
+    layers = _layers[name]
+    del layers[layer]
+    value = layers[next(reversed(layers))] if layers else _originals.pop(name)
     if value is None:
         os.environ.pop(name, None)
     else:

@@ -28,11 +28,16 @@ _MACHINERY = tuple(
     )
 )
 
-_BY_CODE: dict[str, type[errors.RuntimeUserError]] = {
+_BY_CODE: dict[str, type[errors.RuntimeUserError | errors.RuntimeUnknownError]] = {
     "OOM": errors.OOMError,
     "Interrupted": errors.TaskInterruptedError,
+    "PrimaryContainerNotFound": errors.PrimaryContainerNotFoundError,
     "RetriesExhausted": errors.RetriesExhaustedError,
+    "InvalidImageName": errors.InvalidImageNameError,
+    "ImagePullBackOff": errors.ImagePullBackOffError,
+    "Unknown": errors.RuntimeUnknownError,
 }
+"""What a part of a code says of the kind of an error; the first that fits counts."""
 
 
 def failure_of(error: BaseException) -> Failure:

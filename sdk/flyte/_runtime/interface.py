@@ -1,21 +1,24 @@
-"""A task's signature, read once: Python types with their adapters, and the same as words on the wire.
+"""A task's signature, read once: Python types with their codecs, and the same as words on the wire.
 
-Resolving annotations and building adapters waits until an interface is first needed: a class that stands
+Resolving annotations and building codecs waits until an interface is first needed: a class that stands
 further down in the user's file can then be named, and importing the file stays quick. What can be refused
 from the bare signature (`check_signature`) is refused when the task is declared.
 """
 
 import inspect
-import types
 import typing
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import GenericAlias, UnionType
 from typing import Any, Final
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter
-from pydantic.errors import PydanticUserError
-
-from flyte._runtime import wire_json
+from flyte._limits import MAX_INLINE_IO_BYTES
+from flyte._runtime import context, wire_json
+from flyte._runtime.codecs import Codec, annotation_text, codec_of
+from flyte._runtime.codecs.codec import Definitions
+from flyte._runtime.codecs.pickles import PickleCodec
+from flyte._runtime.codecs.signs import hints_of, is_named_tuple
 from flyte._runtime.docstring import Docstring, parse_docstring
 from flyte_schemas.task import Interface, Parameter
 
@@ -28,17 +31,14 @@ class _Required:
 REQUIRED: Final = _Required()
 """The default of a parameter that has none."""
 
-_KEEP_NAN = ConfigDict(ser_json_inf_nan="constants")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeParameter:
-    """One input or output. `adapter` validates a value; `dumper` turns a list of one value into JSON."""
+    """One input or output; `codec` carries its values."""
 
     name: str
     annotation: Any
-    adapter: TypeAdapter[Any]
-    dumper: TypeAdapter[list[Any]]
+    codec: Codec
     default: Any = REQUIRED
     description: str = ""
 
@@ -51,58 +51,77 @@ class NativeParameter:
         """The annotation as Python would print it."""
         return annotation_text(self.annotation)
 
-    def dump(self, value: Any) -> Any:
-        """The valid `value` as plain JSON data. Raises PydanticSerializationError."""
-        return self.dumper.dump_python([value], mode="json", warnings="error")[0]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeInterface:
-    """Inputs by name, in order; outputs `o0`, `o1`, …; `returns_tuple`: the outputs are a tuple's parts."""
+    """Inputs by name, in order; outputs `o0`, `o1`, … or by the fields of a NamedTuple.
+
+    `returns_tuple`: the outputs are a tuple's parts; `build` makes what the caller gets of them.
+    `max_inline_io_bytes` bounds the inputs of a call, and its outputs.
+    """
 
     task: str
     inputs: dict[str, NativeParameter]
     outputs: tuple[NativeParameter, ...]
     returns_tuple: bool
     docs: Docstring
+    build: Callable[[list[Any]], Any] = tuple
+    max_inline_io_bytes: int = MAX_INLINE_IO_BYTES
 
 
 def check_signature(func: Callable[..., Any]) -> None:
-    """Refuse what no interface can be made of.
+    """Refuse what no interface can be made of, and warn of what will be pickled.
 
-    Raises ValueError for `*args` and `**kwargs`, TypeError for a parameter without annotation.
+    Raises ValueError for `*args` and `**kwargs`, TypeError for `-> tuple[int]` (a tuple of one output).
     """
-    for parameter in inspect.signature(func).parameters.values():
+    signature = inspect.signature(func)
+    for parameter in signature.parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ValueError(
                 f"task {func.__name__!r} takes {parameter}: a task's inputs need names, "
                 "so *args and **kwargs cannot be inputs; take a list or a dict instead"
             )
         if parameter.annotation is parameter.empty:
-            raise TypeError(
-                f"parameter {parameter.name!r} of task {func.__name__!r} has no type annotation: "
-                f"write e.g. `{parameter.name}: str`"
-            )
+            _warn(func, f"Function {func.__name__} has parameter {parameter.name} without type annotation.")
+    returned = signature.return_annotation
+    if isinstance(returned, str):
+        returned = _quietly_resolved(func)
+    if _is_tuple_of_one(returned):
+        raise TypeError(
+            f"task {func.__name__!r} returns {annotation_text(returned)}, a tuple of one output: "
+            f"annotate it with `-> {annotation_text(typing.get_args(returned)[0])}` and return the value"
+        )
 
 
-def native_interface(func: Callable[..., Any], task: str) -> NativeInterface:
+def native_interface(
+    func: Callable[..., Any], task: str, *, max_inline_io_bytes: int = MAX_INLINE_IO_BYTES
+) -> NativeInterface:
     """The interface of `func`, which is the task with the full name `task`.
 
-    Raises TypeError naming the parameter whose annotation cannot be resolved or carried.
+    Raises TypeError for an annotation that cannot be resolved.
     """
     hints = _hints(func, task)
     docs = parse_docstring(func.__doc__)
     inputs = {
-        parameter.name: _input(parameter, hints[parameter.name], task, docs)
-        for parameter in inspect.signature(func).parameters.values()
+        name: _input(declared, hints.get(name, Any), docs)
+        for name, declared in inspect.signature(func).parameters.items()
     }
     returned = _declared_outputs(hints.get("return"))
     outputs = tuple(
-        _parameter(f"o{index}", annotation, task, description=docs.returns)
-        for index, annotation in enumerate(returned.annotations)
+        _parameter(name, annotation, description=docs.returns) for name, annotation in returned.parts.items()
     )
+    for parameter in (*inputs.values(), *outputs):
+        if isinstance(parameter.codec, PickleCodec):
+            kind = f"the type {parameter.type_name}, which is not described"
+            _warn(func, f"{parameter.name!r} of task {task} has {kind}.")
     return NativeInterface(
-        task=task, inputs=inputs, outputs=outputs, returns_tuple=returned.is_tuple, docs=docs
+        task=task,
+        inputs=inputs,
+        outputs=outputs,
+        returns_tuple=returned.is_tuple,
+        docs=docs,
+        build=returned.build,
+        max_inline_io_bytes=max_inline_io_bytes,
     )
 
 
@@ -114,25 +133,6 @@ def wire_interface(native: NativeInterface) -> Interface:
     )
 
 
-def annotation_text(annotation: Any) -> str:
-    """An annotation for people: `list[int]`, `Item`, `int | None`."""
-    if annotation is None or annotation is type(None):
-        return "None"
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation.__qualname__.rpartition("<locals>.")[2]
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return annotation_text(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " | ".join(annotation_text(argument) for argument in arguments)
-    if origin is typing.Literal:
-        return f"Literal[{', '.join(map(repr, arguments))}]"
-    if isinstance(origin, type) and arguments:
-        inner = ", ".join("..." if argument is ... else annotation_text(argument) for argument in arguments)
-        return f"{origin.__qualname__}[{inner}]"
-    return str(annotation).replace("typing.", "")
-
-
 def _hints(func: Callable[..., Any], task: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(func, include_extras=True)
@@ -140,42 +140,29 @@ def _hints(func: Callable[..., Any], task: str) -> dict[str, Any]:
         raise TypeError(f"an annotation of task {task} names something unknown: {error}") from error
 
 
-def _input(parameter: inspect.Parameter, annotation: Any, task: str, docs: Docstring) -> NativeParameter:
+def _input(parameter: inspect.Parameter, annotation: Any, docs: Docstring) -> NativeParameter:
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
-    if default is None:
+    if default is None and annotation is not Any:
         annotation = annotation | None if _accepts_or(annotation) else typing.Optional[annotation]  # noqa: UP045
     return _parameter(
         parameter.name,
         annotation,
-        task,
         default=default,
         description=docs.parameters.get(parameter.name, ""),
     )
 
 
 def _accepts_or(annotation: Any) -> bool:
-    return isinstance(annotation, type | types.UnionType | types.GenericAlias)
+    return isinstance(annotation, type | UnionType | GenericAlias)
 
 
 def _parameter(
-    name: str, annotation: Any, task: str, *, default: Any = REQUIRED, description: str = ""
+    name: str, annotation: Any, *, default: Any = REQUIRED, description: str = ""
 ) -> NativeParameter:
-    try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-        dumper: TypeAdapter[list[Any]] = TypeAdapter(list[annotation], config=_KEEP_NAN)
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
-        advice = "use scalars, lists, dicts, tuples, enums, dataclasses or pydantic models"
-        if not isinstance(error, PydanticSchemaGenerationError):
-            advice = str(error).splitlines()[0]  # e.g. that Python 3.11 needs another TypedDict
-        raise TypeError(
-            f"the type {annotation_text(annotation)} of {name!r} in task {task} cannot pass between tasks: "
-            f"{advice}"
-        ) from error
     return NativeParameter(
         name=name,
         annotation=annotation,
-        adapter=adapter,
-        dumper=dumper,
+        codec=codec_of(annotation),
         default=default,
         description=description,
     )
@@ -183,18 +170,48 @@ def _parameter(
 
 @dataclass(frozen=True, slots=True)
 class _Returned:
-    annotations: tuple[Any, ...]
-    is_tuple: bool
+    """The type of each output by name, and how the caller's value is made of them."""
+
+    parts: dict[str, Any]
+    is_tuple: bool = False
+    build: Callable[[list[Any]], Any] = tuple
 
 
 def _declared_outputs(annotation: Any) -> _Returned:
     """`-> T` is one output, `-> tuple[A, B]` one for each part, `-> None` (or nothing said) is none."""
     if annotation is None or annotation is type(None):
-        return _Returned((), False)
-    parts = typing.get_args(annotation)
-    if typing.get_origin(annotation) is tuple and parts and ... not in parts and parts != ((),):
-        return _Returned(parts, True)
-    return _Returned((annotation,), False)
+        return _Returned({})
+    if is_named_tuple(annotation) and annotation._fields:
+        hints = hints_of(annotation) or {}
+        parts = {name: hints.get(name, Any) for name in annotation._fields}
+        return _Returned(parts, is_tuple=True, build=annotation._make)
+    items = typing.get_args(annotation)
+    if typing.get_origin(annotation) is tuple and items and ... not in items and items != ((),):
+        return _Returned({f"o{index}": item for index, item in enumerate(items)}, is_tuple=True)
+    return _Returned({"o0": annotation})
+
+
+def _is_tuple_of_one(annotation: Any) -> bool:
+    items = typing.get_args(annotation)
+    return typing.get_origin(annotation) is tuple and len(items) == 1 and items != ((),)
+
+
+def _quietly_resolved(func: Callable[..., Any]) -> Any:
+    """The return annotation that is written as text; None while it names what is not there yet."""
+    try:
+        return typing.get_type_hints(func, include_extras=True).get("return")
+    except (NameError, TypeError):
+        return None
+
+
+def _warn(func: Callable[..., Any], what: str) -> None:
+    """Say that data will be pickled, to who declares or deploys the task; not again in each attempt."""
+    if context.ctx():
+        return
+    code = inspect.unwrap(func).__code__
+    warnings.warn_explicit(
+        f"{what} Data will be pickled.", UserWarning, code.co_filename, code.co_firstlineno
+    )
 
 
 def _wire_parameter(parameter: NativeParameter, task: str) -> Parameter:
@@ -211,17 +228,17 @@ def _wire_parameter(parameter: NativeParameter, task: str) -> Parameter:
     return Parameter(
         name=parameter.name,
         annotation=parameter.type_name,
-        json_schema=_json_schema(parameter.adapter),
+        json_schema=_json_schema(parameter.codec),
         required=parameter.required,
         default=default,
         description=parameter.description,
     )
 
 
-def _json_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+def _json_schema(codec: Codec) -> dict[str, Any]:
     """The JSON Schema of a type; `{}` (anything) where none can describe it."""
-    try:
-        schema: dict[str, Any] = wire_json.wrap(adapter.json_schema())
-    except PydanticUserError:
-        return {}
-    return schema
+    definitions: Definitions = {}
+    schema = codec.schema(definitions)
+    whole = {**schema, "$defs": definitions} if definitions else schema
+    wrapped: dict[str, Any] = wire_json.wrap(whole)
+    return wrapped

@@ -55,7 +55,8 @@ def load_module(module: str, file: Path, *, root: Path, import_paths: Iterable[s
     if there is not None and _file_of(there) == file:
         return there
     try:
-        return _load(module, file)
+        # Without a bundle the code is in the image, where Python finds it by its name.
+        return _load(module, file) if file.exists() else importlib.import_module(module)
     except (Exception, SystemExit) as error:
         sys.modules.pop(module, None)
         raise errors.ModuleLoadError(f"{file.name} does not import:\n{user_traceback(error)}") from error

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Word
 
 
@@ -25,6 +25,7 @@ class Start(Word):
     template: TaskTemplate
     inputs: Mapping[str, AnyLiteral]
     env_vars: dict[str, str]
+    custom_context: Mapping[str, str] = {}
     root: str
 
 
@@ -43,6 +44,8 @@ class Ask(Word):
     task: TaskReference
     inputs: Mapping[str, AnyLiteral]
     group: str | None = None
+    custom_context: Mapping[str, str] = {}
+    overrides: TaskOverrides | None = None
 
 
 class ChildEnded(Word):
@@ -54,6 +57,24 @@ class ChildEnded(Word):
     outputs: Mapping[str, AnyLiteral] = {}
     failure: Failure | None = None
     abort_reason: str = ""
+
+
+class Find(Word):
+    """To the agent: which deployed version is this? `version` None asks for the latest."""
+
+    kind: Literal["find"] = "find"
+    call: int
+    name: str
+    version: str | None = None
+
+
+class Found(Word):
+    """To the runner: the version that question `call` is about; without a template there is none."""
+
+    kind: Literal["found"] = "found"
+    call: int
+    version: str | None = None
+    template: TaskTemplate | None = None
 
 
 class Returned(Word):
@@ -71,7 +92,7 @@ class Raised(Word):
 
 
 Message = Annotated[
-    Start | Entered | Ask | ChildEnded | Returned | Raised,
+    Start | Entered | Ask | ChildEnded | Find | Found | Returned | Raised,
     Field(discriminator="kind"),
 ]
 

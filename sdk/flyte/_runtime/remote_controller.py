@@ -3,20 +3,22 @@
 A thread reads the agent's answers, so the user's event loop and the user's blocking code are served alike.
 """
 
-import asyncio
 import itertools
 import os
 import threading
 import traceback
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flyte._runtime import group
 from flyte._runtime.channel import Channel
+from flyte._runtime.child import Child
+from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
-from flyte._runtime.messages import Ask, ChildEnded, Start
+from flyte._runtime.messages import Ask, ChildEnded, Find, Found, Start
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
@@ -36,6 +38,7 @@ class RemoteController:
         self._names = ChildNames(start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
+        self._finding: dict[int, Future[Found]] = {}
         self._lock = threading.Lock()
 
     def listen(self) -> None:
@@ -43,10 +46,10 @@ class RemoteController:
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
-        return _value(task, await asyncio.wrap_future(self._ask(task, inputs)))
+        return await self.start(task, inputs).wait()
 
-    def call_blocking(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
-        return _value(task, self._ask(task, inputs).result())
+    def start(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Child:
+        return Child(self._ask(task, inputs), partial(_value, task))
 
     def _ask(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> "Future[ChildEnded]":
         literals = inputs_to_wire(task.native_interface, inputs)
@@ -56,13 +59,32 @@ class RemoteController:
             call = next(self._calls)
             action = self._names.next(task.name, literals, label)
             self._waiting[call] = answer
-        reference = TaskReference(name=task.name, version=self._version)
+        reference = TaskReference(name=task.name, version=getattr(task, "pinned_version", self._version))
         try:
-            self._channel.send(Ask(call=call, action=action, task=reference, inputs=literals, group=label))
+            self._channel.send(
+                Ask(
+                    call=call,
+                    action=action,
+                    task=reference,
+                    inputs=literals,
+                    group=label,
+                    custom_context=get_custom_context(),
+                    overrides=task.overrides,
+                )
+            )
         except BaseException:
             self._waiting.pop(call, None)
             raise
         return answer
+
+    def find(self, name: str, version: str | None) -> Found:
+        """A deployed version of a task, the latest by default; blocks until the agent has answered."""
+        answer: Future[Found] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._finding[call] = answer
+        self._channel.send(Find(call=call, name=name, version=version))
+        return answer.result()
 
     def _listen(self) -> None:
         """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
@@ -70,6 +92,8 @@ class RemoteController:
             while (message := self._channel.receive()) is not None:
                 if isinstance(message, ChildEnded):
                     self._answer(message)
+                elif isinstance(message, Found):
+                    self._finding.pop(message.call).set_result(message)
         except OSError:
             pass  # the agent is gone
         except Exception:

@@ -16,6 +16,7 @@ from typing import Any
 from flyte import errors
 from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
+from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
 from flyte._runtime.failure import failure_of
 from flyte._runtime.loading import load_task
@@ -66,6 +67,7 @@ def _run(channel: Channel, start: Start) -> Message:
         _prepare(start)
         with context.use(_context(start)):  # while the module loads, too: it may ask for the current domain
             task = load_task(start.template.source, start.template.name, Path(start.root))
+            task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
             inputs = inputs_from_wire(task.native_interface, start.inputs)
             channel.send(Entered())
             returned = _call(channel, start, task, inputs)
@@ -98,8 +100,8 @@ def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> 
     remote.listen()
     with controller.use(remote):
         if task.is_async:
-            return asyncio.run(task.func(**inputs))
-        return task.func(**inputs)
+            return asyncio.run(run_body(task.func(**inputs)))
+        return run_body_blocking(lambda: task.func(**inputs))
 
 
 def _context(start: Start) -> context.TaskContext:
@@ -110,4 +112,5 @@ def _context(start: Start) -> context.TaskContext:
         version=start.version,
         mode="remote",
         attempt_number=start.attempt - 1,
+        custom_context=dict(start.custom_context),
     )

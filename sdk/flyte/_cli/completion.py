@@ -1,0 +1,128 @@
+"""What the shell offers after TAB: tasks and inputs of a file, and names of runs and of deployed tasks.
+
+A file is parsed and not imported: TAB must be fast, and must not run anybody's code. Whatever goes wrong here
+is no completion, and never an error.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+MANY = 50
+"""So many names are offered, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A task as the text of its file shows it."""
+
+    name: str
+    inputs: tuple[str, ...]
+    summary: str
+
+
+def declared_in(source: str) -> tuple[Declared, ...]:
+    """The functions that are decorated with `@….task` or `@….task(…)`, in the order of the text.
+
+    Raises SyntaxError for what is not Python.
+    """
+    return tuple(
+        Declared(name=node.name, inputs=tuple(_inputs(node.args)), summary=_summary(node))
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any(_is_task(one) for one in node.decorator_list)
+    )
+
+
+def tasks_of(file: str, incomplete: str) -> list[tuple[str, str]]:
+    """Names of a file's tasks that begin so, each with its summary."""
+    return [(task.name, task.summary) for task in _read(file) if task.name.startswith(incomplete)]
+
+
+def inputs_of(file: str, task: str, incomplete: str) -> list[str]:
+    """The flags of a task's inputs that begin so."""
+    flags = (f"--{name}" for one in _read(file) if one.name == task for name in one.inputs)
+    return [flag for flag in flags if flag.startswith(incomplete)]
+
+
+def runs_on_the_stack(incomplete: str, project: str | None = None, domain: str | None = None) -> list[str]:
+    """Names of runs that begin so, the newest first; none without a stack."""
+    from flyte._client.listing import list_runs
+
+    place = _connect(project, domain)
+    if place is None:
+        return []
+    from flyte._syncify import block_on
+
+    found = block_on(list_runs(*place, limit=MANY))
+    return [run.name for run in found if run.name.startswith(incomplete)]
+
+
+def tasks_on_the_stack(incomplete: str, project: str | None = None, domain: str | None = None) -> list[str]:
+    """Names of deployed tasks that begin so; none without a stack."""
+    from flyte import _session
+    from flyte._client.deployed import list_tasks
+
+    place = _connect(project, domain)
+    if place is None:
+        return []
+    from flyte._syncify import block_on
+
+    found = block_on(list_tasks(_session.client(), *place, limit=MANY))
+    return [task.name for task in found if task.name.startswith(incomplete)]
+
+
+def offer_runs(context: typer.Context, incomplete: str) -> list[str]:
+    """For an argument that names a run."""
+    return runs_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+
+
+def offer_deployed(context: typer.Context, incomplete: str) -> list[str]:
+    """For an argument that names a deployed task."""
+    return tasks_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+
+
+def offer_tasks(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """For the task of `flyte run FILE TASK`."""
+    return tasks_of(context.params.get("file") or "", incomplete)
+
+
+def offer_inputs(context: typer.Context, incomplete: str) -> list[str]:
+    """For what stands behind `flyte run FILE TASK`."""
+    return inputs_of(context.params.get("file") or "", context.params.get("task") or "", incomplete)
+
+
+def _connect(project: str | None, domain: str | None) -> tuple[str, str] | None:
+    """Configure this process as a command would; the place, or None when there is nobody to ask."""
+    from flyte import _session
+    from flyte._config import make_config
+
+    config = make_config(project=project, domain=domain)
+    if not config.endpoint:
+        return None
+    _session.configure(config)
+    return config.project, config.domain
+
+
+def _read(file: str) -> tuple[Declared, ...]:
+    try:
+        return declared_in(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return ()
+
+
+def _is_task(decorator: ast.expr) -> bool:
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(function, ast.Attribute) and function.attr == "task"
+
+
+def _inputs(arguments: ast.arguments) -> Iterator[str]:
+    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        yield argument.arg
+
+
+def _summary(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    return (ast.get_docstring(node) or "").partition("\n")[0]

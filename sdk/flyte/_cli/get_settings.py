@@ -1,0 +1,48 @@
+"""`flyte get project` and `flyte get config`."""
+
+from typing import Annotated
+
+import typer
+
+from flyte._cli.setting import Output, check_output, settle
+
+
+def get_project(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Just this one.", show_default=False)] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
+    output: Output = "table",
+) -> None:
+    """List the projects; or show one."""
+    as_json = check_output(output) == "json"
+    settle(context)
+    from flyte._cli.show import json_text, table
+    from flyte._client.projects import Project
+
+    found = [Project.get(name)] if name else list(Project.listall(archived=archived))
+    if as_json:
+        documents = [project.to_dict() for project in found]
+        typer.echo(json_text(documents[0] if name else documents))
+        return
+    rows = [(project.id, project.name, project.description, project.state) for project in found]
+    typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
+
+
+def get_config(context: typer.Context, output: Output = "table") -> None:
+    """Show the configuration that commands work with, and where it comes from."""
+    as_json = check_output(output) == "json"
+    config = settle(context, needs_client=False, keep_endpoint=True)
+    from flyte._cli.show import json_text
+
+    facts = {
+        "source": config.source,
+        "endpoint": config.endpoint,
+        "user": config.user,
+        "org": config.org,
+        "project": config.project,
+        "domain": config.domain,
+        "image builder": config.image_builder,
+        "image registry": config.image_registry,
+        "images": ", ".join(f"{name}={uri}" for name, uri in config.images.items()),
+    }
+    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<15} {text}" for key, text in facts.items()))

@@ -1,0 +1,56 @@
+"""Points in time and durations as people type them: `now - PT1H`, `2024-01-02 03:04`, `10 days`, `1:24`."""
+
+import datetime
+import re
+
+from pydantic import TypeAdapter, ValidationError
+
+_CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
+_WORDS = re.compile(r"^(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?$")
+_RELATIVE = re.compile(r"^(now|today)\s*(?:([+-])\s*(.+))?$", re.IGNORECASE)
+_MOMENT: TypeAdapter[datetime.datetime] = TypeAdapter(datetime.datetime)
+_DURATION: TypeAdapter[datetime.timedelta] = TypeAdapter(datetime.timedelta)
+
+
+class BadText(ValueError):
+    """The text does not stand for a value of the type; the message says why."""
+
+
+def parse_moment(text: str, now: datetime.datetime | None = None) -> datetime.datetime:
+    """A point in time; without a zone it is UTC. `now` stands for the clock. Raises BadText."""
+    found = _RELATIVE.match(text.strip())
+    if found is None:
+        return _absolute(text)
+    moment = now or datetime.datetime.now(datetime.UTC)
+    if found[1].lower() == "today":
+        moment = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if found[2] is None:
+        return moment
+    distance = parse_duration(found[3])
+    return moment + distance if found[2] == "+" else moment - distance
+
+
+def parse_duration(text: str) -> datetime.timedelta:
+    """`PT1H30M`, `10 days`, `1:24` (minutes and seconds), or seconds. Raises BadText."""
+    plain = text.strip()
+    if found := _WORDS.match(plain):
+        return datetime.timedelta(**{f"{found[2]}s": float(found[1])})
+    if found := _CLOCK.match(plain):
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return datetime.timedelta(seconds=float(plain))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return _DURATION.validate_strings(plain)
+    except ValidationError as error:
+        raise BadText("expected a duration, e.g. PT1H30M, 10 days, 1:24 or 60 (seconds)") from error
+
+
+def _absolute(text: str) -> datetime.datetime:
+    try:
+        moment = _MOMENT.validate_strings(text.strip())
+    except ValidationError as error:
+        raise BadText("expected a date and time, e.g. 2024-01-02T03:04:05Z, now, now - PT1H") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

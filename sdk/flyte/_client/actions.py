@@ -1,0 +1,128 @@
+"""One action of a run on the stack, by name; and all the actions of a run."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+
+from flyte._client.details import Connected
+from flyte._client.filters import Direction, Phases, TimeFilter, is_ascending, phases_of
+from flyte._client.runs import parse_run, run_not_found
+from flyte._client.tracked import Tracked
+from flyte._client.trouble import translated
+from flyte._client.watch import RunWatch
+from flyte._runtime.context import ActionID
+from flyte._streams import Streamed
+from flyte._syncify import Syncified, block_on
+from flyte_schemas.action import ActionState
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey
+
+
+async def _get_action(
+    uri: str | None = None, run_name: str | None = None, name: str | None = None
+) -> "Action":
+    """The action `name` of the run `run_name` (or of the run that the URL `uri` names; its root by default).
+
+    Raises InitializationError without a client, ActionNotFoundError for an action that the log does not have.
+    """
+    from flyte import _session
+
+    client = _session.client()
+    where = uri or run_name
+    if where is None:
+        raise ValueError("Action.get needs a uri, or run_name and name")
+    run = parse_run(where, client.config.project, client.config.domain)
+    action = Action(client, run.action(name or ROOT_ACTION))
+    if (await action.state()).phase is None:
+        raise action._unknown()
+    return action
+
+
+async def _list_actions(
+    for_run_name: str,
+    in_phase: Phases = None,
+    parent_name: str | None = None,
+    sort_by: tuple[str, Direction] | None = None,
+    created_at: TimeFilter | None = None,
+    updated_at: TimeFilter | None = None,
+) -> AsyncGenerator["Action"]:
+    """The actions of a run, in the order in which they were asked for.
+
+    Raises RuntimeUserError (`RunNotFound`), NotImplementedError for `updated_at`.
+    """
+    from flyte import _session
+
+    if updated_at is not None:
+        raise NotImplementedError("actions cannot be found by updated_at: use created_at")
+    client = _session.client()
+    run = parse_run(for_run_name, client.config.project, client.config.domain)
+    with translated():
+        watch = RunWatch(await client.bus(), run)
+        await watch.refresh()
+    if not watch.fold.actions:
+        raise run_not_found(run)
+    states = watch.fold.actions
+    wanted, times = phases_of(in_phase), created_at or TimeFilter()
+    names = list(states)
+    if sort_by is not None and not is_ascending(sort_by):
+        names.reverse()
+    for name in names:
+        state = states[name]
+        if wanted and state.phase not in wanted:
+            continue
+        if parent_name is not None and (not state.requested or state.requested.parent != parent_name):
+            continue
+        if times.admits(state.requested_at):
+            yield Action(client, run.action(name), state)
+
+
+class Action(Tracked):
+    """An action of a run on the stack: like a run, and it knows its place in one."""
+
+    def __init__(self, connected: Connected, action: ActionKey, state: ActionState | None = None) -> None:
+        super().__init__(connected, action)
+        self._seen = state
+
+    def __repr__(self) -> str:
+        return f"<action {self.run_name}/{self.name} of {self.task_name}: {self.status}>"
+
+    @property
+    def run_name(self) -> str:
+        return self._key.run
+
+    @property
+    def task_name(self) -> str | None:
+        requested = self.known.requested
+        return requested.task.name if requested else None
+
+    @property
+    def parent_name(self) -> str | None:
+        requested = self.known.requested
+        return requested.parent if requested else None
+
+    @property
+    def group(self) -> str | None:
+        requested = self.known.requested
+        return requested.group if requested else None
+
+    @property
+    def relation(self) -> str | None:
+        """None: an action is nothing else's but its parent's."""
+        return None
+
+    @property
+    def action_id(self) -> ActionID:
+        run = self._key
+        return ActionID(name=self.name, run_name=run.run, project=run.project, domain=run.domain)
+
+    @property
+    def start_time(self) -> datetime | None:
+        return self.known.requested_at
+
+    @property
+    def known(self) -> ActionState:
+        """Its state when it was first looked at: enough for what never changes."""
+        if self._seen is None:
+            self._seen = block_on(self.state())
+        return self._seen
+
+    get = Syncified(_get_action)
+    listall = Streamed(_list_actions)

@@ -1,0 +1,66 @@
+"""What a listing can ask for, in the words of `flyte.remote`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from flyte_schemas.phase import ActionPhase
+
+Direction = Literal["asc", "desc"]
+Phases = ActionPhase | str | Sequence[ActionPhase | str] | None
+"""One phase or several, each by itself or by its name or value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeFilter:
+    """After and before these times; a time without a zone is the machine's."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+
+    def admits(self, time: datetime | None) -> bool:
+        """Whether `time` is within; no time is within only where nothing is asked for."""
+        if time is None:
+            return self.after is None and self.before is None
+        after, before = self.bounds
+        return (after is None or time > after) and (before is None or time < before)
+
+    @property
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """Both, with their zones."""
+        return _aware(self.after), _aware(self.before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """What a run must meet to be listed; empty fields ask for nothing."""
+
+    in_phase: tuple[ActionPhase, ...] = ()
+    task_name: str | None = None
+    task_version: str | None = None
+    requested_by: str | None = None
+    created_at: TimeFilter = TimeFilter()
+    labels: dict[str, str] = field(default_factory=dict)
+    label_keys: tuple[str, ...] = ()
+
+
+def phases_of(given: Phases) -> tuple[ActionPhase, ...]:
+    """The phases that are meant. Raises ValueError for one that does not exist."""
+    if given is None:
+        return ()
+    several = [given] if isinstance(given, str) else list(given)
+    return tuple(phase if isinstance(phase, ActionPhase) else ActionPhase(phase.lower()) for phase in several)
+
+
+def is_ascending(sort_by: tuple[str, Direction] | None) -> bool:
+    """Whether the oldest come first. Raises NotImplementedError for another field than `created_at`."""
+    if sort_by is None:
+        return False
+    if sort_by[0] != "created_at":
+        raise NotImplementedError(f"sort_by={sort_by[0]!r} is not supported: sort by 'created_at'")
+    return sort_by[1] == "asc"
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time.astimezone() if time is not None and time.tzinfo is None else time

@@ -1,0 +1,13 @@
+"""In whose name this client asks."""
+
+import getpass
+from contextlib import suppress
+
+SOURCE = "/flyte/client"
+
+
+def who() -> str:
+    """The user of this machine; empty when it cannot be told."""
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return ""

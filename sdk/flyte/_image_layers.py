@@ -1,0 +1,132 @@
+"""The layers of an image, and the files that they read: hashed when asked for, never before."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flyte._secret import secrets_of
+from flyte_schemas.image import FileReference, ImageLayer, LayerKind
+
+_NO_SOURCE = frozenset({"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class File:
+    """A file or folder that a layer reads; `is_optional`: it may be missing."""
+
+    path: Path
+    is_optional: bool
+
+    def __init__(self, path: str | Path, is_optional: bool = False) -> None:
+        object.__setattr__(self, "path", Path(path))
+        object.__setattr__(self, "is_optional", is_optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One step of an image; see `flyte_schemas.image.ImageLayer`."""
+
+    kind: LayerKind
+    arguments: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+
+    def to_wire(self) -> ImageLayer:
+        return ImageLayer(
+            kind=self.kind,
+            arguments=self.arguments,
+            options=self.options,
+            files=tuple(
+                file_reference(file.path) for file in self.files if not file.is_optional or file.path.exists()
+            ),
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.arguments, repr(sorted(self.options.items())), self.files))
+
+
+def file_reference(path: Path) -> FileReference:
+    """A file by what it is called and what is in it; nothing of where it lies on this machine."""
+    name = path.name if path.is_absolute() else path.as_posix()
+    return FileReference(path=name, sha256=_digest(path))
+
+
+def packages_options(
+    index_url: str | None = None,
+    extra_index_urls: str | Iterable[str] | None = None,
+    pre: bool = False,
+    extra_args: str | None = None,
+    secret_mounts: Any = None,
+) -> dict[str, Any]:
+    """The options of an installation that were given, as plain data. Raises TypeError and ValueError."""
+    urls = [extra_index_urls] if isinstance(extra_index_urls, str) else list(extra_index_urls or ())
+    options = {
+        "index_url": index_url,
+        "extra_index_urls": urls,
+        "pre": pre,
+        "extra_args": extra_args,
+        "secret_mounts": [one.to_wire().model_dump(exclude_none=True) for one in secrets_of(secret_mounts)],
+    }
+    return {name: value for name, value in options.items() if value}
+
+
+def platforms(platform: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The platforms as a tuple; linux/amd64 when none is given."""
+    if platform is None:
+        return ("linux/amd64",)
+    return (platform,) if isinstance(platform, str) else tuple(platform)
+
+
+def texts(what: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """`values`, all strings. Raises TypeError."""
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{what} are strings, not {value!r}")
+    return values
+
+
+def checked_uri(uri: object) -> str:
+    """A name of an image. Raises TypeError and ValueError."""
+    if not isinstance(uri, str):
+        raise TypeError(f"an image is named by a string, not {uri!r}")
+    if not uri or re.search(r"\s", uri):
+        raise ValueError(f"{uri!r} is no name of an image")
+    return uri
+
+
+def checked_name(name: str | None) -> str | None:
+    """The last part of an image's URI. Raises ValueError."""
+    if name is not None and not re.fullmatch(r"[a-z0-9]+([._/-]+[a-z0-9]+)*", name):
+        raise ValueError(f"an image's name is in lower case, with . _ - / between: not {name!r}")
+    return name
+
+
+def checked_python(version: tuple[int, ...]) -> tuple[int, int]:
+    """Major and minor. Raises TypeError."""
+    if not isinstance(version, tuple) or len(version) < 2:
+        raise TypeError(f"python_version is a pair like (3, 12), not {version!r}")
+    return version[0], version[1]
+
+
+def secret_name(secret: Any) -> str | None:
+    """The key of a secret that may be given as it is or by its key."""
+    return None if secret is None else secret if isinstance(secret, str) else str(secret.key)
+
+
+def _digest(path: Path) -> str | None:
+    """The SHA-256 of a file, or of the names and files of a folder; None when there is nothing."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    if not path.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        relative = file.relative_to(path)
+        if file.is_file() and not _NO_SOURCE & set(relative.parts):
+            digest.update(
+                f"{relative.as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
+            )
+    return digest.hexdigest()
