@@ -26,6 +26,12 @@ def clean_environment(**more: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"} | more
 
 
+def outputs_of(printed: str) -> str:
+    """The line of a command's output that shows a run's outputs."""
+    (line,) = [line for line in printed.splitlines() if line.startswith("Outputs:")]
+    return line
+
+
 @dataclass(frozen=True, slots=True)
 class Cli:
     """Types commands in `folder`, with `variables` set."""

@@ -1,7 +1,10 @@
 """One full example of every word of the log: each field is filled, so that each is seen on the wire."""
 
+from typing import Any
+
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import (
+    AbortAction,
     ActionAborted,
     ActionFailed,
     ActionQueued,
@@ -17,16 +20,20 @@ from flyte_schemas.events import (
     LogSegment,
     LogWritten,
     MessageRejected,
+    RunSettings,
     StartRun,
     TaskDeployed,
     TaskDeployRejected,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.policies import Backoff, CacheRule, Declared, PodTemplate, Reuse, SecretReference
 from flyte_schemas.subjects import (
     REJECTED,
     ActionKey,
     RunKey,
+    abort_request,
     action_subject,
     deploy_request,
     log_subject,
@@ -34,15 +41,18 @@ from flyte_schemas.subjects import (
     task_subject,
 )
 from flyte_schemas.task import (
+    Accelerator,
     BundleReference,
     Interface,
     Parameter,
     Policies,
     Resources,
     Source,
+    TaskOverrides,
     TaskReference,
     TaskTemplate,
 )
+from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule, Trigger
 from testkit.events import MORNING
 
 RUN = RunKey("flytesnacks", "development", "r7k2m9")
@@ -55,10 +65,60 @@ BUNDLE = BundleReference(
     size_bytes=2048,
     files=3,
 )
+FURTHER: dict[str, Any] = {
+    "image_spec": ImageSpec(
+        base="python:3.12-slim",
+        registry="ghcr.io/somebody",
+        registry_secret="pull",
+        name="image",
+        platform=("linux/amd64", "linux/arm64"),
+        python_version="3.12",
+        layers=(
+            ImageLayer(kind="pip", arguments=("pandas",), options={"pre": True}),
+            ImageLayer(
+                kind="requirements", files=(FileReference(path="requirements.txt", sha256="ef" * 32),)
+            ),
+        ),
+    ),
+    "secrets": (SecretReference(key="token", group="team", as_env_var="TEAM_TOKEN"),),
+    "pod_template": PodTemplate(spec={"hostNetwork": True}, labels={"a": "b"}, annotations={"c": "d"}),
+    "reuse": Reuse(min_replicas=1, max_replicas=2, idle_ttl_s=60.0, scaledown_ttl_s=30.0),
+    "queue": "fast",
+    "report": True,
+    "entrypoint": True,
+    "produces_artifacts": True,
+    "max_inline_io_bytes": 1024,
+    "triggers": (
+        Trigger(
+            name="nightly",
+            automation=CronSchedule(expression="0 3 * * *", timezone="Europe/Berlin"),
+            description="At night.",
+            inputs={"name": "World"},
+            time_inputs=("at",),
+            env_vars={"B": "2"},
+            interruptible=False,
+        ),
+        Trigger(name="often", automation=RateSchedule(interval_minutes=5, start_time=MORNING)),
+        Trigger(name="arrival", automation=ArtifactArrival(name="table"), artifact_inputs=("table",)),
+    ),
+    "links": (Declared(type="links.Board", fields={"name": "board"}),),
+    "plugin_config": Declared(type="plugins.Cluster", fields={"workers": 3}),
+    "task_resolver": Declared(type="plugins.Resolver"),
+}
+OVERRIDES = TaskOverrides(
+    short_name="other",
+    resources=Resources(cpu="2"),
+    env_vars={"C": "3"},
+    policies=Policies(retries=1),
+    secrets=(SecretReference(key="other", as_env_var="OTHER"),),
+    reuse_off=True,
+    queue="slow",
+)
 TEMPLATE = TaskTemplate(
     name="my_env.my_task",
     short_name="my_task",
     environment="my_env",
+    environment_description="For greetings.",
     description="Greet somebody.",
     docs="Greet somebody.\n\nBy name.",
     interface=Interface(
@@ -74,10 +134,28 @@ TEMPLATE = TaskTemplate(
     is_async=True,
     image="ghcr.io/somebody/image:1",
     resources=Resources(
-        cpu="500m", cpu_limit="1", memory="1Gi", memory_limit="2Gi", gpu="T4:1", disk="10Gi", shm="1Gi"
+        cpu="500m",
+        cpu_limit="1",
+        memory="1Gi",
+        memory_limit="2Gi",
+        gpu="T4:1",
+        accelerator=Accelerator(device_class="GPU", device="T4", quantity=1, partition="1g.5gb"),
+        disk="10Gi",
+        shm="1Gi",
     ),
     env_vars={"LANG": "C.UTF-8"},
-    policies=Policies(retries=3, max_runtime_s=300.0, interruptible=True),
+    policies=Policies(
+        retries=3,
+        backoff=Backoff(base_s=1.0, factor=2.0, cap_s=60.0),
+        max_runtime_s=300.0,
+        max_queued_s=60.0,
+        deadline_s=3600.0,
+        interruptible=True,
+        cache=CacheRule(
+            behavior="auto", version="ab" * 32, serialize=True, ignored_inputs=("times",), salt="pepper"
+        ),
+    ),
+    **FURTHER,
     bundle=BUNDLE,
 )
 TASK = TaskReference(name="my_env.my_task", version="v1.0.0")
@@ -128,12 +206,28 @@ def _running() -> tuple[AnyEvent, ...]:
     """A story told out of order is fine here: each word counts by itself."""
     subject, agent, executor = action_subject(ACTION), "agent", "executor"
     requested = ActionRequested(
-        task=TASK, inputs=VALUES, parent="a0", parent_attempt=1, group="batch", env_vars={"A": "1"}
+        task=TASK,
+        inputs=VALUES,
+        parent="a0",
+        parent_attempt=1,
+        group="batch",
+        env_vars={"A": "1"},
+        overrides=OVERRIDES,
     )
-    start = StartRun(task=TASK, inputs=VALUES, env_vars={"A": "1"}, requested_by="somebody")
+    start = StartRun(
+        task=TASK,
+        inputs=VALUES,
+        env_vars={"A": "1"},
+        custom_context={"tenant": "b"},
+        overrides=OVERRIDES,
+        settings=RunSettings(labels={"team": "a"}, queue="fast", max_action_concurrency=3, rerun_of="r1"),
+        requested_by="somebody",
+    )
+    abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
         _event(run_request(RUN), "s1", start, source="sdk"),
+        _event(abort_request(RUN), "b1", abort, source="sdk"),
         _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),

@@ -16,11 +16,12 @@ from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import AnyLiteral, InlineLiteral, ReferencedLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import action_subject
-from flyte_schemas.task import TaskReference
+from flyte_schemas.task import TaskOverrides, TaskReference
 from testkit.cases.harness import until
 from testkit.open_attempt import RUN, OpenAttempt
 
 CHILD = TaskReference(name="env.child", version="v1")
+OVERRIDES = TaskOverrides(env_vars={"OF": "this call"})
 FAILURE = Failure(code="ValueError", kind=FailureKind.USER, message="no")
 FAR_AWAY = ReferencedLiteral(uri="flyte://artifacts/p/d/x", sha256="a" * 64, size_bytes=7)
 
@@ -49,13 +50,24 @@ class Family:
             since=attempt.first,
             answer=self._answer,
             on_broken=self.broken.append,
+            env_vars={"OF": "the run"},
         )
 
     async def _answer(self, ended: ChildEnded) -> None:
         self.answers.append(ended)
 
     def ask(self, call: int, action: str = "child", inputs: Mapping[str, AnyLiteral] | None = None) -> None:
-        self.children.ask(Ask(call=call, action=action, task=CHILD, inputs=inputs or {}, group="g"))
+        self.children.ask(
+            Ask(
+                call=call,
+                action=action,
+                task=CHILD,
+                inputs=inputs or {},
+                group="g",
+                custom_context={"who": "me"},
+                overrides=OVERRIDES,
+            )
+        )
 
     async def answered(self, count: int) -> list[ChildEnded]:
         """The answers, once there are so many, and no more after a while."""
@@ -98,7 +110,14 @@ async def test_a_child_is_asked_for_and_its_end_is_the_answer(attempt: OpenAttem
     (entry,) = await attempt.entries("child")
     assert not isinstance(entry.content, Exception)
     assert entry.content.data == ActionRequested(
-        task=CHILD, inputs={"x": InlineLiteral(value=2)}, parent="a0", parent_attempt=1, group="g"
+        task=CHILD,
+        inputs={"x": InlineLiteral(value=2)},
+        parent="a0",
+        parent_attempt=1,
+        group="g",
+        env_vars={"OF": "the run"},
+        custom_context={"who": "me"},
+        overrides=OVERRIDES,
     )
     assert family.answers == []
     await ends_well(attempt)

@@ -19,7 +19,7 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.task import Policies, TaskReference
+from flyte_schemas.task import Policies, TaskOverrides, TaskReference
 from testkit.events import action, event
 from testkit.tasks import template
 
@@ -96,6 +96,13 @@ def test_a_failing_task_has_its_retries_and_one_more_attempt(retries: int) -> No
     for attempt in range(1, retries + 1):
         assert isinstance(decide(after(*rounds(attempt)), around(retries=retries)), ActionRetried)
     assert isinstance(decide(after(*rounds(retries + 1)), around(retries=retries)), ActionFailed)
+
+
+def test_a_call_may_have_other_retries_than_its_task() -> None:
+    overrides = TaskOverrides(policies=Policies(retries=2))
+    asked = ActionRequested(task=REQUESTED.task, overrides=overrides)
+    for attempt, wanted in ((1, ActionRetried), (2, ActionRetried), (3, ActionFailed)):
+        assert isinstance(decide(after(asked, *rounds(attempt)[1:]), around(retries=0)), wanted)
 
 
 def test_a_retry_is_followed_by_the_next_attempt() -> None:

@@ -31,7 +31,7 @@ from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, task_subject
-from flyte_schemas.task import TaskReference
+from flyte_schemas.task import TaskOverrides, TaskReference
 from testkit.tasks import NOON, event, template
 
 RUN = RunKey("flytesnacks", "development", "r1")
@@ -39,8 +39,14 @@ ROOT = RUN.action("a0")
 TASK = TaskReference(name="my_env.my_task", version="v1")
 CRASH = Failure(code="ValueError", kind=FailureKind.USER, message="m" * 5_000, traceback="t" * 50_000)
 
+OVERRIDES = TaskOverrides(env_vars={"A": "c"})
 STARTED = [
-    (ROOT, ActionRequested(task=TASK, inputs={"x": InlineLiteral(value=1)}, env_vars={"A": "b"})),
+    (
+        ROOT,
+        ActionRequested(
+            task=TASK, inputs={"x": InlineLiteral(value=1)}, env_vars={"A": "b"}, overrides=OVERRIDES
+        ),
+    ),
     (ROOT, ActionQueued(attempt=1, pool="default")),
     (ROOT, AttemptStarted(attempt=1, worker="w")),
 ]
@@ -91,6 +97,7 @@ def test_the_row_keeps_no_values() -> None:
     assert row.root.requested is not None
     assert not row.root.requested.inputs
     assert not row.root.requested.env_vars
+    assert row.root.requested.overrides is None
 
 
 def test_a_failure_is_short_in_a_list_and_whole_in_a_single_answer() -> None:

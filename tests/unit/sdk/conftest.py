@@ -35,6 +35,7 @@ def clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FLYTE_HOME", str(tmp_path / "home" / ".flyte"))
+    monkeypatch.setenv("FLYTE_REHEARSAL", "off")
     declared, config = list(_environment._declared), _session._config
     modules, paths = set(sys.modules), list(sys.path)
     _environment._declared.clear()

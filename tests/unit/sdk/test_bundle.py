@@ -88,8 +88,6 @@ def test_the_archive_says_nothing_of_the_machine(tree: Path) -> None:
 def test_a_copy_style_that_does_not_exist_is_refused(tree: Path) -> None:
     with pytest.raises(ValueError, match="unknown copy_style 'some'"):
         make_bundle(layout_of([tree / "main.py"]), [], "some")
-    with pytest.raises(NotImplementedError, match="'none' is not supported yet"):
-        make_bundle(layout_of([tree / "main.py"]), [], "none")
 
 
 def test_a_file_outside_the_root_is_refused(tree: Path) -> None:
@@ -121,6 +119,7 @@ def test_a_plan_has_the_templates_and_a_version_that_is_their_content(tree: Path
     assert (template.source.module, template.source.file) == ("main", "main.py")
     assert template.source.import_paths == ("",)
     assert template.bundle is not None
+    assert plan.bundle is not None
     assert template.bundle.uri == f"flyte://artifacts/p/d/{plan.bundle.md5}"
     assert make_plan([env], project="p", domain="d").version == plan.version
     assert str(tree) not in template.model_dump_json()
@@ -179,6 +178,16 @@ def test_a_dry_run_of_deploy_needs_no_server_and_summarises(tree: Path) -> None:
     assert deployment.summary_repr() == (
         "Deployment(envs=[Deployment(env=[env], entities=[DeployedTask(name=env.main, version=v1)])])"
     )
+
+
+def test_a_deployment_has_rows_for_tables(tree: Path) -> None:
+    env = load_file(Path("main.py")).environment("env")
+    (deployment,) = flyte.deploy(env, dryrun=True, version="v1")
+    assert deployment.table_repr() == [
+        [("type", "task"), ("name", "env.main"), ("version", "v1"), ("triggers", "")]
+    ]
+    assert deployment.env_repr() == [[("environment", "env"), ("image", "auto")]]
+    assert not deployment.unchanged
 
 
 def test_each_environment_that_no_earlier_one_covers_is_a_deployment(tree: Path) -> None:

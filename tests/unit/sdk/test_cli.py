@@ -172,15 +172,5 @@ def test_importing_flyte_loads_no_client_and_no_command_line() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
-    import flyte
-
-    assert flyte.__all__ == sorted(flyte.__all__)
-    public = {
-        name for name, value in vars(flyte).items() if not name.startswith("_") and name in flyte.__all__
-    }
-    assert public == set(flyte.__all__)
-
-
 def _with_path() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,6 +1,7 @@
 """Deploying through a control plane in memory: asked for, waited for, refused."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,7 @@ async def test_a_deployment_uploads_asks_and_waits_for_the_log(plane: Plane, pla
     await first_of(deploy(), plane.registry())
     assert done[0].version == plan.version
     assert [item.filename for item in plane.uploads] == ["code_bundle.tgz"]
+    assert plan.bundle is not None and not done[0].unchanged
     assert plane.uploads[0].content_md5 == hashlib.md5(plan.bundle.data).hexdigest()
     asked = [data for _, data in await plane.requests()]
     assert [request.template.name for request in asked] == ["env.one", "env.two"]
@@ -48,9 +50,31 @@ async def test_a_deployment_uploads_asks_and_waits_for_the_log(plane: Plane, pla
 async def test_what_is_there_already_is_not_sent_again(plane: Plane, plan: Plan) -> None:
     for template in plan.templates:
         await plane.say(task_subject("p", "d", template.name), deployed(template, plan.version))
-    await deploy_plan(plane.mine, plan, "p", "d")
+    done = await deploy_plan(plane.mine, plan, "p", "d", rehearse=never)
+    assert done.unchanged
     assert plane.uploads == []
     assert await plane.requests() == []
+
+
+async def never() -> None:
+    raise AssertionError("nothing is sent, so nothing is rehearsed")
+
+
+async def test_nothing_is_sent_when_the_rehearsal_fails(plane: Plane, plan: Plan) -> None:
+    async def rehearse() -> None:
+        raise errors.CodeBundleError("a module is missing")
+
+    with pytest.raises(errors.CodeBundleError):
+        await deploy_plan(plane.mine, plan, "p", "d", rehearse=rehearse)
+    assert plane.uploads == []
+    assert await plane.requests() == []
+
+
+async def test_without_a_bundle_nothing_is_uploaded(plane: Plane, plan: Plan) -> None:
+    bare = replace(plan, bundle=None, version_is_given=True).stored_at("")
+    await first_of(deploy_plan(plane.mine, bare, "p", "d"), plane.registry())
+    assert plane.uploads == []
+    assert [data.template.bundle for _, data in await plane.requests()] == [None, None]
 
 
 async def test_only_what_is_missing_is_asked_for(plane: Plane, plan: Plan) -> None:

@@ -1,5 +1,6 @@
 """Where the control plane is: arguments, variables, files and a stack that runs here."""
 
+import base64
 import json
 import os
 import subprocess
@@ -130,6 +131,65 @@ def test_init_without_endpoint_stays_local_and_names_the_place(project: Path) ->
 def test_bad_names_and_unknown_options_are_refused(project: Path) -> None:
     with pytest.raises(ValueError, match=r"project 'a\.b' is not allowed"):
         flyte.init(project="a.b")
-    with pytest.raises(NotImplementedError, match="api_key"):
-        flyte.init(api_key="k")
+    with pytest.raises(NotImplementedError, match="storage"):
+        flyte.init(storage="s3")
     flyte.init(log_level="INFO")
+
+
+def test_every_option_of_the_file_can_be_said_by_a_variable(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_TASK_ORG", "vo")
+    monkeypatch.setenv("FLYTE_IMAGE_IMAGE_REFS", "a=uri/a,b=uri/b")
+    monkeypatch.setenv("FLYTE_LOCAL_PERSISTENCE", "true")
+    config = flyte.config.Config.auto()
+    assert (config.source, config.task.org, config.local.persistence) == (None, "vo", True)
+    assert make_config().images == config.image.image_refs == {"a": "uri/a", "b": "uri/b"}
+    path = write_config(
+        project, "task: {org: fo}\nimage: {registry: reg}\nadmin: {authType: Pkce, scopes: [x]}"
+    )
+    config = flyte.config.auto(path)
+    assert (config.task.org, config.image.registry, config.source) == ("vo", "reg", path)
+    assert (config.platform.auth_mode, config.platform.scopes) == ("Pkce", ("x",))
+    monkeypatch.setenv("FLYTE_LOCAL_PERSISTENCE", "perhaps")
+    with pytest.raises(ValueError, match="FLYTE_LOCAL_PERSISTENCE"):
+        flyte.config.Config.auto()
+
+
+def test_a_configuration_object_sets_the_process_up(project: Path) -> None:
+    path = write_config(project, "admin: {endpoint: 'h:1'}\ntask: {project: fp}")
+    flyte.init_from_config(flyte.config.Config.auto(path))
+    assert (_session.client().config.endpoint, flyte.current_project()) == ("nats://h:1", "fp")
+
+
+def test_an_api_key_holds_endpoint_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = base64.b64encode(b"nats://h:4222:me:hush:org").decode()
+    flyte.init_from_api_key(key, project="p")
+    config = _session.client().config
+    assert (config.endpoint, config.user, config.password) == ("nats://h:4222", "me", "hush")
+    with pytest.raises(errors.InitializationError, match="no API key") as caught:
+        flyte.init_from_api_key()
+    assert caught.value.code == "MissingApiKeyError"
+    monkeypatch.setenv("FLYTE_API_KEY", key)
+    assert make_config().user == "me"
+    with pytest.raises(ValueError, match="is not base64"):
+        flyte.init(api_key="k")
+
+
+def test_a_password_may_stand_in_a_file_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "secret").write_text("hush\n")
+    write_config(
+        project, f"admin: {{endpoint: 'h:1', clientId: me, clientSecretLocation: {project / 'secret'}}}"
+    )
+    assert (make_config().user, make_config().password) == ("me", "hush")
+    monkeypatch.setenv("FLYTE_ADMIN_CLIENTSECRETLOCATION", str(project / "nowhere"))
+    with pytest.raises(errors.InitializationError, match="cannot be read"):
+        make_config()
+
+
+def test_other_ways_to_set_up_end_in_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    flyte.init_passthrough(endpoint="h:1", project="p")
+    assert _session.client().config.endpoint == "nats://h:1"
+    monkeypatch.setenv("FLYTE_NATS_URL", "nats://h:2")
+    flyte.init_in_cluster(domain="d")
+    assert (_session.client().config.endpoint, flyte.current_domain()) == ("nats://h:2", "d")

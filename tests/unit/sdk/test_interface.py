@@ -1,10 +1,12 @@
 """What a signature becomes."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Optional
+from typing import Any, Literal, NamedTuple, Optional
 
 import pytest
 
+from flyte._runtime import convert
+from flyte._runtime.context import ActionID, TaskContext, use
 from flyte._runtime.docstring import parse_docstring
 from flyte._runtime.interface import annotation_text, check_signature, native_interface, wire_interface
 
@@ -70,19 +72,56 @@ def test_star_arguments_cannot_be_inputs() -> None:
             check_signature(func)
 
 
-def test_a_parameter_without_annotation_is_named() -> None:
-    with pytest.raises(TypeError, match=r"parameter 'y' of task '<lambda>' has no type annotation"):
+def test_a_parameter_without_annotation_is_pickled_with_a_warning() -> None:
+    with pytest.warns(
+        UserWarning,
+        match=r"Function <lambda> has parameter y without type annotation\. Data will be pickled\.",
+    ):
         check_signature(lambda y: y)
+    assert native_interface(lambda y: y, "env.task").inputs["y"].annotation is Any
 
 
-def test_a_type_that_cannot_travel_is_named_with_its_parameter() -> None:
+def test_a_type_that_nothing_is_known_of_is_named_in_a_warning() -> None:
     class Opaque: ...
 
     def task(thing: Opaque) -> None: ...
 
     task.__annotations__["thing"] = Opaque
-    with pytest.raises(TypeError, match=r"the type Opaque of 'thing' in task env\.task"):
-        native_interface(task, "env.task")
+    with pytest.warns(UserWarning, match=r"'thing' of task env\.task has the type Opaque.*pickled"):
+        interface = native_interface(task, "env.task")
+    assert wire_interface(interface).inputs[0].annotation == "Opaque"
+
+
+def test_a_running_task_does_not_warn_again() -> None:
+    with use(TaskContext(action=ActionID(name="a0"))):
+        check_signature(lambda y: y)
+
+
+def test_a_tuple_of_one_output_is_refused_when_the_task_is_declared() -> None:
+    def one() -> tuple[int]: ...
+    def written() -> "tuple[int]": ...
+
+    for func in (one, written):
+        with pytest.raises(TypeError, match=r"returns tuple\[int\].*`-> int`"):
+            check_signature(func)
+    check_signature(lambda: ())
+
+
+def test_the_outputs_of_a_named_tuple_have_its_names() -> None:
+    class Stats(NamedTuple):
+        mean: float
+        count: int = 0
+
+    def task(): ...
+
+    task.__annotations__["return"] = Stats
+    interface = native_interface(task, "env.task")
+    assert [(item.name, item.type_name) for item in interface.outputs] == [
+        ("mean", "float"),
+        ("count", "int"),
+    ]
+    back = convert.outputs_from_wire(interface, convert.outputs_to_wire(interface, Stats(1.5, 2)))
+    assert back == Stats(1.5, 2) and type(back) is Stats
 
 
 def test_a_default_of_another_type_is_refused() -> None:
@@ -124,4 +163,10 @@ def test_a_docstring_of_either_style_is_read() -> None:
     sphinx = parse_docstring("Sum.\n\n:param x: one\n    and more\n:param int y: two\n:returns: three")
     assert sphinx.parameters == {"x": "one and more", "y": "two"}
     assert (sphinx.prose, sphinx.returns) == ("Sum.", "three")
+    numpy = parse_docstring(
+        "Sum.\n\nParameters\n----------\nx : int\n    one\n    and more\ny\n    two\n\n"
+        "Returns\n-------\nint\n    three"
+    )
+    assert numpy.parameters == {"x": "one and more", "y": "two"}
+    assert (numpy.prose, numpy.returns) == ("Sum.", "int three")
     assert parse_docstring(None).parameters == {}

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import flyte
-from flyte import _local
+from flyte import _local_attempt
 
 
 @pytest.fixture(autouse=True)
 def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_local, "LOCAL_RETRY_DELAY_S", 0.0)
+    monkeypatch.setattr(_local_attempt, "LOCAL_RETRY_DELAY_S", 0.0)
 
 
 @pytest.fixture
@@ -179,6 +179,59 @@ def test_a_non_recoverable_error_is_not_retried(env: flyte.TaskEnvironment) -> N
     assert seen == [1]
 
 
+def test_the_pauses_between_attempts_are_those_of_the_backoff(
+    env: flyte.TaskEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("flyte._local.time.sleep", pauses.append)
+
+    @env.task(retries=flyte.RetryStrategy(3, backoff=flyte.Backoff(base=1, factor=3, cap=5)))
+    def bad() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(flyte.errors.RuntimeUserError, match="no"):
+        flyte.run(bad)
+    assert pauses == [1.0, 3.0, 5.0]
+
+
+def test_the_platforms_failures_have_a_budget_of_their_own(env: flyte.TaskEnvironment) -> None:
+    seen: list[int | None] = []
+
+    @env.task
+    async def lost() -> None:
+        seen.append(flyte.ctx().attempt_number)
+        raise flyte.errors.RuntimeSystemError("Lost", "gone")
+
+    with pytest.raises(flyte.errors.RuntimeSystemError, match="gone"):
+        flyte.run(lost)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_past_its_deadline_a_task_is_not_tried_again(env: flyte.TaskEnvironment) -> None:
+    seen: list[int] = []
+
+    @env.task(retries=5, timeout=flyte.Timeout(deadline=0.05))
+    async def slow() -> None:
+        seen.append(1)
+        await asyncio.sleep(60)
+
+    with pytest.raises(flyte.errors.TaskTimeoutError, match=r"deadline of 0\.05 s"):
+        flyte.run(slow)
+    assert seen == [1]
+
+
+def test_a_sync_task_that_runs_too_long_is_left_behind(env: flyte.TaskEnvironment) -> None:
+    release = threading.Event()
+
+    @env.task(timeout=0.05)
+    def slow() -> None:
+        release.wait(60)
+
+    with pytest.raises(flyte.errors.TaskTimeoutError):
+        flyte.run(slow)
+    release.set()
+
+
 def test_a_timeout_ends_an_attempt(env: flyte.TaskEnvironment) -> None:
     @env.task(timeout=0.05)
     async def slow() -> None:
@@ -188,7 +241,7 @@ def test_a_timeout_ends_an_attempt(env: flyte.TaskEnvironment) -> None:
     async def raises() -> None:
         raise TimeoutError("the user's own")
 
-    with pytest.raises(flyte.errors.TaskTimeoutError, match=r"longer than 0\.05 s"):
+    with pytest.raises(flyte.errors.TaskTimeoutError, match=r"longer than its timeout of 0\.05 s"):
         flyte.run(slow)
     with pytest.raises(flyte.errors.RuntimeUserError) as caught:
         flyte.run(raises)
@@ -245,9 +298,9 @@ def test_inputs_that_do_not_fit_are_refused_before_anything_runs(env: flyte.Task
 
 
 def test_what_a_run_context_cannot_do_yet_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="overwrite_cache"):
-        flyte.with_runcontext(overwrite_cache=True)
-    with pytest.raises(ValueError, match="mode 'hybrid' is unknown"):
-        flyte.with_runcontext(mode="hybrid")  # type: ignore[arg-type]
+    with pytest.raises(NotImplementedError, match="notifications"):
+        flyte.with_runcontext(notifications=["x"])
+    with pytest.raises(NotImplementedError, match="mode 'hybrid'"):
+        flyte.with_runcontext(mode="hybrid")
     with pytest.raises(ValueError, match="run name 'a b'"):
         flyte.with_runcontext(name="a b")

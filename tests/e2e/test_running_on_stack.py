@@ -1,0 +1,188 @@
+"""Running, finding, aborting and repeating runs, by the SDK and by the command line, on an embedded stack."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import flyte
+import flyte.remote
+from flyte import _session, errors
+from flyte._config import ClientConfig
+from testkit.cli import Cli
+
+SOURCE = '''
+import asyncio
+import time
+from dataclasses import dataclass
+
+import flyte
+import flyte.remote
+
+env = flyte.TaskEnvironment(name="running")
+other = flyte.TaskEnvironment(name="callers")
+
+
+@dataclass
+class Point:
+    x: int
+    y: int = 2
+
+
+@env.task
+def add(a: int, b: int = 10) -> int:
+    """Add two numbers."""
+    print(f"adding {a} and {b}")
+    return a + b
+
+
+@env.task
+def move(point: Point) -> Point:
+    return Point(point.x + 1, point.y + 1)
+
+
+@env.task
+def sleep(seconds: float) -> str:
+    print("asleep")
+    time.sleep(seconds)
+    return "awake"
+
+
+@env.task
+async def forgiving() -> str:
+    try:
+        await sleep.aio(600.0)
+    except flyte.errors.ActionAbortedError as error:
+        return f"forgiven: {error}"
+    return "nobody aborted"
+
+
+remote_add = flyte.remote.Task.get("running.add", auto_version="latest")
+
+
+@other.task
+async def call_remote(a: int) -> int:
+    return await remote_add(a=a)
+
+
+@other.task
+def call_remote_blocking(a: int) -> int:
+    moved = flyte.remote.Task.get("running.move", auto_version="latest")(point={"x": a, "y": 5})
+    return moved.x + moved.y
+
+
+@other.task
+async def call_wrongly() -> int:
+    return await remote_add(1)
+'''
+
+
+@pytest.fixture
+def user(cli: Cli, stack_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
+    """A user who has deployed, by the CLI, and whose process speaks to the stack too."""
+    cli.write("flow.py", SOURCE)
+    cli.ok("deploy", "--all", "flow.py")
+    monkeypatch.setenv("FLYTE_HOME", str(stack_home))
+    flyte.init_from_config()
+    yield cli
+    _session.configure(ClientConfig())
+    _session._config = None
+
+
+def test_a_deployed_task_is_run_and_found_by_name(user: Cli) -> None:
+    task = flyte.remote.Task.get("running.add", auto_version="latest")
+    run = flyte.with_runcontext(labels={"team": "finders"}).run(task, a=1)
+    run.wait(quiet=True)
+    assert (run.status, run.outputs().o0, dict(run.inputs())) == ("SUCCEEDED", 11, {"a": 1, "b": 10})
+    assert run.logs() == "adding 1 and 10\n"
+    assert list(run.get_logs()) == ["adding 1 and 10"]
+    found = list(flyte.remote.Run.listall(with_labels={"team": "finders"}, in_phase="succeeded"))
+    assert [one.name for one in found] == [run.name]
+    assert list(flyte.remote.Run.listall(with_labels={"team": "finders"}, in_phase="failed")) == []
+    assert list(flyte.remote.Run.listall(with_labels={"team": "losers"})) == []
+    assert flyte.remote.Run.get(run.name).details().labels == {"team": "finders"}
+    assert [action.name for action in flyte.remote.Action.listall(run.name)] == ["a0"]
+    assert [stay.phase.name for stay in run.details().get_phase_transitions()] == [
+        "QUEUED",
+        "WAITING_FOR_RESOURCES",
+        "INITIALIZING",
+        "RUNNING",
+        "SUCCEEDED",
+    ]
+    assert "finders" in run.to_json()
+    assert "SUCCEEDED" in run._repr_html_()
+    fetched = task.fetch()
+    assert (fetched.required_args, fetched.default_input_args) == (("a",), ("b",))
+    assert "running.add" in [one.name for one in flyte.remote.Task.listall(by_task_env="running")]
+
+
+def test_a_deployed_task_is_called_from_inside_a_task(user: Cli) -> None:
+    assert "o0=15" in user.ok("run", "flow.py", "call_remote", "--a", "5")
+    assert "o0=10" in user.ok("run", "flow.py", "call_remote_blocking", "--a", "3")
+    wrong = user("run", "flow.py", "call_wrongly")
+    assert wrong.returncode == 1
+    assert "RemoteTaskUsageError" in wrong.stderr
+
+
+def test_an_aborted_run_ends_and_says_why(user: Cli) -> None:
+    sleep = flyte.remote.Task.get("running.sleep", auto_version="latest")
+    run = flyte.run(sleep, seconds=600.0)
+    run.wait(quiet=True, wait_for="running")
+    run.abort("no longer wanted")
+    run.wait(quiet=True)
+    details = run.details()
+    assert details.status == "ABORTED"
+    assert details.abort_info is not None
+    assert details.abort_info.reason == "no longer wanted"
+    run.abort("again")
+    with pytest.raises(errors.ActionAbortedError, match="no longer wanted"):
+        run.outputs()
+    assert "over already" in user.ok("abort", "run", run.name)
+    assert user("abort", "run", "nobody").returncode == 1
+
+
+def test_a_parent_sees_its_child_aborted_and_goes_on(user: Cli) -> None:
+    run = flyte.run(flyte.remote.Task.get("running.forgiving", auto_version="latest"))
+    children: list[flyte.remote.Action] = []
+    for details in run.watch():
+        children = list(flyte.remote.Action.listall(run.name, parent_name="a0"))
+        if details.is_running:
+            break
+    while not children:
+        children = list(flyte.remote.Action.listall(run.name, parent_name="a0"))
+    assert "aborted" in user.ok("abort", "action", run.name, children[0].name, "--reason", "enough")
+    run.wait(quiet=True)
+    assert run.outputs().o0 == "forgiven: enough"
+
+
+def test_a_run_is_repeated_with_other_inputs(user: Cli) -> None:
+    task = flyte.remote.Task.get("running.add", auto_version="latest")
+    first = flyte.with_runcontext(labels={"kind": "first"}).run(task, a=1)
+    first.wait(quiet=True)
+    second = flyte.rerun(first.name, b=20)
+    second.wait(quiet=True)
+    assert second.outputs().o0 == 21
+    assert second.details().metadata["rerun_of"] == first.name
+    assert second.details().labels == {"kind": "first"}
+    assert "o0=105" in user.ok("rerun", first.name, "--a", "95")
+    with pytest.raises(NotImplementedError, match="recovering"):
+        flyte.rerun(first.name, recover=True)
+
+
+def test_what_get_shows_as_json_is_json(user: Cli) -> None:
+    user.ok("run", "--name", "shown", "--label", "a=b", "--queue", "fast", "flow.py", "add", "--a", "2")
+    assert json.loads(user.ok("get", "run", "shown", "-o", "json"))["labels"] == {"a": "b"}
+    listed = json.loads(user.ok("get", "run", "--with-label", "a=b", "--in-phase", "succeeded", "-o", "json"))
+    assert [run["name"] for run in listed] == ["shown"]
+    assert json.loads(user.ok("get", "run", "--with-label", "a=c", "-o", "json")) == []
+    (action,) = json.loads(user.ok("get", "action", "shown", "-o", "json"))
+    assert (action["name"], action["phase"], action["metadata"]["queue"]) == ("a0", "succeeded", "fast")
+    values = json.loads(user.ok("get", "io", "shown", "-o", "json"))
+    assert values == {"inputs": {"a": 2, "b": 10}, "outputs": {"o0": 12}}
+    assert user.ok("get", "logs", "shown") == "adding 2 and 10\n"
+    user.ok("create", "project", "--id", "garden", "--description", "of tasks")
+    assert "garden" in [one["id"] for one in json.loads(user.ok("get", "project", "-o", "json"))]
+    assert user("create", "project", "--id", "garden").returncode == 1
+    assert json.loads(user.ok("whoami", "-o", "json"))["project"] == "default"
+    assert json.loads(user.ok("get", "config", "-o", "json"))["domain"] == "development"

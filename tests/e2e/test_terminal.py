@@ -1,0 +1,151 @@
+"""What a person at a terminal sees: the commands typed on a pseudo-terminal, with a stack on the machine."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from testkit.cli import Cli, clean_environment, command
+
+LIMIT_S = 90
+
+FLOW = """
+import asyncio
+
+import flyte
+
+env = flyte.TaskEnvironment(name="terminal")
+
+
+@env.task
+async def step(number: int) -> int:
+    print(f"step {number} speaks")
+    await asyncio.sleep(0.6)
+    return number * number
+
+
+@env.task
+async def main(count: int = 3) -> int:
+    with flyte.group("squares"):
+        return sum(await asyncio.gather(*(step(number) for number in range(count))))
+
+
+@env.task
+async def fails() -> int:
+    raise ValueError("the cause is this")
+"""
+
+HOME = re.compile(r"\x1b\[\d*A|\x1b\[2K|\x1b\[\?25[lh]")
+"""Moves of the cursor and lines taken back: what only a live view writes."""
+
+
+def typed_on_a_terminal(cli: Cli, *words: str) -> tuple[int, str]:
+    """Type `flyte …` on a terminal of 100 by 40; the exit code, and all that was written."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, True)
+    environment = clean_environment(**cli.variables) | {
+        "TERM": "xterm-256color",
+        "COLUMNS": "100",
+        "LINES": "40",
+    }
+    process = subprocess.Popen(
+        [command("flyte"), *words],
+        cwd=cli.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    written = b""
+    try:
+        while chunk := _read(ours):
+            written += chunk
+        return process.wait(LIMIT_S), written.decode(errors="replace")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody has the other end open any more
+        return b""
+
+
+@pytest.fixture
+def user(cli: Cli) -> Cli:
+    cli.write("flow.py", FLOW)
+    return cli
+
+
+def test_a_run_is_a_live_tree_with_its_output_above_and_a_summary_after(user: Cli) -> None:
+    code, written = typed_on_a_terminal(user, "run", "--name", "live-tree", "flow.py", "main")
+    assert code == 0, written
+    assert HOME.search(written)
+    assert "squares" in written and "step" in written
+    plain = _without_codes(written)
+    for number in range(3):
+        assert plain.count(f"step {number} speaks") == 1
+    assert "run live-tree SUCCEEDED in " in plain and "4 actions: 4 succeeded" in plain
+    assert "Outputs: ActionOutputs(o0=5)" in plain
+    assert plain.rindex("Outputs") > plain.rindex("SUCCEEDED in")
+
+
+def test_no_progress_gives_plain_lines_on_a_terminal_too(user: Cli) -> None:
+    code, written = typed_on_a_terminal(user, "run", "--no-progress", "flow.py", "main")
+    assert code == 0, written
+    assert not HOME.search(written)
+    assert written.count(" speaks") == 3 and "Outputs: ActionOutputs(o0=5)" in written
+
+
+def test_a_failed_run_ends_in_a_box_with_the_cause_first(user: Cli) -> None:
+    code, written = typed_on_a_terminal(user, "run", "flow.py", "fails")
+    assert code == 1
+    plain = _without_codes(written)
+    box = plain[plain.rindex("╭") :]
+    assert "FAILED" in box.splitlines()[0]
+    assert "ValueError: the cause is this" in box.splitlines()[1]
+    assert "flow.py" in box and box.rstrip().endswith("╯")
+
+
+def test_an_error_is_a_box_on_a_terminal_and_one_plain_line_elsewhere(user: Cli) -> None:
+    code, written = typed_on_a_terminal(user, "logs", "no-such-run")
+    assert code == 1
+    assert "╭" in written and "no-such-run" in written
+    done = user("logs", "no-such-run")
+    assert done.stderr.startswith("error: ") and "╭" not in done.stderr
+
+
+def test_tab_offers_the_names_of_runs_and_of_deployed_tasks(user: Cli) -> None:
+    user.ok("run", "--name", "offered-run", "flow.py", "main")
+    assert _tab(user, "flyte logs offered").split() == ["offered-run"]
+    assert _tab(user, "flyte get run offered").split() == ["offered-run"]
+    assert "terminal.main" in _tab(user, "flyte run deployed-task terminal.").split()
+
+
+def test_json_is_json_wherever_it_is_asked_for(user: Cli) -> None:
+    user.ok("run", "--name", "as-json", "flow.py", "main")
+    assert json.loads(user.ok("get", "run", "as-json", "-o", "json"))["name"] == "as-json"
+    assert isinstance(json.loads(user.ok("get", "run", "-o", "json")), list)
+    assert isinstance(json.loads(user.ok("get", "task", "-o", "json")), list)
+    assert [json.loads(line) for line in user.ok("events", "as-json", "-o", "json").splitlines()]
+
+
+def _tab(cli: Cli, typed: str) -> str:
+    asking = {
+        "_FLYTE_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    return Cli(Path(cli.folder), {**cli.variables, **asking})().stdout
+
+
+def _without_codes(written: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "")

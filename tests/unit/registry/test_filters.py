@@ -1,0 +1,72 @@
+"""What a question for runs asks of them, against the real read model."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte_registry.core.conditions import conditions
+from flyte_registry.core.rows import RunRow, fold_run
+from flyte_registry.read_model import ReadModel
+from flyte_schemas.endpoints import ListRuns
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import ActionAborted, ActionRequested, EventData, RunSettings
+from flyte_schemas.subjects import RunKey, action_subject
+from flyte_schemas.task import TaskReference
+
+MORNING = datetime(2024, 1, 2, 6, 0, 0, tzinfo=UTC)
+
+
+def row(name: str, sequence: int, task: str, labels: dict[str, str], *, aborted: bool = False) -> RunRow:
+    """A run that was asked for `sequence` hours after the morning began."""
+    key = RunKey("p", "d", name)
+    settings = RunSettings(labels=labels) if labels else None
+    reference = TaskReference(name=task, version=f"v{sequence}")
+    happened: list[EventData] = [
+        ActionRequested(task=reference, settings=settings, requested_by=f"u{sequence}")
+    ]
+    happened += [ActionAborted(reason="enough")] if aborted else []
+    found = RunRow(key=key)
+    for number, data in enumerate(happened):
+        event = Event(
+            id=f"{name}.{number}",
+            source="/test",
+            subject=action_subject(key.action("a0")),
+            time=MORNING + timedelta(hours=sequence),
+            data=data,
+        )
+        found = fold_run(found, key.action("a0"), event, sequence + 100 * number)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["r3", "r2", "r1"]),
+        ({"in_phase": ("queued",)}, ["r2", "r1"]),
+        ({"in_phase": ("aborted", "failed")}, ["r3"]),
+        ({"task_name": "env.one"}, ["r2", "r1"]),
+        ({"task_version": "v2"}, ["r2"]),
+        ({"requested_by": "u3"}, ["r3"]),
+        ({"requested_after": MORNING + timedelta(hours=1, minutes=30)}, ["r3", "r2"]),
+        ({"requested_before": MORNING + timedelta(hours=1, minutes=30)}, ["r1"]),
+        ({"labels": {"team": "a"}}, ["r2", "r1"]),
+        ({"labels": {"team": "a", "kind": "x' OR 1=1"}}, ["r2"]),
+        ({"label_keys": ("kind",)}, ["r2"]),
+        ({"label_keys": ("nothing",)}, []),
+    ],
+)
+def test_a_run_is_listed_when_it_meets_all_that_is_asked(
+    tmp_path: Path, asked: dict[str, Any], found: list[str]
+) -> None:
+    model = ReadModel(tmp_path / "model.sqlite")
+    try:
+        model.put_run(row("r1", 1, "env.one", {"team": "a"}))
+        model.put_run(row("r2", 2, "env.one", {"team": "a", "kind": "x' OR 1=1"}))
+        model.put_run(row("r3", 3, "env.two", {}, aborted=True))
+        question = ListRuns(project="p", domain="d", **asked)
+        rows = model.runs("p", "d", 10, conditions(question))
+        assert [one.key.run for one in rows] == found
+    finally:
+        model.close()
