@@ -100,8 +100,20 @@ class Connection:
                 await self.client.close()
             except (nats.errors.Error, OSError) as error:  # the server went away before us
                 log.debug("bus.connection.error", error=str(error))
+        await self._end_reconnecting()
         self._interrupt()
         self._notify()
+
+    async def _end_reconnecting(self) -> None:
+        """See to it that nats-py stops looking for its server.
+
+        Before Python 3.12 `wait_for`, which it uses there, may lose a cancellation; it then goes on for ever,
+        and so would the end of the event loop.
+        """
+        task = self.client._reconnection_task
+        while task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.1)
 
     def on_return(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` after each reconnect, after dropped messages, and at close; returns the undo."""

@@ -107,7 +107,7 @@ class DeploymentCases:
         await harness.publish_raw(subject, b"\xff not JSON")
         long_key = "k" * 900_000
         await harness.publish_raw(
-            subject, encode(deploy(template())).replace(b'"version"', f'"{long_key}"'.encode())
+            subject, encode(deploy(template())).replace(b'"version"', f'"{long_key}"'.encode(), 1)
         )
         await harness.bus.log.append(event(subject, StartRun(task=TASK)))
         await harness.bus.log.append(deploy(template()))
