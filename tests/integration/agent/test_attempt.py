@@ -131,16 +131,12 @@ def main() -> Any:
     [
         (MUTE, "Mute"),
         ("@env.task\ndef main(): raise ValueError('half a name: \\udcff')\n", "ValueError"),
-        ("@env.task\ndef main() -> Any:\n    x = []\n    for _ in range(230): x = [x]\n    return x\n", None),
-        (
-            "@env.task\ndef main() -> Any:\n    x = []\n    for _ in range(5000): x = [x]\n    return x\n",
-            None,
-        ),
+        (NESTED.format(levels=5_000), None),
         ("import not_installed\n@env.task\ndef main(): ...\n", "ModuleLoadError"),
         ("exit(4)\n@env.task\ndef main(): ...\n", "ModuleLoadError"),
         ("@env.task\ndef another(): ...\n", "ModuleLoadError"),
     ],
-    ids=["mute", "undecodable", "deep", "deeper", "no such module", "exit at import", "no such task"],
+    ids=["mute", "undecodable", "deep", "no such module", "exit at import", "no such task"],
 )
 async def test_strange_mistakes_are_the_users_failures_too(
     agents: Agents, source: str, code: str | None
@@ -149,6 +145,11 @@ async def test_strange_mistakes_are_the_users_failures_too(
     assert failure.kind is FailureKind.USER
     assert failure.code == code or code is None
     assert failure.code not in ("ProcessExited", "AgentLost")
+
+
+async def test_a_value_too_deep_for_json_travels_as_a_pickle(agents: Agents) -> None:
+    state = await agents.run(await agents.open(NESTED.format(levels=230)))
+    assert state.phase is P.SUCCEEDED
 
 
 async def test_a_variable_that_cannot_be_set_is_the_users_failure(agents: Agents) -> None:
