@@ -14,6 +14,7 @@ import orjson
 from pydantic import ValidationError
 
 from flyte._runtime import runner
+from flyte._runtime.warm import warm_up
 from flyte_agent.order import Order
 from flyte_agent.process import exit_as
 from flyte_agent.run_attempt import run_attempt
@@ -31,6 +32,7 @@ def serve() -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the agents
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
     clear_leftovers(from_environment().work)
+    warm_up()
     gc.collect()
     gc.freeze()
     while line := sys.stdin.buffer.readline():
