@@ -26,7 +26,10 @@ class Entry:
 
 
 class EventLog(Protocol):
-    """The streams: append, read what is there, follow what comes."""
+    """The streams: append, read what is there, follow what comes.
+
+    A stream that no service has made yet is like a bus that is away: waited for, within the patience.
+    """
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         """Append `event` to its subject and return its sequence, once the server has acknowledged it.

@@ -76,12 +76,17 @@ class JetStreamHarness:
 
 
 @pytest.fixture
-async def harness(nats_server: NatsServer) -> AsyncIterator[JetStreamHarness]:
+async def bare(nats_server: NatsServer) -> AsyncIterator[JetStreamHarness]:
     async with AsyncExitStack() as stack:
         harness = JetStreamHarness(nats_server, stack)
         harness.bus = await harness.connect()
-        await harness.bus.provision()
         yield harness
+
+
+@pytest.fixture
+async def harness(bare: JetStreamHarness) -> JetStreamHarness:
+    await bare.bus.provision()
+    return bare
 
 
 class TestEventLog(EventLogCases): ...

@@ -5,7 +5,6 @@ subscription registers with `on_return` and reads the log again from where it st
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from nats.aio.subscription import Subscription
 
 from flyte_bus.errors import BusError, BusUnavailable, TooLarge
 from flyte_bus.facts import Facts
+from flyte_bus.jetstream.patience import Patience
 from flyte_bus.settings import BusSettings
 
 log = Facts(__name__)
@@ -25,8 +25,6 @@ TRY_TIMEOUT_S = 4.0
 """How long one try of a request waits for its answer."""
 RECONNECT_PAUSE_S = 0.2
 """Between two tries to reach a server that went away."""
-BACKOFF_FIRST_S = 0.02
-BACKOFF_LIMIT_S = 1.0
 PENDING_OUT_BYTES = 64 * 1024**2
 """How much may wait in this process for a server that is away."""
 
@@ -132,15 +130,12 @@ class Connection:
 
         Raises BusUnavailable after the patience, TooLarge when the server takes no such message.
         """
-        loop = asyncio.get_running_loop()
-        patience = self.settings.patience_s if patience_s is None else patience_s
-        deadline = loop.time() + patience
-        pause = BACKOFF_FIRST_S
+        limit_s = self.settings.patience_s if patience_s is None else patience_s
+        patience = Patience(limit_s)
         while True:
-            left = deadline - loop.time()
             try:
                 return await self.try_once(
-                    subject, payload, headers, timeout_s=max(0.01, min(TRY_TIMEOUT_S, left))
+                    subject, payload, headers, timeout_s=max(0.01, min(TRY_TIMEOUT_S, patience.left_s))
                 )
             except nats.errors.MaxPayloadError as error:
                 raise TooLarge(
@@ -149,12 +144,11 @@ class Connection:
             except nats.errors.ConnectionClosedError as error:
                 raise BusUnavailable("the connection to NATS is closed") from error
             except _AWAY as error:
-                if loop.time() >= deadline:
+                if not patience.left_s:
                     raise BusUnavailable(
-                        f"no answer from NATS at {self.settings.shown_url} within {patience:g} s"
+                        f"no answer from NATS at {self.settings.shown_url} within {limit_s:g} s"
                     ) from error
-            await asyncio.sleep(min(pause, max(0.0, deadline - loop.time())) * random.uniform(0.5, 1.0))
-            pause = min(pause * 2, BACKOFF_LIMIT_S)
+            await patience.pause()
 
     async def try_once(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float

@@ -14,7 +14,8 @@ import orjson
 from nats.aio.msg import Msg
 
 from flyte_bus.errors import BusError, BusUnavailable, Conflict, StreamFull, TooLarge
-from flyte_bus.jetstream.connection import BACKOFF_LIMIT_S, Connection, as_object
+from flyte_bus.jetstream.connection import Connection, as_object
+from flyte_bus.jetstream.patience import Patience
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Malformed, decode, encode
 from flyte_schemas.streams import StreamSpec
@@ -27,6 +28,7 @@ BATCH_SILENCE_S = 4.0
 LIVE_BACKLOG = 50_000
 """How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
 
+_NOT_FOUND = 10059
 _WRONG_LAST_SEQUENCE = 10071
 _TOO_LARGE = {10054}
 _FULL = {10023, 10047, 10077}
@@ -100,24 +102,28 @@ class JetStreamLog:
         return to_entry(stream.name, headers, answer.data)
 
     async def last_sequence(self, stream: StreamSpec) -> int:
-        info = await self._connection.api(f"STREAM.INFO.{stream.name}", {})
-        if "error" in info:
-            raise BusError(f"{stream.name}: {info['error'].get('description')}")
-        return int(info["state"]["last_seq"])
+        patience = Patience(self._connection.settings.patience_s)
+        while True:
+            info = await self._connection.api(f"STREAM.INFO.{stream.name}", {})
+            error = info.get("error")
+            if error is None:
+                return int(info["state"]["last_seq"])
+            if error.get("err_code") != _NOT_FOUND:
+                raise BusError(f"{stream.name}: {error.get('description')}")
+            if not patience.left_s:
+                raise BusUnavailable(f"the NATS server has no stream {stream.name}: no service has made it")
+            await patience.pause()
 
     async def _batch(self, stream: StreamSpec, subject: str, after: int) -> tuple[list[Entry], int]:
         """Up to a batch of messages beyond `after`, and how many more there are. Outlasts an outage."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._connection.settings.patience_s
-        pause = 0.02
+        patience = Patience(self._connection.settings.patience_s)
         while True:
             result = await _Batch(self._connection, stream, subject, after).get()
             if result is not None:
                 return result
-            if loop.time() > deadline or self._connection.is_closed:
+            if not patience.left_s or self._connection.is_closed:
                 raise BusUnavailable(f"{stream.name} could not be read")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, BACKOFF_LIMIT_S)
+            await patience.pause()
 
 
 class _Batch:

@@ -1,9 +1,11 @@
 """One connection to the memory server: whether it is open, how long it waits, what ends with it."""
 
 import asyncio
+from collections.abc import Callable
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.memory.server import MemoryServer
+from flyte_bus.memory.stream import MemoryStream
 
 
 class Link:
@@ -20,11 +22,22 @@ class Link:
         Raises BusUnavailable when patience ends first, or the connection was closed.
         """
         await asyncio.sleep(0)
+        await self._until(lambda: self.server.is_up, "the bus stayed away")
+
+    async def stream(self, find: Callable[[], MemoryStream | None]) -> MemoryStream:
+        """What `find` finds, once the server is up and has it. Raises BusUnavailable as `reach` does."""
+        await self.reach()
+        await self._until(lambda: self.server.is_up and find() is not None, "nobody made the stream")
+        found = find()
+        assert found is not None  # nothing can happen in between
+        return found
+
+    async def _until(self, condition: Callable[[], bool], trouble: str) -> None:
         deadline = self.server.clock() + self.patience_s
-        while self.is_open and not self.server.is_up:
+        while self.is_open and not condition():
             left_s = deadline - self.server.clock()
             if left_s <= 0:
-                raise BusUnavailable(f"the bus stayed away for {self.patience_s:g} s")
+                raise BusUnavailable(f"{trouble} for {self.patience_s:g} s")
             await self.server.changed.wait(left_s)
         if not self.is_open:
             raise BusUnavailable("this connection to the bus is closed")

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 
 from flyte_bus.errors import TooLarge
 from flyte_bus.memory.link import Link
+from flyte_bus.memory.stream import MemoryStream
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, encode
 from flyte_schemas.streams import StreamSpec
@@ -21,16 +22,14 @@ class MemoryLog:
         raw = encode(event)
         if len(raw) > MAX_EVENT_BYTES:
             raise TooLarge(f"{event.id} has {len(raw)} bytes, and the limit is {MAX_EVENT_BYTES}")
-        await self._link.reach()
-        stream = self._link.server.stream_of(event.subject)
+        stream = await self._link.stream(lambda: self._link.server.stream_of(event.subject))
         sequence = stream.publish(event.subject, raw, id=event.id, expected=expected)
         await asyncio.sleep(0)  # the acknowledgement takes its time, as on the wire
         return sequence
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         """See `EventLog.read`."""
-        await self._link.reach()
-        kept = self._link.server.stream(stream.name)
+        kept = await self._stream(stream)
         for entry in list(kept.between(subject, after, kept.last_sequence)):
             yield entry
 
@@ -39,7 +38,7 @@ class MemoryLog:
         if not stream.republish:
             raise ValueError(f"{stream.name} is not republished, so nobody can follow it")
         while await self._link.outlast():
-            kept = self._link.server.stream(stream.name)
+            kept = await self._stream(stream)
             upto = kept.last_sequence
             for entry in list(kept.between(subject, after, upto)):
                 yield entry
@@ -49,11 +48,12 @@ class MemoryLog:
 
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         """See `EventLog.last`."""
-        await self._link.reach()
-        kept = self._link.server.stream(stream.name)
+        kept = await self._stream(stream)
         return kept.at(kept.last_on(subject))
 
     async def last_sequence(self, stream: StreamSpec) -> int:
         """See `EventLog.last_sequence`."""
-        await self._link.reach()
-        return self._link.server.stream(stream.name).last_sequence
+        return (await self._stream(stream)).last_sequence
+
+    async def _stream(self, spec: StreamSpec) -> MemoryStream:
+        return await self._link.stream(lambda: self._link.server.find_stream(spec.name))

@@ -48,8 +48,14 @@ class MemoryServer:
             bucket.changed.ring()
 
     def publish_raw(self, subject: str, raw: bytes) -> int:
-        """Put bytes into the stream that holds `subject`, whatever they are, and return their sequence."""
-        return self.stream_of(subject).publish(subject, raw)
+        """Put bytes into the stream that holds `subject`, whatever they are, and return their sequence.
+
+        Raises BusError when none does.
+        """
+        stream = self.stream_of(subject)
+        if stream is None:
+            raise BusError(f"no stream holds {subject}: provision the bus first")
+        return stream.publish(subject, raw)
 
     # -- what provisioning makes --------------------------------------------------------------------------
 
@@ -57,6 +63,7 @@ class MemoryServer:
         """Create a stream, or give an existing one this specification."""
         stream = self._streams.setdefault(spec.name, MemoryStream(spec, self.clock))
         stream.spec = spec
+        self.changed.ring()
 
     def define_bucket(self, spec: BucketSpec) -> None:
         """Create a bucket where there is none."""
@@ -68,12 +75,16 @@ class MemoryServer:
             raise BusError(f"there is no stream {name}: provision the bus first")
         return self._streams[name]
 
-    def stream_of(self, subject: str) -> MemoryStream:
-        """The stream that holds a subject. Raises BusError when none does."""
+    def find_stream(self, name: str) -> MemoryStream | None:
+        """The stream of this name; None before it was provisioned."""
+        return self._streams.get(name)
+
+    def stream_of(self, subject: str) -> MemoryStream | None:
+        """The stream that holds a subject; None when none does."""
         for stream in self._streams.values():
             if any(matches(pattern, subject) for pattern in stream.spec.subjects):
                 return stream
-        raise BusError(f"no stream holds {subject}: provision the bus first")
+        return None
 
     def bucket(self, name: str) -> MemoryBucket:
         """Raises BusError when there is no such bucket."""

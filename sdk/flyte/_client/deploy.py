@@ -52,7 +52,8 @@ async def deploy_plan(
     the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
     artifact store's own errors.
     """
-    after = await bus.log.last_sequence(TASKS)
+    position = bus.log.last_sequence(TASKS)
+    after = await reminding(position, say, "waiting for the registry to make its streams")
     if not await _missing(bus, plan, project, domain):
         return replace(plan, unchanged=True)
     if rehearse is not None:

@@ -42,11 +42,16 @@ class MemoryHarness:
 
 
 @pytest.fixture
-async def harness() -> AsyncIterator[MemoryHarness]:
+async def bare() -> AsyncIterator[MemoryHarness]:
     harness = MemoryHarness()
     async with harness.bus:
-        await harness.bus.provision()
         yield harness
+
+
+@pytest.fixture
+async def harness(bare: MemoryHarness) -> MemoryHarness:
+    await bare.bus.provision()
+    return bare
 
 
 class TestEventLog(EventLogCases): ...

@@ -1,16 +1,49 @@
 """What provisioning does on every bus."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.ports import Bus
 from flyte_schemas.streams import BUCKETS, LOGS, REQUESTS, RUNS, STREAMS
 from flyte_schemas.subjects import RUN_REQUESTS
-from testkit.cases.harness import BusHarness, exhaust, take
+from testkit.cases.harness import GUARD_S, BusHarness, exhaust, take
 from testkit.events import action, numbered, request
+
+Use = Callable[[Bus], Coroutine[Any, Any, object]]
+
+USES: dict[str, Use] = {
+    "append": lambda bus: bus.log.append(numbered(action())),
+    "read": lambda bus: exhaust(bus.log.read(RUNS, action())),
+    "last": lambda bus: bus.log.last(RUNS, action()),
+    "last_sequence": lambda bus: bus.log.last_sequence(RUNS),
+}
+"""What a client may do before any service has made the streams."""
 
 
 class ProvisionCases:
-    """The contract of `Bus.provision`: inherit it, and give a fixture `harness`."""
+    """The contract of `Bus.provision`: inherit it.
+
+    Give two fixtures: `harness`, and `bare`, which nobody has provisioned.
+    """
+
+    @pytest.mark.parametrize("use", USES.values(), ids=USES)
+    async def test_who_is_there_first_waits_for_the_streams(self, bare: BusHarness, use: Use) -> None:
+        early = asyncio.create_task(use(bare.bus))
+        await asyncio.sleep(0.3)
+        assert not early.done()
+        await bare.bus.provision()
+        async with asyncio.timeout(GUARD_S):
+            await early
+
+    @pytest.mark.parametrize("use", USES.values(), ids=USES)
+    async def test_streams_that_nobody_makes_are_unavailable(self, bare: BusHarness, use: Use) -> None:
+        with pytest.raises(BusUnavailable):
+            await use(await bare.connect(patience_s=0.3))
 
     async def test_every_stream_and_bucket_is_there(self, harness: BusHarness) -> None:
         for stream in STREAMS:
