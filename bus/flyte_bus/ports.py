@@ -6,6 +6,7 @@ Sequences are positions in a stream, counted from 1; 0 stands before the first. 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -39,6 +40,14 @@ class EventLog(Protocol):
         the first copy is returned.
 
         Raises Conflict; TooLarge; StreamFull; BusUnavailable when the bus stays away for the bus's patience.
+        """
+        ...
+
+    async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
+        """Have the server append `event` to its subject at that time, or at once when it is past.
+
+        Only for `flyte.timer.due.…`. There is one such timer a subject: set again, the last one counts. It is
+        the server's, and outlasts everybody's restart. Raises as `append` does.
         """
         ...
 

@@ -55,7 +55,7 @@ class ActionState:
     `version` is the sequence of the last event on its subject: what a decision expects. `attempt` counts
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
-    the task's own, `system_failures` those of the platform's in a row.
+    the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     """
 
     version: int = 0
@@ -75,6 +75,8 @@ class ActionState:
     outputs: Literals | None = None
     log_end: int | None = None
     requested_at: datetime | None = None
+    queued_at: datetime | None = None
+    retry_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -92,6 +94,12 @@ class ActionState:
         """Whether some worker should be running, or about to run, the current attempt."""
         return self.phase in _OPEN and not self.attempt_over
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the action ended before its attempt did, so that a process may still be there."""
+        ended_by_itself = self.attempt == 0 or self.attempt_over or self.phase is _P.SUCCEEDED
+        return self.is_terminal and not ended_by_itself
+
 
 def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     """The state after `event`, which stands at `sequence` in the log."""
@@ -105,7 +113,14 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case ActionRequested():
             return then(requested=data, request_id=event.id, cause=event.cause, requested_at=event.time)
         case ActionQueued(attempt=attempt):
-            return then(attempt=attempt, fence=sequence, attempt_over=False, worker="")
+            return then(
+                attempt=attempt,
+                fence=sequence,
+                attempt_over=False,
+                worker="",
+                queued_at=event.time,
+                retry_at=None,
+            )
         case AttemptPlaced(worker=worker):
             return then(worker=worker)
         case AttemptStarted(worker=worker):
@@ -120,8 +135,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 user_failures=state.user_failures + (failure.kind is FailureKind.USER),
                 system_failures=state.system_failures + 1 if failure.kind is FailureKind.SYSTEM else 0,
             )
-        case ActionRetried():
-            return then()
+        case ActionRetried(retry_at=retry_at):
+            return then(retry_at=retry_at)
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
             return then(failure=failure, ended_at=event.time)
         case ActionAborted(reason=reason, requested_by=somebody):

@@ -5,6 +5,7 @@ else happened meanwhile. `DATA_TYPES` is the list of all words that may follow `
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -139,6 +140,8 @@ class ActionRetried(EventData):
     TYPE: ClassVar[str] = "flyte.action.retried.v1"
     attempt: PositiveInt
     reason: str
+    retry_at: datetime | None = None
+    """Not before this time; None: at once."""
 
 
 class ActionFailed(EventData):
@@ -161,6 +164,21 @@ class ActionAborted(EventData):
     TYPE: ClassVar[str] = "flyte.action.aborted.v1"
     reason: str
     requested_by: str = ""
+
+
+class AttemptStopped(EventData):
+    """The process of an attempt that its action's end cut short is gone: the proof that nothing runs on."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.stopped.v1"
+    attempt: PositiveInt
+    worker: str = ""
+
+
+class TimerDue(EventData):
+    """It is `at` or later: whoever set this timer wants to look at the action again."""
+
+    TYPE: ClassVar[str] = "flyte.timer.due.v1"
+    at: datetime
 
 
 # -- logs: written by agents -------------------------------------------------------------------------------
@@ -246,6 +264,8 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionFailed,
     ActionTimedOut,
     ActionAborted,
+    AttemptStopped,
+    TimerDue,
     LogWritten,
     DeployTask,
     StartRun,

@@ -6,6 +6,16 @@ from pydantic import Field
 
 from flyte_schemas.words import Word
 
+RAN_TOO_LONG = "TaskTimeout"
+"""The code of an attempt that ran longer than its task's `max_runtime`."""
+WAITED_TOO_LONG = "QueuedTimeout"
+"""Of one that waited for a place longer than its task's `max_queued_time`."""
+PAST_DEADLINE = "DeadlineExceeded"
+"""Of an action that was not over within its task's `deadline`, all attempts together."""
+
+TIMEOUTS = frozenset({RAN_TOO_LONG, WAITED_TOO_LONG, PAST_DEADLINE})
+"""The codes of failures that end an action as timed out, when no retry is left."""
+
 
 class FailureKind(StrEnum):
     """Whose budget a failure is charged to."""

@@ -23,6 +23,8 @@ class StreamSpec:
     refuse_when_full: bool = True
     append_only: bool = False
     republish: bool = False
+    schedules: bool = False
+    """Whether a message may be set to be appended later; such a stream cannot refuse when it is full."""
     dedupe_window_s: int = 120
 
 
@@ -64,6 +66,13 @@ LOGS = StreamSpec(
     refuse_when_full=False,
     republish=True,
 )
+TIMERS = StreamSpec(
+    name="FLYTE_TIMERS",
+    subjects=("flyte.timer.>",),
+    description="When the executor wants to look at an action again. Only a wake-up: the truth is in RUNS.",
+    refuse_when_full=False,
+    schedules=True,
+)
 REJECTED = StreamSpec(
     name="FLYTE_REJECTED",
     subjects=("flyte.rejected",),
@@ -73,7 +82,7 @@ REJECTED = StreamSpec(
     refuse_when_full=False,
 )
 
-STREAMS = (REQUESTS, TASKS, RUNS, LOGS, REJECTED)
+STREAMS = (REQUESTS, TASKS, RUNS, LOGS, TIMERS, REJECTED)
 
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(

@@ -14,6 +14,9 @@ DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 RUN_REQUESTS = "flyte.req.*.*.run.*"
 ABORT_REQUESTS = "flyte.req.*.*.abort.*"
 
+TIMERS_DUE = "flyte.timer.due.>"
+"""Timers that have gone off."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunKey:
@@ -90,6 +93,16 @@ def log_filter(run: RunKey) -> str:
     return f"flyte.log.{run.project}.{run.domain}.{run.run}.*"
 
 
+def timer_subject(key: ActionKey) -> str:
+    """Where the timer of an action appears when it goes off."""
+    return f"flyte.timer.due.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
+
+
+def timer_setting(due: str) -> str:
+    """Where the timer is set that will appear at `due`: `flyte.timer.due.x` → `flyte.timer.set.x`."""
+    return due.replace("flyte.timer.due.", "flyte.timer.set.", 1)
+
+
 def live(subject: str) -> str:
     """Where a subject of the log is republished: `flyte.run.x` → `flyte.live.run.x`."""
     return LIVE_PREFIX + subject.removeprefix("flyte.")
@@ -118,6 +131,15 @@ def parse_action(subject: str) -> ActionKey | None:
     """The action of `flyte.run.…` or `flyte.log.…`; None for anything else."""
     match subject.split("."):
         case ["flyte", "run" | "log", project, domain, run, action]:
+            return ActionKey(RunKey(project, domain, run), action)
+        case _:
+            return None
+
+
+def parse_timer(subject: str) -> ActionKey | None:
+    """The action of `flyte.timer.due.…`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "timer", "due", project, domain, run, action]:
             return ActionKey(RunKey(project, domain, run), action)
         case _:
             return None

@@ -14,7 +14,7 @@ from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.failure import failure_of
 from flyte._runtime.threads import start_thread
 from flyte._task import Task
-from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 
@@ -84,10 +84,10 @@ class Limits:
             else f"the task ran longer than its timeout of {self._runtime_s:g} s"
         )
         failure = Failure(
-            code="TaskTimeout",
+            code=PAST_DEADLINE if is_over else RAN_TOO_LONG,
             kind=FailureKind.USER,
             message=message,
-            hint="raise the task's timeout, or make it faster",
+            hint=f"raise the task's {'deadline' if is_over else 'timeout'}, or make it faster",
             recoverable=not is_over,
         )
         return Failed(error, failure, ActionPhase.TIMED_OUT)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flyte_bus.memory.matching import matches
 from flyte_schemas import subjects
-from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, StreamSpec
+from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, TIMERS, StreamSpec
 from flyte_schemas.subjects import ActionKey, AttemptKey, Request, RunKey
 from flyte_schemas.words import is_name
 
@@ -23,6 +23,14 @@ RUN = RunKey("project", "domain", "run")
 def test_an_action_is_read_from_its_subject(key: ActionKey) -> None:
     assert subjects.parse_action(subjects.action_subject(key)) == key
     assert subjects.parse_action(subjects.log_subject(key)) == key
+
+
+@given(actions)
+def test_an_action_is_read_from_the_subject_of_its_timer(key: ActionKey) -> None:
+    due = subjects.timer_subject(key)
+    assert subjects.parse_timer(due) == key
+    assert subjects.parse_timer(subjects.timer_setting(due)) is None
+    assert subjects.parse_action(due) is None
 
 
 @given(runs)
@@ -76,6 +84,8 @@ def test_the_filters_of_a_run_match_its_actions_only(key: ActionKey) -> None:
         (subjects.action_subject(RUN.action("a0")), RUNS),
         (subjects.log_subject(RUN.action("a0")), LOGS),
         (subjects.REJECTED, REJECTED),
+        (subjects.timer_subject(RUN.action("a0")), TIMERS),
+        (subjects.timer_setting(subjects.timer_subject(RUN.action("a0"))), TIMERS),
     ],
 )
 def test_each_subject_belongs_to_one_stream(subject: str, stream: StreamSpec) -> None:

@@ -35,6 +35,8 @@ def stream_config(spec: StreamSpec, replicas: int) -> dict[str, Any]:
         "deny_delete": spec.append_only,
         "deny_purge": spec.append_only,
     }
+    if spec.schedules:
+        config |= {"allow_msg_schedules": True, "allow_msg_ttl": True}
     if spec.republish:
         (subject,) = spec.subjects
         config["republish"] = {"src": subject, "dest": live(subject)}

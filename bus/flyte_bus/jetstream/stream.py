@@ -9,6 +9,8 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from nats.aio.msg import Msg
@@ -19,7 +21,7 @@ from flyte_bus.jetstream.patience import Patience
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Malformed, decode, encode
 from flyte_schemas.streams import StreamSpec
-from flyte_schemas.subjects import live
+from flyte_schemas.subjects import live, timer_setting
 
 BATCH_MESSAGES = 2_000
 """How many messages one direct get asks for."""
@@ -27,6 +29,9 @@ BATCH_SILENCE_S = 4.0
 """A batch that stays silent for so long is asked for again."""
 LIVE_BACKLOG = 50_000
 """How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
+
+TIMER_KEPT_S = 3600
+"""How long a timer that went off waits to be taken; who was away for longer looks at everything anyway."""
 
 _NOT_FOUND = 10059
 _WRONG_LAST_SEQUENCE = 10071
@@ -46,25 +51,39 @@ class JetStreamLog:
         headers = {"Nats-Msg-Id": event.id}
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        answer = await self._publish(event.subject, event, headers)
+        if "error" in answer:
+            return await self._own_copy(answer["stream"], event, expected or 0)
+        return int(answer["seq"])
+
+    async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
+        moment = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        headers = {
+            "Nats-Schedule": f"@at {moment}",
+            "Nats-Schedule-Target": event.subject,
+            "Nats-Schedule-TTL": f"{TIMER_KEPT_S}s",
+        }
+        await self._publish(timer_setting(event.subject), event, headers)
+
+    async def _publish(self, subject: str, event: AnyEvent, headers: dict[str, str]) -> dict[str, Any]:
+        """The server's acknowledgement; or its refusal, when another sequence was expected."""
         payload = encode(event)
         if len(payload) > MAX_EVENT_BYTES:
-            raise TooLarge(f"{event.subject}: {len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}")
+            raise TooLarge(f"{subject}: {len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}")
         while True:
-            answer = as_object((await self._connection.request(event.subject, payload, headers)).data)
-            error = answer.get("error")
-            if error is None:
-                return int(answer["seq"])
+            answer = as_object((await self._connection.request(subject, payload, headers)).data)
+            error = answer.get("error", {})
             match error.get("err_code", 0):
-                case code if code == _WRONG_LAST_SEQUENCE:
-                    return await self._own_copy(answer["stream"], event, expected or 0)
+                case code if not error or code == _WRONG_LAST_SEQUENCE:
+                    return answer
                 case code if code in _TOO_LARGE:
-                    raise TooLarge(f"{event.subject}: {len(payload)} bytes are more than the stream takes")
+                    raise TooLarge(f"{subject}: {len(payload)} bytes are more than the stream takes")
                 case code if code in _FULL:
-                    raise StreamFull(f"{event.subject}: {error.get('description')}")
+                    raise StreamFull(f"{subject}: {error.get('description')}")
                 case code if code in _TRY_AGAIN:
                     await asyncio.sleep(0.05)
                 case _:
-                    raise BusError(f"{event.subject}: {error.get('description', error)}")
+                    raise BusError(f"{subject}: {error.get('description', error)}")
 
     async def _own_copy(self, stream: str, event: AnyEvent, expected: int) -> int:
         """The sequence of what stands in the place of `event`, if it is `event`. Raises Conflict otherwise.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime
 
 from flyte_bus.errors import TooLarge
 from flyte_bus.memory.link import Link
@@ -26,6 +27,11 @@ class MemoryLog:
         sequence = stream.publish(event.subject, raw, id=event.id, expected=expected)
         await asyncio.sleep(0)  # the acknowledgement takes its time, as on the wire
         return sequence
+
+    async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
+        """See `EventLog.append_at`."""
+        await self._link.stream(lambda: self._link.server.stream_of(event.subject))
+        self._link.server.set_timer(event.subject, encode(event), at)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         """See `EventLog.read`."""

@@ -4,8 +4,10 @@ It can be stopped and started again like the real one: what is stored stays, and
 meanwhile waits. Time is an argument; whoever drives the clock by hand calls `wake` after moving it.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from flyte_bus.errors import BusError
 from flyte_bus.memory.answerer import Answerer
@@ -18,16 +20,23 @@ from flyte_schemas.streams import BucketSpec, StreamSpec
 
 
 class MemoryServer:
-    """One control plane in memory. `clock` gives seconds and never goes back."""
+    """One control plane in memory. `clock` gives seconds and never goes back; `now` is the time of day."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.clock = clock
+        self.now = now
         self.is_up = True
         self.changed = Signal()
         self._streams: dict[str, MemoryStream] = {}
         self._buckets: dict[str, MemoryBucket] = {}
         self._consumers: dict[tuple[str, str], MemoryConsumer] = {}
         self._answerers: dict[str, list[Answerer]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._overdue: dict[str, bytes] = {}
 
     def stop(self) -> None:
         """Play an outage: until `start`, every operation waits for as long as its caller's patience."""
@@ -37,6 +46,9 @@ class MemoryServer:
     def start(self) -> None:
         """End the outage."""
         self.is_up = True
+        overdue, self._overdue = self._overdue, {}
+        for subject, raw in overdue.items():
+            self.publish_raw(subject, raw)
         self.wake()
 
     def wake(self) -> None:
@@ -56,6 +68,21 @@ class MemoryServer:
         if stream is None:
             raise BusError(f"no stream holds {subject}: provision the bus first")
         return stream.publish(subject, raw)
+
+    def set_timer(self, subject: str, raw: bytes, at: datetime) -> None:
+        """Put bytes into the stream that holds `subject` at that time, instead of what was to come there."""
+        if subject in self._timers:
+            self._timers.pop(subject).cancel()
+        delay_s = max((at - self.now()).total_seconds(), 0.0)
+        loop = asyncio.get_running_loop()
+        self._timers[subject] = loop.call_later(delay_s, self._go_off, subject, raw)
+
+    def _go_off(self, subject: str, raw: bytes) -> None:
+        del self._timers[subject]
+        if self.is_up:
+            self.publish_raw(subject, raw)
+        else:
+            self._overdue[subject] = raw
 
     # -- what provisioning makes --------------------------------------------------------------------------
 

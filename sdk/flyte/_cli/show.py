@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     AttemptFailed,
     AttemptPlaced,
     AttemptStarted,
+    AttemptStopped,
     AttemptSucceeded,
 )
 from flyte_schemas.failure import Failure
@@ -88,8 +89,11 @@ def event_text(event: AnyEvent) -> str:
             return f"succeeded in attempt {attempt}"
         case AttemptFailed(attempt=attempt, failure=failure):
             return f"failed in attempt {attempt}: {_brief(failure)}"
-        case ActionRetried(reason=reason):
-            return f"tries again: {_first_line(reason)}"
+        case ActionRetried(reason=reason, retry_at=at):
+            pause = f" at {at.astimezone(UTC):%H:%M:%S}Z" if at else ""
+            return f"tries again{pause}: {_first_line(reason)}"
+        case AttemptStopped(attempt=attempt):
+            return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):
             return f"failed: {_brief(failure)}"
         case ActionTimedOut(failure=failure):

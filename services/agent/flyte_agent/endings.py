@@ -3,7 +3,7 @@
 import os
 import signal
 
-from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure import RAN_TOO_LONG, Failure, FailureKind
 
 _SIGNALS: dict[int, tuple[str, str, str]] = {
     signal.SIGSEGV: (
@@ -58,7 +58,7 @@ def interrupted() -> Failure:
 def timed_out(max_runtime_s: float) -> Failure:
     """The attempt ran longer than its task allows."""
     return Failure(
-        code="TaskTimeout",
+        code=RAN_TOO_LONG,
         kind=FailureKind.USER,
         message=f"the task ran longer than its timeout of {max_runtime_s:g} s",
         hint="raise the task's timeout, or make it faster",

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 async def report_lost(events: EventLog, gone: Gone) -> None:
-    """Write that the attempt failed, unless it has ended or another worker has it.
+    """Write that the attempt failed or was stopped, unless it has ended or another worker has it.
 
     A conflict means that the log went on, so each try sees more of it.
     """
@@ -33,7 +33,7 @@ async def report_lost(events: EventLog, gone: Gone) -> None:
             await events.append(decision_event(key, lost, state), expected=state.version)
         except Conflict:
             continue
-        log.warning("executor.attempt.lost", attempt=str(gone.attempt), reason=gone.reason)
+        log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
         return
 
 

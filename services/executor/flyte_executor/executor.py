@@ -8,6 +8,7 @@ is dropped: the event that was faster comes by the reader, and the action is set
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 
@@ -17,9 +18,11 @@ from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
+from flyte_executor.alarms import Alarms
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.placement import Placement
+from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import SERVICE, ExecutorSettings
@@ -34,16 +37,28 @@ from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 log = structlog.get_logger()
 
 
-class Executor:
-    """Folds, decides, appends, acts."""
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, bus: Bus, backend: Backend, settings: ExecutorSettings) -> None:
+
+class Executor:
+    """Folds, decides, appends, acts. `now` is the time of day."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        backend: Backend,
+        settings: ExecutorSettings,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
         self._bus = bus
         self._backend = backend
         self._settings = settings
         self._runs = LiveRuns(bus)
         self._placement = Placement(settings.slots)
         self._templates = Templates(bus.log)
+        self._alarms = Alarms(bus, self._look_again, now)
+        self._now = now
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
         self._busy: Counter[RunKey] = Counter()
@@ -62,6 +77,7 @@ class Executor:
         log.info("executor.caught_up", sequence=self._runs.position, live=len(self._runs.live_actions()))
         self._tasks.keep("follow", self._follow())
         self._tasks.keep("checkpoint", self._checkpoints())
+        self._tasks.keep("alarms", self._alarms.run())
 
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of this died."""
@@ -87,9 +103,9 @@ class Executor:
         self._since_checkpoint += 1
         key = await self._runs.fold_entry(entry)
         if isinstance(entry.content, Malformed):
-            await reject(self._bus, entry, str(entry.content), by=SERVICE, now=datetime.now(UTC))
+            await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
         elif key is None:
-            await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=datetime.now(UTC))
+            await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=self._now())
         return key
 
     async def _checkpoints(self) -> None:
@@ -138,6 +154,13 @@ class Executor:
         self._busy[key.run] += 1
         self._tasks.spawn(f"settle {key}", self._settle_until_quiet(key))
 
+    def _look_again(self, key: ActionKey) -> bool:
+        """Settle an action whose timer went off, if it is alive."""
+        is_live = self._runs.state(key).is_live
+        if is_live:
+            self._touch(key)
+        return is_live
+
     async def _settle_until_quiet(self, key: ActionKey) -> None:
         again = True
         while again:
@@ -152,17 +175,21 @@ class Executor:
 
     async def _settle(self, key: ActionKey) -> None:
         while (decision := await self._decide(key)) is not None:
+            if isinstance(decision, WakeAt):
+                await self._alarms.wake(key, decision.at)
+                break
             if not await self._append(key, decision):
                 return
         await self._act(key)
 
-    async def _decide(self, key: ActionKey) -> EventData | None:
+    async def _decide(self, key: ActionKey) -> EventData | WakeAt | None:
         requested = self._runs.state(key).requested
         if requested is None:
             return None
         template = await self._templates.find(key.run, requested.task)
         state = self._runs.state(key)
         around = Surroundings(
+            now=self._alarms.now(key),
             template=template,
             parent_ended=self._parent_ended(key, state),
             max_system_failures=self._settings.max_system_failures,
@@ -201,7 +228,8 @@ class Executor:
         for child, child_state in self._runs.fold(key.run).children(key.action):
             if child_state.is_live:
                 self._touch(key.run.action(child))
-        if state.phase is ActionPhase.ABORTED and state.attempt:
+        self._alarms.forget(key)
+        if state.is_cut_short:
             self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
         await self._launch(self._placement.ended(key))
 
@@ -213,7 +241,7 @@ class Executor:
         launched = self._is_open(attempt) and await self._start_process(attempt)
         if not launched:
             await self._launch(self._placement.attempt_over(attempt))
-        elif not self._is_open(attempt):  # it was aborted while its process began
+        elif not self._is_open(attempt):  # its action was ended while its process began
             await self._backend.stop_attempt(attempt)
 
     def _is_open(self, attempt: AttemptKey) -> bool:
@@ -245,6 +273,6 @@ class Executor:
 
     async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)
-        if known.has_open_attempt or known.phase is None:
+        if known.has_open_attempt or known.is_cut_short or known.phase is None:
             await report_lost(self._bus.log, gone)
         await self._launch(self._placement.attempt_over(gone.attempt))

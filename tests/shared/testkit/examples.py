@@ -14,6 +14,7 @@ from flyte_schemas.events import (
     AttemptFailed,
     AttemptPlaced,
     AttemptStarted,
+    AttemptStopped,
     AttemptSucceeded,
     DeployTask,
     EventData,
@@ -24,6 +25,7 @@ from flyte_schemas.events import (
     StartRun,
     TaskDeployed,
     TaskDeployRejected,
+    TimerDue,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
@@ -39,6 +41,7 @@ from flyte_schemas.subjects import (
     log_subject,
     run_request,
     task_subject,
+    timer_subject,
 )
 from flyte_schemas.task import (
     Accelerator,
@@ -239,12 +242,17 @@ def _running() -> tuple[AnyEvent, ...]:
             source=agent,
         ),
         _event(
-            subject, "r7k2m9.a0.1.retried", ActionRetried(attempt=1, reason="1 of 3 retries"), source=executor
+            subject,
+            "r7k2m9.a0.1.retried",
+            ActionRetried(attempt=1, reason="1 of 3 retries", retry_at=MORNING),
+            source=executor,
         ),
         _event(subject, "r7k2m9.a0.2.succeeded", succeeded, source=agent),
         _event(subject, "r7k2m9.a0.failed", ActionFailed(failure=FAILURE), source=executor),
         _event(subject, "r7k2m9.a0.timed-out", ActionTimedOut(failure=FAILURE), source=executor),
         _event(subject, "r7k2m9.a0.aborted", ActionAborted(reason="by somebody"), source=executor),
+        _event(subject, "r7k2m9.a0.2.stopped", AttemptStopped(attempt=2, worker="host/124"), source=executor),
+        _event(timer_subject(ACTION), "r7k2m9.a0.timer", TimerDue(at=MORNING), source=executor),
     )
 
 

@@ -101,8 +101,9 @@ class Plane:
         await life.executor.start()
         return life
 
-    async def deploy(self, task: TaskReference, retries: int = 0) -> None:
-        deployed = template(task.name, policies=Policies(retries=retries))
+    async def deploy(self, task: TaskReference, **policies: object) -> None:
+        """Put a version of a task into the log, with these policies."""
+        deployed = template(task.name, policies=Policies.model_validate(policies))
         subject = task_subject("project", "domain", task.name)
         data = TaskDeployed(version=task.version, digest=deployed.digest(), template=deployed)
         await self.append(subject, data)

@@ -1,8 +1,11 @@
 """What follows from where an action stands."""
 
+from datetime import timedelta
+
 import pytest
 
 from flyte_executor.core.decide import Surroundings, decide
+from flyte_executor.core.times import WakeAt
 from flyte_schemas.action import ActionState, fold
 from flyte_schemas.events import (
     ActionAborted,
@@ -20,7 +23,7 @@ from flyte_schemas.events import (
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import Policies, TaskOverrides, TaskReference
-from testkit.events import action, event
+from testkit.events import MORNING, action, event
 from testkit.tasks import template
 
 REQUESTED = ActionRequested(task=TaskReference(name="env.fn", version="v1"))
@@ -34,9 +37,17 @@ def after(*happened: EventData) -> ActionState:
     return fold((event(action(), data), number) for number, data in enumerate(happened, 1))
 
 
-def around(*, retries: int = 0, parent_ended: bool = False, deployed: bool = True) -> Surroundings:
-    task = template("env.fn", policies=Policies(retries=retries))
-    return Surroundings(template=task if deployed else None, parent_ended=parent_ended, max_system_failures=3)
+def around(
+    *, parent_ended: bool = False, deployed: bool = True, after_s: float = 0.0, **policies: object
+) -> Surroundings:
+    """What surrounds an action `after_s` seconds after the morning began."""
+    task = template("env.fn", policies=Policies.model_validate(policies))
+    return Surroundings(
+        now=MORNING + timedelta(seconds=after_s),
+        template=task if deployed else None,
+        parent_ended=parent_ended,
+        max_system_failures=3,
+    )
 
 
 def failed(attempt: int = 1, kind: FailureKind = FailureKind.USER, **changes: object) -> AttemptFailed:
@@ -139,3 +150,63 @@ def test_a_task_that_ran_too_long_is_timed_out_when_no_retry_is_left() -> None:
     state = after(REQUESTED, QUEUED, failed(code="TaskTimeout"))
     assert isinstance(decide(state, around(retries=1)), ActionRetried)
     assert isinstance(decide(state, around()), ActionTimedOut)
+
+
+# -- time -------------------------------------------------------------------------------------------------
+
+
+def later(after_s: float) -> WakeAt:
+    return WakeAt(MORNING + timedelta(seconds=after_s))
+
+
+@pytest.mark.parametrize(("failures", "pause_s"), [(1, 2.0), (2, 6.0), (3, 10.0), (4, 10.0)])
+def test_the_pause_before_a_retry_grows_up_to_its_cap(failures: int, pause_s: float) -> None:
+    policies = {"retries": 9, "backoff": {"base_s": 2.0, "factor": 3.0, "cap_s": 10.0}}
+    decision = decide(after(*rounds(failures)), around(after_s=100, **policies))
+    assert isinstance(decision, ActionRetried)
+    assert decision.retry_at == MORNING + timedelta(seconds=100 + pause_s)
+
+
+def test_a_loss_of_the_platforms_is_retried_without_a_pause() -> None:
+    state = after(*rounds(1, FailureKind.SYSTEM))
+    decision = decide(state, around(backoff={"base_s": 9.0}))
+    assert decision == ActionRetried(attempt=1, reason="ValueError: no")
+
+
+def test_no_attempt_opens_before_its_pause_is_over() -> None:
+    pause = ActionRetried(attempt=1, reason="", retry_at=MORNING + timedelta(seconds=5))
+    state = after(*rounds(1), pause)
+    assert decide(state, around(after_s=4.9)) == later(5)
+    assert decide(state, around(after_s=5)) == ActionQueued(attempt=2, pool="process")
+
+
+def test_an_attempt_that_waits_too_long_for_a_place_has_failed_and_may_be_retried() -> None:
+    state = after(REQUESTED, QUEUED)
+    assert decide(state, around(max_queued_s=3, after_s=2)) == later(3)
+    failed_waiting = decide(state, around(max_queued_s=3, after_s=3))
+    assert isinstance(failed_waiting, AttemptFailed)
+    assert failed_waiting.failure.code == "QueuedTimeout"
+    state = after(REQUESTED, QUEUED, failed_waiting)
+    assert isinstance(decide(state, around(max_queued_s=3, after_s=3, retries=1)), ActionRetried)
+    assert isinstance(decide(state, around(max_queued_s=3, after_s=3)), ActionTimedOut)
+
+
+@pytest.mark.parametrize("events", [[QUEUED, PLACED], [QUEUED, PLACED, STARTED]])
+def test_an_attempt_that_has_a_place_does_not_wait_any_more(events: list[EventData]) -> None:
+    assert decide(after(REQUESTED, *events), around(max_queued_s=3, after_s=9)) is None
+
+
+@pytest.mark.parametrize("events", [[], [QUEUED], [QUEUED, PLACED, STARTED], [QUEUED, failed()]])
+def test_the_deadline_ends_an_action_wherever_it_is(events: list[EventData]) -> None:
+    state = after(REQUESTED, *events)
+    assert not isinstance(decide(state, around(deadline_s=60, after_s=59, retries=9)), ActionTimedOut)
+    decision = decide(state, around(deadline_s=60, after_s=60, retries=9))
+    assert isinstance(decision, ActionTimedOut)
+    assert (decision.failure.code, decision.failure.recoverable) == ("DeadlineExceeded", False)
+
+
+def test_of_several_times_the_first_is_waited_for() -> None:
+    pause = ActionRetried(attempt=1, reason="", retry_at=MORNING + timedelta(seconds=50))
+    assert decide(after(*rounds(1), pause), around(deadline_s=20)) == later(20)
+    assert decide(after(REQUESTED, QUEUED), around(deadline_s=20, max_queued_s=7)) == later(7)
+    assert decide(after(REQUESTED, QUEUED, PLACED), around(deadline_s=20, max_queued_s=7)) == later(20)

@@ -5,7 +5,9 @@ that just happened, a restart, and a second executor that looks at the same log.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from flyte_executor.core.times import WakeAt, next_look, overdue, retry_at
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import (
     ActionAborted,
@@ -15,12 +17,10 @@ from flyte_schemas.events import (
     ActionTimedOut,
     EventData,
 )
-from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
-
-TIMED_OUT = "TaskTimeout"
-"""The code of an attempt that ran longer than its task allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,38 +31,44 @@ class Surroundings:
     the platform may lose before it gives up.
     """
 
+    now: datetime
     template: TaskTemplate | None
     parent_ended: bool
     max_system_failures: int
 
 
-def decide(state: ActionState, around: Surroundings) -> EventData | None:
-    """The decision that is due; None when nothing is."""
+def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | None:
+    """The decision that is due, or when time may bring one; None when only another event can."""
     if not state.is_live or state.requested is None:
         return None
     if around.parent_ended:
         return ActionAborted(reason="its parent ended first")
     if around.template is None:
         return ActionFailed(failure=_not_deployed(state.requested.task))
-    if state.phase is ActionPhase.QUEUED:
+    policies = around.template.overridden(state.requested.overrides).policies
+    late = overdue(state, policies, around.now)
+    if late is not None:
+        return late
+    if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
         return ActionQueued(attempt=state.attempt + 1, pool="process")
-    if state.attempt_over and state.failure is not None:
-        template = around.template.overridden(state.requested.overrides)
-        return after_failure(state, state.failure, template, around.max_system_failures)
-    return None
+    if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:
+        return next_look(state, policies)
+    return after_failure(state, state.failure, policies, around)
 
 
 def after_failure(
-    state: ActionState, failure: Failure, template: TaskTemplate, max_system_failures: int
+    state: ActionState, failure: Failure, policies: Policies, around: Surroundings
 ) -> EventData:
     """Another attempt or the end. The user's budget is the task's `retries`; the platform has its own."""
+    reason = f"{failure.code}: {failure.message}"
     if failure.kind is FailureKind.SYSTEM:
-        if state.system_failures < max_system_failures:
-            return ActionRetried(attempt=state.attempt, reason=f"{failure.code}: {failure.message}")
+        if state.system_failures < around.max_system_failures:
+            return ActionRetried(attempt=state.attempt, reason=reason)
         return ActionFailed(failure=_given_up(failure, state.system_failures))
-    if failure.recoverable and state.user_failures <= template.policies.retries:
-        return ActionRetried(attempt=state.attempt, reason=f"{failure.code}: {failure.message}")
-    if failure.code == TIMED_OUT:
+    if failure.recoverable and state.user_failures <= policies.retries:
+        pause_until = retry_at(policies.backoff, state.user_failures, around.now)
+        return ActionRetried(attempt=state.attempt, reason=reason, retry_at=pause_until)
+    if failure.code in TIMEOUTS:
         return ActionTimedOut(failure=failure)
     return ActionFailed(failure=failure)
 

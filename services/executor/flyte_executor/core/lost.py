@@ -1,18 +1,23 @@
-"""An attempt whose process is gone without a last word."""
+"""An attempt whose process is gone: the fact that follows, when it left no last word itself."""
 
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AttemptFailed
+from flyte_schemas.events import AttemptFailed, AttemptStopped
 from flyte_schemas.failure import Failure, FailureKind
 
 
-def attempt_lost(state: ActionState, attempt: int, worker: str, reason: str) -> AttemptFailed | None:
-    """The fact that this attempt failed; None when it has ended, or another worker has claimed it.
+def attempt_lost(
+    state: ActionState, attempt: int, worker: str, reason: str
+) -> AttemptFailed | AttemptStopped | None:
+    """The fact that this attempt failed, or was stopped as its action's end wants it.
 
-    `worker` is the process that is gone; "" when none came of the attempt.
+    None when the attempt has ended by itself, or another worker has claimed it. `worker` is the process that
+    is gone; "" when none came of the attempt.
     """
-    if not state.has_open_attempt or state.attempt != attempt:
+    if state.attempt != attempt or (state.worker and worker != state.worker):
         return None
-    if state.worker and worker != state.worker:
+    if state.is_cut_short:
+        return AttemptStopped(attempt=attempt, worker=worker)
+    if not state.has_open_attempt:
         return None
     failure = Failure(
         code="AgentLost",

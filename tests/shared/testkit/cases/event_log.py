@@ -1,17 +1,19 @@
 """What every `EventLog` does."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
 
 from flyte_bus.errors import BusUnavailable, Conflict, TooLarge
 from flyte_bus.ports import Entry
-from flyte_schemas.envelope import MAX_EVENT_BYTES, Event, Malformed, encode
-from flyte_schemas.events import LogSegment, LogWritten, UnknownData
-from flyte_schemas.streams import LOGS, RUNS, TASKS
+from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Event, Malformed, encode
+from flyte_schemas.events import LogSegment, LogWritten, TimerDue, UnknownData
+from flyte_schemas.streams import LOGS, RUNS, TASKS, TIMERS
+from flyte_schemas.subjects import TIMERS_DUE, timer_subject
 from testkit.cases.harness import BusHarness, exhaust, gathering, take, until
-from testkit.events import action, event, numbered
+from testkit.events import MORNING, RUN, action, event, numbered
 
 
 def ids(entries: list[Entry]) -> list[str]:
@@ -21,6 +23,11 @@ def ids(entries: list[Entry]) -> list[str]:
 
 def sequences(entries: list[Entry]) -> list[int]:
     return [entry.sequence for entry in entries]
+
+
+def timer(number: int = 1, name: str = "a0") -> AnyEvent:
+    """A timer of an action."""
+    return event(timer_subject(RUN.action(name)), TimerDue(at=MORNING), id=f"timer {number}")
 
 
 class EventLogCases:
@@ -120,6 +127,39 @@ class EventLogCases:
         await other.close()
         with pytest.raises(BusUnavailable):
             await other.log.append(numbered(action()))
+
+    # -- append later ---------------------------------------------------------------------------------------
+
+    async def test_a_timer_goes_off_at_its_time(self, harness: BusHarness) -> None:
+        log, at = harness.bus.log, datetime.now(UTC) + timedelta(seconds=0.5)
+        due = timer()
+        await log.append_at(due, at=at)
+        assert await log.last(TIMERS, due.subject) is None
+        async with harness.bus.inbox(TIMERS, "executor", [TIMERS_DUE]) as inbox:
+            (delivery,) = await take(aiter(inbox), 1)
+        assert (delivery.entry.subject, delivery.entry.content) == (due.subject, due)
+
+    async def test_a_timer_that_is_past_goes_off_at_once(self, harness: BusHarness) -> None:
+        await harness.bus.log.append_at(timer(), at=datetime.now(UTC) - timedelta(days=1))
+        async with harness.bus.inbox(TIMERS, "executor", [TIMERS_DUE]) as inbox:
+            await take(aiter(inbox), 1)
+
+    async def test_a_timer_set_again_goes_off_once_when_it_was_set_to_last(self, harness: BusHarness) -> None:
+        log, now = harness.bus.log, datetime.now(UTC)
+        await log.append_at(timer(1), at=now + timedelta(seconds=0.3))
+        await log.append_at(timer(2), at=now + timedelta(seconds=0.9))
+        await log.append_at(timer(3, "other"), at=now + timedelta(seconds=1.5))
+        async with harness.bus.inbox(TIMERS, "executor", [TIMERS_DUE]) as inbox:
+            deliveries = await take(aiter(inbox), 2)
+        assert ids([delivery.entry for delivery in deliveries]) == ["timer 2", "timer 3"]
+
+    async def test_a_timer_outlasts_an_outage(self, harness: BusHarness) -> None:
+        await harness.bus.log.append_at(timer(), at=datetime.now(UTC) + timedelta(seconds=0.3))
+        await harness.stop()
+        await asyncio.sleep(0.6)
+        await harness.start()
+        async with harness.bus.inbox(TIMERS, "executor", [TIMERS_DUE]) as inbox:
+            await take(aiter(inbox), 1)
 
     # -- read ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""Wake-ups: timers that the server keeps, set for when time alone may change what is due for an action.
+
+A timer that goes off says only "look again"; what then follows is decided from the log. So one that is lost,
+late or doubled does no harm, and after a restart everything is looked at anyway.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from flyte_bus.ports import Bus
+from flyte_bus.service import reject
+from flyte_executor.settings import SERVICE
+from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.events import TimerDue
+from flyte_schemas.streams import TIMERS
+from flyte_schemas.subjects import TIMERS_DUE, ActionKey, parse_timer, timer_subject
+
+log = structlog.get_logger()
+
+
+class Alarms:
+    """The timers of actions.
+
+    `look` is called with each action whose timer went off, and says whether it is alive.
+    """
+
+    def __init__(self, bus: Bus, look: Callable[[ActionKey], bool], now: Callable[[], datetime]) -> None:
+        self._bus = bus
+        self._look = look
+        self._now = now
+        self._set: dict[ActionKey, datetime] = {}
+        self._heard: dict[ActionKey, datetime] = {}
+
+    def now(self, key: ActionKey) -> datetime:
+        """The time for decisions about this action: not before what the server's clock said of it."""
+        heard = self._heard.get(key)
+        return self._now() if heard is None else max(self._now(), heard)
+
+    async def wake(self, key: ActionKey, at: datetime) -> None:
+        """Have the action looked at again at that time. Raises the bus's errors."""
+        if self._set.get(key) == at:
+            return
+        subject = timer_subject(key)
+        event = Event(
+            id=f"{subject}.{at.isoformat()}",
+            source=f"/{SERVICE}",
+            subject=subject,
+            time=self._now(),
+            data=TimerDue(at=at),
+        )
+        await self._bus.log.append_at(event, at=at)
+        self._set[key] = at
+
+    def forget(self, key: ActionKey) -> None:
+        """The action has ended; a timer that goes off for it finds nothing to do."""
+        self._set.pop(key, None)
+        self._heard.pop(key, None)
+
+    async def run(self) -> None:
+        """Hear timers for ever."""
+        async with self._bus.inbox(TIMERS, SERVICE, [TIMERS_DUE]) as inbox:
+            async for delivery in inbox:
+                entry = delivery.entry
+                key = parse_timer(entry.subject)
+                content = entry.content
+                if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
+                    reason = f"{entry.subject} is no timer that went off"
+                    await reject(self._bus, entry, reason, by=SERVICE, now=self._now())
+                    await delivery.term(reason)
+                    continue
+                self._hear(key, content.data.at)
+                await delivery.ack()
+
+    def _hear(self, key: ActionKey, at: datetime) -> None:
+        if self._set.get(key) == at:
+            del self._set[key]
+        self._heard[key] = max(at, self._heard.get(key, at))
+        if not self._look(key):
+            self.forget(key)
