@@ -63,6 +63,11 @@ def variable() -> str:
     return os.environ.get("OF_THE_RUN", "")
 
 
+@env.task
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
 @flyte.trace
 async def step(x: int) -> int:
     return await plus(x)
@@ -90,7 +95,8 @@ async def main() -> str:
         await step(1)
     except flyte.errors.TraceDoesNotAllowNestedTasksError as error:
         found["trace"] = error.code
-    call = asyncio.create_task(plus(5))
+    call = asyncio.create_task(for_ever())
+    await asyncio.sleep(0.5)
     call.cancel()
     found["cancelled"] = [type(item).__name__ for item in await asyncio.gather(call, return_exceptions=True)]
     found["context"] = [flyte.ctx().action.name, flyte.ctx().attempt_number]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,29 @@ async def forgiving() -> str:
     except flyte.errors.ActionAbortedError as error:
         return f"forgiven: {error}"
     return "nobody aborted"
+
+
+@env.task
+async def impatient() -> str:
+    try:
+        await asyncio.wait_for(sleep.aio(600.0), 1.0)
+    except TimeoutError:
+        await asyncio.sleep(1.0)
+        return "went on"
+    return "nobody was late"
+
+
+@env.task(retries=flyte.RetryStrategy(count=2, backoff=flyte.Backoff(base=0.5)))
+def flaky() -> int:
+    attempt = flyte.ctx().attempt_number
+    if attempt < 2:
+        raise ValueError(f"attempt {attempt}")
+    return attempt
+
+
+@env.task(timeout=flyte.Timeout(deadline=1.0), retries=5)
+async def endless() -> None:
+    await sleep.aio(600.0)
 
 
 remote_add = flyte.remote.Task.get("running.add", auto_version="latest")
@@ -154,6 +178,40 @@ def test_a_parent_sees_its_child_aborted_and_goes_on(user: Cli) -> None:
     assert "aborted" in user.ok("abort", "action", run.name, children[0].name, "--reason", "enough")
     run.wait(quiet=True)
     assert run.outputs().o0 == "forgiven: enough"
+
+
+def test_a_child_whose_call_is_cancelled_is_aborted_and_its_parent_goes_on(user: Cli) -> None:
+    run = flyte.run(flyte.remote.Task.get("running.impatient", auto_version="latest"))
+    run.wait(quiet=True)
+    assert run.outputs().o0 == "went on"
+    (child,) = flyte.remote.Action.listall(run.name, parent_name="a0")
+    assert child.phase.name == "ABORTED"
+    assert "cancelled the call" in child.details().abort_info.reason
+
+
+def test_a_retry_comes_after_its_backoff(user: Cli) -> None:
+    user.ok("run", "--name", "flaky", "deployed-task", "running.flaky")
+    assert flyte.remote.Run.get("flaky").outputs().o0 == 2
+    events = [json.loads(line) for line in user.ok("events", "flaky", "-o", "json").splitlines()]
+    failed = [one["time"] for one in events if one["type"] == "flyte.attempt.failed.v1"]
+    queued = [one["time"] for one in events if one["type"] == "flyte.action.queued.v1"]
+    pauses = [
+        (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds()
+        for before, after in zip(failed, queued[1:], strict=True)
+    ]
+    assert len(pauses) == 2
+    assert all(pause >= 0.5 for pause in pauses)
+
+
+def test_the_deadline_ends_a_run_and_its_children(user: Cli) -> None:
+    run = flyte.run(flyte.remote.Task.get("running.endless", auto_version="latest"))
+    run.wait(quiet=True)
+    assert run.status == "TIMED_OUT"
+    with pytest.raises(errors.TaskTimeoutError, match="deadline of 1 s"):
+        run.outputs()
+    (child,) = flyte.remote.Action.listall(run.name, parent_name="a0")
+    child.wait(quiet=True)
+    assert child.sync().phase.name == "ABORTED"
 
 
 def test_a_run_is_repeated_with_other_inputs(user: Cli) -> None:

@@ -26,7 +26,7 @@ class Child:
         return self.read(self.future.result())
 
     async def wait(self) -> Any:
-        """The same, to be awaited. Cancelled, it stops waiting; a child that has begun goes on."""
+        """The same, to be awaited. Cancelled, it cancels the child: on the stack it is aborted."""
         return self.read(await asyncio.wrap_future(self.future))
 
 

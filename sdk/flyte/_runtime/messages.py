@@ -59,6 +59,13 @@ class ChildEnded(Word):
     abort_reason: str = ""
 
 
+class GiveUp(Word):
+    """To the agent: call `call` was cancelled, and nobody waits for its child by it any more."""
+
+    kind: Literal["give-up"] = "give-up"
+    call: int
+
+
 class Find(Word):
     """To the agent: which deployed version is this? `version` None asks for the latest."""
 
@@ -92,7 +99,7 @@ class Raised(Word):
 
 
 Message = Annotated[
-    Start | Entered | Ask | ChildEnded | Find | Found | Returned | Raised,
+    Start | Entered | Ask | ChildEnded | GiveUp | Find | Found | Returned | Raised,
     Field(discriminator="kind"),
 ]
 

@@ -3,6 +3,7 @@
 A thread reads the agent's answers, so the user's event loop and the user's blocking code are served alike.
 """
 
+import contextlib
 import itertools
 import os
 import threading
@@ -18,7 +19,7 @@ from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
-from flyte._runtime.messages import Ask, ChildEnded, Find, Found, Start
+from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Start
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
@@ -75,7 +76,15 @@ class RemoteController:
         except BaseException:
             self._waiting.pop(call, None)
             raise
+        answer.add_done_callback(partial(self._settled, call))
         return answer
+
+    def _settled(self, call: int, answer: "Future[ChildEnded]") -> None:
+        """A call that was cancelled while it waited: the agent has the child aborted."""
+        if answer.cancelled():
+            self._waiting.pop(call, None)
+            with contextlib.suppress(OSError):  # the agent is gone, and this process goes with it
+                self._channel.send(GiveUp(call=call))
 
     def find(self, name: str, version: str | None) -> Found:
         """A deployed version of a task, the latest by default; blocks until the agent has answered."""

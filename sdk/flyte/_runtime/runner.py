@@ -22,6 +22,7 @@ from flyte._runtime.failure import failure_of
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.remote_controller import RemoteController
+from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte_schemas.failure import Failure, FailureKind
 
 
@@ -100,8 +101,8 @@ def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> 
     remote.listen()
     with controller.use(remote):
         if task.is_async:
-            return asyncio.run(run_body(task.func(**inputs)))
-        return run_body_blocking(lambda: task.func(**inputs))
+            return asyncio.run(cancelled_by_signal(run_body(task.func(**inputs))))
+        return stopped_by_signal(lambda: run_body_blocking(lambda: task.func(**inputs)))
 
 
 def _context(start: Start) -> context.TaskContext:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from flyte._runtime.messages import Ask, Entered, Find, Found, Message, Raised, Returned, Start
+from flyte._runtime.messages import Ask, Entered, Find, Found, GiveUp, Message, Raised, Returned, Start
 from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte_agent.bundle import BundleRefused, fetch, unpack
@@ -214,6 +214,8 @@ class Attempt:
                 )
             case Ask() if self._children is not None:
                 self._children.ask(message)
+            case GiveUp(call=call) if self._children is not None:
+                self._children.give_up(call)
             case Find():
                 await self._runner.send(await self._find(message))
             case Returned() | Raised():

@@ -69,6 +69,16 @@ class Children:
             self._follower.add_done_callback(self._ended_badly)
         self._spawn(self._serve(ask))
 
+    def give_up(self, call: int) -> None:
+        """This call does not wait any more: a child for which no other call waits is aborted."""
+        for action, calls in self._waiting.items():
+            if call in calls:
+                calls.remove(call)
+                if not calls:
+                    del self._waiting[action]
+                    self._spawn(self._abort(action))
+                return
+
     async def close(self) -> None:
         """Stop following; children that run on are the executor's to end."""
         tasks = [*self._tasks, *([self._follower] if self._follower else [])]
@@ -89,6 +99,13 @@ class Children:
                 await self._answer(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
                 return
         await self._answer_if_ended(ask.action)
+
+    async def _abort(self, action: str) -> None:
+        try:
+            await self._reports.request_abort(action)
+            log.info("agent.child.given_up", action=action)
+        except BusError as error:  # it runs on, and ends with its parent at the latest
+            log.warning("agent.child.not_given_up", action=action, error=str(error))
 
     async def _request(self, ask: Ask) -> None:
         await self._reports.request_child(

@@ -10,8 +10,8 @@ from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import ActionRequested, AttemptPlaced, EventData, LogWritten
-from flyte_schemas.subjects import action_subject, log_subject
+from flyte_schemas.events import AbortAction, ActionRequested, AttemptPlaced, EventData, LogWritten
+from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
 log = structlog.get_logger()
 
@@ -59,6 +59,19 @@ class Reports:
             data=data,
         )
         await self._log.append(event, expected=0)
+
+    async def request_abort(self, action: str) -> None:
+        """Ask for the end of a child that was given up."""
+        run = self._order.key.action.run
+        event: AnyEvent = Event(
+            id=f"{run.action(action)}.given-up.{self._order.attempt}",
+            source=self._source,
+            subject=abort_request(run),
+            time=datetime.now(UTC),
+            cause=f"{self._order.key}",
+            data=AbortAction(action=action, reason=f"its parent, {self._order.action}, cancelled the call"),
+        )
+        await self._log.append(event)
 
     @property
     def _source(self) -> str:

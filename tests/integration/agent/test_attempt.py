@@ -273,6 +273,39 @@ async def test_an_agent_that_is_told_to_stop_says_so_after_all_output(agents: Ag
     assert agents.leftovers() == set()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "wait"),
+    [("async ", "await asyncio.sleep(600)"), ("", "time.sleep(600)")],
+    ids=["async", "sync"],
+)
+async def test_a_task_that_is_stopped_may_clean_up(agents: Agents, prefix: str, wait: str) -> None:
+    order = await agents.open(
+        f"@env.task\n{prefix}def main():\n    print('begun')\n    try:\n        {wait}\n"
+        "    except Exception:\n        print('eaten')\n"
+        "    finally:\n        print('tidied up')\n"
+    )
+    process = agents.start(order)
+    await agents.until_printing(order)
+    process.send(signal.SIGTERM)
+    await process.wait()
+    assert failure_of(await agents.state(order)).code == "Interrupted"
+    assert await agents.printed(order) == "begun\ntidied up\n"
+
+
+async def test_a_task_that_stays_in_spite_of_its_stop_is_killed(agents: Agents) -> None:
+    order = await agents.open(
+        "@env.task\nasync def main():\n    print('begun')\n    while True:\n        try:\n"
+        "            await asyncio.sleep(600)\n        except BaseException:\n            print('no')\n"
+    )
+    process = agents.start(order)
+    await agents.until_printing(order)
+    process.send(signal.SIGTERM)
+    await process.wait()
+    assert failure_of(await agents.state(order)).code == "Interrupted"
+    assert await agents.printed(order) == "begun\nno\n"
+    assert agents.leftovers() == set()
+
+
 async def test_an_agent_that_waits_for_its_bundle_can_be_stopped(
     agents: Agents, dataproxy: DataproxyService
 ) -> None:

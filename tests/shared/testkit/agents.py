@@ -207,6 +207,12 @@ class Agents:
                 await asyncio.sleep(0.01)
             return state
 
+    async def until_printing(self, order: Order) -> None:
+        """Return once something that the attempt printed is in the log."""
+        async with asyncio.timeout(GUARD_S):
+            while await self.bus.log.last(LOGS, log_subject(order.key.action)) is None:
+                await asyncio.sleep(0.01)
+
     async def output(self, state: ActionState) -> object:
         """What the action returned."""
         assert state.outputs is not None

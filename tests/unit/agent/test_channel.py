@@ -14,6 +14,7 @@ from flyte._runtime.messages import (
     Ask,
     ChildEnded,
     Entered,
+    GiveUp,
     Message,
     Raised,
     Returned,
@@ -50,6 +51,7 @@ MESSAGES: list[Message] = [
     Entered(),
     Ask(call=1, action="a1", task=TASK, inputs=VALUES, group="g"),
     ChildEnded(call=1, phase=ActionPhase.FAILED, failure=FAILURE),
+    GiveUp(call=1),
     Returned(outputs=VALUES),
     Raised(failure=FAILURE),
 ]

@@ -10,12 +10,14 @@ from flyte._runtime.messages import Ask, ChildEnded
 from flyte._runtime.transfer import ArtifactUnavailable
 from flyte_agent.children import Children
 from flyte_bus.memory import MemoryBus
-from flyte_schemas.events import ActionAborted, ActionFailed, ActionRequested, AttemptSucceeded
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import AbortAction, ActionAborted, ActionFailed, ActionRequested, AttemptSucceeded
 from flyte_schemas.events import ActionQueued as Queued
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import AnyLiteral, InlineLiteral, ReferencedLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.subjects import action_subject
+from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import abort_request, action_subject
 from flyte_schemas.task import TaskOverrides, TaskReference
 from testkit.cases.harness import until
 from testkit.open_attempt import RUN, OpenAttempt
@@ -209,6 +211,36 @@ async def test_outputs_that_cannot_be_fetched_fail_the_call(attempt: OpenAttempt
     assert answer.phase is ActionPhase.FAILED
     assert answer.failure is not None
     assert answer.failure.code == "OutputsNotAvailable"
+
+
+async def test_a_child_that_nobody_waits_for_any_more_is_aborted(
+    attempt: OpenAttempt, family: Family
+) -> None:
+    for call in (1, 2):
+        family.ask(call)
+    family.ask(3, "other")
+    for action in ("child", "other"):
+        await asked_for(attempt, action)
+    family.children.give_up(1)
+    family.children.give_up(99)
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert await aborts(attempt) == []
+    family.children.give_up(2)
+    async with asyncio.timeout(10):
+        while not await aborts(attempt):
+            await asyncio.sleep(0.001)
+    assert await aborts(attempt) == ["child"]
+    await ends_well(attempt)
+    await ends_well(attempt, "other")
+    assert [answer.call for answer in await family.answered(1)] == [3]
+
+
+async def aborts(attempt: OpenAttempt) -> list[str]:
+    """The actions that somebody asked to abort."""
+    entries = [entry async for entry in attempt.bus.log.read(REQUESTS, abort_request(RUN))]
+    words = [entry.content.data for entry in entries if isinstance(entry.content, Event)]
+    return [word.action for word in words if isinstance(word, AbortAction)]
 
 
 async def test_an_outage_delays_the_answers(attempt: OpenAttempt, family: Family) -> None:
