@@ -13,6 +13,7 @@ from functools import partial, reduce
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -36,6 +37,7 @@ _LIVE = (_P.QUEUED, *_OPEN)
 TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (None, ActionRequested): _P.QUEUED,
     (_P.QUEUED, ActionQueued): _P.WAITING_FOR_RESOURCES,
+    (_P.QUEUED, ActionCacheHit): _P.SUCCEEDED,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
@@ -56,6 +58,7 @@ class ActionState:
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
+    `cached_from` names the action whose outputs were taken instead of an attempt.
     """
 
     version: int = 0
@@ -73,6 +76,7 @@ class ActionState:
     abort_reason: str = ""
     aborted_by: str = ""
     outputs: Literals | None = None
+    cached_from: str = ""
     log_end: int | None = None
     requested_at: datetime | None = None
     queued_at: datetime | None = None
@@ -135,6 +139,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 user_failures=state.user_failures + (failure.kind is FailureKind.USER),
                 system_failures=state.system_failures + 1 if failure.kind is FailureKind.SYSTEM else 0,
             )
+        case ActionCacheHit(outputs=outputs, source=source):
+            return then(outputs=outputs, cached_from=source, failure=None, ended_at=event.time)
         case ActionRetried(retry_at=retry_at):
             return then(retry_at=retry_at)
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):

@@ -166,6 +166,14 @@ class ActionAborted(EventData):
     requested_by: str = ""
 
 
+class ActionCacheHit(EventData):
+    """The action needs no attempt: `source` (project/domain/run/action) has computed the same before."""
+
+    TYPE: ClassVar[str] = "flyte.action.cache-hit.v1"
+    source: str
+    outputs: Mapping[str, AnyLiteral] = {}
+
+
 class AttemptStopped(EventData):
     """The process of an attempt that its action's end cut short is gone: the proof that nothing runs on."""
 
@@ -264,6 +272,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionFailed,
     ActionTimedOut,
     ActionAborted,
+    ActionCacheHit,
     AttemptStopped,
     TimerDue,
     LogWritten,

@@ -88,5 +88,8 @@ SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and
 LEASES_BUCKET = BucketSpec(
     name="flyte_leases", description="Who is alive: a key expires when it is not renewed."
 )
+CACHE_BUCKET = BucketSpec(
+    name="flyte_cache", description="Results of cached tasks by key, and who is computing one."
+)
 
-BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET)
+BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET)

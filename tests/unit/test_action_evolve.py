@@ -10,6 +10,7 @@ from flyte_schemas.action import TRANSITIONS, ActionState, evolve, fold
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import (
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -65,6 +66,8 @@ def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:
 def retried(attempt: int = 1) -> ActionRetried:
     return ActionRetried(attempt=attempt, reason="again")
 
+
+HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
 
 FINALS: tuple[EventData, ...] = (
     ActionFailed(failure=THEIRS),
@@ -169,6 +172,22 @@ class TestAStory:
         assert (state.phase, state.failure) == (P.SUCCEEDED, None)
         assert state.started_at == at(4), "the first start counts"
 
+    def test_a_result_from_the_cache_is_a_success_without_an_attempt(self) -> None:
+        state = after(requested(), HIT)
+        assert (state.phase, state.attempt, state.cached_from) == (P.SUCCEEDED, 0, "p/d/r/a0")
+        assert (state.outputs, state.ended_at) == (HIT.outputs, at(2))
+        assert not state.is_cut_short
+
+    def test_a_result_from_the_cache_comes_too_late_for_an_attempt_that_is_open(self) -> None:
+        assert after(requested(), queued(), HIT).phase is P.WAITING_FOR_RESOURCES
+
+    def test_an_action_that_ends_before_its_attempt_is_cut_short(self) -> None:
+        aborted = ActionAborted(reason="enough")
+        assert after(*TO_PHASE[P.RUNNING], aborted).is_cut_short
+        assert not after(requested(), aborted).is_cut_short
+        assert not after(*TO_PHASE[P.RUNNING], failed(), aborted).is_cut_short
+        assert not after(*TO_PHASE[P.RUNNING], succeeded(), aborted).is_cut_short
+
     def test_no_retry_without_a_failure(self) -> None:
         assert after(*TO_PHASE[P.RUNNING], retried()).phase is P.RUNNING
 
@@ -247,6 +266,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     succeeded(),
     failed(),
     retried(),
+    HIT,
     *FINALS,
 )
 _ATTEMPTS = (1, 2, 3)
@@ -259,7 +279,7 @@ anything = st.lists(
     st.one_of(
         st.sampled_from((requested(), requested(parent="a0"))),
         st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
-        st.sampled_from((*FINALS, LogWritten(attempt=1, offset=0, size_bytes=0, segments=()))),
+        st.sampled_from((*FINALS, HIT, LogWritten(attempt=1, offset=0, size_bytes=0, segments=()))),
         st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
     ),
     max_size=25,

@@ -10,6 +10,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -92,6 +93,8 @@ def event_text(event: AnyEvent) -> str:
         case ActionRetried(reason=reason, retry_at=at):
             pause = f" at {at.astimezone(UTC):%H:%M:%S}Z" if at else ""
             return f"tries again{pause}: {_first_line(reason)}"
+        case ActionCacheHit(source=source):
+            return f"taken from the cache: {source} has computed it"
         case AttemptStopped(attempt=attempt):
             return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):

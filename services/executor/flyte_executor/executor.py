@@ -20,13 +20,12 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
-from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost
+from flyte_executor.outlook import Outlook
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import SERVICE, ExecutorSettings
-from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import EventData
@@ -56,8 +55,8 @@ class Executor:
         self._settings = settings
         self._runs = LiveRuns(bus)
         self._placement = Placement(settings.slots)
-        self._templates = Templates(bus.log)
         self._alarms = Alarms(bus, self._look_again, now)
+        self._outlook = Outlook(bus, self._runs, settings, self._alarms)
         self._now = now
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
@@ -71,6 +70,7 @@ class Executor:
         await self._runs.restore()
         async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
             if (key := await self._read(entry)) is not None:
+                await self._outlook.keep_result(key)  # it may have succeeded while no executor ran
                 self._runs.let_go(key.run)
         self._runs.caught_up()
         await self._reconcile(await self._backend.start(self._on_gone))
@@ -174,31 +174,13 @@ class Executor:
             self._runs.let_go(key.run)
 
     async def _settle(self, key: ActionKey) -> None:
-        while (decision := await self._decide(key)) is not None:
+        while (decision := await self._outlook.decide(key)) is not None:
             if isinstance(decision, WakeAt):
                 await self._alarms.wake(key, decision.at)
                 break
             if not await self._append(key, decision):
                 return
         await self._act(key)
-
-    async def _decide(self, key: ActionKey) -> EventData | WakeAt | None:
-        requested = self._runs.state(key).requested
-        if requested is None:
-            return None
-        template = await self._templates.find(key.run, requested.task)
-        state = self._runs.state(key)
-        around = Surroundings(
-            now=self._alarms.now(key),
-            template=template,
-            parent_ended=self._parent_ended(key, state),
-            max_system_failures=self._settings.max_system_failures,
-        )
-        return decide(state, around)
-
-    def _parent_ended(self, key: ActionKey, state: ActionState) -> bool:
-        parent = state.requested.parent if state.requested else None
-        return parent is not None and not self._runs.state(key.run.action(parent)).is_live
 
     async def _append(self, key: ActionKey, decision: EventData) -> bool:
         state = self._runs.state(key)
@@ -229,6 +211,8 @@ class Executor:
             if child_state.is_live:
                 self._touch(key.run.action(child))
         self._alarms.forget(key)
+        for waiting in await self._outlook.keep_result(key):
+            self._touch(waiting)
         if state.is_cut_short:
             self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
         await self._launch(self._placement.ended(key))
@@ -238,26 +222,17 @@ class Executor:
             self._tasks.spawn(f"launch {attempt}", self._launch_one(attempt))
 
     async def _launch_one(self, attempt: AttemptKey) -> None:
-        launched = self._is_open(attempt) and await self._start_process(attempt)
+        launched = self._outlook.is_open(attempt) and await self._start_process(attempt)
         if not launched:
             await self._launch(self._placement.attempt_over(attempt))
-        elif not self._is_open(attempt):  # its action was ended while its process began
+        elif not self._outlook.is_open(attempt):  # its action was ended while its process began
             await self._backend.stop_attempt(attempt)
-
-    def _is_open(self, attempt: AttemptKey) -> bool:
-        """Whether a process should run for it; none should for a child that is about to be aborted."""
-        key, state = attempt.action, self._runs.state(attempt.action)
-        return (
-            state.has_open_attempt and state.attempt == attempt.attempt and not self._parent_ended(key, state)
-        )
 
     async def _start_process(self, attempt: AttemptKey) -> bool:
         state = self._runs.state(attempt.action)
-        assert state.requested is not None  # it is open
-        template = await self._templates.find(attempt.action.run, state.requested.task)
+        template = await self._outlook.template(attempt.action)
         if template is None:
             return False
-        template = template.overridden(state.requested.overrides)
         try:
             await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
         except LaunchFailed as error:

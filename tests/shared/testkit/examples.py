@@ -6,6 +6,7 @@ from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import (
     AbortAction,
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -251,6 +252,12 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(subject, "r7k2m9.a0.failed", ActionFailed(failure=FAILURE), source=executor),
         _event(subject, "r7k2m9.a0.timed-out", ActionTimedOut(failure=FAILURE), source=executor),
         _event(subject, "r7k2m9.a0.aborted", ActionAborted(reason="by somebody"), source=executor),
+        _event(
+            subject,
+            "r7k2m9.a0.cache-hit",
+            ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)}),
+            source=executor,
+        ),
         _event(subject, "r7k2m9.a0.2.stopped", AttemptStopped(attempt=2, worker="host/124"), source=executor),
         _event(timer_subject(ACTION), "r7k2m9.a0.timer", TimerDue(at=MORNING), source=executor),
     )

@@ -15,7 +15,8 @@ from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import EventData, StartRun, TaskDeployed
+from flyte_schemas.events import EventData, RunSettings, StartRun, TaskDeployed
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS
@@ -101,10 +102,10 @@ class Plane:
         await life.executor.start()
         return life
 
-    async def deploy(self, task: TaskReference, **policies: object) -> None:
+    async def deploy(self, task: TaskReference, *, project: str = "project", **policies: object) -> None:
         """Put a version of a task into the log, with these policies."""
         deployed = template(task.name, policies=Policies.model_validate(policies))
-        subject = task_subject("project", "domain", task.name)
+        subject = task_subject(project, "domain", task.name)
         data = TaskDeployed(version=task.version, digest=deployed.digest(), template=deployed)
         await self.append(subject, data)
 
@@ -112,10 +113,24 @@ class Plane:
         """Write an event as anybody might."""
         return await self.bus.log.append(event(subject, data, id=id or uuid4().hex))
 
-    async def start(self, name: str = "run", task: TaskReference = TASK, id: str | None = None) -> RunKey:
-        """Ask for a run."""
-        run = RunKey("project", "domain", name)
-        await self.append(run_request(run), StartRun(task=task), id)
+    async def start(
+        self,
+        name: str = "run",
+        task: TaskReference = TASK,
+        id: str | None = None,
+        *,
+        x: object = None,
+        project: str = "project",
+        **settings: object,
+    ) -> RunKey:
+        """Ask for a run, with one input `x` and these settings."""
+        run = RunKey(project, "domain", name)
+        request = StartRun(
+            task=task,
+            inputs={} if x is None else {"x": InlineLiteral(value=x)},
+            settings=RunSettings.model_validate(settings),
+        )
+        await self.append(run_request(run), request, id)
         return run
 
     async def run(self, run: RunKey) -> RunFold:

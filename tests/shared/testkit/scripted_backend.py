@@ -22,6 +22,7 @@ from flyte_schemas.events import (
     EventData,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import AttemptKey, action_subject
 from flyte_schemas.task import TaskReference
 
@@ -51,8 +52,9 @@ class Agent:
     async def enter(self) -> None:
         await self.say(AttemptStarted(attempt=self.attempt.attempt, worker=self.name))
 
-    async def succeed(self) -> None:
-        await self.say(AttemptSucceeded(attempt=self.attempt.attempt))
+    async def succeed(self, value: object = None) -> None:
+        outputs = {} if value is None else {"o0": InlineLiteral(value=value)}
+        await self.say(AttemptSucceeded(attempt=self.attempt.attempt, outputs=outputs))
 
     async def fail(
         self, code: str = "ValueError", kind: FailureKind = FailureKind.USER, recoverable: bool = True

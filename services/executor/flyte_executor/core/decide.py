@@ -5,12 +5,14 @@ that just happened, a restart, and a second executor that looks at the same log.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.times import WakeAt, next_look, overdue, retry_at
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import (
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRetried,
@@ -22,17 +24,22 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
 
+LOOK_AGAIN = timedelta(seconds=30)
+"""How long an action waits for what another one computes: that may be on another executor, and unheard."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What a decision needs beside the action's own state.
 
+    `cache` is what the cache says of an action that waits for its first attempt.
     `template` None: the task version was never deployed. `max_system_failures` is how many attempts in a row
     the platform may lose before it gives up.
     """
 
     now: datetime
     template: TaskTemplate | None
+    cache: Lookup = NOTHING
     parent_ended: bool
     max_system_failures: int
 
@@ -49,6 +56,10 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     late = overdue(state, policies, around.now)
     if late is not None:
         return late
+    if around.cache.hit is not None:
+        return ActionCacheHit(source=around.cache.hit.source, outputs=around.cache.hit.outputs)
+    if around.cache.is_computed_elsewhere:
+        return next_look(state, policies, around.now + LOOK_AGAIN)
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
         return ActionQueued(attempt=state.attempt + 1, pool="process")
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:

@@ -1,0 +1,95 @@
+"""What the executor sees when it looks at an action: its state, its template, its run, the time, the cache.
+
+The core decides from these alone; here they are gathered.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from flyte_bus.ports import Bus
+from flyte_executor.core.decide import Surroundings, decide
+from flyte_executor.core.lookup import NOTHING, Lookup
+from flyte_executor.core.times import WakeAt
+from flyte_executor.results import Results
+from flyte_executor.runs import LiveRuns
+from flyte_executor.settings import ExecutorSettings
+from flyte_executor.templates import Templates
+from flyte_schemas.action import ActionState
+from flyte_schemas.events import EventData, RunSettings
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.task import TaskTemplate
+
+
+class Clock(Protocol):
+    """The time of day for decisions about an action."""
+
+    def now(self, key: ActionKey) -> datetime: ...
+
+
+class Outlook:
+    """Everything that a decision may depend on."""
+
+    def __init__(self, bus: Bus, runs: LiveRuns, settings: ExecutorSettings, clock: Clock) -> None:
+        self._runs = runs
+        self._settings = settings
+        self._clock = clock
+        self._templates = Templates(bus.log)
+        self._results = Results(bus)
+
+    async def decide(self, key: ActionKey) -> EventData | WakeAt | None:
+        """What is due for an action. Raises the bus's errors."""
+        if self._runs.state(key).requested is None:
+            return None
+        template = await self._template(key)
+        looked_up = await self._look_up(key, template)
+        state = self._runs.state(key)  # the log may have gone on meanwhile
+        around = Surroundings(
+            now=self._clock.now(key),
+            template=template,
+            cache=looked_up,
+            parent_ended=self.parent_ended(key, state),
+            max_system_failures=self._settings.max_system_failures,
+        )
+        return decide(state, around)
+
+    async def template(self, key: ActionKey) -> TaskTemplate | None:
+        """The template of an action's task as this call wants it; None when it was never deployed."""
+        requested = self._runs.state(key).requested
+        template = await self._template(key)
+        return None if template is None or requested is None else template.overridden(requested.overrides)
+
+    def parent_ended(self, key: ActionKey, state: ActionState) -> bool:
+        """Whether nobody is left for whom this action would run."""
+        parent = state.requested.parent if state.requested else None
+        return parent is not None and not self._runs.state(key.run.action(parent)).is_live
+
+    def is_open(self, attempt: AttemptKey) -> bool:
+        """Whether a process should run for it; none should for a child that is about to be aborted."""
+        key, state = attempt.action, self._runs.state(attempt.action)
+        is_current = state.has_open_attempt and state.attempt == attempt.attempt
+        return is_current and not self.parent_ended(key, state)
+
+    async def keep_result(self, key: ActionKey) -> set[ActionKey]:
+        """Keep what an action that ended has computed, where its task wants that; who waited for it."""
+        state = self._runs.state(key)
+        if state.phase is ActionPhase.SUCCEEDED:
+            template = await self.template(key)
+            if template is not None:
+                await self._results.keep(key, state, template, self._settings_of(key.run))
+        return self._results.waited_for(key)
+
+    async def _template(self, key: ActionKey) -> TaskTemplate | None:
+        requested = self._runs.state(key).requested
+        return None if requested is None else await self._templates.find(key.run, requested.task)
+
+    async def _look_up(self, key: ActionKey, template: TaskTemplate | None) -> Lookup:
+        state = self._runs.state(key)
+        if template is None or state.requested is None or self.parent_ended(key, state):
+            return NOTHING
+        template = template.overridden(state.requested.overrides)
+        return await self._results.look(key, state, template, self._settings_of(key.run))
+
+    def _settings_of(self, run: RunKey) -> RunSettings:
+        root = self._runs.fold(run).root.requested
+        return (root.settings if root else None) or RunSettings()
