@@ -11,6 +11,7 @@ import structlog
 
 from flyte_bus.ports import Bus
 from flyte_bus.service import reject
+from flyte_executor.clock import Now
 from flyte_executor.settings import SERVICE
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import TimerDue
@@ -26,7 +27,7 @@ class Alarms:
     `look` is called with each action whose timer went off, and says whether it is alive.
     """
 
-    def __init__(self, bus: Bus, look: Callable[[ActionKey], bool], now: Callable[[], datetime]) -> None:
+    def __init__(self, bus: Bus, look: Callable[[ActionKey], bool], now: Now) -> None:
         self._bus = bus
         self._look = look
         self._now = now

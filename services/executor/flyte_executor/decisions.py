@@ -1,6 +1,10 @@
-"""What the executor writes into the log: its decisions, and the last word of an attempt that is lost."""
+"""What the executor writes into the log beside what it decided from an action's state: losses and aborts.
 
-from datetime import UTC, datetime
+Both look at the log first and expect what they saw; a conflict means that it went on, so each try sees more.
+"""
+
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -8,21 +12,34 @@ from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Gone
+from flyte_executor.clock import Now
 from flyte_executor.core.lost import attempt_lost
 from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import EventData
+from flyte_schemas.events import AbortAction, ActionAborted, EventData
 from flyte_schemas.subjects import ActionKey, action_subject
 
 log = structlog.get_logger()
 
+NO_REASON = "it was aborted by request"
 
-async def report_lost(events: EventLog, gone: Gone) -> None:
-    """Write that the attempt failed or was stopped, unless it has ended or another worker has it.
 
-    A conflict means that the log went on, so each try sees more of it.
-    """
+def decision_event(key: ActionKey, data: EventData, state: ActionState, now: datetime) -> AnyEvent:
+    """The event of a decision; its id follows from what it decides, so two executors write it once."""
+    attempt = getattr(data, "attempt", state.attempt)
+    return Event(
+        id=f"{key}.{attempt}.{data.TYPE}.{state.version}",
+        source=f"/{SERVICE}",
+        subject=action_subject(key),
+        time=now,
+        cause=state.request_id or None,
+        data=data,
+    )
+
+
+async def report_lost(events: EventLog, gone: Gone, now: Now) -> None:
+    """Write that the attempt failed or was stopped, unless it has ended or another worker has it."""
     key = gone.attempt.action
     while True:
         state, _ = await read_action(events, key)
@@ -30,21 +47,30 @@ async def report_lost(events: EventLog, gone: Gone) -> None:
         if lost is None:
             return
         try:
-            await events.append(decision_event(key, lost, state), expected=state.version)
+            await events.append(decision_event(key, lost, state, now()), expected=state.version)
         except Conflict:
             continue
         log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
         return
 
 
-def decision_event(key: ActionKey, data: EventData, state: ActionState) -> AnyEvent:
-    """The event of a decision; its id follows from what it decides, so two executors write it once."""
-    attempt = getattr(data, "attempt", state.attempt)
-    return Event(
-        id=f"{key}.{attempt}.{data.TYPE}.{state.version}",
-        source=f"/{SERVICE}",
-        subject=action_subject(key),
-        time=datetime.now(UTC),
-        cause=state.request_id or None,
-        data=data,
-    )
+async def abort(events: EventLog, key: ActionKey, request_id: str, request: AbortAction, now: Now) -> bool:
+    """Write that the action was given up, unless it has ended. False when nobody has asked for it yet.
+
+    What is below the action and what runs for it is not touched here: the executor sees the event like any
+    other, aborts the children and stops the process. Raises the bus's errors.
+    """
+    while True:
+        state, _ = await read_action(events, key)
+        if state.phase is None:
+            return False
+        if state.is_terminal:
+            return True
+        aborted = ActionAborted(reason=request.reason or NO_REASON, requested_by=request.requested_by)
+        event = replace(decision_event(key, aborted, state, now()), cause=request_id)
+        try:
+            await events.append(event, expected=state.version)
+        except Conflict:
+            continue
+        log.info("executor.action.aborted", action=str(key), by=request.requested_by)
+        return True

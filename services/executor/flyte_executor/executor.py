@@ -8,9 +8,7 @@ is dropped: the event that was faster comes by the reader, and the action is set
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 
 import structlog
 
@@ -20,6 +18,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
+from flyte_executor.clock import Now, utc_now
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost
@@ -36,10 +35,6 @@ from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 log = structlog.get_logger()
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Executor:
     """Folds, decides, appends, acts. `now` is the time of day."""
 
@@ -48,7 +43,7 @@ class Executor:
         bus: Bus,
         backend: Backend,
         settings: ExecutorSettings,
-        now: Callable[[], datetime] = _utc_now,
+        now: Now = utc_now,
     ) -> None:
         self._bus = bus
         self._backend = backend
@@ -131,7 +126,8 @@ class Executor:
             claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
             if claimed and attempt not in alive:
                 reason = "its process was not there when the executor started"
-                await report_lost(self._bus.log, Gone(attempt=attempt, worker=state.worker, reason=reason))
+                gone = Gone(attempt=attempt, worker=state.worker, reason=reason)
+                await report_lost(self._bus.log, gone, self._now)
             self._touch(key)
 
     async def _recognise(self, attempt: AttemptKey) -> None:
@@ -184,7 +180,7 @@ class Executor:
 
     async def _append(self, key: ActionKey, decision: EventData) -> bool:
         state = self._runs.state(key)
-        event = decision_event(key, decision, state)
+        event = decision_event(key, decision, state, self._now())
         try:
             async with self._appending:
                 sequence = await self._bus.log.append(event, expected=state.version)
@@ -236,7 +232,8 @@ class Executor:
         try:
             await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
         except LaunchFailed as error:
-            await report_lost(self._bus.log, Gone(attempt=attempt, worker="", reason=str(error)))
+            gone = Gone(attempt=attempt, worker="", reason=str(error))
+            await report_lost(self._bus.log, gone, self._now)
             return False
         return True
 
@@ -249,5 +246,5 @@ class Executor:
     async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)
         if known.has_open_attempt or known.is_cut_short or known.phase is None:
-            await report_lost(self._bus.log, gone)
+            await report_lost(self._bus.log, gone, self._now)
         await self._launch(self._placement.attempt_over(gone.attempt))

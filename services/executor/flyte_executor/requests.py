@@ -5,14 +5,14 @@ by one inbox, so that a run is aborted after it was started.
 """
 
 import hashlib
-from datetime import UTC, datetime
 
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
-from flyte_executor.aborts import abort
+from flyte_executor.clock import Now, utc_now
+from flyte_executor.decisions import abort
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import AbortAction, ActionRequested, StartRun
@@ -34,8 +34,9 @@ log = structlog.get_logger()
 class Admission:
     """Consumes requests: `ActionRequested(a0)` for each run, `ActionAborted` for each abort."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, now: Now = utc_now) -> None:
         self._bus = bus
+        self._now = now
 
     async def run(self) -> None:
         """Admit requests for ever."""
@@ -68,7 +69,7 @@ class Admission:
             id=f"{key}.requested.{_digest(request_id)}",
             source=f"/{SERVICE}",
             subject=action_subject(key),
-            time=datetime.now(UTC),
+            time=self._now(),
             cause=request_id,
             data=ActionRequested(
                 task=request.task,
@@ -89,14 +90,14 @@ class Admission:
     async def _abort(self, delivery: Delivery, place: Request, request_id: str, request: AbortAction) -> None:
         """Abort; the request for what is to be aborted may still be on its way, by another executor."""
         key = RunKey(place.project, place.domain, place.name).action(request.action)
-        if await abort(self._bus.log, key, request_id, request):
+        if await abort(self._bus.log, key, request_id, request, self._now):
             return await delivery.ack()
         if delivery.deliveries < ABORT_TRIES:
             return await delivery.nak(ABORT_TRY_AGAIN_S)
         return await self._refuse(delivery, f"there is no action {key} to abort")
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
-        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=datetime.now(UTC))
+        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
         await delivery.term(reason)
 
 
