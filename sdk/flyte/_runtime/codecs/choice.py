@@ -14,7 +14,14 @@ from pydantic.errors import PydanticUserError
 from flyte._runtime.codecs.codec import Codec
 from flyte._runtime.codecs.containers import DictCodec, ListCodec, PairsCodec, TupleCodec
 from flyte._runtime.codecs.pickles import AnyCodec, PickleCodec
-from flyte._runtime.codecs.plain import PlainCodec, ScalarCodec, is_plain, is_plain_key
+from flyte._runtime.codecs.plain import (
+    INSTANTS,
+    InstantCodec,
+    PlainCodec,
+    ScalarCodec,
+    is_plain,
+    is_plain_key,
+)
 from flyte._runtime.codecs.records import (
     Choose,
     DataclassCodec,
@@ -55,6 +62,8 @@ class _Chooser:
         annotation = _unwrapped(annotation)
         if _in(annotation, _SCALARS):
             return ScalarCodec(annotation)
+        if _in(annotation, INSTANTS):
+            return InstantCodec(annotation)
         if is_plain(annotation):
             try:
                 return PlainCodec(annotation)

@@ -5,6 +5,7 @@ or another program writes as JSON. A codec's JSON may hold any float and any int
 for the wire afterwards.
 """
 
+import re
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -16,6 +17,9 @@ NULL, BOOL, INT, FLOAT, STR, ARRAY, OBJECT = "null", "bool", "int", "float", "st
 ALL_KINDS = frozenset({NULL, BOOL, INT, FLOAT, STR, ARRAY, OBJECT})
 
 _SHOWN_COMPLAINTS = 3
+_WRITTEN_WRONG = re.compile(
+    r"Expected `([^`]*)`.*?\[field_name='([^']*)', input_value=(.*?), input_type=\w+\]", re.DOTALL
+)
 
 
 class Unfit(ValueError):
@@ -83,6 +87,15 @@ def unfit_of(error: ValidationError) -> Unfit:
     """What pydantic complains of."""
     entries = error.errors(include_url=False, include_input=False, include_context=False)
     return Unfit(*((entry["loc"], entry["msg"]) for entry in entries))
+
+
+def unfit_of_dump(error: Exception) -> Unfit:
+    """What pydantic complains of when it writes a record whose fields are not of their types."""
+    complaints = [
+        ((field,), f"expected {wanted}, got {value}")
+        for wanted, field, value in _WRITTEN_WRONG.findall(str(error))
+    ]
+    return Unfit(*complaints) if complaints else unfit(str(error))
 
 
 def kind_of(data: Any) -> str:

@@ -33,11 +33,11 @@ from flyte._runtime.codecs.codec import (
     Definitions,
     Whole,
     kind_of,
-    unfit,
     unfit_of,
+    unfit_of_dump,
 )
 from flyte._runtime.codecs.schemas import MarkedSchema, hoisted
-from flyte._runtime.codecs.signs import fields_of
+from flyte._runtime.codecs.signs import fields_of, with_default
 
 _KEEP_NAN = ConfigDict(ser_json_inf_nan="constants")
 _STANDS_FOR_RECORD = frozenset({"dataclass_exact_type", "dataclass_type", "model_type"})
@@ -49,9 +49,7 @@ _SCALARS: frozenset[Any] = frozenset(
         int,
         float,
         str,
-        datetime.datetime,
         datetime.date,
-        datetime.time,
         datetime.timedelta,
         decimal.Decimal,
         uuid.UUID,
@@ -61,6 +59,7 @@ _SCALARS: frozenset[Any] = frozenset(
         pathlib.PurePosixPath,
     }
 )
+INSTANTS: frozenset[Any] = frozenset({datetime.datetime, datetime.time})
 _COLLECTIONS = (list, set, frozenset, tuple)
 _JSON_TYPES = {
     "null": NULL,
@@ -80,7 +79,7 @@ class PlainCodec(Whole):
         self._annotation = annotation
         kind = typing.get_origin(annotation) or annotation
         self.python_type = type(None) if kind is None else kind if isinstance(kind, type) else None
-        if annotation not in _SCALARS:
+        if annotation not in _SCALARS | INSTANTS:
             _ = self._adapters  # what pydantic refuses, it refuses here
 
     @functools.cached_property
@@ -105,7 +104,7 @@ class PlainCodec(Whole):
             dumper = self._adapters[1]
             return dumper.dump_python([checked], mode="json", warnings="error", by_alias=True)[0]
         except (PydanticSerializationError, TypeError, ValueError) as error:
-            raise unfit(str(error)) from error
+            raise unfit_of_dump(error) from error
 
     def decode(self, data: Any) -> Any:
         try:
@@ -152,6 +151,18 @@ class ScalarCodec(PlainCodec):
 
     def decode(self, data: Any) -> Any:
         return data if type(data) is self._exactly else super().decode(data)
+
+
+class InstantCodec(PlainCodec):
+    """A datetime or a time of day; its zone comes back as `datetime.timezone`, as Python's own would.
+
+    pydantic has a zone class of its own, which pandas takes for another zone than `timezone.utc`.
+    """
+
+    def decode(self, data: Any) -> Any:
+        value = super().decode(data)
+        offset = value.utcoffset()
+        return value if offset is None else value.replace(tzinfo=datetime.timezone(offset))
 
 
 def is_plain(annotation: Any, seen: frozenset[Any] = frozenset()) -> bool:
@@ -230,11 +241,12 @@ def _is_plain_class(kind: type, seen: frozenset[Any]) -> bool:
         return all(type(member.value) in (str, int, float) for member in kind)  # type: ignore[attr-defined]
     inside = seen | {kind}
     if issubclass(kind, BaseModel):
-        return _is_plain_model(kind, inside)
+        return _is_plain_model(kind, inside | INSTANTS)  # its datetimes are as pydantic makes them
     if dataclasses.is_dataclass(kind):
         found = fields_of(kind)
         return found is not None and all(
-            field.init and is_plain(hint, inside) for field, hint in found.values()
+            field.init and with_default(hint, field.default) is hint and is_plain(hint, inside)
+            for field, hint in found.values()
         )
     is_pydantics = kind.__module__.partition(".")[0] in ("pydantic", "pydantic_core")
     return is_pydantics and "Secret" not in kind.__name__

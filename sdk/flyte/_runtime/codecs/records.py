@@ -15,7 +15,7 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from flyte._runtime.codecs.codec import OBJECT, Codec, Definitions, Unfit, Whole, unfit, unfit_of
 from flyte._runtime.codecs.schemas import reference
-from flyte._runtime.codecs.signs import fields_of, hints_of
+from flyte._runtime.codecs.signs import fields_of, hints_of, with_default
 
 Choose = Callable[[Any], Codec]
 
@@ -107,7 +107,7 @@ class DataclassCodec(RecordCodec):
         return fields_of(self._kind) or {}
 
     def _hints(self) -> dict[str, Any]:
-        return {name: hint for name, (_, hint) in self._fields.items()}
+        return {name: with_default(hint, field.default) for name, (field, hint) in self._fields.items()}
 
     def _required(self) -> list[str]:
         nothing = dataclasses.MISSING
@@ -237,8 +237,9 @@ class NamedTupleCodec(RecordCodec):
     """A NamedTuple; a plain tuple or list of the same length may stand for it."""
 
     def _hints(self) -> dict[str, Any]:
-        hints = hints_of(self._kind) or {}
-        return {name: hints.get(name, Any) for name in self._kind._fields}
+        hints, defaults = hints_of(self._kind) or {}, self._kind._field_defaults
+        fields: tuple[str, ...] = self._kind._fields
+        return {name: with_default(hints.get(name, Any), defaults.get(name, ...)) for name in fields}
 
     def _required(self) -> list[str]:
         return [name for name in self._kind._fields if name not in self._kind._field_defaults]

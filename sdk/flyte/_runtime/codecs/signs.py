@@ -34,3 +34,9 @@ def fields_of(kind: Any) -> dict[str, tuple["dataclasses.Field[Any]", Any]] | No
     if hints is None or takes_more:
         return None
     return {field.name: (field, hints.get(field.name, Any)) for field in dataclasses.fields(kind)}
+
+
+def with_default(annotation: Any, default: Any) -> Any:
+    """The type of a field with this default: `x: int = None` means `int | None`, as people write it."""
+    takes_none = annotation in (Any, None, type(None)) or type(None) in typing.get_args(annotation)
+    return annotation if takes_none or default is not None else typing.Optional[annotation]  # noqa: UP045
