@@ -99,7 +99,7 @@ async def attempt_aio(task: Task[..., Any], literals: Literals, limits: Limits) 
     try:
         async with limit:
             inputs = convert.inputs_from_wire(task.native_interface, literals)
-            return convert.outputs_to_wire(task.native_interface, await run_body(task.func(**inputs)))
+            return convert.outputs_to_wire(task.native_interface, await run_body(task.body(inputs)))
     except TimeoutError as error:
         return limits.timed_out(error) if limit.expired() else Failed(error)
     except asyncio.CancelledError as error:
@@ -128,7 +128,7 @@ def attempt_blocking(task: Task[..., Any], literals: Literals, limits: Limits) -
 def _body(task: Task[..., Any], literals: Literals) -> Outcome:
     try:
         inputs = convert.inputs_from_wire(task.native_interface, literals)
-        return convert.outputs_to_wire(task.native_interface, run_body_blocking(lambda: task.func(**inputs)))
+        return convert.outputs_to_wire(task.native_interface, run_body_blocking(lambda: task.body(inputs)))
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         return Failed(error)
 

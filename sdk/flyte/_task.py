@@ -76,6 +76,18 @@ class Task(Optioned, Generic[P, R]):
         """Call the function itself, here and now, never as an action."""
         return self.func(*args, **kwargs)
 
+    def body(self, inputs: Mapping[str, Any]) -> Any:
+        """Call the function with all of its inputs; those that it takes only by position go by position."""
+        func: Callable[..., Any] = self.func
+        first = self._positional_only
+        named = {name: value for name, value in inputs.items() if name not in first}
+        return func(*(inputs[name] for name in first), **named)
+
+    @functools.cached_property
+    def _positional_only(self) -> tuple[str, ...]:
+        parameters = inspect.signature(self.func).parameters.values()
+        return tuple(item.name for item in parameters if item.kind is item.POSITIONAL_ONLY)
+
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run the function itself, here and now, whether it is sync or async."""
         returned: Any = self.func(*args, **kwargs)

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any
 
 
@@ -61,11 +62,14 @@ async def run_body(body: Coroutine[Any, Any, Any]) -> Any:
 
 
 def run_body_blocking(body: Callable[[], Any]) -> Any:
-    """The same for the body of a sync task."""
+    """The same for the body of a sync task; a coroutine that it gives is run to its end."""
     from flyte._runtime.pending import resolved
 
     with _settling() as unsettled:
-        returned = resolved(body())
+        returned = body()
+        if type(returned) is CoroutineType:  # of an async function, in a decorator's plain one
+            returned = asyncio.run(returned)
+        returned = resolved(returned)
         for child in list(unsettled):
             child.result()
     return returned

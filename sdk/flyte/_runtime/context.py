@@ -55,7 +55,7 @@ class TaskContext:
     output_path: str | None = None
     run_base_dir: str | None = None
     run_start_time: datetime.datetime | None = None
-    """When the run began; None where nobody says."""
+    """When the run began."""
     interactive_mode: bool = False
     disable_run_cache: bool = False
     report: None = None

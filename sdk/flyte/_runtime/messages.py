@@ -1,6 +1,7 @@
 """What the agent and the runner (the user's process) tell each other over their socket."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -13,7 +14,10 @@ from flyte_schemas.words import Word
 
 
 class Start(Word):
-    """To the runner, first and once: run this task. `root` is where the bundle was unpacked."""
+    """To the runner, first and once: run this task.
+
+    `root` is where the bundle was unpacked, `run_began` when the run was asked for.
+    """
 
     kind: Literal["start"] = "start"
     project: str
@@ -27,6 +31,7 @@ class Start(Word):
     env_vars: dict[str, str]
     custom_context: Mapping[str, str] = {}
     root: str
+    run_began: datetime | None = None
 
 
 class Entered(Word):

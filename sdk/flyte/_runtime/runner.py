@@ -101,8 +101,8 @@ def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> 
     remote.listen()
     with controller.use(remote):
         if task.is_async:
-            return asyncio.run(cancelled_by_signal(run_body(task.func(**inputs))))
-        return stopped_by_signal(lambda: run_body_blocking(lambda: task.func(**inputs)))
+            return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
+        return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 
 def _context(start: Start) -> context.TaskContext:
@@ -114,4 +114,5 @@ def _context(start: Start) -> context.TaskContext:
         mode="remote",
         attempt_number=start.attempt - 1,
         custom_context=dict(start.custom_context),
+        run_start_time=start.run_began,
     )

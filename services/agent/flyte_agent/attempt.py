@@ -7,6 +7,7 @@ agent dies too is that left to the executor.
 import asyncio
 import signal
 from contextlib import aclosing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.subjects import ROOT_ACTION
 from flyte_schemas.task import TaskTemplate
 
 log = structlog.get_logger()
@@ -150,7 +152,15 @@ class Attempt:
             env_vars=state.requested.env_vars,
             custom_context=state.requested.custom_context,
             root=str(root),
+            run_began=await self._run_began(state),
         )
+
+    async def _run_began(self, state: ActionState) -> datetime | None:
+        """When the run was asked for: when its first action was."""
+        root = self._order.key.action.run.action(ROOT_ACTION)
+        if self._order.key.action != root:
+            state, _ = await read_action(self._bus.log, root)
+        return state.requested_at
 
     async def _template(self, state: ActionState) -> TaskTemplate:
         assert state.requested is not None  # it was claimed, so it was requested

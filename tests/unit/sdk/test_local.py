@@ -1,6 +1,7 @@
 """Local runs: the same meaning as on the stack, in this process."""
 
 import asyncio
+import functools
 import os
 import sys
 import threading
@@ -304,3 +305,29 @@ def test_what_a_run_context_cannot_do_yet_says_so() -> None:
         flyte.with_runcontext(mode="hybrid")
     with pytest.raises(ValueError, match="run name 'a b'"):
         flyte.with_runcontext(name="a b")
+
+
+def test_a_plain_decorator_around_an_async_task_and_positions_work(env: flyte.TaskEnvironment) -> None:
+    def announced(func: Any) -> Any:
+        @functools.wraps(func)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return func(*args, **kwargs)
+
+        return wrapper
+
+    @env.task
+    @announced
+    async def double(x: int) -> int:
+        await asyncio.sleep(0)
+        return x * 2
+
+    @env.task
+    def minus(x: int, /, y: int) -> int:
+        return x - y
+
+    @env.task
+    async def main() -> list[int]:
+        return [await double(2), await minus(5, y=2)]
+
+    assert flyte.run(main).outputs()[0] == [4, 3]
+    assert flyte.run(minus, 5, 1).outputs()[0] == 4
