@@ -11,7 +11,7 @@ from flyte._client.trouble import translated
 from flyte._client.values import Values
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._runtime.context import ActionID
-from flyte._runtime.failure import error_of
+from flyte._runtime.failure import error_of, with_notes
 from flyte._runtime.interface import NativeInterface
 from flyte._syncify import syncify
 from flyte.errors import ActionNotFoundError
@@ -266,7 +266,7 @@ class ActionDetails:
             what = f"run {self.run_name}" if self._key.is_root else f"action {self.name}"
             raise RuntimeError(f"{what} is not over yet: call wait() first")
         if state.phase is not ActionPhase.SUCCEEDED or state.requested is None:
-            raise error_of(state.failure, state.phase, state.abort_reason)
+            raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
         with translated():
             values = Values(await self._connected.bus(), self._key.run, self._interface)
             return await values.outputs(state.requested.task, state.outputs or {})

@@ -13,6 +13,7 @@ from pathlib import Path
 import flyte_schemas
 from flyte import errors
 from flyte._limits import MAX_MESSAGE_CHARACTERS, MAX_TRACEBACK_CHARACTERS
+from flyte._runtime.convert import Mismatch
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 
@@ -40,6 +41,10 @@ _BY_CODE: dict[str, type[errors.RuntimeUserError | errors.RuntimeUnknownError]] 
 """What a part of a code says of the kind of an error; the first that fits counts."""
 
 
+_WHOLE_STORY = (errors.RuntimeDataValidationError, Mismatch)
+"""Errors that say all there is to say: what led to them is how we found out."""
+
+
 def failure_of(error: BaseException) -> Failure:
     """What the log says of an exception that ended a task."""
     return Failure(
@@ -61,6 +66,15 @@ def error_of(
     return error
 
 
+def with_notes(error: errors.BaseRuntimeError) -> errors.BaseRuntimeError:
+    """The error for a program outside of the run: where nobody catches it, Python shows what is known too."""
+    if error.failure is not None:
+        for note in (error.failure.hint, f"[{error.failure.code}] {error.failure.traceback}".rstrip()):
+            if note:
+                error.add_note(note)
+    return error
+
+
 def _whole_traceback(error: BaseException) -> str:
     """The traceback, after that of the child whose failure this is when it happened in another process."""
     own = user_traceback(error)
@@ -73,8 +87,7 @@ def _whole_traceback(error: BaseException) -> str:
 def user_traceback(error: BaseException) -> str:
     """The traceback of `error` and of what led to it, without our frames and without the machinery's."""
     summary = traceback.TracebackException.from_exception(error, capture_locals=False, compact=True)
-    seen: set[int] = set()
-    _cut_frames(summary, seen)
+    _cut_frames(error, summary, set())
     return "".join(summary.format())
 
 
@@ -98,15 +111,22 @@ def cut(text: str, limit: int) -> str:
     return f"{text[:head]}\n… {len(text) - head - tail} characters left out …\n{text[-tail:]}"
 
 
-def _cut_frames(summary: traceback.TracebackException, seen: set[int]) -> None:
+def _cut_frames(error: BaseException, summary: traceback.TracebackException, seen: set[int]) -> None:
     if id(summary) in seen:
         return
     seen.add(id(summary))
+    if isinstance(error, _WHOLE_STORY):
+        summary.__cause__ = summary.__context__ = None
     kept = [frame for frame in summary.stack if not is_machinery(frame.filename)]
     summary.stack = traceback.StackSummary.from_list(kept)
-    for other in (summary.__cause__, summary.__context__, *(summary.exceptions or ())):
-        if other is not None:
-            _cut_frames(other, seen)
+    parts = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for part, other in (
+        (error.__cause__, summary.__cause__),
+        (error.__context__, summary.__context__),
+        *zip(parts, summary.exceptions or (), strict=False),
+    ):
+        if part is not None and other is not None:
+            _cut_frames(part, other, seen)
 
 
 def _code(error: BaseException) -> str:

@@ -1,9 +1,11 @@
 """Failures: from an exception to the log, and from the log to a parent's exception."""
 
+import traceback
+
 import pytest
 
 from flyte import errors
-from flyte._runtime.failure import cut, error_of, failure_of
+from flyte._runtime.failure import cut, error_of, failure_of, with_notes
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 
@@ -84,3 +86,24 @@ def test_a_parent_sees_an_exception_by_kind_code_and_phase(
 
 def test_without_a_record_nobody_knows() -> None:
     assert isinstance(error_of(None), errors.RuntimeUnknownError)
+
+
+def test_a_value_of_a_wrong_type_is_told_once_without_how_it_was_found_out() -> None:
+    try:
+        try:
+            raise ValueError("deep within")
+        except ValueError as error:
+            raise errors.RuntimeDataValidationError("o0", "it is text", "env.t") from error
+    except errors.RuntimeDataValidationError as error:
+        text = failure_of(error).traceback
+    assert "it is text" in text
+    assert "deep within" not in text
+
+
+def test_outside_of_the_run_an_error_shows_what_is_known() -> None:
+    failure = failure_of(caught(AssertionError())).model_copy(update={"hint": "look at it"})
+    error = with_notes(error_of(failure))
+    assert str(error) == ""
+    shown = "".join(traceback.format_exception(error))
+    assert "look at it" in shown
+    assert "[AssertionError] Traceback" in shown
