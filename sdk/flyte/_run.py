@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, overload
 
 from flyte import _session
 from flyte._binding import bind
+from flyte._called import with_called
 from flyte._config import DEFAULT_DOMAIN, DEFAULT_PROJECT
 from flyte._deploy import carry_out, plan_here
 from flyte._dry_run import DryRun
@@ -200,7 +201,7 @@ async def rehearse(task: Any, inputs: dict[str, Any], options: RunOptions) -> Dr
 
 def _plan(task: Task[..., Any], options: RunOptions, project: str, domain: str) -> Plan:
     return plan_here(
-        [task.environment],
+        with_called(task.environment),
         version=options.version,
         copy_style=options.copy_style,
         project=project,

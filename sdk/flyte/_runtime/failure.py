@@ -130,6 +130,8 @@ def _cut_frames(error: BaseException, summary: traceback.TracebackException, see
 
 
 def _code(error: BaseException) -> str:
+    if isinstance(error, Mismatch):
+        return TypeError.__name__
     return error.code if isinstance(error, errors.BaseRuntimeError) else type(error).__name__
 
 

@@ -29,8 +29,10 @@ def use(name: str | None) -> Iterator[None]:
 def group(name: str) -> Iterator[None]:
     """Label the child actions that are called within the block.
 
-    Raises ValueError for an empty name.
+    Raises TypeError for what is no name, ValueError for an empty one.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a group's name must be a string, not {name!r}")
     if not name:
         raise ValueError("a group needs a name: flyte.group('name')")
     with use(name):

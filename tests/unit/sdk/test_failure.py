@@ -8,6 +8,7 @@ from flyte import errors
 from flyte._runtime.failure import cut, error_of, failure_of, with_notes
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
+from testkit.wire import over_the_wire
 
 
 def caught(error: BaseException) -> BaseException:
@@ -107,3 +108,9 @@ def test_outside_of_the_run_an_error_shows_what_is_known() -> None:
     shown = "".join(traceback.format_exception(error))
     assert "look at it" in shown
     assert "[AssertionError] Traceback" in shown
+
+
+def test_an_argument_of_a_wrong_type_is_a_type_error_to_who_looks_at_the_code() -> None:
+    with pytest.raises(TypeError) as caught:
+        over_the_wire(int, "text")
+    assert failure_of(caught.value).code == "TypeError"
