@@ -21,6 +21,10 @@ from flyte_schemas.phase import ActionPhase
 Literals = dict[str, InlineLiteral]
 
 
+_NOT_THE_TASKS = (KeyboardInterrupt, GeneratorExit)
+"""What ends the whole program, or a coroutine that nobody wants any more, and no attempt."""
+
+
 class Failed:
     """An attempt that gave no value: why, and the exception itself."""
 
@@ -106,7 +110,9 @@ async def attempt_aio(task: Task[..., Any], literals: Literals, limits: Limits) 
         if _is_cancelled():
             raise
         return Failed(error)
-    except (Exception, SystemExit) as error:
+    except _NOT_THE_TASKS:
+        raise
+    except BaseException as error:
         return Failed(error)
 
 
@@ -129,7 +135,9 @@ def _body(task: Task[..., Any], literals: Literals) -> Outcome:
     try:
         inputs = convert.inputs_from_wire(task.native_interface, literals)
         return convert.outputs_to_wire(task.native_interface, run_body_blocking(lambda: task.body(inputs)))
-    except (Exception, SystemExit, asyncio.CancelledError) as error:
+    except _NOT_THE_TASKS:
+        raise
+    except BaseException as error:
         return Failed(error)
 
 

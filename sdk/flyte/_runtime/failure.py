@@ -46,7 +46,15 @@ _WHOLE_STORY = (errors.RuntimeDataValidationError, Mismatch)
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What the log says of an exception that ended a task."""
+    """What the log says of an exception that ended a task; also of one that cannot say anything itself."""
+    try:
+        return _recorded(error)
+    except Exception as worse:
+        code, message = type(error).__name__, f"the exception cannot be shown: {type(worse).__name__}"
+        return Failure(code=code[:200], kind=FailureKind.USER, message=message)
+
+
+def _recorded(error: BaseException) -> Failure:
     return Failure(
         code=_code(error)[:200],
         kind=FailureKind.SYSTEM if isinstance(error, errors.RuntimeSystemError) else FailureKind.USER,

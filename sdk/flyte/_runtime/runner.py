@@ -23,7 +23,7 @@ from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
-from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure import Failure
 
 
 def main(connection: socket.socket) -> int:
@@ -81,12 +81,7 @@ def _run(channel: Channel, start: Start) -> Message:
 
 def _failure(error: BaseException, start: Start) -> Failure:
     """The failure with the user's files as the user knows them: relative to the root of the source."""
-    try:
-        failure = failure_of(error)
-    except Exception as worse:
-        code, message = type(error).__name__, f"the exception cannot be shown: {type(worse).__name__}"
-        failure = Failure(code=code[:200], kind=FailureKind.USER, message=message)
-    root = start.root + os.sep
+    failure, root = failure_of(error), start.root + os.sep
     return failure.model_copy(
         update={
             "message": failure.message.replace(root, ""),

@@ -41,7 +41,7 @@ def test_errors_of_ours_keep_their_code_and_kind() -> None:
 
 def test_the_traceback_leaves_out_our_frames() -> None:
     try:
-        failure_of(3)  # type: ignore[arg-type]
+        error_of(3)  # type: ignore[arg-type]
     except AttributeError as error:
         text = failure_of(error).traceback
     assert "test_failure.py" in text
@@ -114,3 +114,13 @@ def test_an_argument_of_a_wrong_type_is_a_type_error_to_who_looks_at_the_code() 
     with pytest.raises(TypeError) as caught:
         over_the_wire(int, "text")
     assert failure_of(caught.value).code == "TypeError"
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_an_exception_that_cannot_be_shown_is_a_failure_all_the_same() -> None:
+    failure = failure_of(caught(Mute()))
+    assert (failure.code, failure.message) == ("Mute", "the exception cannot be shown: RuntimeError")

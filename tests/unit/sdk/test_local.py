@@ -331,3 +331,21 @@ def test_a_plain_decorator_around_an_async_task_and_positions_work(env: flyte.Ta
 
     assert flyte.run(main).outputs()[0] == [4, 3]
     assert flyte.run(minus, 5, 1).outputs()[0] == 4
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_whatever_a_task_raises_is_a_failure_as_on_the_stack(
+    env: flyte.TaskEnvironment, is_async: bool
+) -> None:
+    class Own(BaseException):
+        pass
+
+    def work() -> None:
+        raise Own("enough")
+
+    async def work_aio() -> None:
+        work()
+
+    with pytest.raises(flyte.errors.RuntimeUserError, match="enough") as caught:
+        flyte.run(env.task(work_aio if is_async else work))
+    assert caught.value.code == "Own"
