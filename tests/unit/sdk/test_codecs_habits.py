@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 from flyte._runtime.codecs import codec_of
 from testkit.wire import over_the_wire
@@ -61,3 +62,16 @@ def test_a_record_whose_field_has_another_type_is_told_with_the_field() -> None:
 @dataclass
 class Counted:
     count: int
+
+
+class Whole(BaseModel):
+    parts: "list[Part]" = []
+
+
+class Part(BaseModel):
+    number: int
+
+
+def test_a_model_may_name_a_class_that_stands_further_down() -> None:
+    assert not Whole.__pydantic_complete__  # as in a process that has not made one yet
+    assert codec_of(Whole).decode({"parts": [{"number": 1}]}) == Whole(parts=[Part(number=1)])

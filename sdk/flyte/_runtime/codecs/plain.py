@@ -253,6 +253,10 @@ def _is_plain_class(kind: type, seen: frozenset[Any]) -> bool:
 
 
 def _is_plain_model(kind: type[BaseModel], inside: frozenset[Any]) -> bool:
+    if (
+        not kind.__pydantic_complete__
+    ):  # a class that it names stood further down; pydantic waits for an instance
+        kind.model_rebuild(raise_errors=False)
     if kind.model_config.get("extra") == "allow":
         return False
     for field in kind.model_fields.values():
