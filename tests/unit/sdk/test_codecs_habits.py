@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from flyte._runtime.codecs import codec_of
 from testkit.wire import over_the_wire
@@ -75,3 +75,37 @@ class Part(BaseModel):
 def test_a_model_may_name_a_class_that_stands_further_down() -> None:
     assert not Whole.__pydantic_complete__  # as in a process that has not made one yet
     assert codec_of(Whole).decode({"parts": [{"number": 1}]}) == Whole(parts=[Part(number=1)])
+
+
+class Limited(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    count: int = Field(gt=0)
+    at: dt.date = dt.date(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given", "wanted"),
+    [
+        (Moment, {"at": "2024-01-01T00:00:00Z"}, Moment(NEW_YEAR)),
+        (Moment, {"at": NEW_YEAR, "daily": "01:00:00"}, Moment(NEW_YEAR, dt.time(1))),
+        (Limited, {"count": 1, "at": "2024-02-03"}, Limited(count=1, at=dt.date(2024, 2, 3))),
+    ],
+)
+def test_a_dict_that_stands_for_a_record_may_be_written_as_json(
+    annotation: Any, given: Any, wanted: Any
+) -> None:
+    assert over_the_wire(annotation, given) == wanted
+
+
+@pytest.mark.parametrize(
+    ("annotation", "given", "reason"),
+    [
+        (Limited, {"count": 0}, "at count: Input should be greater than 0"),
+        (Moment, {"at": 3}, "at at: Input should be a valid datetime"),
+    ],
+)
+def test_what_a_record_refuses_is_told_where_the_dict_is_given(
+    annotation: Any, given: Any, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        codec_of(annotation).encode(given)

@@ -13,7 +13,7 @@ from typing import Any
 import typing_extensions
 from pydantic import BaseModel, RootModel, ValidationError
 
-from flyte._runtime.codecs.codec import OBJECT, Codec, Definitions, Unfit, Whole, unfit, unfit_of
+from flyte._runtime.codecs.codec import OBJECT, Codec, Definitions, Unfit, Whole, kind_of, unfit, unfit_of
 from flyte._runtime.codecs.schemas import reference
 from flyte._runtime.codecs.signs import fields_of, hints_of, with_default
 
@@ -36,9 +36,14 @@ class RecordCodec(Whole):
         return {name: self._choose(hint) for name, hint in self._hints().items()}
 
     def encode(self, value: Any) -> Any:
-        return {
-            name: self._part(self.codecs[name].encode, item, name) for name, item in self._read(value).items()
-        }
+        """As `Codec.encode`. A dict that stands for a record becomes one here: what that refuses is told."""
+        fields = self._read(value)
+        if self._stands_for_one(value):
+            written = {
+                name: self._part(_written(self.codecs[name]), item, name) for name, item in fields.items()
+            }
+            fields = self._read(self.decode(written))
+        return {name: self._part(self.codecs[name].encode, item, name) for name, item in fields.items()}
 
     def decode(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
@@ -76,6 +81,9 @@ class RecordCodec(Whole):
     @abstractmethod
     def _build(self, fields: dict[str, Any]) -> Any:
         """A value of these fields. Raises Unfit."""
+
+    def _stands_for_one(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
 
     def _known(self, data: Mapping[Any, Any]) -> dict[str, Any]:
         """`data`, when it has the required fields and no other than the known ones. Raises Unfit."""
@@ -209,6 +217,9 @@ class TypedDictCodec(RecordCodec):
             hint = typing_extensions.get_args(hint)[0]
         return hint, required
 
+    def _stands_for_one(self, value: Any) -> bool:
+        return False  # a dict is one
+
     def _hints(self) -> dict[str, Any]:
         return {name: hint for name, (hint, _) in self._declared.items()}
 
@@ -222,6 +233,20 @@ class TypedDictCodec(RecordCodec):
 
     def _build(self, fields: dict[str, Any]) -> Any:
         return fields
+
+
+def _written(codec: Codec) -> Callable[[Any], Any]:
+    """`encode` for a field of a dict that a person may have written: as JSON has it, or as Python has it."""
+
+    def write(item: Any) -> Any:
+        try:
+            return codec.encode(item)
+        except Unfit:
+            if kind_of(item) not in codec.kinds:
+                raise
+            return codec.encode(codec.decode(item))
+
+    return write
 
 
 _QUALIFIERS: dict[Any, bool | None] = {
