@@ -50,7 +50,7 @@ def call_aio(
     """`task.aio(*args, **kwargs)`: a coroutine, whether the task is sync or async. Raises as `call` does."""
     current = controller.current()
     if current is None:
-        return _await_function(task, args, kwargs)
+        return _named(task, _await_function(task, args, kwargs))
     tracing.refuse_task(task.name)
     return _child(current, task, bind(task.native_interface, args, kwargs))
 
@@ -71,14 +71,19 @@ def _child(
         with context.as_called(label, custom):
             return await current.call(task, ready)
 
-    child.__qualname__ = task.name
-    return child()
+    return _named(task, child())
+
+
+def _named(task: "Task[..., Any]", called: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+    """Where nobody awaits the call, Python says which one it was by this name."""
+    called.__qualname__ = task.name  # type: ignore[attr-defined]
+    return called
 
 
 def _call_function(task: "Task[..., Any]", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Outside of a run."""
     if task.is_async:
-        return _await_function(task, args, kwargs)
+        return _named(task, _await_function(task, args, kwargs))
     with _faced():
         return task.func(*args, **kwargs)
 

@@ -7,6 +7,7 @@ process. Either way you get a run with the same face.
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, overload
 
 from flyte import _session
@@ -219,6 +220,12 @@ def _bound(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[
                 f"the deployed task {task.name} takes its inputs by name only: flyte.run(task, x=…)"
             )
         return dict(kwargs)
+    if isinstance(task, CoroutineType):
+        task.close()
+        raise TypeError(
+            f"flyte.run was given a call of {task.__qualname__}, not the task: "
+            "pass the task and its inputs, flyte.run(task, x=…)"
+        )
     if not isinstance(task, Task):
         raise TypeError(
             f"Only Flyte tasks can be run, not generic functions or methods ({type(task).__name__}): "

@@ -9,6 +9,7 @@ from flyte import errors
 from flyte._config import ClientConfig, make_config, parse_api_key
 from flyte._runtime.codecs import pickles
 from flyte._runtime.context import TaskContext, ctx
+from flyte._twins import Twinned
 
 if TYPE_CHECKING:
     from flyte._client.client import Client
@@ -22,6 +23,7 @@ NO_CLIENT_HINT = (
 )
 
 
+@Twinned
 def init(
     org: str | None = None,
     project: str | None = None,
@@ -73,6 +75,7 @@ def init(
     )
 
 
+@Twinned
 def init_from_config(
     path_or_config: "str | Path | Config | None" = None,
     root_dir: str | Path | None = None,
@@ -111,6 +114,7 @@ def init_from_config(
     configure(found if found.endpoint else _without_client(found))
 
 
+@Twinned
 def init_from_api_key(
     api_key: str | None = None,
     project: str | None = None,
@@ -130,6 +134,7 @@ def init_from_api_key(
     init(project=project, domain=domain, root_dir=root_dir, api_key=key, **unsupported)
 
 
+@Twinned
 def init_in_cluster(
     org: str | None = None,
     project: str | None = None,
@@ -152,6 +157,7 @@ def init_in_cluster(
     configure(found if found.endpoint else _without_client(found))
 
 
+@Twinned
 def init_passthrough(
     endpoint: str | None = None,
     org: str | None = None,

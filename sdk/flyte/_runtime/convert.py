@@ -7,6 +7,7 @@ same type. Both directions are the same on the stack and in local mode.
 
 import warnings
 from collections.abc import Iterable, Mapping
+from types import CoroutineType
 from typing import Any
 
 import orjson
@@ -119,7 +120,8 @@ def to_json(parameter: NativeParameter, value: Any) -> Any:
     try:
         return wire_json.wrap(parameter.codec.encode(resolved(value)))
     except (Unfit, RecursionError) as error:
-        raise Mismatch(parameter, value, str(error)) from error
+        reason = "it was not awaited" if isinstance(value, CoroutineType) else str(error)
+        raise Mismatch(parameter, value, reason) from error
 
 
 def from_json(parameter: NativeParameter, value: Any) -> Any:

@@ -193,3 +193,11 @@ def test_other_ways_to_set_up_end_in_the_same_place(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FLYTE_NATS_URL", "nats://h:2")
     flyte.init_in_cluster(domain="d")
     assert (_session.client().config.endpoint, flyte.current_domain()) == ("nats://h:2", "d")
+
+
+async def test_setting_up_can_be_awaited_like_all_the_rest(project: Path) -> None:
+    await flyte.init.aio(project="mine", domain="staging")
+    assert (flyte.current_project(), flyte.current_domain()) == ("mine", "staging")
+    (project / "config.yaml").write_text("admin: {endpoint: 'nats://host:4222'}\ntask: {project: theirs}\n")
+    await flyte.init_from_config.aio("config.yaml")
+    assert flyte.current_project() == "theirs"

@@ -296,6 +296,25 @@ def test_inputs_that_do_not_fit_are_refused_before_anything_runs(env: flyte.Task
         flyte.run(never)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="Only Flyte tasks can be run"):
         flyte.run(print)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"a call of env.never, not the task: pass the task and its inputs"):
+        flyte.run(never(1))  # type: ignore[arg-type]
+
+
+def test_a_call_that_was_not_awaited_is_told_when_it_is_passed_on(env: flyte.TaskEnvironment) -> None:
+    @env.task
+    async def one(x: int) -> int:
+        return x
+
+    @env.task
+    async def main() -> int:
+        inner = one(1)
+        try:
+            return await one(inner)  # type: ignore[arg-type]
+        finally:
+            inner.close()
+
+    with pytest.raises(flyte.errors.RuntimeUserError, match="Reason: it was not awaited"):
+        flyte.run(main)
 
 
 def test_what_a_run_context_cannot_do_yet_says_so() -> None:
