@@ -9,52 +9,57 @@ called). What is found in no such way is left, and the call says that it was not
 import contextlib
 import functools
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from flyte._environment import Environment
 from flyte._layout import is_installed
+from flyte._plan import closure
 from flyte._task import Task
 
 
-def with_called(environment: Environment) -> list[Environment]:
-    """This environment, then those of tasks that its tasks (and theirs) name; each once."""
-    found, waiting, seen = [environment], [environment], set[int]()
+def with_called(environment: Environment) -> tuple[Environment, ...]:
+    """This environment and what it depends on, then those of tasks that its tasks (and theirs) name.
+
+    Of two with the same name the first counts. Raises as `closure` does.
+    """
+    found = {one.name: one for one in closure([environment])}
+    waiting, seen = list(found.values()), set[int]()
     while waiting:
-        one = waiting.pop(0)
-        tasks = [task for task in getattr(one, "tasks", {}).values() if isinstance(task, Task)]
-        called = [task.environment for task in tasks for task in _tasks_in(task.func, seen)]
-        for other in (*one.depends_on, *called):
-            if all(other is not known for known in found):
-                found.append(other)
-                waiting.append(other)
-    return found
+        tasks = getattr(waiting.pop(0), "tasks", {}).values()
+        named = [task.environment for one in tasks for task in _tasks_in(one.func, seen)]
+        for needed in (each for called in named for each in closure([called])):
+            if needed.name not in found:
+                found[needed.name] = needed
+                waiting.append(needed)
+    return tuple(found.values())
 
 
-def _tasks_in(func: Any, seen: set[int]) -> Iterator[Task[..., Any]]:
-    """The tasks that a function names, and those that the user's own functions which it names do."""
-    func = inspect.unwrap(func)
-    if (
-        not isinstance(func, FunctionType)
-        or id(func) in seen
-        or is_installed(Path(func.__code__.co_filename))
-    ):
+def _tasks_in(value: Any, seen: set[int]) -> Iterator[Task[..., Any]]:
+    """A task itself, or those that a function of the user's names, and the functions that it names.
+
+    Only the types of objects are looked at: some answer every question, or do something to answer it.
+    """
+    if issubclass(type(value), Task):
+        yield value
+    if type(value) is not FunctionType:
+        return
+    func = inspect.unwrap(value)
+    if type(func) is not FunctionType or id(func) in seen:
         return
     seen.add(id(func))
-    for value in _named(func):
-        if isinstance(value, Task):
-            yield value
-        else:
-            yield from _tasks_in(value, seen)
+    if not is_installed(Path(func.__code__.co_filename)):
+        for named in _named(func):
+            yield from _tasks_in(named, seen)
 
 
 def _named(func: FunctionType) -> Iterator[Any]:
     """The objects behind the names in a function's code, as far as they can be seen from here."""
-    names = set(_names(func.__code__))
-    scope = {name: func.__globals__[name] for name in names & func.__globals__.keys()}
-    for value in (*scope.values(), *_enclosed(func)):
+    names = list(dict.fromkeys(_names(func.__code__)))
+    scope = [func.__globals__[name] for name in names if name in func.__globals__]
+    for value in (*scope, *_enclosed(func)):
         yield from _parts(value, names)
 
 
@@ -71,17 +76,18 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
-def _parts(value: Any, names: Iterable[str]) -> Iterator[Any]:
+def _parts(value: Any, names: list[str]) -> list[Any]:
     """What is meant by a value: itself, a partial's function, the items of a container, parts of a module."""
-    if isinstance(value, functools.partial):
-        yield value.func
-    elif type(value) in (list, tuple, set):
-        yield from value
-    elif type(value) is dict:
-        yield from value.values()
-    elif isinstance(value, ModuleType):
-        yield from (vars(value)[name] for name in names if name in vars(value))
-    elif isinstance(value, type):
-        yield from vars(value).values()
-    else:
-        yield value
+    kind = type(value)
+    if kind is functools.partial:
+        return [value.func]
+    if kind in (list, tuple, set):
+        return list(value)
+    if kind is dict:
+        return list(value.values())
+    if kind is ModuleType:
+        return [vars(value)[name] for name in names if name in vars(value)]
+    if issubclass(kind, type):
+        parts = list(vars(value).values())
+        return [part.__func__ if type(part) in (staticmethod, classmethod) else part for part in parts]
+    return [value]

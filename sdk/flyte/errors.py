@@ -19,7 +19,12 @@ A failure that crosses from one task to another keeps its code and message, neve
         └── …
 """
 
+from typing import TYPE_CHECKING, Any
+
 from flyte_schemas.failure import Failure
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 __all__ = [
     "ActionAbortedError",
@@ -59,6 +64,7 @@ __all__ = [
     "TaskTimeoutError",
     "TraceDoesNotAllowNestedTasksError",
     "UnionRpcError",
+    "silence_polling_error",
 ]
 
 
@@ -259,3 +265,9 @@ class RuntimeDataValidationError(RuntimeUserError):
             "DataValidationError",
             f"In task {task_name} variable {var}, failed to serialize/deserialize because of {e}",
         )
+
+
+def silence_polling_error(loop: "AbstractEventLoop", context: dict[str, Any]) -> None:
+    """For `loop.set_exception_handler`: a poller's BlockingIOError is left out, all else told."""
+    if not isinstance(context.get("exception"), BlockingIOError):
+        loop.default_exception_handler(context)

@@ -10,8 +10,11 @@ from testkit.taxonomy import FILE, SEEN
 
 CALLING = """\
 import asyncio
+import datetime
 import functools
 import json
+
+from pydantic import BaseModel
 
 import flyte
 
@@ -63,6 +66,24 @@ def variable() -> str:
     return os.environ.get("OF_THE_RUN", "")
 
 
+elsewhere = flyte.TaskEnvironment(name="elsewhere")  # in nobody's depends_on
+
+
+class Whole(BaseModel):
+    parts: "list[Part]" = []
+
+
+class Part(BaseModel):
+    began: datetime.datetime | None
+
+
+@elsewhere.task
+@lambda func: functools.wraps(func)(lambda *args: func(*args))
+async def undeclared(whole: Whole, /) -> int:
+    assert whole.parts[0].began == flyte.ctx().run_start_time
+    return len(whole.parts)
+
+
 @env.task
 async def for_ever() -> None:
     await asyncio.Event().wait()
@@ -89,6 +110,7 @@ async def main() -> str:
         "json": json.loads(json.dumps(record(4))),
         "variable": await variable.aio(),
     }
+    found["undeclared"] = await undeclared(Whole(parts=[Part(began=flyte.ctx().run_start_time)]))
     with flyte.custom_context(who="me"):
         found["custom"] = await custom_below()
     try:
@@ -113,6 +135,7 @@ FOUND = {
     "json": {"x": 4},
     "variable": "mine",
     "custom": {"who": "me", "deep": "yes"},
+    "undeclared": 1,
     "trace": "TraceDoesNotAllowNestedTasksError",
     "cancelled": ["CancelledError"],
     "context": ["a0", 0],

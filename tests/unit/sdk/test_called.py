@@ -81,5 +81,46 @@ def test_a_task_that_a_function_encloses_is_found_and_cycles_end() -> None:
     async def pong() -> None:
         await ping()
 
-    assert with_called(one) == [one, two]
-    assert with_called(two) == [two, one]
+    assert with_called(one) == (one, two)
+    assert with_called(two) == (two, one)
+
+
+def test_names_are_looked_at_and_nothing_else_is_done_to_what_they_mean() -> None:
+    class Touchy:
+        def __getattr__(self, name: str) -> None:
+            raise AssertionError(f"{name} was asked for")
+
+    touchy, env = Touchy(), flyte.TaskEnvironment(name="one")
+
+    class Service:
+        part = touchy
+
+        @staticmethod
+        async def through() -> None:
+            await other()
+
+    elsewhere = flyte.TaskEnvironment(name="elsewhere")
+
+    @elsewhere.task
+    async def other() -> None: ...
+
+    @env.task
+    async def main() -> None:
+        print(touchy)
+        await Service.through()
+
+    assert with_called(env) == (env, elsewhere)
+
+
+def test_of_two_environments_of_one_name_the_declared_one_is_kept() -> None:
+    one, declared, named = (flyte.TaskEnvironment(name=name) for name in ("one", "two", "two"))
+    one.add_dependency(declared)
+
+    @named.task
+    async def called() -> None: ...
+
+    @one.task
+    async def main() -> None:
+        await called()
+
+    assert with_called(one) == (one, declared)

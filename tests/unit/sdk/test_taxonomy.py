@@ -1,5 +1,6 @@
 """What a parent sees when its child fails, in a local run; and what the log's failures become."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,18 @@ def test_a_child_that_nobody_catches_fails_its_parents_with_the_same_words() -> 
     with pytest.raises(errors.RuntimeUserError) as caught:
         flyte.run(top)
     assert (caught.value.code, str(caught.value)) == ("MINE", "said")
+
+
+def test_a_pollers_noise_is_left_out_and_all_else_is_told() -> None:
+    told: list[dict[str, object]] = []
+
+    class Loop(asyncio.SelectorEventLoop):
+        def default_exception_handler(self, context: dict[str, object]) -> None:
+            told.append(context)
+
+    loop = Loop()
+    loop.set_exception_handler(errors.silence_polling_error)
+    loop.call_exception_handler({"exception": BlockingIOError()})
+    loop.call_exception_handler({"exception": ValueError()})
+    loop.close()
+    assert [type(context["exception"]) for context in told] == [ValueError]
