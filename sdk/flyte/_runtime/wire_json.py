@@ -13,43 +13,52 @@ _TAGS = ("$float", "$int", "$dict")
 _NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+_ARRAYS, _NUMBERS = (list, tuple), (int, float)
+_LEAVES: frozenset[type] = frozenset({str, bool, type(None)})
+_READ_LEAVES: frozenset[type] = _LEAVES | {int, float}
+
+
 def wrap(value: Any) -> Any:
-    """JSON data with every value that the wire cannot hold replaced by its tag."""
-    match value:
-        case bool() | str() | None:
-            return value
-        case float():
-            return value if math.isfinite(value) else {"$float": _name(value)}
-        case int():
-            return value if _MIN_INT <= value <= _MAX_INT else {"$int": str(value)}
-        case dict():
-            wrapped = {key: wrap(item) for key, item in value.items()}
-            return {"$dict": wrapped} if _looks_like_tag(value) else wrapped
-        case list() | tuple():
-            return [wrap(item) for item in value]
-        case _:
-            return value
+    """JSON data with every value that the wire cannot hold replaced by its tag.
+
+    Large data passes here item by item, so what is most frequent is asked for first, by its exact type.
+    """
+    kind = type(value)
+    if kind is int:
+        return value if _MIN_INT <= value <= _MAX_INT else {"$int": str(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {"$float": _name(value)}
+    if kind is list or isinstance(value, _ARRAYS):
+        return [item if type(item) in _LEAVES else wrap(item) for item in value]
+    if kind is dict or isinstance(value, dict):
+        wrapped = {key: item if type(item) in _LEAVES else wrap(item) for key, item in value.items()}
+        return {"$dict": wrapped} if len(value) == 1 and _looks_like_tag(value) else wrapped
+    if isinstance(value, _NUMBERS) and kind is not bool:  # of a class derived from them
+        return wrap(float(value) if isinstance(value, float) else int(value))
+    return value
 
 
 def unwrap(value: Any) -> Any:
     """The inverse of `wrap`."""
-    match value:
-        case {"$float": str(name), **rest} if not rest and name in _NAMES:
-            return _NAMES[name]
-        case {"$int": str(digits), **rest} if not rest:
-            return int(digits)
-        case {"$dict": dict(inner), **rest} if not rest:
-            return {key: unwrap(item) for key, item in inner.items()}
-        case dict():
-            return {key: unwrap(item) for key, item in value.items()}
-        case list():
-            return [unwrap(item) for item in value]
-        case _:
-            return value
+    kind = type(value)
+    if kind is list:
+        return [item if type(item) in _READ_LEAVES else unwrap(item) for item in value]
+    if kind is not dict:
+        return value
+    if len(value) == 1 and _looks_like_tag(value):
+        match value:
+            case {"$float": str(name)} if name in _NAMES:
+                return _NAMES[name]
+            case {"$int": str(digits)}:
+                return int(digits)
+            case {"$dict": dict(inner)}:
+                value = inner
+    return {key: item if type(item) in _READ_LEAVES else unwrap(item) for key, item in value.items()}
 
 
 def _looks_like_tag(value: dict[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)) in _TAGS
+    """Whether the one key of this dict is a tag's."""
+    return next(iter(value)) in _TAGS
 
 
 def _name(value: float) -> str:

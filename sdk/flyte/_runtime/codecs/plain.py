@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from flyte._runtime.codecs.codec import (
     ALL_KINDS,
@@ -108,7 +108,7 @@ class PlainCodec(Whole):
 
     def decode(self, data: Any) -> Any:
         try:
-            return self._adapters[0].validate_json(json.dumps(data))
+            return self._adapters[0].validate_json(_json_of(data))
         except ValidationError as error:
             raise unfit_of(error) from error
 
@@ -133,6 +133,13 @@ class PlainCodec(Whole):
             except (PydanticSerializationError, TypeError, ValueError):
                 raise error from None
         return adapter.validate_json(document, strict=True)
+
+
+def _json_of(data: Any) -> bytes | str:
+    try:
+        return to_json(data, inf_nan_mode="constants")
+    except PydanticSerializationError:  # half of a surrogate pair: only the slower one can write it
+        return json.dumps(data)
 
 
 class ScalarCodec(PlainCodec):
