@@ -12,10 +12,10 @@ USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info <
 TYPED := schemas bus services deploy/embedded sdk tests/shared tests/typing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench clean
+.PHONY: help setup demo test check fmt simulate bench clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Make .venv with everything in it
 	@echo "Ready: $(BIN) has flyte, the services, nats-server and the tools."
@@ -35,6 +35,10 @@ check: $(STAMP)  ## Check format, lint, types and imports
 fmt: $(STAMP)  ## Format the code and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+SEEDS ?= 2000
+simulate: $(STAMP)  ## Simulate SEEDS=2000 worlds in which everything goes wrong
+	@PYTHONHASHSEED=0 FLYTE_SIMULATION_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_seeds.py
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench

@@ -1,6 +1,7 @@
 """What the agent writes into the log of its own run."""
 
 import platform
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -16,11 +17,16 @@ from flyte_schemas.subjects import abort_request, action_subject, log_subject
 log = structlog.get_logger()
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Reports:
     """Facts of one attempt, with ids that follow from the attempt: written twice, they count once."""
 
-    def __init__(self, bus: Bus, order: Order, pid: int) -> None:
+    def __init__(self, bus: Bus, order: Order, pid: int, now: Callable[[], datetime] = _utc_now) -> None:
         self._log = bus.log
+        self._now = now
         self._order = order
         self.worker = f"{platform.node()}/{pid}"
 
@@ -54,7 +60,7 @@ class Reports:
             id=f"{key}.requested",
             source=self._source,
             subject=action_subject(key),
-            time=datetime.now(UTC),
+            time=self._now(),
             cause=f"{self._order.key}",
             data=data,
         )
@@ -67,7 +73,7 @@ class Reports:
             id=f"{run.action(action)}.given-up.{self._order.attempt}",
             source=self._source,
             subject=abort_request(run),
-            time=datetime.now(UTC),
+            time=self._now(),
             cause=f"{self._order.key}",
             data=AbortAction(action=action, reason=f"its parent, {self._order.action}, cancelled the call"),
         )
@@ -84,6 +90,6 @@ class Reports:
             id=f"{identity}.{suffix}" if suffix else identity,
             source=self._source,
             subject=subject or action_subject(self._order.key.action),
-            time=datetime.now(UTC),
+            time=self._now(),
             data=data,
         )

@@ -70,7 +70,7 @@ class Outlook:
         is_current = state.has_open_attempt and state.attempt == attempt.attempt
         return is_current and not self.parent_ended(key, state)
 
-    async def keep_result(self, key: ActionKey) -> set[ActionKey]:
+    async def keep_result(self, key: ActionKey) -> tuple[ActionKey, ...]:
         """Keep what an action that ended has computed, where its task wants that; who waited for it."""
         state = self._runs.state(key)
         if state.phase is ActionPhase.SUCCEEDED:

@@ -39,7 +39,7 @@ class Results:
     def __init__(self, bus: Bus) -> None:
         self._log = bus.log
         self._bucket = bus.bucket(CACHE_BUCKET)
-        self._waiting: dict[ActionKey, set[ActionKey]] = defaultdict(set)
+        self._waiting: dict[ActionKey, dict[ActionKey, None]] = defaultdict(dict)
 
     async def look(
         self, key: ActionKey, state: ActionState, template: TaskTemplate, settings: RunSettings
@@ -69,9 +69,9 @@ class Results:
             await self._bucket.put(place, result.model_dump_json().encode())
         log.info("executor.result.kept", action=str(key), key=digest)
 
-    def waited_for(self, key: ActionKey) -> set[ActionKey]:
-        """The actions that may go on because this one has ended."""
-        return self._waiting.pop(key, set())
+    def waited_for(self, key: ActionKey) -> tuple[ActionKey, ...]:
+        """The actions that may go on because this one has ended, in the order in which they came."""
+        return tuple(self._waiting.pop(key, ()))
 
     async def _read(self, place: str, key: ActionKey) -> CachedResult | None:
         entry = await self._bucket.get(place)
@@ -96,7 +96,7 @@ class Results:
             return NOTHING
         state, _ = await read_action(self._log, holder)
         if state.is_live:
-            self._waiting[holder].add(key)
+            self._waiting[holder][key] = None
             return Lookup(is_computed_elsewhere=True)
         result = _result(holder, state)
         if state.phase is ActionPhase.SUCCEEDED and may_use(result, key):

@@ -1,0 +1,345 @@
+"""One world: a server, executors that come and go, a machine with agents, clients; and then peace.
+
+For a while everything goes wrong that the seed decides; then nothing does any more, and within a bound every
+run must have ended and every promise kept.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flyte_bus.errors import BusUnavailable
+from flyte_bus.history import read_run
+from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.service import LoopDied
+from flyte_executor.executor import Executor
+from flyte_executor.requests import Admission
+from flyte_executor.settings import ExecutorSettings
+from flyte_schemas.audit import Audit
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import AbortAction, EventData, StartRun, TaskDeployed
+from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.run import RunFold
+from flyte_schemas.streams import RUNS, TIMERS
+from flyte_schemas.subjects import RunKey, abort_request, run_request, task_subject
+from testkit.events import MORNING
+from testkit.simulation.chance import Chance
+from testkit.simulation.faulty_bus import FaultyBus
+from testkit.simulation.machine import Machine, MachineBackend, described, x_of
+from testkit.simulation.programs import Program, draw_programs
+from testkit.tasks import template
+from testkit.virtual_time import VirtualTimeLoop
+
+TROUBLE_S = 120.0
+"""How long things go wrong, in seconds of the world."""
+BOUND_S = 20_000.0
+"""How long after that every run has ended."""
+EVENTS_AN_ATTEMPT = 30
+"""More events than this for each attempt mean that somebody runs in circles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What became of a world: `wrongs` are the broken promises."""
+
+    seed: int
+    wrongs: tuple[str, ...]
+    world_s: float
+    runs: int
+    actions: int
+    events: int
+    entries: int
+    crashes: int
+
+
+@dataclass(slots=True)
+class _Life:
+    """One life of an executor."""
+
+    bus: FaultyBus
+    executor: Executor
+    admission: "asyncio.Task[None] | None" = None
+    troubles: list[BaseException] = field(default_factory=list)
+
+
+class World:
+    """A control plane in virtual time; `run` tells its story."""
+
+    def __init__(self, seed: int, loop: VirtualTimeLoop) -> None:
+        self.seed = seed
+        self.chance = Chance(seed)
+        self._loop = loop
+        self.server = MemoryServer(clock=loop.time, now=self.now)
+        self.acknowledged: dict[int, str] = {}
+        self.programs: dict[str, Program] = draw_programs(self.chance.dice)
+        self.machine = Machine(self._connect, self.chance, self.programs, self.now)
+        self.plain = MemoryBus(self.server)
+        self.lives: list[_Life] = []
+        self.runs: list[RunKey] = []
+        self.crashes = 0
+        self._requests = 0
+
+    def now(self) -> datetime:
+        return MORNING + timedelta(seconds=self._loop.time())
+
+    async def run(self) -> Story:
+        """Live through trouble and peace, and tell what was wrong."""
+        await self.plain.provision()
+        for program in self.programs.values():
+            await self._deploy(program)
+        story = asyncio.create_task(self._story())
+        circling = asyncio.create_task(self.chance.circling.wait())
+        await asyncio.wait({story, circling}, return_when=asyncio.FIRST_COMPLETED)
+        wrongs = story.result() if story.done() else ["somebody runs in circles: the log is full of it"]
+        for task in (story, circling):
+            task.cancel()
+        await asyncio.gather(story, circling, return_exceptions=True)
+        await self._end()
+        return await self._tell(wrongs)
+
+    async def _story(self) -> list[str]:
+        """What was wrong in the end."""
+        dice = self.chance.dice
+        wrongs: list[str] = []
+        living: list[Coroutine[Any, Any, None]] = [
+            *(self._executor() for _ in range(dice.randint(1, 3))),
+            *(self._client(number) for number in range(dice.randint(1, 5))),
+            self._killer(),
+            self._outages(),
+            self._peace(),
+        ]
+        try:
+            async with asyncio.timeout(TROUBLE_S + BOUND_S):
+                await asyncio.gather(*living)
+                await self._settled()
+        except TimeoutError:
+            wrongs.append(f"after {BOUND_S:g} s of peace not every run has ended: {await self._unfinished()}")
+        return [*wrongs, *await self._judge()]
+
+    # -- who acts -----------------------------------------------------------------------------------------
+
+    def _connect(self) -> FaultyBus:
+        return FaultyBus(self.server, self.chance, self.acknowledged)
+
+    async def _executor(self) -> None:
+        """Lives one after the other, until peace; the last one stays."""
+        slots = self.chance.dice.randint(1, 6)
+        while True:
+            life = await self._begin(slots)
+            while not self.chance.peace:
+                await self.chance.pause(20.0)
+                if self.chance.happens(self.chance.rates.crash):
+                    break
+            if self.chance.peace:
+                self.lives.append(life)
+                return
+            await self._finish(life, crash=self.chance.dice.random() < 0.7)
+            await self.chance.pause(15.0)
+
+    async def _begin(self, slots: int) -> _Life:
+        bus = self._connect()
+        settings = ExecutorSettings(
+            home=Path("/nowhere"), slots=slots, checkpoint_s=self.chance.dice.choice((0.5, 5.0, 1e6))
+        )
+        life = _Life(bus, Executor(bus, MachineBackend(self.machine), settings, self.now))
+        await life.executor.start()
+        life.admission = asyncio.create_task(Admission(bus, self.now).run())
+        return life
+
+    async def _finish(self, life: _Life, *, crash: bool) -> None:
+        """End a life: with a crash its connection goes first, in the middle of whatever it does."""
+        self.crashes += crash
+        if crash:
+            life.bus.kill()
+        if life.admission is not None:
+            life.admission.cancel()
+            await asyncio.gather(life.admission, return_exceptions=True)
+        await life.executor.stop()
+        if not crash:
+            with suppress(BusUnavailable):
+                await life.executor.wait()
+            await life.bus.close()
+        with suppress(LoopDied, BusUnavailable):
+            await life.executor.wait()
+
+    async def _client(self, number: int) -> None:
+        """Ask for a run, perhaps twice; perhaps abort it, or a part of it."""
+        dice = self.chance.dice
+        await self.chance.pause(60.0)
+        name = dice.choice([one for one in self.programs if "level2" in one])
+        run = RunKey("p", "d", f"run{number}")
+        self.runs.append(run)
+        start = StartRun(task=self.programs[name].task, inputs={"x": InlineLiteral(value=0)})
+        for _ in range(dice.choice((1, 1, 2))):
+            await self._say(run_request(run), start)
+        if dice.random() < 0.3:
+            await self.chance.pause(60.0)
+            action = "a0" if dice.random() < 0.6 else f"a0x{dice.randint(0, 2)}"
+            await self._say(abort_request(run), AbortAction(action=action, reason="enough"))
+
+    async def _killer(self) -> None:
+        while not self.chance.peace:
+            await self.chance.pause(10.0)
+            running = self.machine.running
+            if running and self.chance.happens(self.chance.rates.killed_agent):
+                self.machine.kill(self.chance.dice.choice(running)[0])
+
+    async def _outages(self) -> None:
+        while not self.chance.peace:
+            await self.chance.pause(40.0)
+            if self.chance.happens(self.chance.rates.outage):
+                self.server.stop()
+                await self.chance.pause(self.chance.dice.choice((0.1, 5.0, 30.0)))
+                self.server.start()
+
+    async def _peace(self) -> None:
+        await asyncio.sleep(TROUBLE_S)
+        self.chance.peace = True
+
+    async def _deploy(self, program: Program) -> None:
+        deployed = template(program.task.name, policies=program.policies)
+        data = TaskDeployed(version=program.task.version, digest=deployed.digest(), template=deployed)
+        await self._say(task_subject("p", "d", program.task.name), data)
+
+    async def _say(self, subject: str, data: EventData) -> None:
+        self._requests += 1
+        event: Event[Any] = Event(
+            id=f"request {self._requests}", source="world", subject=subject, time=self.now(), data=data
+        )
+        await self.plain.log.append(event)
+
+    async def _settled(self) -> None:
+        pause_s = 1.0
+        while await self._unfinished():
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 300.0)
+        await asyncio.sleep(600.0)  # what is still on its way arrives, and timers of ended actions go off
+
+    async def _unfinished(self) -> list[str]:
+        folds = [(run, await self._fold(run)) for run in self.runs]
+        return [str(run) for run, fold in folds if not fold.is_settled]
+
+    async def _fold(self, run: RunKey) -> RunFold:
+        return await read_run(self.plain.log, run)
+
+    # -- the judgement ------------------------------------------------------------------------------------
+
+    async def _judge(self) -> list[str]:
+        audit = await self._audit()
+        wrongs = [str(violation) for violation in audit.violations]
+        wrongs += self.machine.wrongs
+        wrongs += await self._lost()
+        folds = [await self._fold(run) for run in self.runs]
+        wrongs += await self._circles(folds)
+        wrongs += _foreign_values(folds)
+        for life in self.lives:
+            wrongs += await self._about(life.executor)
+        wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
+        return wrongs
+
+    async def _audit(self) -> Audit:
+        audit = Audit()
+        async for entry in self.plain.log.read(RUNS, "flyte.run.>"):
+            audit.take(entry.subject, entry.sequence, entry.content)
+        audit.finish()
+        return audit
+
+    async def _lost(self) -> list[str]:
+        """Acknowledged events that the log does not have where it said."""
+        ids = {
+            entry.sequence: entry.content.id
+            async for entry in self.plain.log.read(RUNS, "flyte.run.>")
+            if isinstance(entry.content, Event)
+        }
+        return [
+            f"{id} was acknowledged at {sequence}, where {ids.get(sequence)} stands"
+            for sequence, id in self.acknowledged.items()
+            if ids.get(sequence) != id
+        ]
+
+    async def _circles(self, folds: list[RunFold]) -> list[str]:
+        attempts = sum(state.attempt + 1 for fold in folds for state in fold.actions.values())
+        found = []
+        for stream in (RUNS, TIMERS):
+            events = await self.plain.log.last_sequence(stream)
+            if events > EVENTS_AN_ATTEMPT * (attempts + 1):
+                found.append(f"{stream.name} has {events} events for {attempts} attempts")
+        return found
+
+    async def _about(self, executor: Executor) -> list[str]:
+        """What an executor that lives on has in mind, against a fresh fold of the log."""
+        wrongs = []
+        placement = executor._placement
+        if placement.holding or placement.waiting:
+            wrongs.append(
+                f"slots are held for {sorted(map(str, placement.holding))}, {placement.waiting} wait"
+            )
+        for run, fold in executor._runs._folds.items():
+            fresh = await self._fold(run)
+            if fold.actions != fresh.actions:
+                wrongs.append(f"the executor's fold of {run} is not the log's")
+        for key in executor._settling:
+            wrongs.append(f"{key} is being settled for ever")
+        return wrongs
+
+    async def _end(self) -> None:
+        for life in self.lives:
+            await self._finish(life, crash=True)
+        await self.machine.end()
+        await self.plain.close()
+
+    async def _tell(self, wrongs: list[str]) -> Story:
+        audit = Audit()
+        for entry in self.server.stream(RUNS.name).between("flyte.run.>", 0, 10**9):
+            audit.take(entry.subject, entry.sequence, entry.content)
+        return Story(
+            seed=self.seed,
+            wrongs=tuple(wrongs),
+            world_s=self._loop.time(),
+            runs=len(self.runs),
+            actions=audit.actions,
+            events=audit.events,
+            entries=self.machine.entries,
+            crashes=self.crashes,
+        )
+
+
+def _foreign_values(folds: list[RunFold]) -> list[str]:
+    """Actions whose value is that of another call."""
+    wrongs = []
+    for fold in folds:
+        for name, state in fold.actions.items():
+            literal = (state.outputs or {}).get("o0")
+            if state.requested is None or not isinstance(literal, InlineLiteral):
+                continue
+            wanted = described(state.requested.task.name, x_of(state.requested))
+            if not literal.value.startswith(f"{wanted} by "):
+                wrongs.append(f"{name} is {wanted}, and has the value {literal.value!r}")
+    return wrongs
+
+
+def simulate(seed: int) -> Story:
+    """Run the world of one seed. Raises what the product's code raised where nobody caught it."""
+    loop = VirtualTimeLoop()
+    try:
+        return loop.run_until_complete(World(seed, loop).run())
+    finally:
+        _finish_loop(loop)
+
+
+def _finish_loop(loop: asyncio.AbstractEventLoop) -> None:
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    ending: Coroutine[Any, Any, Any] = _gathered(left)
+    loop.run_until_complete(ending)
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+async def _gathered(tasks: "set[asyncio.Task[Any]]") -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

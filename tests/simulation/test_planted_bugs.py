@@ -1,0 +1,237 @@
+"""The simulation finds bugs: each of these is put into the product on purpose, and shows within few seeds."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import flyte_executor.core.decide
+import flyte_executor.core.lost
+import flyte_executor.decisions
+import flyte_executor.executor
+import flyte_executor.results
+import flyte_schemas.action
+from flyte_agent.children import Children
+from flyte_agent.reports import Reports
+from flyte_bus.memory.log import MemoryLog
+from flyte_bus.memory.stream import MemoryStream
+from flyte_executor.alarms import Alarms
+from flyte_executor.core.lookup import NOTHING, Lookup
+from flyte_executor.core.placement import Placement
+from flyte_executor.executor import Executor
+from flyte_executor.outlook import Outlook
+from flyte_executor.requests import Admission
+from flyte_executor.runs import LiveRuns
+from flyte_schemas.action import ActionState
+from flyte_schemas.events import AttemptFailed
+from flyte_schemas.failure import Failure, FailureKind
+from testkit.simulation.world import simulate
+
+SEEDS = 1_000
+"""No planted bug may need more."""
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def a_dropped_fence(patch: pytest.MonkeyPatch) -> None:
+    """Facts of earlier attempts count."""
+    patch.setattr(flyte_schemas.action, "_is_fenced", lambda state, data: False)
+
+
+def decisions_that_expect_nothing(patch: pytest.MonkeyPatch) -> None:
+    append = MemoryLog.append
+
+    async def careless(self: MemoryLog, event: Any, *, expected: int | None = None) -> int:
+        return await append(self, event, expected=None if event.source == "/executor" else expected)
+
+    patch.setattr(MemoryLog, "append", careless)
+
+
+def a_claim_without_the_fence(patch: pytest.MonkeyPatch) -> None:
+    async def claim(self: Reports) -> bool:
+        from flyte_schemas.events import AttemptPlaced
+
+        await self.fact(AttemptPlaced(attempt=self._order.attempt, worker=self.worker))
+        return True
+
+    patch.setattr(Reports, "claim", claim)
+
+
+def an_acknowledgement_before_the_append(patch: pytest.MonkeyPatch) -> None:
+    admit = Admission._admit
+
+    async def hasty(self: Admission, delivery: Any) -> None:
+        await delivery.ack()
+        await asyncio.sleep(0.5)
+        await admit(self, delivery)
+
+    patch.setattr(Admission, "_admit", hasty)
+
+
+def a_loss_that_is_not_the_current_workers(patch: pytest.MonkeyPatch) -> None:
+    def lost(state: ActionState, attempt: int, worker: str, reason: str) -> AttemptFailed | None:
+        if not state.has_open_attempt or state.attempt != attempt:
+            return None
+        return AttemptFailed(attempt=attempt, failure=Failure(code="AgentLost", kind=FailureKind.SYSTEM))
+
+    patch.setattr(flyte_executor.decisions, "attempt_lost", lost)
+
+
+def no_reconciliation_after_a_restart(patch: pytest.MonkeyPatch) -> None:
+    async def trusting(self: Executor, alive: object) -> None:
+        for key in self._runs.live_actions():
+            self._touch(key)
+
+    patch.setattr(Executor, "_reconcile", trusting)
+
+
+def a_slot_that_leaks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Placement, "ended", lambda self, action: self._next())
+    patch.setattr(Placement, "attempt_over", lambda self, attempt: self._next())
+
+
+def parents_that_keep_their_slots(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Placement, "has_children", lambda self, action: self._next())
+
+
+def retries_without_end(patch: pytest.MonkeyPatch) -> None:
+    after_failure = flyte_executor.core.decide.after_failure
+
+    def generous(state: Any, failure: Any, policies: Any, around: Any) -> Any:
+        return after_failure(state, failure, policies.model_copy(update={"retries": 10**6}), around)
+
+    patch.setattr(flyte_executor.core.decide, "after_failure", generous)
+    patch.setattr("testkit.simulation.programs.Program.ending", lambda self, attempt: "fails")
+
+
+def a_run_that_is_let_go_too_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(LiveRuns, "let_go", lambda self, run: self._folds.pop(run, None))
+
+
+def a_checkpoint_ahead_of_what_was_read(patch: pytest.MonkeyPatch) -> None:
+    save = LiveRuns.save
+
+    async def ahead(self: LiveRuns) -> None:
+        self.position += 3
+        try:
+            await save(self)
+        finally:
+            self.position -= 3
+
+    patch.setattr(LiveRuns, "save", ahead)
+
+
+def children_that_outlive_their_parents(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outlook, "parent_ended", lambda self, key, state: False)
+
+
+def a_cache_that_looks_at_no_input(patch: pytest.MonkeyPatch) -> None:
+    key = flyte_executor.results.cache_key
+    patch.setattr(
+        flyte_executor.results, "cache_key", lambda task, shape, rule, inputs: key(task, shape, rule, {})
+    )
+
+
+def a_reservation_that_binds_for_ever(patch: pytest.MonkeyPatch) -> None:
+    async def reserve(self: Any, place: str, key: object) -> Lookup:
+        from flyte_bus.errors import Conflict
+
+        try:
+            await self._bucket.create(place, str(key).encode())
+        except Conflict:
+            entry = await self._bucket.get(place)
+            return NOTHING if entry.value == str(key).encode() else Lookup(is_computed_elsewhere=True)
+        return NOTHING
+
+    patch.setattr(flyte_executor.results.Results, "_reserve", reserve)
+
+
+def timers_that_nobody_sets(patch: pytest.MonkeyPatch) -> None:
+    async def forgetful(self: Alarms, key: object, at: object) -> None: ...
+
+    patch.setattr(Alarms, "wake", forgetful)
+
+
+def processes_that_nobody_stops(patch: pytest.MonkeyPatch) -> None:
+    async def lenient(self: object, attempt: object) -> None: ...
+
+    patch.setattr("testkit.simulation.machine.MachineBackend.stop_attempt", lenient)
+
+
+def an_answer_that_is_given_twice(patch: pytest.MonkeyPatch) -> None:
+    async def answer(self: Any, action: str) -> None:
+        state = self._fold.get(action)
+        if state.is_terminal:
+            for call in self._waiting.get(action, []):
+                await self._answer(await self._ended(call, state))
+
+    patch.setattr(Children, "_answer_if_ended", answer)
+
+
+def a_reader_with_gaps(patch: pytest.MonkeyPatch) -> None:
+    follow = MemoryLog.follow
+
+    async def gappy(self: MemoryLog, stream: Any, subject: str, *, after: int = 0) -> Any:
+        async for entry in follow(self, stream, subject, after=after):
+            if entry.sequence % 7:
+                yield entry
+
+    patch.setattr(MemoryLog, "follow", gappy)
+
+
+def a_conflict_that_is_taken_for_a_success(patch: pytest.MonkeyPatch) -> None:
+    def agreeable(self: MemoryStream, subject: str, id: str | None, expected: int) -> int:
+        return self.last_sequence
+
+    patch.setattr(MemoryStream, "_own_copy", agreeable)
+
+
+def ids_that_stand_for_everything(patch: pytest.MonkeyPatch) -> None:
+    decision_event = flyte_executor.executor.decision_event
+
+    def same(key: Any, data: Any, state: Any, now: Any) -> Any:
+        from dataclasses import replace
+
+        return replace(decision_event(key, data, state, now), id=f"{key}")
+
+    patch.setattr(flyte_executor.executor, "decision_event", same)
+
+
+BUGS: tuple[Plant, ...] = (
+    a_dropped_fence,
+    decisions_that_expect_nothing,
+    a_claim_without_the_fence,
+    an_acknowledgement_before_the_append,
+    a_loss_that_is_not_the_current_workers,
+    no_reconciliation_after_a_restart,
+    a_slot_that_leaks,
+    parents_that_keep_their_slots,
+    retries_without_end,
+    a_run_that_is_let_go_too_early,
+    a_checkpoint_ahead_of_what_was_read,
+    children_that_outlive_their_parents,
+    a_cache_that_looks_at_no_input,
+    a_reservation_that_binds_for_ever,
+    timers_that_nobody_sets,
+    processes_that_nobody_stops,
+    an_answer_that_is_given_twice,
+    a_reader_with_gaps,
+    a_conflict_that_is_taken_for_a_success,
+    ids_that_stand_for_everything,
+)
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    for seed in range(SEEDS):
+        try:
+            story = simulate(seed)
+        except Exception as error:  # the bug broke the product's own code, and that shows as well
+            print(f"seed {seed}: {error!r}")
+            return
+        if story.wrongs:
+            print(f"seed {seed}: {story.wrongs[0]}")
+            return
+    pytest.fail(f"{plant.__name__} was not found within {SEEDS} seeds")

@@ -1,0 +1,80 @@
+"""The audit finds what must not be in a log, and nothing where all is well."""
+
+import pytest
+
+from flyte_schemas.audit import INVARIANTS, Audit
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionCacheHit,
+    ActionQueued,
+    ActionRequested,
+    AttemptPlaced,
+    AttemptStarted,
+    AttemptSucceeded,
+    EventData,
+)
+from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.task import TaskReference
+from testkit.events import action, event
+
+TASK = TaskReference(name="env.fn", version="v1")
+REQUESTED = ActionRequested(task=TASK)
+CHILD = ActionRequested(task=TASK, parent="a0", parent_attempt=1)
+QUEUED = ActionQueued(attempt=1, pool="p")
+PLACED = AttemptPlaced(attempt=1, worker="w")
+STARTED = AttemptStarted(attempt=1, worker="w")
+DONE = AttemptSucceeded(attempt=1, outputs={"o0": InlineLiteral(value=1)})
+LIFE = (("a0", REQUESTED), ("a0", QUEUED), ("a0", PLACED), ("a0", STARTED))
+
+
+def audited(*told: tuple[str, EventData], ids: dict[int, str] | None = None) -> list[str]:
+    """The invariants that this log breaks."""
+    audit = Audit()
+    for number, (name, data) in enumerate(told, 1):
+        id = (ids or {}).get(number, f"e{number}")
+        audit.take(action(name), number, event(action(name), data, id=id))
+    audit.finish()
+    return [violation.invariant for violation in audit.violations]
+
+
+def test_an_honest_log_breaks_nothing() -> None:
+    hit = ActionCacheHit(source="project/domain/run/a0", outputs=DONE.outputs)
+    child = (("c", CHILD), ("c", QUEUED), ("c", ActionAborted(reason="")))
+    assert audited(*LIFE, *child, ("a0", DONE), ("a0", STARTED), ("b", REQUESTED), ("b", hit)) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("request", (*LIFE, ("a0", REQUESTED))),
+        ("request", (("a0", QUEUED),)),
+        ("decision", (*LIFE, ("a0", QUEUED))),
+        ("decision", (*LIFE, ("a0", DONE), ("a0", ActionAborted(reason="")))),
+        ("claim", (*LIFE, ("a0", AttemptPlaced(attempt=1, worker="other")))),
+        ("no repetition", (*LIFE, ("a0", DONE), ("a0", AttemptStarted(attempt=2, worker="w")))),
+        ("parent", (("c", CHILD),)),
+        ("parent", (("a0", REQUESTED), ("c", CHILD))),
+        ("family", (*LIFE, ("c", CHILD), ("a0", DONE))),
+        (
+            "cache",
+            (
+                *LIFE,
+                ("a0", DONE),
+                ("b", REQUESTED),
+                ("b", ActionCacheHit(source="project/domain/run/a0", outputs={})),
+            ),
+        ),
+    ],
+)
+def test_what_must_not_be_is_found(broken: str, told: tuple[tuple[str, EventData], ...]) -> None:
+    assert audited(*told) == [broken]
+
+
+def test_an_id_stands_for_one_content() -> None:
+    assert audited(*LIFE, ("a0", DONE), ("a0", DONE), ids={5: "x", 6: "x"}) == []
+    assert audited(*LIFE, ids={2: "x", 3: "x"}) == ["identity"]
+
+
+def test_every_invariant_that_is_reported_is_explained() -> None:
+    reported = {"identity", "request", "decision", "claim", "no repetition", "parent", "family", "cache"}
+    assert reported == set(INVARIANTS)
