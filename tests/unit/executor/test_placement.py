@@ -26,6 +26,21 @@ def test_first_come_first_served() -> None:
     assert names(placement.ended(RUN.action("a"))) == ["d"]
 
 
+def test_a_free_slot_goes_to_the_run_that_holds_the_fewest() -> None:
+    placement = Placement(3)
+    for number in range(10):
+        placement.want(attempt(f"large{number}"))
+    small, other = (RunKey("project", "domain", name) for name in ("small", "other"))
+    for run in (small, other):
+        assert placement.want(AttemptKey(run.action("a0"), 1)) == []
+    freed = [placement.ended(RUN.action(f"large{number}")) for number in range(3)]
+    assert [str(one.action) for (one,) in freed] == [
+        "project/domain/small/a0",
+        "project/domain/other/a0",
+        "project/domain/run/large3",
+    ]
+
+
 def test_asking_again_changes_nothing() -> None:
     placement = Placement(1)
     assert placement.want(attempt("a"))

@@ -1,12 +1,15 @@
-"""Who may run now: a fixed number of slots, first come first served.
+"""Who may run now: a fixed number of slots, shared fairly by the runs.
+
+A free slot goes to the run that holds the fewest, and within a run to who came first: a run with thousands of
+actions does not keep one with a single action waiting.
 
 An action that has asked for children gives its slot up: it mostly waits for them, and if waiting parents
 held every slot their children could never run. For the same reason it needs none when it is tried again.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
-from flyte_schemas.subjects import ActionKey, AttemptKey
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 
 class Placement:
@@ -15,14 +18,15 @@ class Placement:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._holding: set[ActionKey] = set()
-        self._waiting: OrderedDict[ActionKey, AttemptKey] = OrderedDict()
+        self._waiting: OrderedDict[RunKey, OrderedDict[ActionKey, AttemptKey]] = OrderedDict()
+        self._held: Counter[RunKey] = Counter()
         self._launched: dict[ActionKey, int] = {}
         self._parents: set[ActionKey] = set()
 
     @property
     def waiting(self) -> int:
         """How many attempts wait for a slot."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting.values()))
 
     @property
     def holding(self) -> frozenset[ActionKey]:
@@ -37,45 +41,62 @@ class Placement:
         if key in self._parents:
             self.occupy(attempt)
             return [attempt, *self._next()]
-        self._waiting[key] = attempt
+        self._waiting.setdefault(key.run, OrderedDict())[key] = attempt
         return self._next()
 
     def occupy(self, attempt: AttemptKey) -> None:
         """This attempt runs already (found after a restart)."""
         key = attempt.action
-        self._waiting.pop(key, None)
+        self._wait_no_more(key)
         self._launched[key] = attempt.attempt
-        if key not in self._parents:
+        if key not in self._parents and key not in self._holding:
             self._holding.add(key)
+            self._held[key.run] += 1
 
     def has_children(self, action: ActionKey) -> list[AttemptKey]:
         """This action waits for others now."""
         self._parents.add(action)
-        self._holding.discard(action)
-        if action in self._waiting:
-            attempt = self._waiting[action]
+        self._give_up(action)
+        of_run = self._waiting.get(action.run)
+        attempt = of_run.get(action) if of_run else None
+        if attempt is not None:
             self.occupy(attempt)
             return [attempt, *self._next()]
         return self._next()
 
     def ended(self, action: ActionKey) -> list[AttemptKey]:
         """Nothing of this action runs any more, and nothing is wanted."""
-        for known in (self._holding, self._parents):
-            known.discard(action)
-        self._waiting.pop(action, None)
+        self._give_up(action)
+        self._parents.discard(action)
+        self._wait_no_more(action)
         self._launched.pop(action, None)
         return self._next()
 
     def attempt_over(self, attempt: AttemptKey) -> list[AttemptKey]:
         """No process has this attempt any more, or none came of it; a later attempt keeps its slot."""
         if self._launched.get(attempt.action) == attempt.attempt:
-            self._holding.discard(attempt.action)
+            self._give_up(attempt.action)
         return self._next()
 
     def _next(self) -> list[AttemptKey]:
         ready: list[AttemptKey] = []
         while self._waiting and len(self._holding) < self._slots:
-            attempt = next(iter(self._waiting.values()))
+            run = min(self._waiting, key=lambda run: self._held[run])  # of equals the one that waits longest
+            attempt = next(iter(self._waiting[run].values()))
+            self._waiting.move_to_end(run)
             self.occupy(attempt)
             ready.append(attempt)
         return ready
+
+    def _give_up(self, action: ActionKey) -> None:
+        if action in self._holding:
+            self._holding.discard(action)
+            self._held[action.run] -= 1
+            if not self._held[action.run]:
+                del self._held[action.run]
+
+    def _wait_no_more(self, action: ActionKey) -> None:
+        of_run = self._waiting.get(action.run, OrderedDict())
+        of_run.pop(action, None)
+        if not of_run:
+            self._waiting.pop(action.run, None)
