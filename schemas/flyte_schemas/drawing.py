@@ -14,5 +14,6 @@ def draw() -> str:
         start = "[*]" if before is None else str(before)
         arrows.setdefault((start, str(after)), []).append(event.__name__)
     lines = [f"    {start} --> {end}: {', '.join(events)}" for (start, end), events in arrows.items()]
-    lines += [f"    {phase} --> [*]" for phase in ActionPhase if phase.is_terminal]
+    reached = set(TRANSITIONS.values())
+    lines += [f"    {phase} --> [*]" for phase in ActionPhase if phase in reached and phase.is_terminal]
     return "\n".join(["stateDiagram-v2", *lines])

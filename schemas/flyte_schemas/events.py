@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
+from flyte_schemas.notify import Notification
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Name, Sha256, Version, Word
 
@@ -64,6 +65,7 @@ class RunSettings(Word):
     raw_data_path: str = ""
     max_action_concurrency: PositiveInt | None = None
     debug: bool = False
+    notifications: tuple[Notification, ...] = ()
     rerun_of: Name | None = None
     """The run that this one repeats."""
 

@@ -18,6 +18,10 @@ class ActionPhase(StrEnum):
     FAILED = "failed"
     ABORTED = "aborted"
     TIMED_OUT = "timed_out"
+    PAUSED = "paused"
+    """Waits for a person. No action is in it yet."""
+    RECOVERED = "recovered"
+    """Took the result of an earlier run. No action is in it yet."""
 
     @property
     def is_terminal(self) -> bool:
@@ -25,4 +29,12 @@ class ActionPhase(StrEnum):
         return self in _TERMINAL
 
 
-_TERMINAL = frozenset({ActionPhase.SUCCEEDED, ActionPhase.FAILED, ActionPhase.ABORTED, ActionPhase.TIMED_OUT})
+_TERMINAL = frozenset(
+    {
+        ActionPhase.SUCCEEDED,
+        ActionPhase.FAILED,
+        ActionPhase.ABORTED,
+        ActionPhase.TIMED_OUT,
+        ActionPhase.RECOVERED,
+    }
+)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
+from flyte_schemas.notify import Notification
 from flyte_schemas.words import Name, Word
 
 
@@ -53,4 +54,5 @@ class Trigger(Word):
     max_action_concurrency: PositiveInt | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
+    notifications: tuple[Notification, ...] = ()
     custom_context: dict[str, str] = {}

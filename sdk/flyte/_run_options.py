@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from flyte import _session
 from flyte._names import check_run_name
 from flyte._options import checked_env_vars
+from flyte._triggers import checked_notifications
 from flyte_schemas.events import RunSettings
 
 Mode = Literal["local", "remote"]
@@ -54,6 +55,7 @@ def options_of(given: Mapping[str, Any]) -> RunOptions:
         raw_data_path=str(given["raw_data_path"] or ""),
         max_action_concurrency=checked_concurrency(given["max_action_concurrency"]),
         debug=given["debug"],
+        notifications=checked_notifications(given["notifications"]),
     )
     variables = log_variables(
         given["log_level"], given["log_format"], given["user_log_level"], given["reset_root_logger"]
@@ -77,7 +79,6 @@ _REFUSED = (
     "interactive_mode",
     "run_base_dir",
     "run_start_time",
-    "notifications",
     "tracked",
     "tracked_strict",
 )

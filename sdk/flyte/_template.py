@@ -117,13 +117,14 @@ def declared_of(value: Any) -> Declared:
     else:
         fields = dict(value) if isinstance(value, Mapping) else dict(getattr(value, "__dict__", {}))
     return Declared(
-        type=type(value).__qualname__, fields={name: item for name, item in fields.items() if _is_json(item)}
+        type=type(value).__qualname__, fields={name: item for name, item in fields.items() if is_json(item)}
     )
 
 
-def _is_json(value: object) -> bool:
+def is_json(value: object) -> bool:
+    """Whether JSON can say it."""
     if isinstance(value, list | tuple):
-        return all(map(_is_json, value))
+        return all(map(is_json, value))
     if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
     return value is None or isinstance(value, str | int | float | bool)

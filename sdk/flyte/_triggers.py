@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from flyte._binding import did_you_mean
 from flyte._runtime.convert import to_json
@@ -10,6 +10,9 @@ from flyte._runtime.interface import NativeInterface
 from flyte._schedules import Cron, FixedRate, OnArtifact
 from flyte_schemas.trigger import Trigger as WireTrigger
 from flyte_schemas.words import is_name
+
+if TYPE_CHECKING:
+    from flyte_schemas.notify import Notification
 
 
 class _Moment:
@@ -82,6 +85,7 @@ class Trigger:
             raise TypeError(f"a trigger's inputs are a dict by input name, not {self.inputs!r}")
         for option in ("env_vars", "labels", "annotations", "custom_context"):
             _check_strings(option, getattr(self, option))
+        checked_notifications(self.notifications)
         if self.max_action_concurrency is not None and self.max_action_concurrency < 2:
             raise ValueError(
                 "max_action_concurrency must be at least 2: with 1 a task could not wait for another"
@@ -188,6 +192,7 @@ class Trigger:
             max_action_concurrency=self.max_action_concurrency,
             labels=dict(self.labels or {}),
             annotations=dict(self.annotations or {}),
+            notifications=checked_notifications(self.notifications),
             custom_context=dict(self.custom_context or {}),
         )
 
@@ -205,6 +210,18 @@ def triggers_of(value: object, task: str, names: list[str]) -> tuple[Trigger, ..
     if len({trigger.name for trigger in triggers}) < len(triggers):
         raise ValueError(f"two triggers of {task} have one name")
     return triggers
+
+
+def checked_notifications(given: object) -> "tuple[Notification, ...]":
+    """What `notifications=` takes, as words on the wire. Raises TypeError.
+
+    The module that knows them is loaded only where there are some.
+    """
+    if given is None:
+        return ()
+    from flyte.notify import notifications_of
+
+    return notifications_of(given)
 
 
 def _check_strings(option: str, value: object) -> None:

@@ -33,7 +33,7 @@ def task_text(record: TaskRecord) -> str:
         ("env vars", _pairs(template.env_vars)),
         *_policies(template.policies),
         *_places(template),
-        *((f"trigger {trigger.name}", _trigger(trigger)) for trigger in template.triggers),
+        *(fact for trigger in template.triggers for fact in _trigger_facts(trigger)),
         *(("link", _fields(link)) for link in template.links),
         ("bundle", template.bundle.uri if template.bundle else ""),
     ]
@@ -103,6 +103,15 @@ def _reuse(reuse: Reuse) -> str:
     )
 
 
+def _trigger_facts(trigger: Trigger) -> list[tuple[str, str]]:
+    """When it fires with what, and who is told how its runs end."""
+    told = [
+        (f"  {told.kind}", _joined(", ".join(told.phases), _pairs(told.settings)).lstrip())
+        for told in trigger.notifications
+    ]
+    return [(f"trigger {trigger.name}", _trigger(trigger)), *told]
+
+
 def _trigger(trigger: Trigger) -> str:
     match trigger.automation:
         case CronSchedule(expression=expression, timezone=timezone):
@@ -111,7 +120,9 @@ def _trigger(trigger: Trigger) -> str:
             when = f"every {minutes} min"
         case ArtifactArrival(name=name):
             when = f"artifact {name}"
-    further = trigger.model_dump(mode="json", exclude_defaults=True, exclude={"name", "automation"})
+    further = trigger.model_dump(
+        mode="json", exclude_defaults=True, exclude={"name", "automation", "notifications"}
+    )
     return _joined(when, _pairs(further))
 
 

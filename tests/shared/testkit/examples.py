@@ -31,6 +31,8 @@ from flyte_schemas.events import (
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.notify import Notification
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Backoff, CacheRule, Declared, PodTemplate, Reuse, SecretReference
 from flyte_schemas.subjects import (
     REJECTED,
@@ -103,7 +105,17 @@ FURTHER: dict[str, Any] = {
             interruptible=False,
         ),
         Trigger(name="often", automation=RateSchedule(interval_minutes=5, start_time=MORNING)),
-        Trigger(name="arrival", automation=ArtifactArrival(name="table"), artifact_inputs=("table",)),
+        Trigger(
+            name="arrival",
+            automation=ArtifactArrival(name="table"),
+            artifact_inputs=("table",),
+            notifications=(
+                Notification(
+                    kind="email", phases=(ActionPhase.FAILED,), settings={"recipients": ["a@example.com"]}
+                ),
+                Notification(kind="named-rule", settings={"name": "on-call"}),
+            ),
+        ),
     ),
     "links": (Declared(type="links.Board", fields={"name": "board"}),),
     "plugin_config": Declared(type="plugins.Cluster", fields={"workers": 3}),
@@ -224,7 +236,15 @@ def _running() -> tuple[AnyEvent, ...]:
         env_vars={"A": "1"},
         custom_context={"tenant": "b"},
         overrides=OVERRIDES,
-        settings=RunSettings(labels={"team": "a"}, queue="fast", max_action_concurrency=3, rerun_of="r1"),
+        settings=RunSettings(
+            labels={"team": "a"},
+            queue="fast",
+            max_action_concurrency=3,
+            notifications=(
+                Notification(kind="slack", phases=(ActionPhase.SUCCEEDED,), settings={"message": "done"}),
+            ),
+            rerun_of="r1",
+        ),
         requested_by="somebody",
     )
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")

@@ -34,6 +34,8 @@ def test_of_a_full_task_everything_is_said() -> None:
     assert shown["trigger nightly"][0].startswith("0 3 * * * (Europe/Berlin)  description=At night.")
     assert shown["trigger often"][0].startswith("every 5 min")
     assert shown["trigger arrival"] == ["artifact table  artifact_inputs=['table']"]
+    assert shown["email"] == ["failed  recipients=['a@example.com']"]
+    assert shown["named-rule"] == ["name=on-call"]
     assert {
         *("short name", "resources", "env vars", "interruptible", "cache", "pod template", "reuse", "queue"),
         *("inline limit", "report", "entrypoint", "artifacts", "plugin", "resolver", "link", "bundle"),

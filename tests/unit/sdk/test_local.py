@@ -318,8 +318,8 @@ def test_a_call_that_was_not_awaited_is_told_when_it_is_passed_on(env: flyte.Tas
 
 
 def test_what_a_run_context_cannot_do_yet_says_so() -> None:
-    with pytest.raises(NotImplementedError, match="notifications"):
-        flyte.with_runcontext(notifications=["x"])
+    with pytest.raises(NotImplementedError, match="tracked"):
+        flyte.with_runcontext(tracked=True)
     with pytest.raises(NotImplementedError, match="mode 'hybrid'"):
         flyte.with_runcontext(mode="hybrid")
     with pytest.raises(ValueError, match="run name 'a b'"):

@@ -96,7 +96,7 @@ def test_a_local_run_has_the_face_of_one_on_the_stack(one: Any) -> None:
     [
         ({"mode": "hybrid"}, NotImplementedError),
         ({"mode": "elsewhere"}, ValueError),
-        ({"notifications": ["x"]}, NotImplementedError),
+        ({"notifications": ["x"]}, TypeError),
         ({"copy_bundle_to": "x"}, NotImplementedError),
         ({"tracked": True}, NotImplementedError),
         ({"labels": ["a"]}, TypeError),
