@@ -136,7 +136,7 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 attempt_over=True,
                 failure=failure,
                 log_end=log_end,
-                user_failures=state.user_failures + (failure.kind is FailureKind.USER),
+                user_failures=state.user_failures + (failure.kind is not FailureKind.SYSTEM),
                 system_failures=state.system_failures + 1 if failure.kind is FailureKind.SYSTEM else 0,
             )
         case ActionCacheHit(outputs=outputs, source=source):

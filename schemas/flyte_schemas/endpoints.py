@@ -5,7 +5,7 @@ A question changes nothing. Each `Endpoint` names the subject and the two words 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import NonNegativeInt
 
@@ -103,12 +103,18 @@ class TaskAnswer(Word):
 
 
 class ListTasks(Word):
-    """The latest version of each task (or every version of `name`), newest first."""
+    """The latest version of each task (or every version of `name`), newest first unless `ascending`.
+
+    With `environment`, of its tasks only; with `entrypoint`, of those that are (or are not) declared so.
+    """
 
     project: Name
     domain: Name
     name: TaskName | None = None
     limit: NonNegativeInt = 100
+    environment: Name | None = None
+    entrypoint: bool | None = None
+    ascending: bool = False
 
 
 class TaskSummary(Word):
@@ -116,6 +122,7 @@ class TaskSummary(Word):
     version: Version
     deployed_at: datetime
     description: str = ""
+    entrypoint: bool = False
 
 
 class TaskList(Word):
@@ -124,10 +131,11 @@ class TaskList(Word):
 
 
 class ListRuns(Word):
-    """The newest runs first; with `name`, just that one.
+    """The newest runs first, unless `ascending`; with `name`, just that one.
 
-    Of the filters that are given, a run meets all: it is in one of the phases, was requested after and before
-    these times, and has these labels with these values.
+    Of the filters that are given, a run meets all: it is in one of the phases, was requested and last changed
+    after and before these times, and has these labels with these values. A run changes when it ends; until
+    then it has when it began to run, or was requested.
 
     `at_least_sequence` makes the answer wait until the read model has seen that position of the log, so that
     a user who knows of an event is not answered from before it.
@@ -143,8 +151,12 @@ class ListRuns(Word):
     requested_by: str | None = None
     requested_after: datetime | None = None
     requested_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
     labels: dict[str, str] = {}
     label_keys: tuple[str, ...] = ()
+    sort_by: Literal["created_at", "updated_at"] = "created_at"
+    ascending: bool = False
     at_least_sequence: NonNegativeInt = 0
 
 

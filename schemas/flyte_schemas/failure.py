@@ -24,6 +24,8 @@ class FailureKind(StrEnum):
     """The task's own doing: retried by the task's `retries`."""
     SYSTEM = "system"
     """The platform's doing (a lost process or node): retried by the platform, never charged to the user."""
+    UNKNOWN = "unknown"
+    """Nobody can tell, the task said so itself: retried as the task's own."""
 
 
 class Failure(Word):

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from flyte._devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Device, DeviceClass, Neuron
     from flyte._environment import Environment, TaskEnvironment
     from flyte._image import Image
+    from flyte._init import (
+        init,
+        init_from_api_key,
+        init_from_config,
+        init_in_cluster,
+        init_passthrough,
+    )
     from flyte._logger import logger, system_logger
     from flyte._map import map
     from flyte._options import Link
@@ -32,15 +39,7 @@ if TYPE_CHECKING:
     from flyte._runtime.group import group
     from flyte._schedules import Cron, FixedRate, OnArtifact
     from flyte._secret import Secret, SecretRequest
-    from flyte._session import (
-        current_domain,
-        current_project,
-        init,
-        init_from_api_key,
-        init_from_config,
-        init_in_cluster,
-        init_passthrough,
-    )
+    from flyte._session import current_domain, current_project
     from flyte._task import Task
     from flyte._task import Task as AsyncFunctionTaskTemplate
     from flyte._task import Task as TaskTemplate
@@ -115,6 +114,13 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "flyte._devices": ("AMD_GPU", "Device", "DeviceClass", "GPU", "HABANA_GAUDI", "Neuron", "TPU"),
     "flyte._environment": ("Environment", "TaskEnvironment"),
     "flyte._image": ("Image",),
+    "flyte._init": (
+        "init",
+        "init_from_api_key",
+        "init_from_config",
+        "init_in_cluster",
+        "init_passthrough",
+    ),
     "flyte._logger": ("logger", "system_logger"),
     "flyte._map": ("map",),
     "flyte._options": ("Link",),
@@ -128,15 +134,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "flyte._runtime.group": ("group",),
     "flyte._schedules": ("Cron", "FixedRate", "OnArtifact"),
     "flyte._secret": ("Secret", "SecretRequest"),
-    "flyte._session": (
-        "current_domain",
-        "current_project",
-        "init",
-        "init_from_api_key",
-        "init_from_config",
-        "init_in_cluster",
-        "init_passthrough",
-    ),
+    "flyte._session": ("current_domain", "current_project"),
     "flyte._task": ("Task",),
     "flyte._trace": ("trace",),
     "flyte._triggers": ("Trigger", "TriggerTime", "TriggeredArtifact"),

@@ -131,8 +131,8 @@ def plan_here(
         version=version,
         copy_style=copy_style,
         root_dir=root_dir or (config.root_dir if config else None),
-        sync_sys_paths=sync_sys_paths,
-        images=images,
+        sync_sys_paths=sync_sys_paths and (config is None or config.sync_sys_paths),
+        images={**(config.images if config else {}), **images},
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
+from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert
 from flyte._runtime.child import Child
 from flyte._runtime.env_vars import applied
@@ -35,7 +36,7 @@ from flyte_schemas.subjects import ROOT_ACTION
 class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
-    `custom_context` is handed down to all of its actions.
+    `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LocalOptions:
     domain: str
     env_vars: Mapping[str, str] = field(default_factory=dict)
     custom_context: Mapping[str, str] = field(default_factory=dict)
+    raw_data_path: str = ""
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -70,7 +72,7 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
             returned = actions.run_blocking(ROOT_ACTION, task, literals)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
-    return LocalRun(options.name, task.name, returned, is_tuple=task.native_interface.returns_tuple)
+    return LocalRun(options.name, task.native_interface, returned)
 
 
 class _Actions:
@@ -80,6 +82,7 @@ class _Actions:
         self._options = options
         self._custom_context = custom_context
         self._began = datetime.datetime.now(datetime.UTC)
+        self._raw_data_path = RawDataPath.of_local_run(options.name, options.raw_data_path)
         self._numbers = itertools.count(1)
 
     def next_name(self) -> str:
@@ -122,6 +125,7 @@ class _Actions:
             attempt_number=attempt,
             custom_context=inherited,
             run_start_time=self._began,
+            raw_data_path=self._raw_data_path,
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
         children = _Children(self)

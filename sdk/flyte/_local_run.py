@@ -1,24 +1,25 @@
 """A run that happened in this process: over when you get it, with the face of one on the stack."""
 
 import html
-import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Literal
 
+from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
+from flyte._runtime.interface import NativeInterface
 from flyte._streams import streamed
 from flyte._syncify import syncify
 from flyte_schemas.events import RunSettings
 from flyte_schemas.phase import ActionPhase
 
 
-class LocalRun:
+class LocalRun(Documented):
     """A finished local run. One that failed raised its error instead."""
 
-    def __init__(self, name: str, task_name: str, returned: Any, *, is_tuple: bool) -> None:
+    def __init__(self, name: str, interface: NativeInterface, returned: Any) -> None:
         self._name = name
-        self._task_name = task_name
-        self._outputs = ActionOutputs.of(returned, is_tuple=is_tuple)
+        self._interface = interface
+        self._outputs = ActionOutputs.of(returned, interface)
         self._inputs: Mapping[str, Any] = {}
         self._settings = RunSettings()
 
@@ -46,7 +47,7 @@ class LocalRun:
         return self.phase.name
 
     def __repr__(self) -> str:
-        return f"<local run {self._name} of {self._task_name}: {self.status}>"
+        return f"<local run {self._name} of {self._interface.task}: {self.status}>"
 
     async def _wait(self, quiet: bool = False, wait_for: Literal["terminal", "running"] = "terminal") -> None:
         """Return at once: the run is over."""
@@ -112,7 +113,7 @@ class LocalRun:
 
     @property
     def task_name(self) -> str:
-        return self._task_name
+        return self._interface.task
 
     @property
     def labels(self) -> dict[str, str]:
@@ -132,7 +133,7 @@ class LocalRun:
 
     def _repr_html_(self) -> str:
         """A small table for a notebook."""
-        facts = {"name": self._name, "task": self._task_name, "status": self.status, "url": self.url}
+        facts = {"name": self._name, "task": self._interface.task, "status": self.status, "url": self.url}
         cells = "".join(f"<tr><th>{key}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
         return f"<table>{cells}</table>"
 
@@ -140,11 +141,8 @@ class LocalRun:
         """The run as JSON data, without its values."""
         return {
             "name": self._name,
-            "task": self._task_name,
+            "task": self._interface.task,
             "phase": self.phase.value,
             "url": self.url,
             "metadata": self._settings.model_dump(mode="json"),
         }
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)

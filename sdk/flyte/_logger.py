@@ -1,9 +1,11 @@
-"""`flyte.logger`: the user's log, on the task's standard error; the level comes from the environment.
+"""`flyte.logger`: the user's log, on the task's standard error; level and form come from the environment.
 
 The variables are looked at with each record, because a task's own are set after this module is imported, and
-a process of local runs has several tasks.
+a process of local runs has several tasks. What `flyte.init` says holds where no variable says otherwise.
 """
 
+import datetime
+import json
 import logging
 import os
 import sys
@@ -18,16 +20,17 @@ class _Logger(logging.Logger):
 
     def __init__(self, name: str, variables: tuple[str, ...], default: int) -> None:
         super().__init__(name)
+        self.output = _StandardError()
         self._variables = variables
-        self._default = default
+        self.default = default
         self.propagate = False  # the user's own handlers of the root would write it twice
-        self.addHandler(_StandardError())
+        self.addHandler(self.output)
 
     def getEffectiveLevel(self) -> int:
         if self.level:
             return self.level
         levels = (_level(os.environ.get(variable)) for variable in self._variables)
-        return next((level for level in levels if level is not None), self._default)
+        return next((level for level in levels if level is not None), self.default)
 
     def isEnabledFor(self, level: int) -> bool:
         return not self.disabled and level > self.manager.disable and level >= self.getEffectiveLevel()
@@ -41,7 +44,17 @@ class _StandardError(logging.StreamHandler[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.form = "console"
+        self._plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        if os.environ.get("LOG_FORMAT", self.form) != "json":
+            return self._plain.format(record)
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
+        said = {"time": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            said["traceback"] = self._plain.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
@@ -57,12 +70,43 @@ def _level(value: str | None) -> int | None:
     return logging.getLevelNamesMapping().get(value.upper())
 
 
+def set_up(
+    level: int | str | None = None,
+    form: str | None = None,
+    user_level: int | str | None = None,
+    reset_root: bool = False,
+) -> None:
+    """What both loggers do where no variable says otherwise; None: as before.
+
+    `reset_root` takes the handlers off Python's root logger. Raises ValueError for a level or a form that
+    does not exist.
+    """
+    if form not in (None, "console", "json"):
+        raise ValueError(f"log_format {form!r} is not one of 'console', 'json'")
+    for target, wanted in ((_SYSTEM, level), (_USER, user_level if user_level is not None else level)):
+        if wanted is not None:
+            target.default = _checked_level(wanted)
+        target.output.form = form or target.output.form
+    if reset_root:
+        logging.getLogger().handlers.clear()
+
+
+def _checked_level(given: int | str) -> int:
+    found = given if isinstance(given, int) else _level(given)
+    if found is None:
+        raise ValueError(f"log level {given!r} is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    return found
+
+
 def _named(name: str) -> logging.Logger:
     return logger if name == logger.name else system_logger
 
 
-logger: logging.Logger = _Logger("flyte.user", ("USER_LOG_LEVEL", "LOG_LEVEL"), _DEFAULT_USER_LEVEL)
+_USER = _Logger("flyte.user", ("USER_LOG_LEVEL", "LOG_LEVEL"), _DEFAULT_USER_LEVEL)
+_SYSTEM = _Logger("flyte", ("LOG_LEVEL",), _DEFAULT_SYSTEM_LEVEL)
+
+logger: logging.Logger = _USER
 """For the user's program. `USER_LOG_LEVEL`, else `LOG_LEVEL`, else INFO."""
 
-system_logger: logging.Logger = _Logger("flyte", ("LOG_LEVEL",), _DEFAULT_SYSTEM_LEVEL)
+system_logger: logging.Logger = _SYSTEM
 """For the SDK itself. `LOG_LEVEL`, else WARNING."""

@@ -13,6 +13,11 @@ def new_run_name() -> str:
     return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
+def generate_random_name() -> str:
+    """A name for something of your own."""
+    return new_run_name()
+
+
 def check_run_name(name: str) -> str:
     """`name`, when a run can have it. Raises ValueError."""
     if not is_name(name):

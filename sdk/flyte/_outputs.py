@@ -2,33 +2,46 @@
 
 import json
 from collections import UserDict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flyte._runtime.interface import NativeInterface
 
 
 class ActionOutputs(tuple[Any, ...]):
-    """The outputs of an action by place; by name as `.o0`, `.o1`, … and in `named_outputs`."""
+    """The outputs of an action by place, by name (`.o0`, `.o1`, … or as the task calls them), and as a dict.
 
-    def __new__(cls, values: Iterable[Any]) -> "ActionOutputs":
-        return super().__new__(cls, tuple(values))
+    The fields of a NamedTuple are the names of its outputs; `.o0` and so on work there too.
+    """
+
+    _names: tuple[str, ...]
+
+    def __new__(cls, values: Iterable[Any], fields: Sequence[str] | None = None) -> "ActionOutputs":
+        made = super().__new__(cls, tuple(values))
+        made._names = tuple(fields or (f"o{index}" for index in range(len(made))))
+        return made
 
     @classmethod
-    def of(cls, returned: Any, *, is_tuple: bool) -> "ActionOutputs":
+    def of(cls, returned: Any, interface: "NativeInterface") -> "ActionOutputs":
         """From what a task returned: a tuple's parts are outputs of their own."""
-        return cls(returned if is_tuple else (returned,))
+        names = [parameter.name for parameter in interface.outputs]
+        return cls(returned if interface.returns_tuple else (returned,), names)
 
     @property
     def named_outputs(self) -> dict[str, Any]:
         """The outputs by name, in order."""
-        return {f"o{index}": value for index, value in enumerate(self)}
+        return dict(zip(self._names, self, strict=True))
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.named_outputs[name]
-        except KeyError:
-            raise AttributeError(
-                f"there is no output {name!r}, only {', '.join(self.named_outputs)}"
-            ) from None
+        if name.startswith("_"):
+            raise AttributeError(name)
+        named = self.named_outputs
+        if name not in named:
+            named |= {f"o{index}": value for index, value in enumerate(self)}
+        if name not in named:
+            raise AttributeError(f"there is no output {name!r}, only {', '.join(self._names)}")
+        return named[name]
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={_shown(value)}" for name, value in self.named_outputs.items())

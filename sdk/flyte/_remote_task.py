@@ -6,141 +6,21 @@ template alone: see `_runtime.described`.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from flyte._binding import bind
+from flyte._documents import Documented
 from flyte._options import TaskOptions
 from flyte._override import overridden
 from flyte._runtime import controller, group
 from flyte._runtime.context import TaskContext, ctx
-from flyte._runtime.described import described_interface
-from flyte._runtime.interface import NativeInterface
 from flyte._runtime.remote_controller import RemoteController
 from flyte._streams import Streamed
 from flyte._syncify import running_loop, syncify
-from flyte._template import overrides_of
+from flyte._task_details import TaskDetails
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
-from flyte_schemas.task import TaskOverrides, TaskTemplate
-
-if TYPE_CHECKING:
-    from flyte_schemas.endpoints import TaskRecord
 
 AutoVersion = Literal["latest", "current"]
-
-
-_POLICY_FIELDS = {
-    "retry": ("retries", "backoff"),
-    "timeout": ("max_runtime_s", "max_queued_s", "deadline_s"),
-    "cache": ("cache",),
-    "interruptible": ("interruptible",),
-}
-"""Which fields of the policies on the wire an option decides."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Changed:
-    """As much of a task as its overrides are made of."""
-
-    options: TaskOptions
-    changed: frozenset[str]
-    name: str
-    func: Any = None
-    image: str = "auto"
-
-
-class TaskDetails:
-    """A deployed version of a task in full; can be run and called like the task it is."""
-
-    def __init__(
-        self,
-        project: str,
-        domain: str,
-        version: str,
-        template: TaskTemplate,
-        overrides: TaskOverrides | None = None,
-    ) -> None:
-        self.project = project
-        self.domain = domain
-        self.template = template
-        self.pinned_version = version
-        self.overrides = overrides
-
-    @classmethod
-    def of(cls, record: "TaskRecord") -> "TaskDetails":
-        """From the registry's answer."""
-        return cls(record.project, record.domain, record.version, record.template)
-
-    @property
-    def name(self) -> str:
-        return self.template.name
-
-    @property
-    def version(self) -> str:
-        return self.pinned_version
-
-    @property
-    def task_type(self) -> str:
-        return "python"
-
-    @property
-    def docs(self) -> str:
-        return self.template.docs
-
-    @property
-    def interface(self) -> Any:
-        """Inputs and outputs as words on the wire."""
-        return self.template.interface
-
-    @cached_property
-    def native_interface(self) -> NativeInterface:
-        """Inputs and outputs, whose types are their schemas."""
-        return described_interface(self.template)
-
-    @property
-    def required_args(self) -> tuple[str, ...]:
-        """The inputs without a default."""
-        return tuple(item.name for item in self.template.interface.inputs if item.required)
-
-    @property
-    def default_input_args(self) -> tuple[str, ...]:
-        """The inputs with one."""
-        return tuple(item.name for item in self.template.interface.inputs if not item.required)
-
-    @property
-    def resources(self) -> Any:
-        return self.template.resources
-
-    def __getattr__(self, name: str) -> Any:
-        """What else the template declares: `cache`, `secrets`, `queue` and the like."""
-        if name in TaskTemplate.model_fields:
-            return getattr(self.template, name)
-        raise AttributeError(f"a deployed task has no {name!r}")
-
-    def override(self, **changes: Any) -> "TaskDetails":
-        """The same task with other policies for its calls. Raises what `Task.override` does."""
-        options, changed = overridden(self.name, TaskOptions(), changes)
-        said = overrides_of(cast(Any, _Changed(options, changed, self.name)))
-        if said is not None and said.policies is not None:
-            fields = {field for name in changed for field in _POLICY_FIELDS.get(name, ())}
-            update = {field: getattr(said.policies, field) for field in fields}
-            policies = self.template.policies.model_copy(update=update)
-            said = said.model_copy(update={"policies": policies})
-        return TaskDetails(self.project, self.domain, self.version, self.template, said or self.overrides)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The task as JSON data."""
-        return {
-            "project": self.project,
-            "domain": self.domain,
-            "name": self.name,
-            "version": self.version,
-            "template": self.template.model_dump(mode="json"),
-        }
-
-    def __repr__(self) -> str:
-        return f"<deployed task {self.name}:{self.version}>"
 
 
 class LazyEntity:
@@ -270,13 +150,14 @@ class LazyEntity:
         return f"<deployed task {self._name}:{self._version or self._auto_version}>"
 
 
-def _lazy(
+def lazy_task(
     name: str,
     project: str | None = None,
     domain: str | None = None,
     version: str | None = None,
     auto_version: AutoVersion | None = None,
 ) -> LazyEntity:
+    """A deployed task by its name; see `Task.get`."""
     if version is None and auto_version is None:
         raise ValueError('say which version of the task: version="…", or auto_version="latest" or "current"')
     if version is not None and auto_version is not None:
@@ -299,33 +180,40 @@ async def _list_tasks(
 ) -> AsyncGenerator["Task"]:
     """The latest version of each task (or every version of `by_task_name`), newest first.
 
-    Raises NotImplementedError for other ways to sort, and for `entrypoint`.
+    Raises ValueError for other ways to sort than by `created_at`.
     """
     from flyte import _session
     from flyte._client.deployed import list_tasks
 
-    if entrypoint is not None:
-        raise NotImplementedError("tasks cannot be found by entrypoint yet")
     if sort_by not in (None, ("created_at", "desc"), ("created_at", "asc")):
-        raise NotImplementedError(f"sort_by={sort_by!r} is not supported: sort by 'created_at'")
+        raise ValueError(f'sort_by={sort_by!r} is not known: write ("created_at", "asc" or "desc")')
     client = _session.client()
     project, domain = project or client.config.project, domain or client.config.domain
-    found = list(await list_tasks(client, project, domain, name=by_task_name, limit=limit))
-    if sort_by == ("created_at", "asc"):
-        found.reverse()
+    found = await list_tasks(
+        client,
+        project,
+        domain,
+        name=by_task_name,
+        limit=limit,
+        environment=by_task_env,
+        entrypoint=entrypoint,
+        ascending=sort_by == ("created_at", "asc"),
+    )
     for summary in found:
-        if by_task_env is None or summary.name.partition(".")[0] == by_task_env:
-            yield Task(project, domain, summary.name, summary.version)
+        yield Task(project, domain, summary.name, summary.version, entrypoint=summary.entrypoint)
 
 
-class Task:
+class Task(Documented):
     """A version of a task as a listing has it."""
 
-    def __init__(self, project: str, domain: str, name: str, version: str) -> None:
+    def __init__(
+        self, project: str, domain: str, name: str, version: str, *, entrypoint: bool = False
+    ) -> None:
         self.project = project
         self.domain = domain
         self._name = name
         self._version = version
+        self._entrypoint = entrypoint
 
     @classmethod
     def get(
@@ -341,7 +229,7 @@ class Task:
         `auto_version="latest"` is the version deployed last, `"current"` that of the running task. Raises
         ValueError unless exactly one of `version` and `auto_version` is given.
         """
-        return _lazy(name, project, domain, version, auto_version)
+        return lazy_task(name, project, domain, version, auto_version)
 
     @property
     def name(self) -> str:
@@ -352,12 +240,17 @@ class Task:
         return self._version
 
     @property
+    def entrypoint(self) -> bool:
+        """Whether it is declared as a way into its program."""
+        return self._entrypoint
+
+    @property
     def url(self) -> str:
         return f"flyte://{self.project}/{self.domain}/tasks/{self._name}:{self._version}"
 
     def lazy(self) -> LazyEntity:
         """This version, to be run or called."""
-        return _lazy(self._name, self.project, self.domain, self._version)
+        return lazy_task(self._name, self.project, self.domain, self._version)
 
     def to_dict(self) -> dict[str, Any]:
         """The task as JSON data."""
@@ -366,6 +259,7 @@ class Task:
             "domain": self.domain,
             "name": self._name,
             "version": self._version,
+            "entrypoint": self._entrypoint,
         }
 
     def __repr__(self) -> str:

@@ -20,13 +20,14 @@ from flyte._local import LocalOptions, run_here, run_here_aio
 from flyte._local_run import LocalRun
 from flyte._names import new_run_name
 from flyte._plan import Plan
-from flyte._remote_task import LazyEntity, TaskDetails, details_of, is_deployed
+from flyte._remote_task import LazyEntity, details_of, is_deployed
 from flyte._remote_task import Task as RemoteTask
 from flyte._run_options import RunOptions, options_of
 from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire
 from flyte._syncify import await_on, block_on
 from flyte._task import Task
+from flyte._task_details import TaskDetails
 from flyte.errors import RemoteTaskUsageError
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskReference
@@ -250,4 +251,5 @@ def _local(options: RunOptions) -> LocalOptions:
         domain=options.domain or (config.domain if config else DEFAULT_DOMAIN),
         env_vars=options.env_vars,
         custom_context=options.custom_context,
+        raw_data_path=options.settings.raw_data_path,
     )

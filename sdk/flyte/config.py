@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlatformConfig:
     """The section `admin`: where the control plane is, and how to speak to it."""
 
@@ -43,7 +43,7 @@ class PlatformConfig:
     console_endpoint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class TaskConfig:
     """The section `task`: where tasks and runs belong."""
 
@@ -52,7 +52,7 @@ class TaskConfig:
     domain: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ImageConfig:
     """The section `image`."""
 
@@ -61,7 +61,7 @@ class ImageConfig:
     image_refs: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LocalConfig:
     """The section `local`."""
 
@@ -70,7 +70,7 @@ class LocalConfig:
     tracked_strict: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Config:
     """All sections, and the file that they are from."""
 

@@ -175,7 +175,7 @@ def look_back() -> None:
     for line in started.get_logs():
         assert_type(line, str)
     details = started.details()
-    assert_type(details, flyte.remote.ActionDetails)
+    assert_type(details, flyte.remote.RunDetails)
     assert_type(details.inputs(), flyte.remote.ActionInputs)
     assert_type(details.outputs(), flyte.remote.ActionOutputs)
     for one in flyte.remote.Run.listall(in_phase=flyte.ActionPhase.FAILED, limit=3):

@@ -1,22 +1,26 @@
 """One action of a run on the stack, by name; and all the actions of a run."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from flyte._client.details import Connected
-from flyte._client.filters import Direction, Phases, TimeFilter, is_ascending, phases_of
+from flyte._client.filters import Direction, Phases, TimeFilter, order_of, phases_of
+from flyte._client.phases import last_change
+from flyte._client.pictures import ActionDetails
 from flyte._client.runs import parse_run, run_not_found
 from flyte._client.tracked import Tracked
 from flyte._client.trouble import translated
 from flyte._client.watch import RunWatch
 from flyte._runtime.context import ActionID
 from flyte._streams import Streamed
-from flyte._syncify import Syncified, block_on
+from flyte._syncify import Syncified, block_on, syncify
 from flyte_schemas.action import ActionState
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey
 
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
-async def _get_action(
+
+async def get_action(
     uri: str | None = None, run_name: str | None = None, name: str | None = None
 ) -> "Action":
     """The action `name` of the run `run_name` (or of the run that the URL `uri` names; its root by default).
@@ -44,14 +48,14 @@ async def _list_actions(
     created_at: TimeFilter | None = None,
     updated_at: TimeFilter | None = None,
 ) -> AsyncGenerator["Action"]:
-    """The actions of a run, in the order in which they were asked for.
+    """The actions of a run, in the order in which they were asked for (or as `sort_by` says).
 
-    Raises RuntimeUserError (`RunNotFound`), NotImplementedError for `updated_at`.
+    `updated_at` is when an action ended; until then, when it began. Raises RuntimeUserError (`RunNotFound`),
+    ValueError for a way to sort that there is not.
     """
     from flyte import _session
 
-    if updated_at is not None:
-        raise NotImplementedError("actions cannot be found by updated_at: use created_at")
+    order = order_of(sort_by, ascending=True)
     client = _session.client()
     run = parse_run(for_run_name, client.config.project, client.config.domain)
     with translated():
@@ -60,17 +64,16 @@ async def _list_actions(
     if not watch.fold.actions:
         raise run_not_found(run)
     states = watch.fold.actions
-    wanted, times = phases_of(in_phase), created_at or TimeFilter()
-    names = list(states)
-    if sort_by is not None and not is_ascending(sort_by):
-        names.reverse()
-    for name in names:
-        state = states[name]
+    wanted, created, updated = phases_of(in_phase), created_at or TimeFilter(), updated_at or TimeFilter()
+    pairs = list(states.items())
+    if order.by == "updated_at":
+        pairs.sort(key=lambda pair: last_change(pair[1]) or _BEFORE_ALL)
+    for name, state in pairs if order.ascending else reversed(pairs):
         if wanted and state.phase not in wanted:
             continue
         if parent_name is not None and (not state.requested or state.requested.parent != parent_name):
             continue
-        if times.admits(state.requested_at):
+        if created.admits(state.requested_at) and updated.admits(last_change(state)):
             yield Action(client, run.action(name), state)
 
 
@@ -83,6 +86,10 @@ class Action(Tracked):
 
     def __repr__(self) -> str:
         return f"<action {self.run_name}/{self.name} of {self.task_name}: {self.status}>"
+
+    async def _details(self) -> ActionDetails:
+        """A picture of it as it is now."""
+        return await self._picture()
 
     @property
     def run_name(self) -> str:
@@ -124,5 +131,6 @@ class Action(Tracked):
             self._seen = block_on(self.state())
         return self._seen
 
-    get = Syncified(_get_action)
+    details = syncify(_details)
+    get = Syncified(get_action)
     listall = Streamed(_list_actions)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte._client.client import Client
-from flyte._client.details import read_history
+from flyte._client.phases import read_history
 from flyte._client.runs import Run, start_run
 from flyte._client.trouble import translated
 from flyte._names import new_run_name

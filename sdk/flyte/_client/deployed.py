@@ -17,12 +17,28 @@ from flyte_schemas.task import TaskReference
 
 
 async def list_tasks(
-    client: Client, project: str, domain: str, *, name: str | None = None, limit: int = 100
+    client: Client,
+    project: str,
+    domain: str,
+    *,
+    name: str | None = None,
+    limit: int = 100,
+    environment: str | None = None,
+    entrypoint: bool | None = None,
+    ascending: bool = False,
 ) -> tuple[TaskSummary, ...]:
-    """The latest version of each task, newest first; with `name`, all its versions."""
+    """The latest version of each task, newest first unless `ascending`; with `name`, all its versions."""
     with translated():
         bus = await client.bus()
-        question = ListTasks(project=project, domain=domain, name=name, limit=limit)
+        question = ListTasks(
+            project=project,
+            domain=domain,
+            name=name,
+            limit=limit,
+            environment=environment,
+            entrypoint=entrypoint,
+            ascending=ascending,
+        )
         answer = await reminding(bus.ask(LIST_TASKS, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
     return answer.tasks
 

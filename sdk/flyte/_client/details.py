@@ -1,26 +1,25 @@
 """One action in full, as the log had it at one moment: phases with their times, attempts, values, its end."""
 
-import json
 from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from flyte._client.phases import History, PhaseTransitionInfo, RawPhase, raw
 from flyte._client.trouble import translated
+from flyte._client.typed import Deserializers, Types, typed
 from flyte._client.values import Values
+from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._runtime.context import ActionID
 from flyte._runtime.failure import error_of, with_notes
 from flyte._runtime.interface import NativeInterface
 from flyte._syncify import syncify
-from flyte.errors import ActionNotFoundError
 from flyte_bus.ports import Bus
-from flyte_schemas.action import ActionState, evolve
-from flyte_schemas.envelope import Malformed
+from flyte_schemas.action import ActionState
+from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, action_subject
+from flyte_schemas.subjects import ActionKey
 
 
 class Connected(Protocol):
@@ -30,23 +29,8 @@ class Connected(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseTransitionInfo:
-    """A stay in one phase; `end` is None while it lasts. `attempt` counts from 1."""
-
-    phase: ActionPhase
-    start: datetime
-    end: datetime | None
-    attempt: int
-
-    @property
-    def duration(self) -> timedelta:
-        """How long it lasted, or has lasted until now."""
-        return (self.end or datetime.now(UTC)) - self.start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorInfo:
-    """Why an action failed; `kind` is "user" or "system"."""
+    """Why an action failed; `kind` is "user", "system" or "unknown"."""
 
     kind: str
     code: str
@@ -62,38 +46,8 @@ class AbortInfo:
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """An action's state and how it came there."""
-
-    state: ActionState
-    transitions: tuple[PhaseTransitionInfo, ...]
-
-
-async def read_history(bus: Bus, key: ActionKey) -> History:
-    """What the log says of an action now. Raises ActionNotFoundError when it says nothing."""
-    state, stays = ActionState(), list[PhaseTransitionInfo]()
-    async with aclosing(bus.log.read(RUNS, action_subject(key))) as entries:
-        async for entry in entries:
-            if isinstance(entry.content, Malformed):
-                continue
-            before, state = state, evolve(state, entry.content, entry.sequence)
-            at = entry.content.time
-            if state.phase is None or (state.phase, state.attempt) == (before.phase, before.attempt):
-                continue
-            if stays:
-                stays[-1] = replace(stays[-1], end=at)
-            end = at if state.is_terminal else None
-            stays.append(
-                PhaseTransitionInfo(phase=state.phase, start=at, end=end, attempt=max(1, state.attempt))
-            )
-    if state.phase is None:
-        raise ActionNotFoundError(f"the log has no action {key}")
-    return History(state=state, transitions=tuple(stays))
-
-
-class ActionDetails:
-    """A picture of an action: it does not change; ask its action for another one."""
+class Details(Documented):
+    """A picture of an action: it does not change; ask its action (or run) for another one."""
 
     def __init__(
         self,
@@ -113,7 +67,8 @@ class ActionDetails:
 
     @property
     def name(self) -> str:
-        return self._key.action
+        """What is looked at: an action, or a run."""
+        raise NotImplementedError
 
     @property
     def run_name(self) -> str:
@@ -122,7 +77,7 @@ class ActionDetails:
     @property
     def action_id(self) -> ActionID:
         run = self._key.run
-        return ActionID(name=self.name, run_name=run.run, project=run.project, domain=run.domain)
+        return ActionID(name=self._key.action, run_name=run.run, project=run.project, domain=run.domain)
 
     @property
     def task_name(self) -> str | None:
@@ -166,9 +121,13 @@ class ActionDetails:
         return self._state.phase or ActionPhase.QUEUED
 
     @property
-    def raw_phase(self) -> str:
-        """The phase as the log spells it."""
-        return self.phase.value
+    def raw_phase(self) -> RawPhase:
+        """The phase as a number."""
+        return raw(self.phase)
+
+    @property
+    def relation(self) -> None:
+        """None: an action is nothing else's but its parent's."""
 
     @property
     def status(self) -> str:
@@ -253,8 +212,7 @@ class ActionDetails:
         if requested is None:
             return ActionInputs({})
         with translated():
-            values = Values(await self._connected.bus(), self._key.run, self._interface)
-            return ActionInputs(await values.inputs(requested.task, requested.inputs))
+            return ActionInputs(await (await self._values()).inputs(requested.task, requested.inputs))
 
     async def _outputs(self) -> ActionOutputs:
         """What it gave.
@@ -262,23 +220,65 @@ class ActionDetails:
         Raises RuntimeError while it is not over, and the action's own error when it did not succeed.
         """
         state = self._state
+        literals = self._given()
+        assert state.requested is not None  # it has ended
+        with translated():
+            return await (await self._values()).outputs(state.requested.task, literals)
+
+    def _given(self) -> Mapping[str, AnyLiteral]:
+        """The outputs as the log has them. Raises as `outputs` says."""
+        state = self._state
         if not state.is_terminal or state.phase is None:
-            what = f"run {self.run_name}" if self._key.is_root else f"action {self.name}"
+            what = f"run {self.run_name}" if self._key.is_root else f"action {self._key.action}"
             raise RuntimeError(f"{what} is not over yet: call wait() first")
         if state.phase is not ActionPhase.SUCCEEDED or state.requested is None:
             raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
+        return state.outputs or {}
+
+    async def _values(self) -> Values:
+        return Values(await self._connected.bus(), self._key.run, self._interface)
+
+    async def _input_literals(self) -> dict[str, Any]:
+        """What it was called with, as the JSON data that travels."""
+        requested = self._state.requested
         with translated():
-            values = Values(await self._connected.bus(), self._key.run, self._interface)
-            return await values.outputs(state.requested.task, state.outputs or {})
+            return await (await self._values()).plain(requested.inputs if requested else {})
+
+    async def _output_literals(self) -> dict[str, Any]:
+        """What it gave, as the JSON data that travels. Raises as `outputs` does."""
+        literals = self._given()
+        with translated():
+            return await (await self._values()).plain(literals)
+
+    async def _typed_inputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionInputs:
+        """What it was called with, as values of these types: by name, in order, or one for all.
+
+        `deserializers` are functions from JSON data to a value, by name or by type. What has no type given is
+        as `inputs` has it. Raises TypeError for a value that is not of its type.
+        """
+        with translated():
+            plain = await self._inputs()
+            return ActionInputs(dict(plain) | typed(await self._input_literals(), types, deserializers))
+
+    async def _typed_outputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionOutputs:
+        """What it gave, as values of these types; see `typed_inputs`. Raises as `outputs` does."""
+        with translated():
+            plain = (await self._outputs()).named_outputs
+            found = plain | typed(await self._output_literals(), types, deserializers)
+            return ActionOutputs(found.values(), tuple(found))
 
     inputs = syncify(_inputs)
     outputs = syncify(_outputs)
+    input_literals = syncify(_input_literals)
+    output_literals = syncify(_output_literals)
+    typed_inputs = syncify(_typed_inputs)
+    typed_outputs = syncify(_typed_outputs)
 
     def to_dict(self) -> dict[str, Any]:
         """The action as JSON data, without its values."""
         error, abort = self.error_info, self.abort_info
         return {
-            "name": self.name,
+            "name": self._key.action,
             "run": self.run_name,
             "project": self._key.run.project,
             "domain": self._key.run.domain,
@@ -300,13 +300,6 @@ class ActionDetails:
             "error": {"kind": error.kind, "code": error.code, "message": error.message} if error else None,
             "abort": {"reason": abort.reason, "by": abort.by} if abort else None,
         }
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
-
-    def __repr__(self) -> str:
-        task = f" of {self.task_name}" if self.task_name else ""
-        return f"<action {self.run_name}/{self.name}{task}: {self.status}, {self.attempts} attempt(s)>"
 
 
 def _moment(time: datetime | None) -> str | None:

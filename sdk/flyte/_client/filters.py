@@ -41,8 +41,10 @@ class RunFilter:
     task_version: str | None = None
     requested_by: str | None = None
     created_at: TimeFilter = TimeFilter()
+    updated_at: TimeFilter = TimeFilter()
     labels: dict[str, str] = field(default_factory=dict)
     label_keys: tuple[str, ...] = ()
+    order: "Order" = field(default_factory=lambda: Order())
 
 
 def phases_of(given: Phases) -> tuple[ActionPhase, ...]:
@@ -53,13 +55,25 @@ def phases_of(given: Phases) -> tuple[ActionPhase, ...]:
     return tuple(phase if isinstance(phase, ActionPhase) else ActionPhase(phase.lower()) for phase in several)
 
 
-def is_ascending(sort_by: tuple[str, Direction] | None) -> bool:
-    """Whether the oldest come first. Raises NotImplementedError for another field than `created_at`."""
-    if sort_by is None:
-        return False
-    if sort_by[0] != "created_at":
-        raise NotImplementedError(f"sort_by={sort_by[0]!r} is not supported: sort by 'created_at'")
-    return sort_by[1] == "asc"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """By which time a listing is sorted, and whether the oldest come first."""
+
+    by: Literal["created_at", "updated_at"] = "created_at"
+    ascending: bool = False
+
+
+def order_of(sort_by: tuple[str, Direction] | None, *, ascending: bool = False) -> Order:
+    """The order that `sort_by` asks for. Raises ValueError for one that there is not."""
+    match sort_by:
+        case None:
+            return Order(ascending=ascending)
+        case ("created_at" | "updated_at" as by, "asc" | "desc" as direction):
+            return Order(by=by, ascending=direction == "asc")
+        case _:
+            raise ValueError(
+                f'sort_by={sort_by!r} is not known: write ("created_at" or "updated_at", "asc" or "desc")'
+            )
 
 
 def _aware(time: datetime | None) -> datetime | None:

@@ -19,6 +19,7 @@ async def list_runs(
         bus = await _session.client().bus()
         wanted = wanted or RunFilter()
         after, before = wanted.created_at.bounds
+        updated_after, updated_before = wanted.updated_at.bounds
         question = ListRuns(
             project=project,
             domain=domain,
@@ -30,8 +31,12 @@ async def list_runs(
             requested_by=wanted.requested_by,
             requested_after=after,
             requested_before=before,
+            updated_after=updated_after,
+            updated_before=updated_before,
             labels=wanted.labels,
             label_keys=wanted.label_keys,
+            sort_by=wanted.order.by,
+            ascending=wanted.order.ascending,
             at_least_sequence=await bus.log.last_sequence(RUNS),
         )
         asked = bus.ask(LIST_RUNS, question, timeout_s=PATIENCE_S)

@@ -9,6 +9,7 @@ from typing import Any
 
 from flyte._client.client import Client
 from flyte._client.trouble import translated
+from flyte._documents import Documented
 from flyte._streams import Streamed
 from flyte._syncify import Syncified, syncify
 from flyte.errors import RuntimeUserError
@@ -73,7 +74,7 @@ async def _list_projects(
             yield Project(record)
 
 
-class Project:
+class Project(Documented):
     """A project as it was when it was read."""
 
     def __init__(self, record: ProjectRecord) -> None:

@@ -6,18 +6,19 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flyte._client.details import Connected
-from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, is_ascending, phases_of
+from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, order_of, phases_of
 from flyte._client.follow import already_exists
 from flyte._client.identity import SOURCE, who
 from flyte._client.listing import list_runs
 from flyte._client.logs import LogPrinter
+from flyte._client.pictures import RunDetails
 from flyte._client.tracked import Tracked
 from flyte._client.watch import Happening, RunWatch
 from flyte._runtime.interface import NativeInterface
 from flyte._runtime.offload import offload
 from flyte._runtime.transfer import Artifacts
 from flyte._streams import Streamed
-from flyte._syncify import Syncified
+from flyte._syncify import Syncified, syncify
 from flyte.errors import RuntimeUserError
 from flyte_bus.ports import Bus
 from flyte_schemas.envelope import Event
@@ -67,7 +68,7 @@ async def start_run(
     return request.id
 
 
-async def _get_run(name: str) -> "Run":
+async def get_run(name: str) -> "Run":
     """The run of this name or URL, in the project and domain of this process.
 
     Raises InitializationError without a client, RuntimeUserError (`RunNotFound`) for a run that the
@@ -97,18 +98,16 @@ async def _list_runs(
     with_label_keys: Sequence[str] | None = None,
     paused_actions_only: bool = False,
 ) -> AsyncGenerator["Run"]:
-    """The runs that meet all that is asked for, newest first (or by `sort_by=("created_at", "asc")`).
+    """The runs that meet all that is asked for, newest first (or by `sort_by=("updated_at", "asc")`).
 
-    Raises NotImplementedError for `updated_at` and other ways to sort; a run never pauses here, so
-    `paused_actions_only` gives none.
+    `updated_at` is when a run ended; until then, when it began. A run never pauses here, so
+    `paused_actions_only` gives none. Raises ValueError for a way to sort that there is not.
     """
     from flyte import _session
 
-    if updated_at is not None:
-        raise NotImplementedError("runs cannot be found by updated_at: use created_at")
+    order = order_of(sort_by)
     if paused_actions_only:
         return
-    ascending = is_ascending(sort_by)
     client = _session.client()
     project, domain = project or client.config.project, domain or client.config.domain
     wanted = RunFilter(
@@ -117,11 +116,12 @@ async def _list_runs(
         task_version=task_version,
         requested_by=created_by_subject,
         created_at=created_at or TimeFilter(),
+        updated_at=updated_at or TimeFilter(),
         labels=dict(with_labels or {}),
         label_keys=tuple(with_label_keys or ()),
+        order=order,
     )
-    found = await list_runs(project, domain, limit=limit, wanted=wanted)
-    for summary in reversed(found) if ascending else found:
+    for summary in await list_runs(project, domain, limit=limit, wanted=wanted):
         yield Run(client, RunKey(project, domain, summary.name))
 
 
@@ -154,13 +154,18 @@ class Run(Tracked):
     def _concerns(self, happening: Happening) -> bool:
         return True
 
+    async def _details(self) -> RunDetails:
+        """A picture of it as it is now."""
+        return RunDetails.of(await self._picture())
+
     def _unknown(self) -> Exception:
         return run_not_found(self._key)
 
     def get_debug_url(self) -> None:
         """None: a run has no debugger to visit."""
 
-    get = Syncified(_get_run)
+    details = syncify(_details)
+    get = Syncified(get_run)
     listall = Streamed(_list_runs)
 
 

@@ -5,19 +5,22 @@ block; each has an `.aio` form to be awaited.
 """
 
 import html
-import json
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from flyte._client.aborting import ask_abort
-from flyte._client.details import ActionDetails, Connected, History, read_history
+from flyte._client.details import Connected
 from flyte._client.follow import Follower, WaitFor
 from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines
 from flyte._client.logs import LogPrinter
+from flyte._client.phases import History, RawPhase, raw, read_history
+from flyte._client.pictures import ActionDetails, watch_details
 from flyte._client.trouble import Say, say_on_stderr, translated
+from flyte._client.typed import Deserializers, Types
 from flyte._client.watch import Happening, RunWatch
+from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._runtime.interface import NativeInterface
 from flyte._streams import streamed
@@ -25,11 +28,10 @@ from flyte._syncify import block_on, syncify
 from flyte.errors import ActionNotFoundError
 from flyte_schemas.action import ActionState
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, action_subject
+from flyte_schemas.subjects import ActionKey
 
 
-class Tracked:
+class Tracked(Documented):
     """An action of a run on the stack."""
 
     def __init__(
@@ -61,9 +63,9 @@ class Tracked:
         return block_on(self.state()).phase or ActionPhase.QUEUED
 
     @property
-    def raw_phase(self) -> str:
-        """The phase as the log spells it."""
-        return self.phase.value
+    def raw_phase(self) -> RawPhase:
+        """The phase as a number."""
+        return raw(self.phase)
 
     @property
     def status(self) -> str:
@@ -120,13 +122,13 @@ class Tracked:
 
         Raises RuntimeError while it is not over, and its own error when it did not succeed.
         """
-        return await (await self._details())._outputs()
+        return await (await self._picture())._outputs()
 
     async def _inputs(self) -> ActionInputs:
         """What it was called with, by name."""
-        return await (await self._details())._inputs()
+        return await (await self._picture())._inputs()
 
-    async def _details(self) -> ActionDetails:
+    async def _picture(self) -> ActionDetails:
         """A picture of it as it is now."""
         with translated():
             return ActionDetails(self._connected, self._action, await self._history(), self._interface)
@@ -210,21 +212,39 @@ class Tracked:
         self, cache_data_on_done: bool = False, wait_for: WaitFor = "terminal"
     ) -> AsyncGenerator[ActionDetails]:
         """A picture of it now and after each change, until it has ended."""
-        with translated():
-            bus = await self._connected.bus()
-            follower = bus.log.follow(RUNS, action_subject(self._action))
-            async with aclosing(follower) as entries:
-                async for _ in entries:
-                    details = await self._details()
-                    yield details
-                    running = wait_for in ("running", "logs-ready") and details.is_running
-                    if details.done() or running:
-                        return
+        pictures = watch_details(
+            self._connected,
+            self._action,
+            self._interface,
+            until_running=wait_for in ("running", "logs-ready"),
+        )
+        async with aclosing(pictures):
+            async for details in pictures:
+                yield details
+
+    async def _input_literals(self) -> dict[str, Any]:
+        """What it was called with, as the JSON data that travels."""
+        return await (await self._picture())._input_literals()
+
+    async def _output_literals(self) -> dict[str, Any]:
+        """What it gave, as the JSON data that travels. Raises as `outputs` does."""
+        return await (await self._picture())._output_literals()
+
+    async def _typed_inputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionInputs:
+        """What it was called with, as values of types that you name: see `ActionDetails.typed_inputs`."""
+        return await (await self._picture())._typed_inputs(types, deserializers)
+
+    async def _typed_outputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionOutputs:
+        """What it gave, as values of types that you name: see `ActionDetails.typed_outputs`."""
+        return await (await self._picture())._typed_outputs(types, deserializers)
 
     wait = syncify(_wait)
     outputs = syncify(_outputs)
     inputs = syncify(_inputs)
-    details = syncify(_details)
+    input_literals = syncify(_input_literals)
+    output_literals = syncify(_output_literals)
+    typed_inputs = syncify(_typed_inputs)
+    typed_outputs = syncify(_typed_outputs)
     done = syncify(_done)
     sync = syncify(_sync)
     abort = syncify(_abort)
@@ -236,15 +256,12 @@ class Tracked:
 
     def to_dict(self) -> dict[str, Any]:
         """It as JSON data, as it is now."""
-        return self.details().to_dict() | {"url": self.url}
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        return block_on(self._picture()).to_dict() | {"url": self.url}
 
     def _repr_html_(self) -> str:
         """A small table for a notebook; only what is known when the stack cannot be reached."""
         try:
-            details = self.details()
+            details = block_on(self._picture())
             facts = {"name": self.name, "task": details.task_name or "", "status": details.status}
         except Exception:
             facts = {"name": self.name, "status": "unknown: the stack cannot be reached"}

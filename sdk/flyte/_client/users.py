@@ -1,6 +1,7 @@
 """Who this client is to the control plane."""
 
 from flyte._client.identity import who
+from flyte._documents import Documented
 from flyte._syncify import Syncified
 
 
@@ -12,7 +13,7 @@ async def _get_user() -> "User":
     return User(who(), config.user or who(), config.endpoint)
 
 
-class User:
+class User(Documented):
     """`name` is what stands in requests, `subject` the account that the bus knows."""
 
     def __init__(self, name: str, subject: str, endpoint: str) -> None:

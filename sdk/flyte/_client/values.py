@@ -46,9 +46,14 @@ class Values:
             plain = [
                 wire_json.unwrap(convert.inline_value(values[name])) for name in sorted(values, key=_place)
             ]
-            return ActionOutputs(plain or [None])
+            return ActionOutputs(plain or [None], tuple(sorted(values, key=_place)))
         returned = convert.outputs_from_wire(interface, values)
-        return ActionOutputs.of(returned, is_tuple=interface.returns_tuple)
+        return ActionOutputs.of(returned, interface)
+
+    async def plain(self, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
+        """By name, as the JSON data that travels."""
+        fetched = await self._fetched(literals)
+        return {name: convert.inline_value(fetched[name]) for name in sorted(fetched, key=_place)}
 
     async def _fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
         return await restore(literals, Artifacts(self._bus.ask, self._run.project, self._run.domain))

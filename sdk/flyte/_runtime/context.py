@@ -6,12 +6,14 @@ in both places without asking twice.
 
 import dataclasses
 import datetime
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from flyte._raw_data import RawDataPath
 from flyte._runtime import group, tracing
 
 Mode = Literal["local", "remote", "hybrid"]
@@ -27,6 +29,20 @@ class ActionID:
     domain: str | None = None
     org: str | None = None
 
+    @classmethod
+    def create_random(cls) -> "ActionID":
+        """An id of nothing, under a name that nothing has."""
+        return cls(name=uuid.uuid4().hex)
+
+    def new_sub_action(self, name: str | None = None) -> "ActionID":
+        """An id of the same run, under this name or one that nothing has."""
+        return dataclasses.replace(self, name=name or uuid.uuid4().hex)
+
+    def unique_id_str(self, salt: str | None = None) -> str:
+        """All of it in one word."""
+        parts = (self.project, self.domain, self.run_name, self.name, salt)
+        return "-".join(part for part in parts if part)
+
 
 @dataclass(frozen=True, slots=True)
 class GroupData:
@@ -39,8 +55,8 @@ class GroupData:
 class TaskContext:
     """The running attempt. `attempt_number` counts from 0; `data` is the task's own to keep things in.
 
-    These mean nothing yet and are None or empty: `raw_data_path`, `input_path`, `output_path`,
-    `run_base_dir`, `report`, `checkpoint_paths`, `checkpoint`, `code_bundle`, `compiled_image_cache`,
+    These mean nothing yet and are None or empty: `input_path`, `output_path`, `run_base_dir`,
+    `checkpoint_paths`, `checkpoint`, `code_bundle`, `compiled_image_cache`,
     `task_action`, and the places of a distributed task (`rank`, `world_size`, …).
     """
 
@@ -50,7 +66,8 @@ class TaskContext:
     attempt_number: int = 0
     custom_context: Mapping[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
-    raw_data_path: str | None = None
+    raw_data_path: RawDataPath | None = None
+    """Below it lies what the task makes for others."""
     input_path: str | None = None
     output_path: str | None = None
     run_base_dir: str | None = None

@@ -132,6 +132,11 @@ def from_json(parameter: NativeParameter, value: Any) -> Any:
         raise Mismatch(parameter, value, str(error)) from error
 
 
+def plain_json(value: Any) -> Any:
+    """JSON data off the wire without what the wire needs beside it."""
+    return wire_json.unwrap(value)
+
+
 def inline_value(literal: AnyLiteral) -> Any:
     """The JSON that a literal holds. Raises TypeError for one that is still only a reference."""
     if not isinstance(literal, InlineLiteral):

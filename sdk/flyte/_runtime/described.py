@@ -7,6 +7,8 @@ attributes too. Going out, a value travels as its own class says, fitted to what
 import base64
 import datetime
 import enum
+from collections import namedtuple
+from collections.abc import Callable
 from typing import Any
 
 from flyte._runtime import wire_json
@@ -38,13 +40,23 @@ class Record(dict[str, Any]):
 def described_interface(template: TaskTemplate) -> NativeInterface:
     """The interface of a task by its template; the types of its values are their schemas."""
     outputs = tuple(_parameter(parameter) for parameter in template.interface.outputs)
+    build = _named_tuple([parameter.name for parameter in outputs])
     return NativeInterface(
         task=template.name,
         inputs={parameter.name: _parameter(parameter) for parameter in template.interface.inputs},
         outputs=outputs,
-        returns_tuple=len(outputs) > 1,
+        returns_tuple=build is not None or len(outputs) > 1,
+        build=build or tuple,
         docs=parse_docstring(template.docs),
     )
+
+
+def _named_tuple(names: list[str]) -> Callable[[list[Any]], Any] | None:
+    """What makes a NamedTuple of outputs with names of their own; None for `o0`, `o1`, …"""
+    if names == [f"o{index}" for index in range(len(names))]:
+        return None
+    made: Any = namedtuple("Outputs", names, rename=True)  # type: ignore[misc]
+    return lambda values: made._make(values)
 
 
 class DescribedCodec(Whole):

@@ -57,7 +57,7 @@ def failure_of(error: BaseException) -> Failure:
 def _recorded(error: BaseException) -> Failure:
     return Failure(
         code=_code(error)[:200],
-        kind=FailureKind.SYSTEM if isinstance(error, errors.RuntimeSystemError) else FailureKind.USER,
+        kind=_kind(error),
         message=cut(_message(error), MAX_MESSAGE_CHARACTERS),
         hint=error.failure.hint if isinstance(error, errors.BaseRuntimeError) and error.failure else "",
         traceback=cut(_whole_traceback(error), MAX_TRACEBACK_CHARACTERS),
@@ -137,6 +137,17 @@ def _cut_frames(error: BaseException, summary: traceback.TracebackException, see
             _cut_frames(part, other, seen)
 
 
+def _kind(error: BaseException) -> FailureKind:
+    """Whose fault it was, as the error itself says; what is no error of ours is the task's own."""
+    match error:
+        case errors.RuntimeSystemError():
+            return FailureKind.SYSTEM
+        case errors.RuntimeUnknownError():
+            return FailureKind.UNKNOWN
+        case _:
+            return FailureKind.USER
+
+
 def _code(error: BaseException) -> str:
     if isinstance(error, Mismatch):
         return TypeError.__name__
@@ -161,6 +172,8 @@ def _error(failure: Failure | None, phase: ActionPhase, abort_reason: str) -> er
     code = failure.code.rpartition("|")[2] or failure.code
     if failure.kind is FailureKind.SYSTEM:
         return errors.RuntimeSystemError(code, failure.message)
+    if failure.kind is FailureKind.UNKNOWN:
+        return errors.RuntimeUnknownError(code, failure.message)
     for part, kind in _BY_CODE.items():
         if part in failure.code:
             return kind(code, failure.message)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flyte import errors
+from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
@@ -110,4 +111,5 @@ def _context(start: Start) -> context.TaskContext:
         attempt_number=start.attempt - 1,
         custom_context=dict(start.custom_context),
         run_start_time=start.run_began,
+        raw_data_path=RawDataPath.of_action(start.run, start.action),
     )

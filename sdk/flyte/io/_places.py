@@ -4,16 +4,12 @@ The folder that an attempt runs in is gone when it ends, so what a task makes fo
 """
 
 import os
-import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from flyte._raw_data import RawDataPath
 from flyte.errors import RuntimeUserError
-
-RAW_DATA = "raw"
-"""The folder below `$FLYTE_HOME` that holds what tasks on the stack make."""
 
 
 def local_path(uri: str, task: str) -> Path:
@@ -38,13 +34,10 @@ def new_path(name: str | None = None) -> Path:
     from flyte._runtime.context import ctx
 
     context = ctx()
-    if context and context.mode == "remote":
-        home = Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte")
-        folder = home / RAW_DATA / str(context.action.run_name) / context.action.name / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-    else:
-        folder = Path(tempfile.mkdtemp(prefix="flyte-"))
-    return folder / (name or uuid.uuid4().hex)
+    place = context.raw_data_path if context else None
+    path = local_path((place or RawDataPath.from_local_folder()).get_random_remote_path(name), "write to")
+    path.parent.mkdir(parents=True)
+    return path
 
 
 def destination(wanted: str | None, name: str) -> Path:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flyte._client.actions import Action as Action
     from flyte._client.details import AbortInfo as AbortInfo
-    from flyte._client.details import ActionDetails as ActionDetails
-    from flyte._client.details import ActionDetails as RunDetails
     from flyte._client.details import ErrorInfo as ErrorInfo
-    from flyte._client.details import PhaseTransitionInfo as PhaseTransitionInfo
     from flyte._client.filters import TimeFilter as TimeFilter
+    from flyte._client.not_yet import Condition as Condition
+    from flyte._client.not_yet import Secret as Secret
+    from flyte._client.not_yet import SecretTypes as SecretTypes
+    from flyte._client.not_yet import Trigger as Trigger
+    from flyte._client.phases import PhaseTransitionInfo as PhaseTransitionInfo
+    from flyte._client.pictures import ActionDetails as ActionDetails
+    from flyte._client.pictures import RunDetails as RunDetails
     from flyte._client.projects import Project as Project
     from flyte._client.runs import Run as Run
     from flyte._client.users import User as User
@@ -22,9 +26,13 @@ if TYPE_CHECKING:
     from flyte._outputs import ActionOutputs as ActionOutputs
     from flyte._remote_task import LazyEntity as LazyEntity
     from flyte._remote_task import Task as Task
-    from flyte._remote_task import TaskDetails as TaskDetails
+    from flyte._task_details import TaskDetails as TaskDetails
 
 __all__ = [
+    "Trigger",
+    "SecretTypes",
+    "Secret",
+    "Condition",
     "AbortInfo",
     "Action",
     "ActionDetails",
@@ -43,26 +51,29 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Trigger": "flyte._client.not_yet",
+    "SecretTypes": "flyte._client.not_yet",
+    "Secret": "flyte._client.not_yet",
+    "Condition": "flyte._client.not_yet",
     "AbortInfo": "flyte._client.details",
     "Action": "flyte._client.actions",
-    "ActionDetails": "flyte._client.details",
+    "ActionDetails": "flyte._client.pictures",
     "ActionInputs": "flyte._outputs",
     "ActionOutputs": "flyte._outputs",
     "ErrorInfo": "flyte._client.details",
     "LazyEntity": "flyte._remote_task",
-    "PhaseTransitionInfo": "flyte._client.details",
+    "PhaseTransitionInfo": "flyte._client.phases",
     "Project": "flyte._client.projects",
     "Run": "flyte._client.runs",
+    "RunDetails": "flyte._client.pictures",
     "Task": "flyte._remote_task",
-    "TaskDetails": "flyte._remote_task",
+    "TaskDetails": "flyte._task_details",
     "TimeFilter": "flyte._client.filters",
     "User": "flyte._client.users",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "RunDetails":  # a run's details are those of its root action
-        return importlib.import_module("flyte._client.details").ActionDetails
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'flyte.remote' has no attribute {name!r}")

@@ -4,11 +4,9 @@ An answer is never from before its question: the model first sees what the log h
 came. While it cannot, because it is being rebuilt, the question is refused rather than answered wrongly.
 """
 
-from datetime import datetime
-
 from flyte_bus.errors import Refusal
 from flyte_bus.ports import Bus, Server
-from flyte_registry.core.conditions import conditions
+from flyte_registry.core.conditions import conditions, order, task_conditions
 from flyte_registry.core.nearest import nearest
 from flyte_registry.core.rows import TaskRow, run_summary
 from flyte_registry.projection import Projection
@@ -25,7 +23,6 @@ from flyte_schemas.endpoints import (
     TaskAnswer,
     TaskList,
     TaskRecord,
-    TaskSummary,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.streams import RUNS, TASKS, StreamSpec
@@ -64,17 +61,17 @@ class Questions:
         """The latest version of each task, or all versions of one. Raises Refusal `RegistryBehind`."""
         as_of = await self._catch_up(TASKS)
         limit = min(question.limit, self._settings.max_listed)
-
-        def rows(model: ReadModel) -> list[tuple[str, str, datetime, str]]:
-            if question.name is None:
-                return model.latest_tasks(question.project, question.domain, limit)
-            return model.task_versions(question.project, question.domain, question.name, limit)
-
-        tasks = tuple(
-            TaskSummary(name=name, version=version, deployed_at=deployed_at, description=description)
-            for name, version, deployed_at, description in await self._projection.ask(rows)
+        tasks = await self._projection.ask(
+            lambda model: model.listed_tasks(
+                question.project,
+                question.domain,
+                limit,
+                name=question.name,
+                conditions=task_conditions(question),
+                ascending=question.ascending,
+            )
         )
-        return TaskList(tasks=tasks, as_of_sequence=as_of)
+        return TaskList(tasks=tuple(tasks), as_of_sequence=as_of)
 
     async def list_runs(self, question: ListRuns) -> RunList:
         """The newest runs, or one with its whole failure. Raises Refusal `RegistryBehind`."""
@@ -86,7 +83,9 @@ class Questions:
         else:
             limit = min(question.limit, self._settings.max_listed)
             rows = await self._projection.ask(
-                lambda model: model.runs(question.project, question.domain, limit, conditions(question))
+                lambda model: model.runs(
+                    question.project, question.domain, limit, conditions(question), order(question)
+                )
             )
         summaries = (run_summary(row, in_full=question.name is not None) for row in rows)
         return RunList(runs=tuple(run for run in summaries if run is not None), as_of_sequence=as_of)

@@ -20,6 +20,7 @@ from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, TaskRow, shortened
 from flyte_registry.model_file import open_file
 from flyte_schemas.action import ActionState
+from flyte_schemas.endpoints import TaskSummary
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskTemplate
 
@@ -118,26 +119,39 @@ class ReadModel:
         )
         return [name for (name,) in rows]
 
-    def latest_tasks(self, project: str, domain: str, limit: int) -> list[tuple[str, str, datetime, str]]:
-        """Name, version, time and description of each task's latest version, newest first."""
+    def listed_tasks(
+        self,
+        project: str,
+        domain: str,
+        limit: int,
+        *,
+        name: str | None = None,
+        conditions: Sequence[Condition] = (),
+        ascending: bool = False,
+    ) -> list[TaskSummary]:
+        """The latest version of each task, or all versions of one, that meet all conditions; newest first."""
+        chosen, values = "project = ? AND domain = ?", [project, domain]
         # With one max() in the columns, SQLite takes the others from the row where the maximum stands.
+        source = f"SELECT *, max(sequence) FROM tasks WHERE {chosen} GROUP BY name"
+        if name is not None:
+            source = f"SELECT * FROM tasks WHERE {chosen} AND name = ?"
+            values.append(name)
+        met = " AND ".join(condition.sql for condition in conditions) or "1"
         rows = self._db.execute(
-            "SELECT name, version, deployed_at, description, max(sequence) AS latest FROM tasks"
-            " WHERE project = ? AND domain = ? GROUP BY name ORDER BY latest DESC LIMIT ?",
-            (project, domain, limit),
+            "SELECT name, version, deployed_at, description, json_extract(template, '$.entrypoint')"
+            f" FROM ({source}) WHERE {met} ORDER BY sequence {'ASC' if ascending else 'DESC'} LIMIT ?",
+            (*values, *(value for condition in conditions for value in condition.values), limit),
         )
-        return [(row[0], row[1], datetime.fromisoformat(row[2]), row[3]) for row in rows]
-
-    def task_versions(
-        self, project: str, domain: str, name: str, limit: int
-    ) -> list[tuple[str, str, datetime, str]]:
-        """Name, version, time and description of every version of one task, newest first."""
-        rows = self._db.execute(
-            "SELECT name, version, deployed_at, description FROM tasks"
-            " WHERE project = ? AND domain = ? AND name = ? ORDER BY sequence DESC LIMIT ?",
-            (project, domain, name, limit),
-        )
-        return [(row[0], row[1], datetime.fromisoformat(row[2]), row[3]) for row in rows]
+        return [
+            TaskSummary(
+                name=row[0],
+                version=row[1],
+                deployed_at=datetime.fromisoformat(row[2]),
+                description=row[3],
+                entrypoint=bool(row[4]),
+            )
+            for row in rows
+        ]
 
     # -- runs --------------------------------------------------------------------------------------------
 
@@ -149,14 +163,19 @@ class ReadModel:
         return next(_run_rows(key.project, key.domain, rows), None)
 
     def runs(
-        self, project: str, domain: str, limit: int, conditions: Sequence[Condition] = ()
+        self,
+        project: str,
+        domain: str,
+        limit: int,
+        conditions: Sequence[Condition] = (),
+        order: str = "sequence DESC",
     ) -> list[RunRow]:
-        """The newest runs first, of those that meet all conditions."""
+        """The first runs in this order, of those that meet all conditions."""
         more = "".join(f" AND {condition.sql}" for condition in conditions)
         values = (value for condition in conditions for value in condition.values)
         rows = self._db.execute(
             "SELECT name, sequence, actions, root FROM runs"
-            f" WHERE project = ? AND domain = ? AND sequence > 0{more} ORDER BY sequence DESC LIMIT ?",
+            f" WHERE project = ? AND domain = ? AND sequence > 0{more} ORDER BY {order} LIMIT ?",
             (project, domain, *values, limit),
         )
         return list(_run_rows(project, domain, rows))

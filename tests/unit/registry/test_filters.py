@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from flyte_registry.core.conditions import conditions
-from flyte_registry.core.rows import RunRow, fold_run
+from flyte_registry.core.conditions import conditions, order, task_conditions
+from flyte_registry.core.rows import RunRow, TaskRow, fold_run
 from flyte_registry.read_model import ReadModel
-from flyte_schemas.endpoints import ListRuns
+from flyte_schemas.endpoints import ListRuns, ListTasks
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import ActionAborted, ActionRequested, EventData, RunSettings
 from flyte_schemas.subjects import RunKey, action_subject
 from flyte_schemas.task import TaskReference
+from testkit.tasks import template
 
 MORNING = datetime(2024, 1, 2, 6, 0, 0, tzinfo=UTC)
 
@@ -55,6 +56,11 @@ def row(name: str, sequence: int, task: str, labels: dict[str, str], *, aborted:
         ({"labels": {"team": "a", "kind": "x' OR 1=1"}}, ["r2"]),
         ({"label_keys": ("kind",)}, ["r2"]),
         ({"label_keys": ("nothing",)}, []),
+        ({"updated_after": MORNING + timedelta(hours=2, minutes=30)}, ["r3"]),
+        ({"updated_before": MORNING + timedelta(hours=2, minutes=30)}, ["r2", "r1"]),
+        ({"ascending": True}, ["r1", "r2", "r3"]),
+        ({"sort_by": "updated_at"}, ["r3", "r2", "r1"]),
+        ({"sort_by": "updated_at", "ascending": True}, ["r1", "r2", "r3"]),
     ],
 )
 def test_a_run_is_listed_when_it_meets_all_that_is_asked(
@@ -66,7 +72,54 @@ def test_a_run_is_listed_when_it_meets_all_that_is_asked(
         model.put_run(row("r2", 2, "env.one", {"team": "a", "kind": "x' OR 1=1"}))
         model.put_run(row("r3", 3, "env.two", {}, aborted=True))
         question = ListRuns(project="p", domain="d", **asked)
-        rows = model.runs("p", "d", 10, conditions(question))
+        rows = model.runs("p", "d", 10, conditions(question), order(question))
         assert [one.key.run for one in rows] == found
+    finally:
+        model.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["other.c v1", "env.a v2", "env.b v1"]),
+        ({"environment": "env"}, ["env.a v2", "env.b v1"]),
+        ({"entrypoint": True}, ["env.a v2"]),
+        ({"entrypoint": False, "ascending": True}, ["env.b v1", "other.c v1"]),
+        ({"name": "env.a"}, ["env.a v2", "env.a v1"]),
+        ({"name": "env.a", "entrypoint": False}, ["env.a v1"]),
+        ({"limit": 1, "environment": "env"}, ["env.a v2"]),
+    ],
+)
+def test_a_task_is_listed_by_its_latest_version_when_it_meets_all_that_is_asked(
+    tmp_path: Path, asked: dict[str, Any], found: list[str]
+) -> None:
+    model = ReadModel(tmp_path / "model.sqlite")
+    try:
+        for sequence, (name, version) in enumerate(
+            [("env.a", "v1"), ("env.b", "v1"), ("env.a", "v2"), ("other.c", "v1")], start=1
+        ):
+            is_entrypoint = (name, version) == ("env.a", "v2")
+            model.put_task(
+                TaskRow(
+                    project="p",
+                    domain="d",
+                    name=name,
+                    version=version,
+                    sequence=sequence,
+                    deployed_at=MORNING,
+                    template=template(name, entrypoint=is_entrypoint),
+                )
+            )
+        question = ListTasks(project="p", domain="d", **asked)
+        listed = model.listed_tasks(
+            "p",
+            "d",
+            question.limit,
+            name=question.name,
+            conditions=task_conditions(question),
+            ascending=question.ascending,
+        )
+        assert [f"{task.name} {task.version}" for task in listed] == found
+        assert {task.entrypoint for task in listed} == {task.version == "v2" for task in listed}
     finally:
         model.close()

@@ -133,7 +133,36 @@ def test_bad_names_and_unknown_options_are_refused(project: Path) -> None:
         flyte.init(project="a.b")
     with pytest.raises(NotImplementedError, match="storage"):
         flyte.init(storage="s3")
-    flyte.init(log_level="INFO")
+    with pytest.raises(TypeError, match="projct"):
+        flyte.init(projct="p")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="log level 'LOUD'"):
+        flyte.init(log_level="LOUD")
+
+
+async def test_setting_up_may_be_awaited(project: Path) -> None:
+    await flyte.init.aio(project="a")
+    assert flyte.current_project() == "a"
+    await flyte.init_from_config.aio(write_config(project, "admin: {endpoint: 'h:1'}\ntask: {project: b}"))
+    assert flyte.current_project() == "b"
+
+
+def test_images_of_the_configuration_are_those_that_are_deployed(project: Path) -> None:
+    from flyte._deploy import plan_here
+    from flyte._loading import load_file
+
+    (project / "flow.py").write_text(
+        "import flyte\nenv = flyte.TaskEnvironment('env', image=flyte.Image.from_ref_name('mine'))\n"
+        "@env.task\ndef one() -> None: ...\n"
+    )
+    flyte.init(images={"mine": "registry/mine:1"}, sync_local_sys_paths=False)
+    plan = plan_here([load_file(Path("flow.py")).environment("env")])
+    assert plan.templates[0].image == "registry/mine:1"
+    assert plan.layout.import_paths == ("",)
+
+
+def test_sections_may_be_given_by_place() -> None:
+    config = flyte.config.Config(flyte.config.PlatformConfig("h:1"), flyte.config.TaskConfig("o", "p", "d"))
+    assert (config.platform.endpoint, config.task.project) == ("h:1", "p")
 
 
 def test_every_option_of_the_file_can_be_said_by_a_variable(

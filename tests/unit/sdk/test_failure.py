@@ -36,6 +36,8 @@ def test_errors_of_ours_keep_their_code_and_kind() -> None:
     assert failure_of(caught(errors.RuntimeUserError("Mine", "m"))).code == "Mine"
     system = failure_of(caught(errors.RuntimeSystemError("Lost", "m")))
     assert (system.code, system.kind) == ("Lost", FailureKind.SYSTEM)
+    unknown = failure_of(caught(errors.RuntimeUnknownError("Odd", "m")))
+    assert (unknown.code, unknown.kind, unknown.recoverable) == ("Odd", FailureKind.UNKNOWN, True)
     assert not failure_of(caught(errors.NonRecoverableError("enough"))).recoverable
 
 
@@ -69,6 +71,7 @@ def test_a_long_message_keeps_its_end() -> None:
         ("ValueError", "user", "failed", errors.RuntimeUserError, "ValueError"),
         ("OOMKilled", "user", "failed", errors.OOMError, "OOMKilled"),
         ("RetriesExhausted|ValueError", "user", "failed", errors.RetriesExhaustedError, "ValueError"),
+        ("Whatever", "unknown", "failed", errors.RuntimeUnknownError, "Whatever"),
         ("AgentLost", "system", "failed", errors.RuntimeSystemError, "AgentLost"),
         ("TaskTimeout", "user", "timed_out", errors.TaskTimeoutError, "TaskTimeoutError"),
         ("X", "user", "aborted", errors.ActionAbortedError, "ActionAbortedError"),

@@ -182,3 +182,21 @@ def test_import_flyte_loads_no_table_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_local_run_makes_its_data_where_it_is_wanted(tmp_path: Path) -> None:
+    env = flyte.TaskEnvironment(name="env")
+
+    @env.task
+    def make() -> File:
+        file: File[str] = File.new_remote("out.txt")
+        with file.open_sync("w") as out:
+            out.write("x")
+        return file
+
+    runner = flyte.with_runcontext(mode="local", name="r1", raw_data_path=str(tmp_path / "raw"))
+    (made,) = runner.run(make).outputs()
+    assert Path(made.path).read_text() == "x"
+    assert Path(made.path).relative_to(tmp_path / "raw" / "r1").name == "out.txt"
+    (other,) = flyte.with_runcontext(mode="local", name="r2").run(make).outputs()
+    assert Path(other.path).parents[1].name.startswith("flyte-r2-")

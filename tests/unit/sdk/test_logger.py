@@ -1,6 +1,7 @@
 """`flyte.logger` and `flyte.durable`."""
 
 import datetime
+import json
 import logging
 import pickle
 import time
@@ -69,3 +70,27 @@ async def test_durable_time_is_the_clock() -> None:
     now: datetime.datetime = flyte.durable.now()
     assert now <= await flyte.durable.now.aio()
     assert now.tzinfo is not None
+
+
+def test_what_init_says_of_levels_holds_where_no_variable_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        flyte.init(log_level="ERROR", user_log_level=logging.DEBUG)
+        assert flyte.system_logger.getEffectiveLevel() == logging.ERROR
+        assert flyte.logger.getEffectiveLevel() == logging.DEBUG
+        monkeypatch.setenv("LOG_LEVEL", "INFO")
+        assert flyte.system_logger.getEffectiveLevel() == logging.INFO
+    finally:
+        flyte.init(log_level=logging.WARNING, user_log_level=logging.INFO)
+
+
+def test_a_line_may_be_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    try:
+        raise KeyError("k")
+    except KeyError:
+        flyte.logger.exception("it %s", "broke")
+    said = json.loads(capsys.readouterr().err)
+    assert (said["level"], said["logger"], said["message"]) == ("ERROR", "flyte.user", "it broke")
+    assert "KeyError: 'k'" in said["traceback"]

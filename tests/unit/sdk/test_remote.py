@@ -8,14 +8,15 @@ import pytest
 import flyte
 import flyte.remote
 from flyte import errors
-from flyte._client.details import ActionDetails, read_history
-from flyte._client.filters import TimeFilter, is_ascending, phases_of
+from flyte._client.filters import Order, TimeFilter, order_of, phases_of
 from flyte._client.lines import coming_lines, kept_lines
+from flyte._client.phases import read_history
+from flyte._client.pictures import ActionDetails
 from flyte._loading import load_file
 from flyte._plan import Plan
-from flyte._remote_task import TaskDetails
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.described import Record, described_interface
+from flyte._task_details import TaskDetails
 from flyte_schemas.events import (
     ActionAborted,
     ActionQueued,
@@ -239,6 +240,7 @@ def test_times_without_a_zone_are_the_machines() -> None:
     assert asked.admits((moment + datetime.timedelta(hours=1)).astimezone())
     assert not asked.admits((moment - datetime.timedelta(hours=1)).astimezone())
     assert not asked.admits(None)
-    assert is_ascending(("created_at", "asc"))
-    with pytest.raises(NotImplementedError, match="name"):
-        is_ascending(("name", "asc"))
+    assert order_of(("updated_at", "asc")) == Order(by="updated_at", ascending=True)
+    assert order_of(None) == Order()
+    with pytest.raises(ValueError, match="name"):
+        order_of(("name", "asc"))

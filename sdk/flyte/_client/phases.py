@@ -1,0 +1,85 @@
+"""How an action came to where it stands: its state, and the phases that it was in, with their times."""
+
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+from flyte.errors import ActionNotFoundError
+from flyte_bus.ports import Bus
+from flyte_schemas.action import ActionState, evolve
+from flyte_schemas.envelope import Malformed
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import ActionKey, action_subject
+
+
+class RawPhase(IntEnum):
+    """The phases by the numbers that programs of Flyte's users compare with."""
+
+    UNSPECIFIED = 0
+    QUEUED = 1
+    WAITING_FOR_RESOURCES = 2
+    INITIALIZING = 3
+    RUNNING = 4
+    SUCCEEDED = 5
+    FAILED = 6
+    ABORTED = 7
+    TIMED_OUT = 8
+    PAUSED = 9
+    RECOVERED = 10
+
+
+def raw(phase: ActionPhase) -> RawPhase:
+    """The number of a phase."""
+    return RawPhase[phase.name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseTransitionInfo:
+    """A stay in one phase; `end` is None while it lasts. `attempt` counts from 1."""
+
+    phase: ActionPhase
+    start: datetime
+    end: datetime | None
+    attempt: int
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it lasted, or has lasted until now."""
+        return (self.end or datetime.now(UTC)) - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """An action's state and how it came there."""
+
+    state: ActionState
+    transitions: tuple[PhaseTransitionInfo, ...]
+
+
+async def read_history(bus: Bus, key: ActionKey) -> History:
+    """What the log says of an action now. Raises ActionNotFoundError when it says nothing."""
+    state, stays = ActionState(), list[PhaseTransitionInfo]()
+    async with aclosing(bus.log.read(RUNS, action_subject(key))) as entries:
+        async for entry in entries:
+            if isinstance(entry.content, Malformed):
+                continue
+            before, state = state, evolve(state, entry.content, entry.sequence)
+            at = entry.content.time
+            if state.phase is None or (state.phase, state.attempt) == (before.phase, before.attempt):
+                continue
+            if stays:
+                stays[-1] = replace(stays[-1], end=at)
+            end = at if state.is_terminal else None
+            stays.append(
+                PhaseTransitionInfo(phase=state.phase, start=at, end=end, attempt=max(1, state.attempt))
+            )
+    if state.phase is None:
+        raise ActionNotFoundError(f"the log has no action {key}")
+    return History(state=state, transitions=tuple(stays))
+
+
+def last_change(state: ActionState) -> datetime | None:
+    """When it ended; until then when it began to run, or was asked for."""
+    return state.ended_at or state.started_at or state.requested_at
