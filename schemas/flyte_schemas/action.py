@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     ActionTimedOut,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
     EventData,
@@ -41,6 +42,7 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
+    **{(phase, AttemptReported): phase for phase in _OPEN},
     **{(phase, AttemptSucceeded): _P.SUCCEEDED for phase in _OPEN},
     **{(phase, AttemptFailed): phase for phase in _OPEN},
     **{(phase, ActionRetried): _P.QUEUED for phase in _OPEN},
@@ -58,7 +60,8 @@ class ActionState:
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
-    `cached_from` names the action whose outputs were taken instead of an attempt.
+    `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
+    of each attempt.
     """
 
     version: int = 0
@@ -77,6 +80,7 @@ class ActionState:
     aborted_by: str = ""
     outputs: Literals | None = None
     cached_from: str = ""
+    reports: tuple[AttemptReported, ...] = ()
     log_end: int | None = None
     requested_at: datetime | None = None
     queued_at: datetime | None = None
@@ -129,6 +133,9 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             return then(worker=worker)
         case AttemptStarted(worker=worker):
             return then(worker=worker, started_at=state.started_at or event.time)
+        case AttemptReported(attempt=attempt):
+            earlier = (report for report in state.reports if report.attempt != attempt)
+            return then(reports=(*earlier, data))
         case AttemptSucceeded(outputs=outputs, log_end=log_end):
             return then(outputs=outputs, log_end=log_end, failure=None, ended_at=event.time)
         case AttemptFailed(failure=failure, log_end=log_end):
@@ -158,7 +165,7 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt + 1
         case ActionRetried(attempt=attempt):
             return attempt != state.attempt or not state.attempt_over
-        case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
+        case AttemptPlaced() | AttemptStarted() | AttemptReported() | AttemptSucceeded() | AttemptFailed():
             return data.attempt != state.attempt or state.attempt_over
         case _:
             return False

@@ -117,6 +117,16 @@ class AttemptStarted(EventData):
     worker: str
 
 
+class AttemptReported(EventData):
+    """The attempt's HTML report, as it is now, lies in the artifact store; a later one replaces it."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.reported.v1"
+    attempt: PositiveInt
+    uri: str
+    sha256: Sha256
+    size_bytes: NonNegativeInt
+
+
 class AttemptSucceeded(EventData):
     """The function returned; `log_end` is how many bytes of output the attempt wrote."""
 
@@ -268,6 +278,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionQueued,
     AttemptPlaced,
     AttemptStarted,
+    AttemptReported,
     AttemptSucceeded,
     AttemptFailed,
     ActionRetried,

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from flyte import config as config
     from flyte import durable as durable
     from flyte import errors as errors
+    from flyte import git as git
     from flyte import io as io
     from flyte import models as models
+    from flyte import notify as notify
     from flyte import remote as remote
+    from flyte import report as report
+    from flyte import storage as storage
+    from flyte import syncify as syncify
     from flyte._cache import Cache, CachePolicy, CacheRequest
     from flyte._deploy import Deployment, deploy
     from flyte._devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Device, DeviceClass, Neuron
@@ -146,7 +151,12 @@ _HOMES: dict[str, tuple[str, ...]] = {
 _ALSO = {"AsyncFunctionTaskTemplate": "Task", "TaskTemplate": "Task"}
 """Other words for a name."""
 
-_SUBMODULES = frozenset({"config", "durable", "models", "errors", "io", "remote"})
+_SUBMODULES = frozenset(
+    {
+        *("config", "durable", "errors", "git", "io", "models", "notify", "remote", "report", "storage"),
+        "syncify",
+    }
+)
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

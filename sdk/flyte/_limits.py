@@ -35,6 +35,9 @@ QUIET_WAIT_S = 3.0
 LOGS_PATIENCE_S = 15.0
 """How long after the end of a run a client waits for log bytes that the terminal facts announced."""
 
+UPLOADS_AT_A_TIME = 16
+"""Of the files of one folder."""
+
 LOCAL_SYNC_CHILDREN = 64
 """Of one parent in a local run: how many sync children have a thread at a time."""
 

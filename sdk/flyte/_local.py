@@ -14,20 +14,24 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
+from flyte._logger import logger
 from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert
 from flyte._runtime.child import Child
 from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
+from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.side_loop import SideLoop
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
+from flyte.io._places import local_path
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import ROOT_ACTION
 
@@ -72,7 +76,7 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
             returned = actions.run_blocking(ROOT_ACTION, task, literals)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
-    return LocalRun(options.name, task.native_interface, returned)
+    return LocalRun(options.name, task.native_interface, returned, actions.reports.get(ROOT_ACTION))
 
 
 class _Actions:
@@ -84,6 +88,16 @@ class _Actions:
         self._began = datetime.datetime.now(datetime.UTC)
         self._raw_data_path = RawDataPath.of_local_run(options.name, options.raw_data_path)
         self._numbers = itertools.count(1)
+        self.reports: dict[str, Path] = {}
+
+    def keep_report(self, action: str, page: str) -> None:
+        """Write an action's report to a file of its own, and tell the user where. Raises as `open` does."""
+        path = local_path(self._raw_data_path.path, "write to") / action / "report.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+        if action not in self.reports:
+            logger.info("the report of %s is in %s", action, path)
+        self.reports[action] = path
 
     def next_name(self) -> str:
         return f"a{next(self._numbers)}"
@@ -126,9 +140,10 @@ class _Actions:
             custom_context=inherited,
             run_start_time=self._began,
             raw_data_path=self._raw_data_path,
+            report=Report(task.name),
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
-        children = _Children(self)
+        children = _Children(self, name, keeps_reports=task.report)
         with applied(variables), context.use(here), controller.use(children):
             try:
                 yield
@@ -139,8 +154,10 @@ class _Actions:
 class _Children:
     """The controller of one attempt: runs its children in this process."""
 
-    def __init__(self, actions: _Actions) -> None:
+    def __init__(self, actions: _Actions, action: str, *, keeps_reports: bool) -> None:
         self._actions = actions
+        self._action = action
+        self._keeps_reports = keeps_reports
         self._threads = Threads(LOCAL_SYNC_CHILDREN)
         self._loop = SideLoop()
 
@@ -159,9 +176,23 @@ class _Children:
         literals = convert.inputs_to_wire(task.native_interface, inputs)
         return self._threads.submit(lambda: self._actions.run_blocking(name, task, literals))
 
+    async def publish(self, report: Report) -> None:
+        if not self._keeps_reports:
+            warn_of_no_report()
+            return
+        page = report.get_final_report()
+        if page != report.published:
+            await asyncio.to_thread(self._actions.keep_report, self._action, page)
+            report.published = page
+
     def close(self) -> None:
-        """The attempt is over."""
+        """The attempt is over; what was written of its report since the last flush is stored."""
         self._loop.close()
+        report = context.ctx().report
+        if report is not None and report.has_content() and self._keeps_reports:
+            page = report.get_final_report()
+            if page != report.published:
+                self._actions.keep_report(self._action, page)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -1,12 +1,15 @@
 """A run that happened in this process: over when you get it, with the face of one on the stack."""
 
+import asyncio
 import html
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._runtime.interface import NativeInterface
+from flyte._runtime.reports import no_report
 from flyte._streams import streamed
 from flyte._syncify import syncify
 from flyte_schemas.events import RunSettings
@@ -16,9 +19,12 @@ from flyte_schemas.phase import ActionPhase
 class LocalRun(Documented):
     """A finished local run. One that failed raised its error instead."""
 
-    def __init__(self, name: str, interface: NativeInterface, returned: Any) -> None:
+    def __init__(
+        self, name: str, interface: NativeInterface, returned: Any, report: Path | None = None
+    ) -> None:
         self._name = name
         self._interface = interface
+        self._report = report
         self._outputs = ActionOutputs.of(returned, interface)
         self._inputs: Mapping[str, Any] = {}
         self._settings = RunSettings()
@@ -59,6 +65,12 @@ class LocalRun(Documented):
     async def _inputs_aio(self) -> ActionInputs:
         """What the task was called with."""
         return ActionInputs(self._inputs)
+
+    async def _get_report(self, attempt: int | None = None) -> str:
+        """The HTML report of its root action; of the last attempt. Raises RuntimeUserError without one."""
+        if self._report is None:
+            raise no_report(f"run {self._name}")
+        return await asyncio.to_thread(self._report.read_text, encoding="utf-8")
 
     async def _done(self) -> bool:
         """True: a local run is over when you get it."""
@@ -101,6 +113,7 @@ class LocalRun(Documented):
     wait = syncify(_wait)
     outputs = syncify(_outputs_aio)
     inputs = syncify(_inputs_aio)
+    get_report = syncify(_get_report)
     done = syncify(_done)
     abort = syncify(_abort)
     sync = syncify(_sync)

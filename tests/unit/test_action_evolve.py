@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     ActionTimedOut,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
     EventData,
@@ -33,7 +34,6 @@ from testkit.events import MORNING, action, event
 
 P = ActionPhase
 LIVE = (P.QUEUED, P.WAITING_FOR_RESOURCES, P.INITIALIZING, P.RUNNING)
-
 TASK = TaskReference(name="env.fn", version="v1")
 OURS = Failure(code="AgentLost", kind=FailureKind.SYSTEM)
 THEIRS = Failure(code="ValueError", kind=FailureKind.USER)
@@ -57,6 +57,10 @@ def started(attempt: int = 1) -> AttemptStarted:
 
 def succeeded(attempt: int = 1) -> AttemptSucceeded:
     return AttemptSucceeded(attempt=attempt, outputs={"o0": InlineLiteral(value=attempt)}, log_end=7)
+
+
+def reported(attempt: int = 1, sha256: str = "ab" * 32) -> AttemptReported:
+    return AttemptReported(attempt=attempt, uri="x", sha256=sha256, size_bytes=1)
 
 
 def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:
@@ -127,6 +131,11 @@ class TestAStory:
         )
         assert state.is_live
         assert not state.has_open_attempt
+
+    def test_of_each_attempt_the_last_report_is_kept(self) -> None:
+        first, last = reported(1, "aa" * 32), reported(1, "bb" * 32)
+        told = (requested(), queued(), started(), first, last, failed(), first, retried(), queued(2))
+        assert after(*told, reported(2)).reports == (last, reported(2))
 
     def test_the_first_request_counts(self) -> None:
         state = after(requested(), requested(parent="other"))
@@ -263,6 +272,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     queued(),
     placed(),
     started(),
+    reported(),
     succeeded(),
     failed(),
     retried(),
@@ -271,7 +281,9 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
 )
 _ATTEMPTS = (1, 2, 3)
 _OF_ATTEMPTS = tuple(
-    make(attempt) for make in (queued, placed, started, succeeded, failed, retried) for attempt in _ATTEMPTS
+    make(attempt)
+    for make in (queued, placed, started, reported, succeeded, failed, retried)
+    for attempt in _ATTEMPTS
 )
 _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)
 

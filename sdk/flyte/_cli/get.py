@@ -6,6 +6,7 @@ import typer
 
 from flyte._cli.completion import offer_deployed, offer_runs
 from flyte._cli.get_actions import get_action, get_io, get_logs
+from flyte._cli.get_report import get_report
 from flyte._cli.get_settings import get_config, get_project
 from flyte._cli.run_words import (
     CreatedAfter,
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("action")(get_action)
 app.command("logs")(get_logs)
 app.command("io")(get_io)
+app.command("report")(get_report)
 app.command("project")(get_project)
 app.command("config")(get_config)
 

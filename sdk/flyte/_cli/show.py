@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     ActionTimedOut,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReported,
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
@@ -86,6 +87,8 @@ def event_text(event: AnyEvent) -> str:
             return f"placed attempt {attempt} on {worker}"
         case AttemptStarted(attempt=attempt):
             return f"started attempt {attempt}"
+        case AttemptReported(attempt=attempt, size_bytes=size):
+            return f"reported in attempt {attempt}: {size} bytes"
         case AttemptSucceeded(attempt=attempt):
             return f"succeeded in attempt {attempt}"
         case AttemptFailed(attempt=attempt, failure=failure):

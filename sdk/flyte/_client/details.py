@@ -14,6 +14,8 @@ from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._runtime.context import ActionID
 from flyte._runtime.failure import error_of, with_notes
 from flyte._runtime.interface import NativeInterface
+from flyte._runtime.reports import no_report
+from flyte._runtime.transfer import Artifacts
 from flyte._syncify import syncify
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
@@ -235,6 +237,19 @@ class Details(Documented):
             raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
         return state.outputs or {}
 
+    async def _get_report(self, attempt: int | None = None) -> str:
+        """The HTML report of an attempt, counted from 1; by default of the last one that has one.
+
+        Raises RuntimeUserError (`ReportNotFound`) when there is none, the SDK's errors.
+        """
+        reports = [report for report in self._state.reports if attempt in (None, report.attempt)]
+        if not reports:
+            raise no_report(f"run {self.run_name}" if self._key.is_root else f"action {self._key.action}")
+        last, run = max(reports, key=lambda report: report.attempt), self._key.run
+        with translated():
+            store = Artifacts((await self._connected.bus()).ask, run.project, run.domain)
+            return (await store.get(last.uri, last.sha256, last.size_bytes)).decode()
+
     async def _values(self) -> Values:
         return Values(await self._connected.bus(), self._key.run, self._interface)
 
@@ -269,6 +284,7 @@ class Details(Documented):
 
     inputs = syncify(_inputs)
     outputs = syncify(_outputs)
+    get_report = syncify(_get_report)
     input_literals = syncify(_input_literals)
     output_literals = syncify(_output_literals)
     typed_inputs = syncify(_typed_inputs)

@@ -230,6 +230,10 @@ class Tracked(Documented):
         """What it gave, as the JSON data that travels. Raises as `outputs` does."""
         return await (await self._picture())._output_literals()
 
+    async def _get_report(self, attempt: int | None = None) -> str:
+        """Its HTML report: see `ActionDetails.get_report`."""
+        return await (await self._picture())._get_report(attempt)
+
     async def _typed_inputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionInputs:
         """What it was called with, as values of types that you name: see `ActionDetails.typed_inputs`."""
         return await (await self._picture())._typed_inputs(types, deserializers)
@@ -241,6 +245,7 @@ class Tracked(Documented):
     wait = syncify(_wait)
     outputs = syncify(_outputs)
     inputs = syncify(_inputs)
+    get_report = syncify(_get_report)
     input_literals = syncify(_input_literals)
     output_literals = syncify(_output_literals)
     typed_inputs = syncify(_typed_inputs)

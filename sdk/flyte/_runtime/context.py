@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from flyte._raw_data import RawDataPath
 from flyte._runtime import group, tracing
+from flyte._runtime.reports import Report
 
 Mode = Literal["local", "remote", "hybrid"]
 
@@ -75,7 +76,8 @@ class TaskContext:
     """When the run began."""
     interactive_mode: bool = False
     disable_run_cache: bool = False
-    report: None = None
+    report: Report | None = None
+    """What the attempt has written of its HTML report."""
     checkpoint_paths: None = None
     checkpoint: None = None
     code_bundle: None = None

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyte._runtime.child import Child
+from flyte._runtime.reports import Report
 
 if TYPE_CHECKING:
     from flyte._task import Task
@@ -33,6 +34,13 @@ class Controller(Protocol):
         """The same without waiting: the child is under way, and needs no event loop of its parent's.
 
         Raises TypeError for inputs of a wrong type.
+        """
+        ...
+
+    async def publish(self, report: Report) -> None:
+        """Store the attempt's HTML report as it is now, when it has changed.
+
+        Raises RuntimeSystemError when the store cannot be reached.
         """
         ...
 

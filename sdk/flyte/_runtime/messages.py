@@ -6,11 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from flyte_schemas.endpoints import (
+    CreateDownloadLocation,
+    CreateUploadLocation,
+    DownloadLocation,
+    UploadLocation,
+)
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
-from flyte_schemas.words import Word
+from flyte_schemas.words import Sha256, Word
 
 
 class Start(Word):
@@ -89,6 +95,34 @@ class Found(Word):
     template: TaskTemplate | None = None
 
 
+class Locate(Word):
+    """To the agent: ask the dataproxy where an object goes to, or comes from; call `call` waits for it."""
+
+    kind: Literal["locate"] = "locate"
+    call: int
+    upload: CreateUploadLocation | None = None
+    download: CreateDownloadLocation | None = None
+
+
+class Located(Word):
+    """To the runner: the answer to question `call`, or why there is none."""
+
+    kind: Literal["located"] = "located"
+    call: int
+    upload: UploadLocation | None = None
+    download: DownloadLocation | None = None
+    failure: Failure | None = None
+
+
+class Reported(Word):
+    """To the agent: the attempt's HTML report lies there now."""
+
+    kind: Literal["reported"] = "reported"
+    uri: str
+    sha256: Sha256
+    size_bytes: int
+
+
 class Returned(Word):
     """To the agent, last: the function returned."""
 
@@ -104,7 +138,18 @@ class Raised(Word):
 
 
 Message = Annotated[
-    Start | Entered | Ask | ChildEnded | GiveUp | Find | Found | Returned | Raised,
+    Start
+    | Entered
+    | Ask
+    | ChildEnded
+    | GiveUp
+    | Find
+    | Found
+    | Locate
+    | Located
+    | Reported
+    | Returned
+    | Raised,
     Field(discriminator="kind"),
 ]
 

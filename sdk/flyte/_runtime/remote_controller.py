@@ -3,6 +3,7 @@
 A thread reads the agent's answers, so the user's event loop and the user's blocking code are served alike.
 """
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -10,7 +11,7 @@ import threading
 import traceback
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte._runtime import group
 from flyte._runtime.channel import Channel
@@ -19,7 +20,12 @@ from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
-from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Start
+from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
+from flyte._runtime.reports import Report, warn_of_no_report
+from flyte._runtime.transfer import ArtifactError, Artifacts
+from flyte.errors import RuntimeSystemError
+from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
+from flyte_schemas.failure import Failure
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
@@ -30,16 +36,27 @@ AGENT_GONE = 70
 """The exit code of a runner whose agent is gone: there is nobody left to report to."""
 
 
+class NotLocated(Exception):
+    """The dataproxy named no place; `failure` says why, when somebody said."""
+
+    def __init__(self, failure: Failure | None) -> None:
+        super().__init__(failure.message if failure else "the agent did not say where")
+        self.failure = failure
+
+
 class RemoteController:
     """Implements `flyte._runtime.controller.Controller` over the agent's socket."""
 
     def __init__(self, channel: Channel, start: Start) -> None:
         self._channel = channel
+        self.place = (start.project, start.domain)
+        self._keeps_reports = start.template.report
         self._version = start.version
         self._names = ChildNames(start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
         self._finding: dict[int, Future[Found]] = {}
+        self._locating: dict[int, Future[Located]] = {}
         self._lock = threading.Lock()
 
     def listen(self) -> None:
@@ -95,6 +112,34 @@ class RemoteController:
         self._channel.send(Find(call=call, name=name, version=version))
         return answer.result()
 
+    async def locate(self, endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
+        """Ask the dataproxy, through the agent. Raises NotLocated."""
+        answer: Future[Located] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._locating[call] = answer
+        field = "upload" if isinstance(question, CreateUploadLocation) else "download"
+        self._channel.send(Locate.model_validate({"call": call, field: question}))
+        located = await asyncio.wrap_future(answer)
+        found = located.upload or located.download
+        if found is None:
+            raise NotLocated(located.failure)
+        return cast(AnswerT, found)
+
+    async def publish(self, report: Report) -> None:
+        if not self._keeps_reports:
+            warn_of_no_report()
+            return
+        page = report.get_final_report()
+        if page == report.published:
+            return
+        try:
+            stored = await Artifacts(self.locate, *self.place).put(page.encode(), "report.html")
+        except ArtifactError as error:
+            raise RuntimeSystemError(error.code, f"the report cannot be stored: {error}") from error
+        self._channel.send(Reported(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes))
+        report.published = page
+
     def _listen(self) -> None:
         """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
         try:
@@ -103,11 +148,18 @@ class RemoteController:
                     self._answer(message)
                 elif isinstance(message, Found):
                     self._finding.pop(message.call).set_result(message)
+                elif isinstance(message, Located):
+                    self._located(message)
         except OSError:
             pass  # the agent is gone
         except Exception:
             traceback.print_exc()
         os._exit(AGENT_GONE)
+
+    def _located(self, located: Located) -> None:
+        answer = self._locating.pop(located.call)
+        if answer.set_running_or_notify_cancel():
+            answer.set_result(located)
 
     def _answer(self, ended: ChildEnded) -> None:
         answer = self._waiting.pop(ended.call, None)

@@ -23,7 +23,9 @@ from flyte._runtime.failure import failure_of
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.remote_controller import RemoteController
+from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
+from flyte._syncify import block_on
 from flyte_schemas.failure import Failure
 
 
@@ -96,9 +98,23 @@ def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> 
     remote = RemoteController(channel, start)
     remote.listen()
     with controller.use(remote):
-        if task.is_async:
-            return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
-        return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
+        try:
+            if task.is_async:
+                return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
+            return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
+        finally:
+            _publish(remote)
+
+
+def _publish(remote: RemoteController) -> None:
+    """Store what was written of the report since the last flush; the attempt's end does not depend on it."""
+    report = context.ctx().report
+    if report is None or not report.has_content():
+        return
+    try:
+        block_on(remote.publish(report))
+    except Exception as error:
+        sys.stderr.write(f"{error}\n")
 
 
 def _context(start: Start) -> context.TaskContext:
@@ -112,4 +128,5 @@ def _context(start: Start) -> context.TaskContext:
         custom_context=dict(start.custom_context),
         run_start_time=start.run_began,
         raw_data_path=RawDataPath.of_action(start.run, start.action),
+        report=Report(start.template.name),
     )

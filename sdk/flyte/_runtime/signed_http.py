@@ -7,9 +7,11 @@ about the next.
 import hashlib
 import http.client
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -29,9 +31,20 @@ class Broken(Exception):
 
 def put_at(location: UploadLocation, data: bytes) -> None:
     """Send `data` in one request. Raises Broken."""
+    _put(location, data, location.headers)
+
+
+def put_file_at(location: UploadLocation, path: Path) -> None:
+    """Send the content of a file in one request, a piece at a time. Raises Broken; OSError."""
+    with path.open("rb") as content:
+        length = str(os.fstat(content.fileno()).st_size)
+        _put(location, content, {**location.headers, "Content-Length": length})
+
+
+def _put(location: UploadLocation, data: bytes | BinaryIO, headers: Mapping[str, str]) -> None:
     if location.signed_url is None:
         raise Broken("the dataproxy named neither an object nor a place to put it")
-    with _open(location.signed_url, "PUT", location.headers, data):
+    with _open(location.signed_url, "PUT", headers, data):
         pass
 
 
@@ -59,7 +72,7 @@ def _read(answer: http.client.HTTPResponse, size_bytes: int) -> bytes:
 
 
 def _open(
-    url: str, method: str, headers: Mapping[str, str], data: bytes | None = None
+    url: str, method: str, headers: Mapping[str, str], data: bytes | BinaryIO | None = None
 ) -> http.client.HTTPResponse:
     """The server's answer, when it is a success. Raises Broken."""
     request = urllib.request.Request(url, data=data, headers=dict(headers), method=method)

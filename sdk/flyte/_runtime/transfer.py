@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn, Protocol, TypeVar, TypeVarTuple
 
-from flyte._runtime.signed_http import Broken, get_from, put_at
+from flyte._runtime.signed_http import CHUNK_BYTES, Broken, get_from, put_at, put_file_at
 from flyte_schemas.endpoints import (
     CREATE_DOWNLOAD_LOCATION,
     CREATE_UPLOAD_LOCATION,
@@ -28,6 +28,7 @@ from flyte_schemas.endpoints import (
     CreateDownloadLocation,
     CreateUploadLocation,
     Endpoint,
+    UploadLocation,
 )
 from flyte_schemas.failure import Failure, FailureKind
 
@@ -117,23 +118,43 @@ class Artifacts:
 
         Raises ArtifactUnavailable; ArtifactRefused.
         """
-        md5, sha256 = await self._aside(_digests, data)
+        content = await self._aside(_digests, io.BytesIO(data))
+        return await self._store(content, filename, lambda location: put_at(location, data))
+
+    async def put_file(self, path: Path, filename: str | None = None) -> StoredObject:
+        """Store the content of a file, which is never in memory as a whole.
+
+        Raises as `put` does; OSError when the file cannot be read.
+        """
+        content = await self._aside(_digests_of, path)
+        return await self._store(content, filename or path.name, lambda location: put_file_at(location, path))
+
+    async def _store(
+        self, content: "_Digests", filename: str, send: Callable[[UploadLocation], None]
+    ) -> StoredObject:
         question = CreateUploadLocation(
             project=self._project,
             domain=self._domain,
-            content_md5=md5,
+            content_md5=content.md5,
             filename=filename,
-            size_bytes=len(data),
+            size_bytes=content.size_bytes,
         )
 
         async def attempt(patience_s: float) -> tuple[str, bool]:
             location = await self._locate(CREATE_UPLOAD_LOCATION, question, patience_s)
             if not location.exists:
-                await self._aside(put_at, location, data)
+                await self._aside(send, location)
             return location.uri, not location.exists
 
-        uri, uploaded = await self._persist(f"could not upload {filename} ({len(data)} bytes)", attempt)
-        return StoredObject(uri=uri, sha256=sha256, md5=md5, size_bytes=len(data), uploaded=uploaded)
+        what = f"could not upload {filename} ({content.size_bytes} bytes)"
+        uri, uploaded = await self._persist(what, attempt)
+        return StoredObject(
+            uri=uri,
+            sha256=content.sha256,
+            md5=content.md5,
+            size_bytes=content.size_bytes,
+            uploaded=uploaded,
+        )
 
     async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
         """The object's bytes, verified.
@@ -152,8 +173,36 @@ class Artifacts:
         with _whole(path) as sink:
             await self._fetch(uri, sha256, size_bytes, sink)
 
+    async def size_of(self, uri: str) -> int:
+        """How many bytes the object has. Raises as `get` does."""
+        question = CreateDownloadLocation(uri=uri)
+
+        async def attempt(patience_s: float) -> int:
+            return (await self._locate(CREATE_DOWNLOAD_LOCATION, question, patience_s)).size_bytes
+
+        return await self._persist(f"could not look for {uri}", attempt)
+
+    async def get_named_to_file(self, uri: str, path: Path) -> None:
+        """The same as `get_to_file` for an object of which only the URI is known, which ends with its MD5.
+
+        Raises as `get_to_file` does.
+        """
+        size_bytes = await self.size_of(uri)
+        with _whole(path) as sink:
+            await self._download(uri, size_bytes, sink)
+            sink.flush()
+            actual = (await self._aside(_digests_of, Path(sink.name))).md5
+            if not uri.endswith(f"/{actual}"):
+                raise ArtifactCorrupted(uri, expected=f"md5 {uri.rpartition('/')[2]}", actual=f"md5 {actual}")
+
     async def _fetch(self, uri: str, sha256: str, size_bytes: int, sink: BinaryIO) -> None:
         """Fill `sink` with the object; what an earlier try left in it is dropped."""
+        actual = await self._download(uri, size_bytes, sink, sha256)
+        if actual != sha256:
+            raise ArtifactCorrupted(uri, expected=f"sha256 {sha256}", actual=f"sha256 {actual}")
+
+    async def _download(self, uri: str, size_bytes: int, sink: BinaryIO, sha256: str = "") -> str:
+        """Fill `sink` with the object; its SHA-256."""
         question = CreateDownloadLocation(uri=uri)
 
         async def attempt(patience_s: float) -> str:
@@ -161,14 +210,12 @@ class Artifacts:
             if location.size_bytes != size_bytes:
                 raise ArtifactCorrupted(
                     uri,
-                    expected=f"{size_bytes} bytes with sha256 {sha256}",
+                    expected=f"{size_bytes} bytes" + (f" with sha256 {sha256}" if sha256 else ""),
                     actual=f"{location.size_bytes} bytes",
                 )
             return await self._aside(get_from, location, sink)
 
-        actual = await self._persist(f"could not download {uri}", attempt)
-        if actual != sha256:
-            raise ArtifactCorrupted(uri, expected=f"sha256 {sha256}", actual=f"sha256 {actual}")
+        return await self._persist(f"could not download {uri}", attempt)
 
     async def _aside(self, work: Callable[[*Ts], ResultT], *args: *Ts) -> ResultT:
         """Do blocking work in a thread."""
@@ -213,14 +260,33 @@ class Artifacts:
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when the block has succeeded, and is gone when it has not."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as sink:
+        with Path(name).open("wb") as sink:
             yield sink
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def _digests(data: bytes) -> tuple[str, str]:
-    """MD5 and SHA-256, as hex digits."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _Digests:
+    """MD5 and SHA-256 of a content, as hex digits, and its size."""
+
+    md5: str
+    sha256: str
+    size_bytes: int
+
+
+def _digests(content: BinaryIO) -> _Digests:
+    md5, sha256, size_bytes = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    while chunk := content.read(CHUNK_BYTES):
+        md5.update(chunk)
+        sha256.update(chunk)
+        size_bytes += len(chunk)
+    return _Digests(md5.hexdigest(), sha256.hexdigest(), size_bytes)
+
+
+def _digests_of(path: Path) -> _Digests:
+    with path.open("rb") as content:
+        return _digests(content)

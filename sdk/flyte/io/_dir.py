@@ -100,6 +100,9 @@ class Dir(Placed[T]):
         """The files whose names match, in order; `max_depth` 1 is the folder itself."""
         if self.is_empty:
             return
+        if places.is_artifact(self.path):
+            yield from self._listed(1 if not recursive else max_depth, file_pattern)
+            return
         root = places.local_path(self.path, "walk through")
         if not root.is_dir():
             raise NotADirectoryError(f"there is no folder {root}")
@@ -112,8 +115,28 @@ class Dir(Placed[T]):
             for name in sorted(fnmatch.filter(names, file_pattern)):
                 yield File(path=str(Path(folder) / name), name=name)
 
+    def _listed(self, depth: int | None, file_pattern: str) -> Iterator[File[T]]:
+        """The same for a folder in the artifact store: files before folders, each by name."""
+        from flyte.io import _artifacts
+
+        def place(relative: str) -> list[tuple[bool, str]]:
+            *folders, name = relative.split("/")
+            return [*((True, folder) for folder in folders), (False, name)]
+
+        for relative, uri in sorted(_artifacts.listing(self.path).items(), key=lambda item: place(item[0])):
+            name = relative.rpartition("/")[2]
+            is_near = depth is None or relative.count("/") < depth
+            if is_near and fnmatch.fnmatch(name, file_pattern):
+                yield File(path=uri, name=name)
+
     async def walk(self, recursive: bool = True, max_depth: int | None = None) -> AsyncIterator[File[T]]:
         """The same: `async for file in folder.walk()`."""
+        if places.is_artifact(self.path):  # its listing is fetched: not on the event loop
+            for file in await asyncio.to_thread(
+                lambda: list(self.walk_sync(recursive=recursive, max_depth=max_depth))
+            ):
+                yield file
+            return
         for file in self.walk_sync(recursive=recursive, max_depth=max_depth):
             yield file
 
@@ -127,6 +150,10 @@ class Dir(Placed[T]):
 
     def exists_sync(self) -> bool:
         """Whether the folder is there."""
+        if places.is_artifact(self.path):
+            from flyte.io import _artifacts
+
+            return _artifacts.exists(self.path)
         return not self.is_empty and places.local_path(self.path, "look for").is_dir()
 
     async def exists(self) -> bool:
@@ -137,6 +164,11 @@ class Dir(Placed[T]):
         """The file of this name (or path within the folder); None when it is not there."""
         if self.is_empty:
             return None
+        if places.is_artifact(self.path):
+            from flyte.io import _artifacts
+
+            uri = _artifacts.listing(self.path).get(file_name)
+            return File(path=uri, name=Path(file_name).name) if uri else None
         path = places.local_path(self.path, "look into") / file_name
         return File(path=str(path), name=path.name) if path.is_file() else None
 
@@ -149,6 +181,10 @@ class Dir(Placed[T]):
 
         A folder of this machine without a `local_path` stays where it is.
         """
+        if places.is_artifact(self.path):
+            from flyte.io import _artifacts
+
+            return str(_artifacts.fetched_folder(self.path, local_path))
         source = places.local_path(self.path, "download")
         if not source.is_dir():
             raise NotADirectoryError(f"there is no folder {source}")

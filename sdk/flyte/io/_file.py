@@ -115,6 +115,10 @@ class File(Placed[T]):
 
     def exists_sync(self) -> bool:
         """Whether the file is there."""
+        if places.is_artifact(self.path):
+            from flyte.io import _artifacts
+
+            return _artifacts.exists(self.path)
         return places.local_path(self.path, "look for").is_file()
 
     async def exists(self) -> bool:
@@ -126,15 +130,14 @@ class File(Placed[T]):
 
         A file of this machine without a `local_path` stays where it is.
         """
+        if places.is_artifact(self.path):
+            return self._fetched(local_path)
         source = places.local_path(self.path, "download")
         if not source.is_file():
             raise FileNotFoundError(f"there is no file {source}")
         if local_path is None:
             return str(source)
-        target = Path(local_path)
-        if target.is_dir() or str(local_path).endswith(os.sep):
-            target = target / (self.name or source.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = self._target(local_path)
         if target.absolute() != source.absolute():
             shutil.copyfile(source, target)
         return str(target)
@@ -143,7 +146,28 @@ class File(Placed[T]):
         """The same as `download_sync`, to be awaited."""
         return await asyncio.to_thread(self.download_sync, local_path)
 
+    def _target(self, local_path: "str | os.PathLike[str]") -> Path:
+        """The path that is wanted, or one in the folder that is."""
+        target = Path(local_path)
+        if target.is_dir() or str(local_path).endswith(os.sep):
+            target = target / (self.name or Path(self.path).name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _fetched(self, local_path: "str | os.PathLike[str] | None") -> str:
+        from flyte.io import _artifacts
+
+        if local_path is None:
+            return str(_artifacts.fetched(self.path, self.name))
+        target = self._target(local_path)
+        _artifacts.fetch(self.path, target)
+        return str(target)
+
     def _opened(self, mode: str) -> IO[Any]:
+        if places.is_artifact(self.path):
+            from flyte.io import _artifacts
+
+            return _artifacts.opened(self.path, mode)
         path = places.local_path(self.path, "open")
         if any(letter in mode for letter in "wax"):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
@@ -10,7 +11,7 @@ from flyte._runtime.codecs.codec import Unfit
 from flyte._runtime.codecs.schemas import FORM
 from flyte._runtime.codecs.tables import is_table, parquet_of, read_table_file
 from flyte.io._hash import HashFunction, HashMethod
-from flyte.io._places import destination, from_text, local_path
+from flyte.io._places import destination, from_text, is_artifact, local_path
 
 PARQUET = "parquet"
 
@@ -109,13 +110,21 @@ class DataFrame(BaseModel):
             raise TypeError(
                 f"a table cannot be opened as {wanted.__name__}: use pandas.DataFrame, pyarrow.Table"
             )
-        path = local_path(self.uri or "", "read")
+        path = self._readable()
         if not path.is_file():
             raise FileNotFoundError(f"there is no table {path}")
         try:
             return read_table_file(str(path), wanted)
         except Unfit as error:
             raise TypeError(f"{path} is no table: {error}") from error
+
+    def _readable(self) -> Path:
+        """The file on this machine, fetched from the artifact store when it is there."""
+        if is_artifact(self.uri or ""):
+            from flyte.io import _artifacts
+
+            return _artifacts.fetched(self.uri or "", f"table.{self.format or PARQUET}")
+        return local_path(self.uri or "", "read")
 
     async def all(self) -> Any:
         """The same, to be awaited."""

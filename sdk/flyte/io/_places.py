@@ -11,6 +11,14 @@ from urllib.parse import unquote, urlsplit
 from flyte._raw_data import RawDataPath
 from flyte.errors import RuntimeUserError
 
+ARTIFACTS = "flyte://artifacts/"
+"""What the URI of an object in the stack's artifact store begins with."""
+
+
+def is_artifact(uri: str) -> bool:
+    """Whether this names an object in the stack's artifact store: see `flyte.io._artifacts`."""
+    return uri.startswith(ARTIFACTS)
+
 
 def local_path(uri: str, task: str) -> Path:
     """The path that `uri` names on this machine.

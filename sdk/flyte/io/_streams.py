@@ -64,6 +64,23 @@ class Stream:
         """Go to a place; the place."""
         return _Number(self._file.seek(offset, whence))
 
+    def close(self) -> Any:
+        """Close it; may be awaited."""
+        self._file.close()
+        return _Number(0)
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._file.close()
+
+    async def __aenter__(self) -> "Stream":
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self._file.close()
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._file)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from flyte._client.pictures import RunDetails as RunDetails
     from flyte._client.projects import Project as Project
     from flyte._client.runs import Run as Run
+    from flyte._client.uploads import upload_dir as upload_dir
+    from flyte._client.uploads import upload_file as upload_file
     from flyte._client.users import User as User
     from flyte._outputs import ActionInputs as ActionInputs
     from flyte._outputs import ActionOutputs as ActionOutputs
@@ -29,47 +31,51 @@ if TYPE_CHECKING:
     from flyte._task_details import TaskDetails as TaskDetails
 
 __all__ = [
-    "Trigger",
-    "SecretTypes",
-    "Secret",
-    "Condition",
     "AbortInfo",
     "Action",
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "Condition",
     "ErrorInfo",
     "LazyEntity",
     "PhaseTransitionInfo",
     "Project",
     "Run",
     "RunDetails",
+    "Secret",
+    "SecretTypes",
     "Task",
     "TaskDetails",
     "TimeFilter",
+    "Trigger",
     "User",
+    "upload_dir",
+    "upload_file",
 ]
 
 _HOMES = {
-    "Trigger": "flyte._client.not_yet",
-    "SecretTypes": "flyte._client.not_yet",
-    "Secret": "flyte._client.not_yet",
-    "Condition": "flyte._client.not_yet",
     "AbortInfo": "flyte._client.details",
     "Action": "flyte._client.actions",
     "ActionDetails": "flyte._client.pictures",
     "ActionInputs": "flyte._outputs",
     "ActionOutputs": "flyte._outputs",
+    "Condition": "flyte._client.not_yet",
     "ErrorInfo": "flyte._client.details",
     "LazyEntity": "flyte._remote_task",
     "PhaseTransitionInfo": "flyte._client.phases",
     "Project": "flyte._client.projects",
     "Run": "flyte._client.runs",
     "RunDetails": "flyte._client.pictures",
+    "Secret": "flyte._client.not_yet",
+    "SecretTypes": "flyte._client.not_yet",
     "Task": "flyte._remote_task",
     "TaskDetails": "flyte._task_details",
     "TimeFilter": "flyte._client.filters",
+    "Trigger": "flyte._client.not_yet",
     "User": "flyte._client.users",
+    "upload_dir": "flyte._client.uploads",
+    "upload_file": "flyte._client.uploads",
 }
 
 

@@ -14,7 +14,19 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from flyte._runtime.messages import Ask, Entered, Find, Found, GiveUp, Message, Raised, Returned, Start
+from flyte._runtime.messages import (
+    Ask,
+    Entered,
+    Find,
+    Found,
+    GiveUp,
+    Locate,
+    Message,
+    Raised,
+    Reported,
+    Returned,
+    Start,
+)
 from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte_agent.bundle import BundleRefused, fetch, unpack
@@ -26,6 +38,7 @@ from flyte_agent.endings import (
     not_understood,
     timed_out,
 )
+from flyte_agent.locations import Locations
 from flyte_agent.order import Order
 from flyte_agent.output import OutputPump
 from flyte_agent.process import Forked, RunnerProcess
@@ -59,6 +72,7 @@ class Attempt:
         self._entered = asyncio.Event()
         self._last_word: Returned | Raised | None = None
         self._children: Children | None = None
+        self._locations = Locations(bus, self._runner.send)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -89,6 +103,7 @@ class Attempt:
             raise
         finally:
             await self._runner.end(self._settings.grace_s)
+            await self._locations.close()
             if self._children is not None:
                 await self._children.close()
         await self._drain(shipping)
@@ -228,6 +243,10 @@ class Attempt:
                 self._children.give_up(call)
             case Find():
                 await self._runner.send(await self._find(message))
+            case Locate():
+                self._locations.ask(message)
+            case Reported():
+                await self._reports.reported(message)
             case Returned() | Raised():
                 self._last_word = message
             case _:

@@ -6,12 +6,20 @@ from datetime import UTC, datetime
 
 import structlog
 
+from flyte._runtime.messages import Reported
 from flyte_agent.order import Order
 from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import AbortAction, ActionRequested, AttemptPlaced, EventData, LogWritten
+from flyte_schemas.events import (
+    AbortAction,
+    ActionRequested,
+    AttemptPlaced,
+    AttemptReported,
+    EventData,
+    LogWritten,
+)
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
 log = structlog.get_logger()
@@ -28,6 +36,7 @@ class Reports:
         self._log = bus.log
         self._now = now
         self._order = order
+        self._html_reports = 0
         self.worker = f"{platform.node()}/{pid}"
 
     async def claim(self) -> bool:
@@ -52,6 +61,14 @@ class Reports:
         """Append a chunk of output."""
         event = self._event(chunk, str(chunk.offset), subject=log_subject(self._order.key.action))
         await self._log.append(event)
+
+    async def reported(self, report: Reported) -> None:
+        """Append where the attempt's HTML report lies; each one has a number of its own."""
+        self._html_reports += 1
+        fact = AttemptReported(
+            attempt=self._order.attempt, uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes
+        )
+        await self._log.append(self._event(fact, str(self._html_reports)))
 
     async def request_child(self, action: str, data: ActionRequested) -> None:
         """Ask for a child action. Raises Conflict when it was asked for before."""

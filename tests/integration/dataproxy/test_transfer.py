@@ -305,3 +305,29 @@ async def test_a_dataproxy_that_was_stopped_answers_nothing(
     await service.wait()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", urlsplit(service.url).port)
+
+
+async def test_a_file_is_put_in_pieces_and_got_by_its_name_alone(
+    dataproxy: DataproxyService, artifacts: Artifacts, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "large.bin", tmp_path / "got.bin"
+    source.write_bytes(LARGE)
+    stored = await artifacts.put_file(source)
+    assert (stored.size_bytes, stored.uploaded) == (len(LARGE), True)
+    assert not (await artifacts.put_file(source, "other.name")).uploaded
+    assert await artifacts.size_of(stored.uri) == len(LARGE)
+    await artifacts.get_named_to_file(stored.uri, target)
+    assert target.read_bytes() == LARGE
+
+
+async def test_damage_is_found_by_the_name_too(
+    dataproxy: DataproxyService, artifacts: Artifacts, folder: Any, tmp_path: Path
+) -> None:
+    stored = await artifacts.put(CONTENT, "x")
+    (folder.root / KEY.path).write_bytes(b"!" * len(CONTENT))
+    with pytest.raises(ArtifactCorrupted, match="expected md5"):
+        await artifacts.get_named_to_file(stored.uri, tmp_path / "got.bin")
+    assert not list(tmp_path.glob("*got*"))
+    with pytest.raises(ArtifactRefused) as caught:
+        await artifacts.size_of(stored.uri[:-4] + "0000")
+    assert caught.value.code == "ArtifactNotFound"

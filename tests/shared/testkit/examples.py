@@ -14,6 +14,7 @@ from flyte_schemas.events import (
     ActionTimedOut,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReported,
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
@@ -256,6 +257,12 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
         _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
+        _event(
+            subject,
+            "r7k2m9.a0.1.reported.1",
+            AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512),
+            source=agent,
+        ),
         _event(
             subject,
             "r7k2m9.a0.1.failed",
