@@ -28,7 +28,6 @@ from flyte_schemas.events import (
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.run import RunFold
 from flyte_schemas.task import TaskReference
 from testkit.events import MORNING, action, event
 
@@ -383,38 +382,3 @@ def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownDa
         assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
         if after_it.phase is not before.phase:
             assert TRANSITIONS[before.phase, type(one.data)] is after_it.phase  # type: ignore[index]
-
-
-class TestARun:
-    """The fold of all actions of a run."""
-
-    def test_a_sequence_that_was_seen_changes_nothing(self) -> None:
-        run, told = RunFold(), words(requested(), queued())
-        for one, sequence in (*told, *told):
-            run.apply("a0", one, sequence)
-        assert run.root == fold(told)
-        assert run.phase is P.WAITING_FOR_RESOURCES
-
-    def test_children_are_known_by_their_parents(self) -> None:
-        run = RunFold()
-        run.apply("a0", event(action(), requested()), 1)
-        assert not run.has_children("a0")
-        for sequence, child in enumerate(("c2", "c1"), start=2):
-            run.apply(child, event(action(child), requested(parent="a0")), sequence)
-        assert [name for name, _ in run.children("a0")] == ["c1", "c2"]
-        assert run.has_children("a0")
-        assert not run.has_children("c1")
-
-    def test_a_run_is_settled_when_every_action_has_ended(self) -> None:
-        run = RunFold()
-        assert not run.is_settled
-        run.apply("a0", event(action(), requested()), 1)
-        run.apply("c", event(action("c"), requested(parent="a0")), 2)
-        run.apply("a0", event(action(), ActionAborted(reason="")), 3)
-        assert not run.is_settled
-        run.apply("c", event(action("c"), ActionAborted(reason="")), 4)
-        assert run.is_settled
-
-    def test_what_was_never_heard_of_is_empty(self) -> None:
-        assert RunFold().get("a7") == ActionState()
-        assert RunFold().phase is None

@@ -176,6 +176,15 @@ TEMPLATE = TaskTemplate(
     bundle=BUNDLE,
 )
 TASK = TaskReference(name="my_env.my_task", version="v1.0.0")
+SETTINGS = RunSettings(
+    labels={"team": "a"},
+    queue="fast",
+    max_action_concurrency=3,
+    notifications=(
+        Notification(kind="slack", phases=(ActionPhase.SUCCEEDED,), settings={"message": "done"}),
+    ),
+    rerun_of="r1",
+)
 VALUES = {
     "name": InlineLiteral(value="Wörld"),
     "table": ReferencedLiteral(uri=BUNDLE.uri, sha256="cd" * 32, size_bytes=70_000),
@@ -237,17 +246,10 @@ def _running() -> tuple[AnyEvent, ...]:
         env_vars={"A": "1"},
         custom_context={"tenant": "b"},
         overrides=OVERRIDES,
-        settings=RunSettings(
-            labels={"team": "a"},
-            queue="fast",
-            max_action_concurrency=3,
-            notifications=(
-                Notification(kind="slack", phases=(ActionPhase.SUCCEEDED,), settings={"message": "done"}),
-            ),
-            rerun_of="r1",
-        ),
+        settings=SETTINGS,
         requested_by="somebody",
     )
+    reported = AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512)
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
@@ -257,12 +259,7 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
         _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
-        _event(
-            subject,
-            "r7k2m9.a0.1.reported.1",
-            AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512),
-            source=agent,
-        ),
+        _event(subject, "r7k2m9.a0.1.reported.1", reported, source=agent),
         _event(
             subject,
             "r7k2m9.a0.1.failed",
