@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flyte._plan import Plan
+from flyte._syncify import syncify
 from flyte_schemas.events import RunSettings
 from flyte_schemas.subjects import ROOT_ACTION
 
@@ -38,13 +39,17 @@ class DryRun:
     def status(self) -> str:
         return "DRY_RUN"
 
-    def done(self) -> bool:
+    async def _done(self) -> bool:
         """False: it never began."""
         return False
 
-    def wait(self, quiet: bool = False, wait_for: str = "terminal") -> None:
+    async def _wait(self, quiet: bool = False, wait_for: str = "terminal") -> None:
         """Return at once: nothing runs."""
 
-    def outputs(self) -> None:
+    async def _outputs(self) -> None:
         """Raises RuntimeError: there are none."""
         raise RuntimeError("this run was only planned (dry_run=True): it has no outputs")
+
+    done = syncify(_done)
+    wait = syncify(_wait)
+    outputs = syncify(_outputs)

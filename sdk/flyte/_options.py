@@ -157,6 +157,18 @@ class Optioned:
     def entrypoint(self) -> bool:
         return self.options.entrypoint
 
+    @property
+    def produces_artifacts(self) -> bool:
+        return self.options.produces_artifacts
+
+    @property
+    def plugin_config(self) -> Any:
+        return self.options.plugin_config
+
+    @property
+    def task_resolver(self) -> Any:
+        return self.options.task_resolver
+
 
 def checked(option: str, value: object, kind: type[V]) -> V:
     """`value`, which must be a `kind`. Raises TypeError."""

@@ -1,5 +1,6 @@
 """`flyte.rerun`: a run again, with other inputs if you like."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyte import _session
@@ -24,12 +25,17 @@ async def _rerun(
     NotImplementedError. Raises InitializationError without a client, ActionNotFoundError.
     """
     refuse_recovery(recover or bool(force_rerun_actions) or allow_missing_source_outputs)
+    return await again(run_name, action_name, inputs)
+
+
+async def again(run_name: str, action_name: str, inputs: Mapping[str, Any], **options: Any) -> "Run":
+    """The same, with `options` of `flyte._client.again.start_again` for the new run."""
     from flyte._client.again import start_again
     from flyte._client.runs import parse_run
 
     client = _session.client()
     source = parse_run(run_name, client.config.project, client.config.domain)
-    return await start_again(client, source.action(check_run_name(action_name)), inputs)
+    return await start_again(client, source.action(check_run_name(action_name)), inputs, **options)
 
 
 def refuse_recovery(wanted: bool) -> None:

@@ -1,11 +1,14 @@
 """What a task asks of the machine."""
 
+import re
 from dataclasses import dataclass
 
 from flyte._devices import Device, parse_device
 from flyte_schemas.task import Resources as WireResources
 
 _Amount = int | float | str
+_QUANTITY = r"\d+(\.\d*)?([eE][+-]?\d+|[EPTGMk]|[EPTGMK]i|m|u|n)?|\.\d+([EPTGMk]|[EPTGMK]i|m)?"
+"""A quantity as Kubernetes reads it, without a sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,5 +82,5 @@ def _check(name: str, value: object) -> None:
         raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in wanted)}, not {value!r}")
     if (isinstance(value, int | float) and value < 0) or str(value).startswith("-"):
         raise ValueError(f"{name} must not be negative, got {value!r}")
-    if value == "":
-        raise ValueError(f"{name} must not be empty")
+    if not (re.fullmatch(_QUANTITY, str(value)) or (name == "shm" and value == "auto")):
+        raise ValueError(f"{name} {value!r} is no amount: write e.g. {'500m' if name == 'cpu' else '2Gi'}")

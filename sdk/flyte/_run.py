@@ -22,10 +22,11 @@ from flyte._names import new_run_name
 from flyte._plan import Plan
 from flyte._remote_task import LazyEntity, details_of, is_deployed
 from flyte._remote_task import Task as RemoteTask
+from flyte._rerun import again, refuse_recovery
 from flyte._run_options import RunOptions, options_of
 from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire
-from flyte._syncify import await_on, block_on
+from flyte._syncify import await_on, block_on, syncify
 from flyte._task import Task
 from flyte._task_details import TaskDetails
 from flyte.errors import RemoteTaskUsageError
@@ -93,6 +94,32 @@ class Runner:
     @property
     def run(self) -> RunCall:
         return RunCall(self._options)
+
+    async def _rerun(
+        self,
+        /,
+        run_name: str,
+        action_name: str = "a0",
+        recover: bool = False,
+        force_rerun_actions: list[str] | None = None,
+        allow_missing_source_outputs: bool = False,
+        **inputs: Any,
+    ) -> "Run":
+        """Run the task of an action again, as `flyte.rerun` does, under these options' name, labels and
+        variables. Raises as `flyte.rerun` does; ValueError for `mode="local"`."""
+        refuse_recovery(recover or bool(force_rerun_actions) or allow_missing_source_outputs)
+        if self._options.mode == "local":
+            raise ValueError("a run on the stack is run again on the stack: leave out mode='local'")
+        return await again(
+            run_name,
+            action_name,
+            inputs,
+            name=self._options.name,
+            env_vars=self._options.env_vars,
+            labels=self._options.settings.labels,
+        )
+
+    rerun = syncify(_rerun)
 
 
 run = RunCall(RunOptions())

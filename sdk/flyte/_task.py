@@ -152,24 +152,18 @@ class Task(Optioned, Generic[P, R]):
         return self.environment.image
 
     @property
+    def parent_env(self) -> "TaskEnvironment":
+        """The environment that it is a task of."""
+        return self.environment
+
+    @property
     def parent_env_name(self) -> str:
         return self.environment.name
 
     @property
     def json_schema(self) -> dict[str, Any]:
         """The inputs as one JSON Schema: an object with a property for each."""
-        properties, definitions = {}, {}
-        for item in self.interface.inputs:
-            schema = dict(item.json_schema)
-            definitions.update(schema.pop("$defs", {}))
-            properties[item.name] = schema
-        return {
-            "type": "object",
-            "title": self.name,
-            "properties": properties,
-            "required": [item.name for item in self.interface.inputs if item.required],
-            **({"$defs": definitions} if definitions else {}),
-        }
+        return self.native_interface.json_schema
 
     @functools.cached_property
     def native_interface(self) -> NativeInterface:

@@ -68,6 +68,47 @@ class NativeInterface:
     build: Callable[[list[Any]], Any] = tuple
     max_inline_io_bytes: int = MAX_INLINE_IO_BYTES
 
+    def has_outputs(self) -> bool:
+        """Whether it gives anything."""
+        return bool(self.outputs)
+
+    def required_inputs(self) -> list[str]:
+        """The names of the inputs without a default."""
+        return [name for name, parameter in self.inputs.items() if parameter.required]
+
+    def num_required_inputs(self) -> int:
+        """How many inputs have no default."""
+        return len(self.required_inputs())
+
+    def get_input_types(self) -> dict[str, Any]:
+        """The type of each input, as it is annotated."""
+        return {name: parameter.annotation for name, parameter in self.inputs.items()}
+
+    def convert_to_kwargs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The arguments of a call by name, without defaults. Raises ValueError for too many."""
+        if len(args) > len(self.inputs):
+            raise ValueError(
+                "Too many positional arguments provided: "
+                f"{self.task} takes {len(self.inputs)}, got {len(args)}"
+            )
+        return {**dict(zip(self.inputs, args, strict=False)), **kwargs}
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The inputs as one JSON Schema: an object with a property for each."""
+        properties, definitions = {}, {}
+        for name, parameter in self.inputs.items():
+            schema = dict(wire_json.unwrap(_json_schema(parameter.codec)))
+            definitions.update(schema.pop("$defs", {}))
+            properties[name] = schema
+        return {
+            "type": "object",
+            "title": self.task,
+            "properties": properties,
+            "required": self.required_inputs(),
+            **({"$defs": definitions} if definitions else {}),
+        }
+
 
 def check_signature(func: Callable[..., Any]) -> None:
     """Refuse what no interface can be made of, and warn of what will be pickled.

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, field_serializer, model_validator
 from typing_extensions import TypeVar
 
 from flyte._runtime.codecs.schemas import FORM
@@ -36,6 +36,10 @@ class Dir(Placed[T]):
     @classmethod
     def _from_path(cls, data: Any) -> Any:
         return places.from_text(data, "path")
+
+    @field_serializer("path", when_used="json")
+    def _for_others(self, path: str) -> str:
+        return places.absolute(path)
 
     def model_post_init(self, context: Any) -> None:
         if self.name is None and self.path:

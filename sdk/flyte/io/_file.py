@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_serializer, model_validator
 from typing_extensions import TypeVar
 
 from flyte._runtime.codecs.schemas import FORM
@@ -51,6 +51,10 @@ class File(Placed[T]):
     @classmethod
     def _from_path(cls, data: Any) -> Any:
         return places.from_text(data, "path")
+
+    @field_serializer("path", when_used="json")
+    def _for_others(self, path: str) -> str:
+        return places.absolute(path)
 
     def model_post_init(self, context: Any) -> None:
         if self.name is None and self.path:

@@ -5,13 +5,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    field_serializer,
+    model_validator,
+)
 
 from flyte._runtime.codecs.codec import Unfit
 from flyte._runtime.codecs.schemas import FORM
 from flyte._runtime.codecs.tables import is_table, parquet_of, read_table_file
 from flyte.io._hash import HashFunction, HashMethod
-from flyte.io._places import destination, from_text, is_artifact, local_path
+from flyte.io._places import absolute, destination, from_text, is_artifact, local_path
 
 PARQUET = "parquet"
 
@@ -37,6 +44,10 @@ class DataFrame(BaseModel):
     @classmethod
     def _from_table_or_path(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         return cls.from_local_sync(data) if is_table(type(data)) else handler(from_text(data, "uri"))
+
+    @field_serializer("uri", when_used="json")
+    def _for_others(self, uri: str | None) -> str | None:
+        return absolute(uri) if uri else uri
 
     @classmethod
     def from_local_sync(

@@ -37,6 +37,11 @@ def local_path(uri: str, task: str) -> Path:
     return Path(uri)
 
 
+def absolute(uri: str) -> str:
+    """The same place as others name it, whose current folder is another."""
+    return uri if not uri or "://" in uri else str(Path(uri).expanduser().absolute())
+
+
 def new_path(name: str | None = None) -> Path:
     """A path that nothing has, below a folder of its own, for the running task to write to."""
     from flyte._runtime.context import ctx

@@ -250,3 +250,17 @@ def fn() -> int:
 
 
 _named_fn = fn
+
+
+def test_a_task_tells_all_that_was_declared_of_it() -> None:
+    env = flyte.TaskEnvironment("env", plugin_config={"workers": 3})
+
+    @env.task(produces_artifacts=True, task_resolver="resolver")
+    def one() -> None: ...
+
+    assert (one.produces_artifacts, one.task_resolver, one.plugin_config) == (
+        True,
+        "resolver",
+        {"workers": 3},
+    )
+    assert (one.parent_env, one.parent_env_name) == (env, "env")

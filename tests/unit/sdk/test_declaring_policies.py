@@ -15,6 +15,8 @@ def test_resources_take_amounts_and_pairs() -> None:
     resources = flyte.Resources(cpu=("500m", 2), memory="2Gi", gpu="1", shm="auto").to_wire()
     assert (resources.cpu, resources.cpu_limit, resources.memory) == ("500m", "2", "2Gi")
     assert (resources.gpu, resources.shm, resources.disk) == ("1", "auto", None)
+    for amount in ("1", "0.5", "500m", "1e3", "128974848", "1.5Gi", "129M", "1Ki"):
+        assert flyte.Resources(cpu=amount, memory=amount, disk=amount).disk == amount
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,10 @@ def test_what_gpu_means(gpu: Any, wanted: flyte.Device | None) -> None:
         ({"cpu": -1}, ValueError),
         ({"cpu": (1, 2, 3)}, ValueError),
         ({"memory": 2}, TypeError),
+        ({"memory": "abc"}, ValueError),
+        ({"memory": "1 GB"}, ValueError),
+        ({"cpu": "two"}, ValueError),
+        ({"disk": "auto"}, ValueError),
         ({"gpu": 1.5}, TypeError),
         ({"gpu": True}, TypeError),
         ({"gpu": -1}, ValueError),

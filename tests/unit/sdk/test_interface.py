@@ -170,3 +170,15 @@ def test_a_docstring_of_either_style_is_read() -> None:
     assert numpy.parameters == {"x": "one and more", "y": "two"}
     assert (numpy.prose, numpy.returns) == ("Sum.", "int three")
     assert parse_docstring(None).parameters == {}
+
+
+def test_an_interface_answers_for_its_inputs() -> None:
+    interface = native_interface(example, "env.example")
+    assert interface.has_outputs()
+    assert (interface.required_inputs(), interface.num_required_inputs()) == (["count", "items"], 2)
+    assert interface.get_input_types()["items"] == list[Item]
+    assert interface.convert_to_kwargs(1, note="n") == {"count": 1, "note": "n"}
+    assert interface.json_schema["required"] == ["count", "items"]
+    assert interface.json_schema["properties"]["count"] == {"type": "integer"}
+    with pytest.raises(ValueError, match="Too many positional arguments"):
+        interface.convert_to_kwargs(1, 2, 3, 4, 5)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -200,3 +201,40 @@ def test_a_local_run_makes_its_data_where_it_is_wanted(tmp_path: Path) -> None:
     assert Path(made.path).relative_to(tmp_path / "raw" / "r1").name == "out.txt"
     (other,) = flyte.with_runcontext(mode="local", name="r2").run(make).outputs()
     assert Path(other.path).parents[1].name.startswith("flyte-r2-")
+
+
+async def test_a_frame_stands_for_its_table_and_a_table_for_a_frame() -> None:
+    env = flyte.TaskEnvironment(name="env")
+
+    @env.task
+    async def rows(table: pd.DataFrame, arrow: pa.Table) -> int:
+        return len(table) + arrow.num_rows
+
+    @env.task
+    async def main() -> int:
+        frame = DataFrame.from_df(pd.DataFrame({"a": [1, 2]}))
+        return await rows(frame, frame)  # type: ignore[arg-type]
+
+    assert (await flyte.run.aio(main)).outputs()[0] == 4
+    with pytest.raises(TypeError, match="there is no table"):
+        flyte.run(rows, DataFrame.from_existing_remote("/nothing"), pa.table({}))  # type: ignore[arg-type]
+
+
+def test_a_relative_path_is_the_same_file_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = flyte.TaskEnvironment(name="env")
+
+    @dataclass
+    class Job:
+        file: File
+        folders: list[Dir]
+        table: DataFrame
+
+    @env.task
+    def paths(job: Job) -> list[str | None]:
+        return [job.file.path, job.folders[0].path, job.table.uri]
+
+    monkeypatch.chdir(tmp_path)
+    job = Job(File(path="a.txt"), [Dir(path="s3://b/k")], DataFrame(uri="t.parquet"))
+    assert job.file.path == "a.txt"
+    found = flyte.run(paths, job).outputs()[0]
+    assert found == [str(tmp_path / "a.txt"), "s3://b/k", str(tmp_path / "t.parquet")]

@@ -146,3 +146,21 @@ def test_a_script_is_refused_by_a_sentence(
         main()
     assert ended.value.code
     assert "python-script is not supported" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_was_only_planned_has_the_face_of_a_run(project: Path) -> None:
+    (project / "flow.py").write_text(
+        "import flyte\nenv = flyte.TaskEnvironment('env')\n@env.task\ndef one(x: int) -> int:\n    return x\n"
+    )
+    task = load_file(Path("flow.py")).task("one")
+    planned = flyte.with_runcontext("remote", dry_run=True).run(task, 1)
+    assert (planned.done(), planned.wait(), planned.name) == (False, None, "dry-run")
+    with pytest.raises(RuntimeError, match="has no outputs"):
+        planned.outputs()
+
+
+def test_a_run_cannot_be_run_again_here() -> None:
+    with pytest.raises(ValueError, match="leave out mode='local'"):
+        flyte.with_runcontext("local").rerun("r1")
+    with pytest.raises(NotImplementedError, match="recovering a run"):
+        flyte.with_runcontext().rerun("r1", recover=True)

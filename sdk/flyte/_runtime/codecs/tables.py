@@ -28,6 +28,8 @@ class TableCodec(Whole):
         self.python_type: type = kind
 
     def encode(self, value: Any) -> Any:
+        if getattr(value, "__flyte_form__", None) == "table":  # a flyte.io.DataFrame: its table is meant
+            value = _opened(value, self.python_type)
         if not isinstance(value, self.python_type):
             raise unfit(f"Input should be a {_path(self.python_type)}")
         data = parquet_of(value)
@@ -48,6 +50,13 @@ class TableCodec(Whole):
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
         return {FORM: "table"}
+
+
+def _opened(frame: Any, kind: type) -> Any:
+    try:
+        return frame.open(kind).all_sync()
+    except (OSError, TypeError) as error:
+        raise unfit(str(error)) from error
 
 
 def parquet_of(value: Any) -> bytes | None:
