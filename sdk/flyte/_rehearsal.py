@@ -25,6 +25,7 @@ from flyte._imports import file_below, imports_of
 from flyte._layout import Layout, below, is_installed
 from flyte._limits import MAX_REMEMBERED_REHEARSALS, REHEARSAL_LIMIT_S
 from flyte._rehearsing import Report
+from flyte._runtime.importing import WHY
 from flyte._stack import stack_home
 from flyte_schemas.task import TaskTemplate
 
@@ -145,7 +146,7 @@ def _file_of(package: str) -> str:
 
 
 def _refuse(report: Report, bundle: Bundle, layout: Layout) -> None:
-    """Raises CodeBundleError for what is here and not in the bundle."""
+    """Raises CodeBundleError for what is here and not in the bundle, and for what no task may do."""
     wanted_by = f"{report.file} (line {report.line})" if report.file else "the source"
     packed = {file.path for file in bundle.files}
     match report.kind:
@@ -159,6 +160,8 @@ def _refuse(report: Report, bundle: Bundle, layout: Layout) -> None:
             if not report.missing or report.missing in packed or not (layout.root / report.missing).exists():
                 return
             what = f"{report.missing}, which {wanted_by} reads when it is imported"
+        case "asks":
+            raise errors.CodeBundleError(f"{wanted_by} cannot be deployed: {WHY}")
         case "task":
             raise errors.CodeBundleError(f"{report.file} does not work on its own: {report.text}")
         case _:

@@ -21,7 +21,8 @@ class Report:
     """How the import of one source went. Paths are relative to the root of the bundle.
 
     `kind` is "fine", "module" (`missing` is its dotted name), "file" (`missing` is its path), "task" (one
-    that is not declared) or "other"; `file` and `line` say where the user's code was.
+    that is not declared), "asks" (the stack for something) or "other"; `file` and `line` say where the
+    user's code was.
     """
 
     kind: str
@@ -52,18 +53,19 @@ def main() -> None:
 def _rehearse(root: Path, source: dict[str, Any], project: str, domain: str) -> Report:
     from flyte import errors
     from flyte._runtime import context
+    from flyte._runtime.importing import importing
     from flyte._runtime.loading import find_task, load_module
 
     os.environ.update(source["env_vars"])
     os.chdir(root)
     sys.argv = [source["file"]]
-    _forbid_clients()
     action = context.ActionID(name="a0", run_name="rehearsal", project=project, domain=domain)
     with context.use(context.TaskContext(action=action, mode="remote")):
         try:
-            load_module(
-                source["module"], root / source["file"], root=root, import_paths=source["import_paths"]
-            )
+            with importing():
+                load_module(
+                    source["module"], root / source["file"], root=root, import_paths=source["import_paths"]
+                )
         except errors.ModuleLoadError as error:
             return report_on(error.__cause__ or error, root)
         try:
@@ -80,6 +82,8 @@ def report_on(error: BaseException, root: Path) -> Report:
     text = f"{type(error).__name__}: {error}".replace(str(root.resolve()) + os.sep, "")
     kind, missing = "other", ""
     match error:
+        case _ if getattr(error, "code", None) == "AskedAtImport":
+            kind = "asks"
         case ModuleNotFoundError(name=str(name)):
             kind, missing = "module", name
         case ImportError() if found := _NOT_IN.search(str(error)):
@@ -103,14 +107,3 @@ def _place(error: BaseException, root: Path) -> tuple[str, int]:
 def _relative(path: str, root: Path) -> str:
     whole = os.path.normpath(root.resolve() / path)
     return os.path.relpath(whole, root.resolve()) if Path(whole).is_relative_to(root.resolve()) else ""
-
-
-def _forbid_clients() -> None:
-    """A module that runs or deploys something when it is imported does not do so in a rehearsal."""
-    from flyte import _session
-    from flyte.errors import InitializationError
-
-    def refuse() -> Any:
-        raise InitializationError("RehearsalError", "user", "a rehearsal speaks to no stack")
-
-    _session.client = refuse

@@ -6,6 +6,7 @@ from flyte import errors
 from flyte._config import ClientConfig
 from flyte._runtime.codecs import pickles
 from flyte._runtime.context import TaskContext, ctx
+from flyte._runtime.importing import ASKED_AT_IMPORT, WHY, is_importing
 
 if TYPE_CHECKING:
     from flyte._client.client import Client
@@ -39,8 +40,13 @@ def is_connected() -> bool:
 
 
 def client() -> "Client":
-    """The client of this process. Raises InitializationError when `init` has not set one up."""
+    """The client of this process.
+
+    Raises InitializationError when `init` has not set one up, and in a module that a task's process imports.
+    """
     global _client
+    if is_importing():
+        raise errors.InitializationError(ASKED_AT_IMPORT, "user", WHY)
     if _config is None or not _config.endpoint:
         raise errors.InitializationError(
             "ClientNotInitializedError",

@@ -1,5 +1,8 @@
 """Reports, and files that were uploaded, on an embedded stack: stored by one process, read by others."""
 
+import json
+from dataclasses import replace
+
 from testkit.cli import Cli, outputs_of
 
 SOURCE = """\
@@ -76,6 +79,23 @@ if __name__ == "__main__":
         print(error.code)
 """
 
+UNGUARDED = """\
+import flyte
+
+env = flyte.TaskEnvironment("unguarded")
+
+
+@env.task
+def main() -> int:
+    return 1
+
+
+flyte.init_from_config()
+run = flyte.run(main)
+run.wait(quiet=True)
+print(run.status, run.details().error_info.code, run.details().error_info.message)
+"""
+
 
 def test_a_report_is_stored_by_content_and_found_by_the_run(cli: Cli) -> None:
     cli.write("data_flow.py", SOURCE)
@@ -107,3 +127,15 @@ def test_what_a_client_uploads_is_read_by_tasks(cli: Cli) -> None:
     assert lines[0] == "3000000 ['a.txt', 'b.txt']"
     assert lines[1].startswith("False there is nothing at flyte://artifacts/")
     assert lines[2] == "ArtifactNotWritable"
+
+
+def test_a_module_that_starts_a_run_when_it_is_imported_does_so_once(cli: Cli) -> None:
+    cli.write("unguarded.py", UNGUARDED)
+    refused = cli.python("unguarded.py")
+    assert "unguarded.py (line 12) cannot be deployed" in refused.stderr
+    unrehearsed = replace(cli, variables={**cli.variables, "FLYTE_REHEARSAL": "off"})
+    done = unrehearsed.python("unguarded.py")
+    assert done.returncode == 0, done.stderr
+    assert "FAILED ModuleLoadError" in done.stdout
+    assert "below `if __name__ == '__main__':`" in done.stdout
+    assert len(json.loads(cli.ok("get", "run", "--task-name", "unguarded.main", "-o", "json"))) == 1

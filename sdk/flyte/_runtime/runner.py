@@ -20,6 +20,7 @@ from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
 from flyte._runtime.failure import failure_of
+from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.remote_controller import RemoteController
@@ -70,7 +71,8 @@ def _run(channel: Channel, start: Start) -> Message:
     try:
         _prepare(start)
         with context.use(_context(start)):  # while the module loads, too: it may ask for the current domain
-            task = load_task(start.template.source, start.template.name, Path(start.root))
+            with importing():
+                task = load_task(start.template.source, start.template.name, Path(start.root))
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
             inputs = inputs_from_wire(task.native_interface, start.inputs)
             channel.send(Entered())

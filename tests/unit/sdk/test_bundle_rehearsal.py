@@ -97,10 +97,6 @@ def test_what_lies_elsewhere_is_noted_and_not_refused(project: Path, monkeypatch
     [
         ("raise OSError('no disk')", "(main.py, line 3: OSError: no disk); the stack may do better"),
         ("os._exit(3)", "(the interpreter ended with code 3)"),
-        (
-            "flyte.init(endpoint='nats://127.0.0.1:1'); flyte._session.client()",
-            "a rehearsal speaks to no stack",
-        ),
     ],
 )
 def test_what_else_goes_wrong_is_noted(
@@ -110,6 +106,15 @@ def test_what_else_goes_wrong_is_noted(
     guard = f"import os, flyte\nif flyte.ctx(): {ending}\n"
     (only,) = rehearsed(plan_of(project, guard))
     assert note in only
+
+
+def test_a_module_that_asks_the_stack_while_it_is_imported_is_refused(project: Path) -> None:
+    asks = "flyte.init(endpoint='nats://127.0.0.1:1'); list(flyte.remote.Run.listall())"
+    plan = plan_of(project, f"import flyte\nif flyte.ctx(): {asks}\n")
+    with pytest.raises(
+        errors.CodeBundleError, match=r"main\.py \(line \d\) cannot be deployed: a module asks"
+    ):
+        rehearsed(plan)
 
 
 def test_an_import_that_never_ends_is_given_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
