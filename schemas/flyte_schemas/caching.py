@@ -42,18 +42,18 @@ def cache_key(task: str, interface: Interface, rule: CacheRule, inputs: Literals
 def _counted(literal: AnyLiteral) -> Any:
     """What of an input counts: its value; of a large one, the hash of it."""
     if isinstance(literal, InlineLiteral):
-        return ["value", _without_places(literal.value)]
+        return ["value", without_places(literal.value)]
     return ["sha256", literal.sha256]
 
 
-def _without_places(value: Any) -> Any:
+def without_places(value: Any) -> Any:
     """A value in which a file, folder or table that carries a hash counts by that hash, wherever it lies."""
     match value:
         case {"hash": str(known), "format": str()} if "path" in value or "uri" in value:
             return {"hash": known}
         case dict():
-            return {key: _without_places(item) for key, item in value.items()}
+            return {key: without_places(item) for key, item in value.items()}
         case list():
-            return [_without_places(item) for item in value]
+            return [without_places(item) for item in value]
         case _:
             return value

@@ -31,7 +31,6 @@ from flyte._runtime.side_loop import SideLoop
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
-from flyte.io._places import local_path
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import ROOT_ACTION
 
@@ -92,6 +91,8 @@ class _Actions:
 
     def keep_report(self, action: str, page: str) -> None:
         """Write an action's report to a file of its own, and tell the user where. Raises as `open` does."""
+        from flyte.io._places import local_path
+
         path = local_path(self._raw_data_path.path, "write to") / action / "report.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")

@@ -8,11 +8,15 @@ from typing import Any, Literal
 
 from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
+from flyte._raw_phase import RawPhase, raw
+from flyte._runtime.convert import inputs_to_wire, outputs_to_wire
 from flyte._runtime.interface import NativeInterface
 from flyte._runtime.reports import no_report
 from flyte._streams import streamed
 from flyte._syncify import syncify
+from flyte._typed import Deserializers, Types, typed
 from flyte_schemas.events import RunSettings
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 
 
@@ -48,6 +52,11 @@ class LocalRun(Documented):
         return ActionPhase.SUCCEEDED
 
     @property
+    def raw_phase(self) -> RawPhase:
+        """The phase as a number."""
+        return raw(self.phase)
+
+    @property
     def status(self) -> str:
         """The phase in upper case."""
         return self.phase.name
@@ -65,6 +74,24 @@ class LocalRun(Documented):
     async def _inputs_aio(self) -> ActionInputs:
         """What the task was called with."""
         return ActionInputs(self._inputs)
+
+    async def _input_literals(self) -> dict[str, Any]:
+        """What the task was called with, as JSON data."""
+        return _plain(inputs_to_wire(self._interface, self._inputs))
+
+    async def _output_literals(self) -> dict[str, Any]:
+        """What the task returned, as JSON data."""
+        returned = tuple(self._outputs) if self._interface.returns_tuple else self._outputs[0]
+        return _plain(outputs_to_wire(self._interface, returned))
+
+    async def _typed_inputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionInputs:
+        """What the task was called with, as values of types that you name: see `ActionDetails`."""
+        return ActionInputs(dict(self._inputs) | typed(await self._input_literals(), types, deserializers))
+
+    async def _typed_outputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionOutputs:
+        """What the task returned, as values of types that you name: see `ActionDetails`."""
+        found = self._outputs.named_outputs | typed(await self._output_literals(), types, deserializers)
+        return ActionOutputs(found.values(), tuple(found))
 
     async def _get_report(self, attempt: int | None = None) -> str:
         """The HTML report of its root action; of the last attempt. Raises RuntimeUserError without one."""
@@ -113,6 +140,10 @@ class LocalRun(Documented):
     wait = syncify(_wait)
     outputs = syncify(_outputs_aio)
     inputs = syncify(_inputs_aio)
+    input_literals = syncify(_input_literals)
+    output_literals = syncify(_output_literals)
+    typed_inputs = syncify(_typed_inputs)
+    typed_outputs = syncify(_typed_outputs)
     get_report = syncify(_get_report)
     done = syncify(_done)
     abort = syncify(_abort)
@@ -144,6 +175,9 @@ class LocalRun(Documented):
     def is_running(self) -> bool:
         return False
 
+    def get_debug_url(self) -> None:
+        """None: a run has no debugger to visit."""
+
     def _repr_html_(self) -> str:
         """A small table for a notebook."""
         facts = {"name": self._name, "task": self._interface.task, "status": self.status, "url": self.url}
@@ -159,3 +193,7 @@ class LocalRun(Documented):
             "url": self.url,
             "metadata": self._settings.model_dump(mode="json"),
         }
+
+
+def _plain(literals: Mapping[str, InlineLiteral]) -> dict[str, Any]:
+    return {name: literal.value for name, literal in literals.items()}

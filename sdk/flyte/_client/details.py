@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from flyte._client.phases import History, PhaseTransitionInfo, RawPhase, raw
+from flyte._client.phases import History, PhaseTransitionInfo
 from flyte._client.trouble import translated
-from flyte._client.typed import Deserializers, Types, typed
 from flyte._client.values import Values
 from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
+from flyte._raw_phase import RawPhase, raw
 from flyte._runtime.context import ActionID
 from flyte._runtime.failure import error_of, with_notes
 from flyte._runtime.interface import NativeInterface
 from flyte._runtime.reports import no_report
 from flyte._runtime.transfer import Artifacts
 from flyte._syncify import syncify
+from flyte._typed import Deserializers, Types, typed
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
 from flyte_schemas.literals import AnyLiteral

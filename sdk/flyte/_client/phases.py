@@ -3,7 +3,6 @@
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 
 from flyte.errors import ActionNotFoundError
 from flyte_bus.ports import Bus
@@ -12,27 +11,6 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ActionKey, action_subject
-
-
-class RawPhase(IntEnum):
-    """The phases by the numbers that programs of Flyte's users compare with."""
-
-    UNSPECIFIED = 0
-    QUEUED = 1
-    WAITING_FOR_RESOURCES = 2
-    INITIALIZING = 3
-    RUNNING = 4
-    SUCCEEDED = 5
-    FAILED = 6
-    ABORTED = 7
-    TIMED_OUT = 8
-    PAUSED = 9
-    RECOVERED = 10
-
-
-def raw(phase: ActionPhase) -> RawPhase:
-    """The number of a phase."""
-    return RawPhase[phase.name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

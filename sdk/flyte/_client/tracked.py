@@ -15,16 +15,17 @@ from flyte._client.details import Connected
 from flyte._client.follow import Follower, WaitFor
 from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines
 from flyte._client.logs import LogPrinter
-from flyte._client.phases import History, RawPhase, raw, read_history
+from flyte._client.phases import History, read_history
 from flyte._client.pictures import ActionDetails, watch_details
 from flyte._client.trouble import Say, say_on_stderr, translated
-from flyte._client.typed import Deserializers, Types
 from flyte._client.watch import Happening, RunWatch
 from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
+from flyte._raw_phase import RawPhase, raw
 from flyte._runtime.interface import NativeInterface
 from flyte._streams import streamed
 from flyte._syncify import block_on, syncify
+from flyte._typed import Deserializers, Types
 from flyte.errors import ActionNotFoundError
 from flyte_schemas.action import ActionState
 from flyte_schemas.phase import ActionPhase

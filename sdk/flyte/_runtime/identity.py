@@ -10,15 +10,21 @@ from collections.abc import Mapping
 
 import orjson
 
-from flyte_schemas.literals import AnyLiteral
+from flyte_schemas.caching import without_places
+from flyte_schemas.literals import AnyLiteral, InlineLiteral
 
 NAME_LENGTH = 20
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def inputs_digest(inputs: Mapping[str, AnyLiteral]) -> str:
-    """SHA-256 of the inputs in canonical JSON, as hex."""
-    document = {name: literal.model_dump(mode="json") for name, literal in inputs.items()}
+    """SHA-256 of the inputs in canonical JSON, as hex; what carries a hash counts by it, wherever it lies."""
+    document = {
+        name: without_places(literal.model_dump(mode="json"))
+        if isinstance(literal, InlineLiteral)
+        else literal.model_dump(mode="json")
+        for name, literal in inputs.items()
+    }
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

@@ -22,7 +22,6 @@ from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
 from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
 from flyte._runtime.reports import Report, warn_of_no_report
-from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
 from flyte_schemas.failure import Failure
@@ -130,6 +129,8 @@ class RemoteController:
         if not self._keeps_reports:
             warn_of_no_report()
             return
+        from flyte._runtime.transfer import ArtifactError, Artifacts
+
         page = report.get_final_report()
         if page == report.published:
             return

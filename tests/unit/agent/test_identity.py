@@ -57,6 +57,14 @@ def test_the_order_of_the_inputs_does_not_matter() -> None:
     assert inputs_digest(inputs(x=1)) != inputs_digest(inputs(y=1))
 
 
+def test_a_file_that_carries_a_hash_counts_by_it() -> None:
+    here = {"path": "/here", "name": "a", "format": "", "hash": "h"}
+    there = {**here, "path": "/there", "name": "b"}
+    assert inputs_digest(inputs(files=[here])) == inputs_digest(inputs(files=[there]))
+    assert inputs_digest(inputs(x=here)) != inputs_digest(inputs(x={**there, "hash": "g"}))
+    assert inputs_digest(inputs(x=here | {"hash": None})) != inputs_digest(inputs(x=there | {"hash": None}))
+
+
 def test_a_name_can_stand_in_a_subject_and_is_not_the_roots() -> None:
     name = ChildNames("a0").next("env.one", {}, None)
     assert is_name(name)

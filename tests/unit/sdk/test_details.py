@@ -10,10 +10,10 @@ import flyte
 from flyte import _session
 from flyte._client import pictures
 from flyte._client.actions import Action
-from flyte._client.phases import RawPhase
 from flyte._client.pictures import ActionDetails, RunDetails
 from flyte._client.runs import Run
 from flyte._plan import Plan
+from flyte._raw_phase import RawPhase
 from flyte.models import ActionID
 from flyte_schemas.events import ActionQueued, ActionRequested, AttemptStarted, AttemptSucceeded, TaskDeployed
 from flyte_schemas.literals import InlineLiteral
@@ -140,3 +140,17 @@ def test_what_the_stack_does_not_keep_yet_says_so(name: str) -> None:
             getattr(kept, call)("x")
         with pytest.raises(NotImplementedError, match="not supported yet"):
             getattr(kept, call).aio("x")
+
+
+def test_a_local_run_reads_its_values_by_types_too() -> None:
+    env = flyte.TaskEnvironment(name="typed")
+
+    @env.task
+    def double(job: Job, n: int = 2) -> Job:
+        return Job(job.x * n)
+
+    run = flyte.run(double, Job(2))
+    assert (run.input_literals(), run.output_literals()) == ({"job": {"x": 2}, "n": 2}, {"o0": {"x": 4}})
+    assert run.typed_inputs({"n": float}).data == {"job": Job(2), "n": 2.0}
+    assert run.typed_outputs(dict[str, int])[0] == {"x": 4}
+    assert (run.raw_phase, run.get_debug_url()) == (RawPhase.SUCCEEDED, None)
