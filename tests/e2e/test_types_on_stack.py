@@ -184,4 +184,4 @@ def test_a_script_gets_its_own_classes_back(cli: Cli) -> None:
     script = cli.write("types_flow.py", TYPES)
     done = cli.python("-W", "ignore", str(Path(script).name))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["ActionOutputs(o0=1.5, o1=2)", "True"]
+    assert done.stdout.splitlines() == ["ActionOutputs(mean=1.5, count=2)", "True"]

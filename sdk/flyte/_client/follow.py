@@ -98,7 +98,8 @@ class Follower:
 
     def _is_over(self) -> bool:
         awaited = self._watch.fold.get(self._action)
-        over = awaited.is_terminal or self._watch.fold.root.is_terminal
+        never_asked_for = awaited.phase is None and self._watch.fold.root.is_terminal
+        over = awaited.is_terminal or never_asked_for
         match self._wait_for:
             case "terminal":
                 return over

@@ -8,6 +8,7 @@ import pytest
 import flyte
 from flyte import errors
 from flyte._client import follow
+from flyte._client.actions import Action
 from flyte._client.follow import Follower
 from flyte._client.racing import first_of
 from flyte._client.runs import Run, parse_run, start_run
@@ -15,6 +16,7 @@ from flyte._client.trouble import say_nothing
 from flyte._client.watch import RunWatch
 from flyte._plan import Plan
 from flyte_schemas.events import (
+    ActionAborted,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -119,6 +121,17 @@ async def test_waiting_for_a_run_that_is_over_shows_it_again(
     await run._wait()
     await run._wait(quiet=True)
     assert capsys.readouterr().out == "once\nonce\n"
+
+
+async def test_waiting_for_an_action_ends_with_it_and_not_with_its_run(plane: Plane) -> None:
+    await plane.happen(ActionRequested(task=TASK))
+    await plane.happen(ActionRequested(task=TASK, parent="a0"), "a1")
+    await succeed(plane, {})
+    waiting = asyncio.create_task(Action(plane, KEY.action("a1"))._wait(quiet=True))
+    await Action(plane, KEY.action("a2"))._wait(quiet=True)  # that was never asked for, and never will be
+    assert not waiting.done()
+    await plane.happen(ActionAborted(reason="its parent ended first"), "a1")
+    await waiting
 
 
 async def test_an_outage_of_the_bus_is_waited_out(plane: Plane) -> None:
