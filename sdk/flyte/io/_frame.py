@@ -63,7 +63,7 @@ class DataFrame(BaseModel):
         """
         if not is_table(type(df)):
             raise TypeError(f"expected a pandas DataFrame or a pyarrow Table, got {type(df).__name__}")
-        data = parquet_of(df)
+        data = parquet_of(df, exactly=False)
         if data is None:
             raise TypeError(
                 "Parquet cannot hold this table (a column of mixed types?), or pyarrow is missing"

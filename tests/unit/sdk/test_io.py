@@ -238,3 +238,12 @@ def test_a_relative_path_is_the_same_file_for_others(tmp_path: Path, monkeypatch
     assert job.file.path == "a.txt"
     found = flyte.run(paths, job).outputs()[0]
     assert found == [str(tmp_path / "a.txt"), "s3://b/k", str(tmp_path / "t.parquet")]
+
+
+async def test_a_frame_is_made_of_any_table_that_parquet_can_hold() -> None:
+    table = pd.DataFrame({"kind": pd.Categorical(["a"]), "many": [[1, 2]], "none": [None]})
+    made = DataFrame.from_df(table)
+    read = await DataFrame.from_existing_remote(made.uri or "").open(pd.DataFrame).all()
+    assert (list(read["many"][0]), read["kind"][0], read["none"][0]) == ([1, 2], "a", None)
+    with pytest.raises(TypeError, match="Parquet cannot hold this table"):
+        DataFrame.from_df(pd.DataFrame({"mixed": [1, "a"]}))

@@ -59,8 +59,11 @@ def _opened(frame: Any, kind: type) -> Any:
         raise unfit(str(error)) from error
 
 
-def parquet_of(value: Any) -> bytes | None:
-    """A pandas or pyarrow table as Parquet; None when it cannot hold the table, or pyarrow is not here."""
+def parquet_of(value: Any, *, exactly: bool = True) -> bytes | None:
+    """A pandas or pyarrow table as Parquet; None when it cannot hold the table, or pyarrow is not here.
+
+    `exactly`: also when what is read from it would not be equal (lists come back as arrays, say).
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -70,7 +73,7 @@ def parquet_of(value: Any) -> bytes | None:
     try:
         table = value if isinstance(value, pyarrow.Table) else pyarrow.Table.from_pandas(value)
         pyarrow.parquet.write_table(table, sink)
-        if table is not value and not table.to_pandas().equals(value):
+        if exactly and table is not value and not table.to_pandas().equals(value):
             return None
     except (pyarrow.ArrowException, TypeError, ValueError):
         return None
