@@ -14,9 +14,6 @@ FIRST = int(os.environ.get("FLYTE_SIMULATION_FIRST", "0"))
 SEEDS = int(os.environ.get("FLYTE_SIMULATION_SEEDS", "300"))
 CHUNK = 25
 
-KEPT: tuple[int, ...] = ()
-"""Seeds that failed once."""
-
 
 def hopes(seeds: range) -> None:
     """Run the worlds of these seeds; the first that breaks a promise fails the test, and says how."""
@@ -29,11 +26,6 @@ def hopes(seeds: range) -> None:
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
 def test_after_all_trouble_every_promise_is_kept(first: int) -> None:
     hopes(range(first, min(first + CHUNK, FIRST + SEEDS)))
-
-
-@pytest.mark.parametrize("seed", KEPT)
-def test_a_seed_that_failed_once_does_not_fail_again(seed: int) -> None:
-    hopes(range(seed, seed + 1))
 
 
 def test_a_world_is_told_by_its_seed_alone() -> None:

@@ -73,6 +73,12 @@ class Results:
         """The actions that may go on because this one has ended, in the order in which they came."""
         return tuple(self._waiting.pop(key, ()))
 
+    def _wait_no_more(self, key: ActionKey, holder: ActionKey) -> None:
+        waiting = self._waiting[holder]
+        waiting.pop(key, None)
+        if not waiting:
+            del self._waiting[holder]
+
     async def _read(self, place: str, key: ActionKey) -> CachedResult | None:
         entry = await self._bucket.get(place)
         if entry is None or entry.value is None:
@@ -94,10 +100,11 @@ class Results:
         holder = None if entry is None or entry.value is None else _action_named(entry.value)
         if entry is None or holder is None or holder == key:
             return NOTHING
+        self._waiting[holder][key] = None  # first: the holder may end while we look
         state, _ = await read_action(self._log, holder)
         if state.is_live:
-            self._waiting[holder][key] = None
             return Lookup(is_computed_elsewhere=True)
+        self._wait_no_more(key, holder)
         result = _result(holder, state)
         if state.phase is ActionPhase.SUCCEEDED and may_use(result, key):
             return Lookup(hit=result)

@@ -5,7 +5,7 @@ that just happened, a restart, and a second executor that looks at the same log.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.times import WakeAt, next_look, overdue, retry_at
@@ -23,9 +23,6 @@ from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
-
-LOOK_AGAIN = timedelta(seconds=30)
-"""How long an action waits for what another one computes: that may be on another executor, and unheard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +56,7 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     if around.cache.hit is not None:
         return ActionCacheHit(source=around.cache.hit.source, outputs=around.cache.hit.outputs)
     if around.cache.is_computed_elsewhere:
-        return next_look(state, policies, around.now + LOOK_AGAIN)
+        return next_look(state, policies)
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
         return ActionQueued(attempt=state.attempt + 1, pool="process")
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:

@@ -31,10 +31,10 @@ def overdue(state: ActionState, policies: Policies, now: datetime) -> ActionTime
     return None
 
 
-def next_look(state: ActionState, policies: Policies, at_the_latest: datetime | None = None) -> WakeAt | None:
-    """When time alone may change what is due, but not after `at_the_latest`."""
+def next_look(state: ActionState, policies: Policies) -> WakeAt | None:
+    """When time alone may change what is due."""
     retry_at = state.retry_at if state.phase is ActionPhase.QUEUED else None
-    moments = (_deadline(state, policies), _placed_by(state, policies), retry_at, at_the_latest)
+    moments = (_deadline(state, policies), _placed_by(state, policies), retry_at)
     return min((WakeAt(at) for at in moments if at is not None), key=lambda wake: wake.at, default=None)
 
 

@@ -10,6 +10,7 @@ class Rates:
     """How often things go wrong while they may (probabilities), and how long they take (seconds)."""
 
     lost_ack: float
+    late_copy: float
     lost_delivery: float
     crash: float
     failed_launch: float
@@ -29,7 +30,8 @@ class Chance:
         """Somebody fills the log without end: the world is over."""
         roll = self.dice.random
         self.rates = Rates(
-            lost_ack=self.dice.choice((0.0, 0.05, 0.3)),
+            lost_ack=self.dice.choice((0.0, 0.05, 0.5)),
+            late_copy=self.dice.choice((0.0, 0.1, 0.5)),
             lost_delivery=roll() * 0.2,
             crash=roll() * 0.5,
             failed_launch=roll() * 0.1,

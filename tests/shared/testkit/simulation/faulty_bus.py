@@ -3,6 +3,7 @@
 What is lost is asked for again, as the real client does; by then the server may have forgotten the first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,14 +11,16 @@ from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.memory.link import Link
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.ports import Delivery, Entry, EventLog, Inbox
-from flyte_schemas.envelope import AnyEvent
+from flyte_schemas.envelope import AnyEvent, encode
 from flyte_schemas.streams import StreamSpec
 from testkit.simulation.chance import Chance
 
-LATE_S = (0.5, 10.0, 300.0, 600.0)
+LATE_S = (0.5, 300.0, 900.0)
 """How late a second try may be: within the server's window for copies, or beyond it."""
 
 
+COPY_S = (125.0, 400.0)
+"""How much later a copy that the network held back arrives."""
 MAX_EVENTS = 1_000
 """Of one world; the longest honest story has some hundreds."""
 
@@ -36,6 +39,8 @@ class FaultyLog(MemoryLog):
         if sequence > MAX_EVENTS:
             self._chance.circling.set()
             raise RuntimeError("somebody runs in circles: the log is full of it")
+        if expected is None and self._chance.happens(self._chance.rates.late_copy):
+            self._copy_later(event)
         while self._chance.happens(self._chance.rates.lost_ack):
             await self._chance.pause(self._chance.dice.choice(LATE_S))
             sequence = await super().append(event, expected=expected)
@@ -43,6 +48,12 @@ class FaultyLog(MemoryLog):
         if event.subject.startswith("flyte.run."):
             self._acknowledged[sequence] = event.id
         return sequence
+
+    def _copy_later(self, event: AnyEvent) -> None:
+        """The network holds a second copy back for longer than the server remembers the first."""
+        delay_s = self._chance.dice.uniform(*COPY_S)
+        server, raw = self._link.server, encode(event)
+        asyncio.get_running_loop().call_later(delay_s, server.publish_raw, event.subject, raw)
 
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         await self._chance.delay()

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from flyte_schemas.task import Policies, TaskReference
 
-ENDLESS_S = 6_000.0
+ENDLESS_S = 5_000.0
 """Longer than anybody waits: only an abort or a deadline ends it in time."""
 
 

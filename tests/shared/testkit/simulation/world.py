@@ -36,8 +36,10 @@ from testkit.virtual_time import VirtualTimeLoop
 
 TROUBLE_S = 120.0
 """How long things go wrong, in seconds of the world."""
-BOUND_S = 20_000.0
+BOUND_S = 1_000_000.0
 """How long after that every run has ended."""
+ABORTED_WITHIN_S = 2_000.0
+"""How soon after its parent a child has ended; late copies of old words may be on their way until then."""
 EVENTS_AN_ATTEMPT = 30
 """More events than this for each attempt mean that somebody runs in circles."""
 
@@ -216,8 +218,8 @@ class World:
         pause_s = 1.0
         while await self._unfinished():
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 300.0)
-        await asyncio.sleep(600.0)  # what is still on its way arrives, and timers of ended actions go off
+            pause_s = min(pause_s * 2, 3_000.0)
+        await asyncio.sleep(2_000.0)  # what is still on its way arrives, and timers of ended actions go off
 
     async def _unfinished(self) -> list[str]:
         folds = [(run, await self._fold(run)) for run in self.runs]
@@ -236,6 +238,7 @@ class World:
         folds = [await self._fold(run) for run in self.runs]
         wrongs += await self._circles(folds)
         wrongs += _foreign_values(folds)
+        wrongs += _late_ends(folds, MORNING + timedelta(seconds=TROUBLE_S))
         for life in self.lives:
             wrongs += await self._about(life.executor)
         wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
@@ -306,6 +309,20 @@ class World:
             entries=self.machine.entries,
             crashes=self.crashes,
         )
+
+
+def _late_ends(folds: list[RunFold], peace: datetime) -> list[str]:
+    """Actions that went on long after their parents had ended, and all trouble too."""
+    wrongs = []
+    for fold in folds:
+        for name, state in fold.actions.items():
+            parent = fold.get(state.requested.parent or "") if state.requested else None
+            if parent is None or parent.ended_at is None or state.ended_at is None:
+                continue
+            late_s = (state.ended_at - max(parent.ended_at, peace)).total_seconds()
+            if late_s > ABORTED_WITHIN_S:
+                wrongs.append(f"{name} ended {late_s:g} s after its parent")
+    return wrongs
 
 
 def _foreign_values(folds: list[RunFold]) -> list[str]:
