@@ -1,15 +1,12 @@
-"""Results that are used again: what makes two calls the same, and what is kept of the first.
+"""Results that are used again: the key of a call on the wire, and what is kept of the first one.
 
-A key is a hash of all that a result depends on: the task, its signature, the version that its cache rule
-gives, and the inputs that count. Only results of attempts that succeeded are kept.
+Only results of attempts that succeeded are kept.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
+from flyte_schemas.cache_keys import call_key, without_places
 from flyte_schemas.literals import AnyLiteral, InlineLiteral, Literals
 from flyte_schemas.policies import CacheRule
 from flyte_schemas.task import Interface
@@ -33,10 +30,14 @@ class CachedResult(Word):
 
 def cache_key(task: str, interface: Interface, rule: CacheRule, inputs: Literals) -> str:
     """The key of a call: hex SHA-256. `task` is the full name, `environment.function`."""
-    counted = {name: _counted(literal) for name, literal in inputs.items() if name not in rule.ignored_inputs}
-    shape = [[parameter.name, parameter.json_schema] for parameter in (*interface.inputs, *interface.outputs)]
-    document = [task, shape, rule.version, rule.salt, counted]
-    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return call_key(
+        task,
+        [(one.name, one.json_schema) for one in (*interface.inputs, *interface.outputs)],
+        version=rule.version,
+        salt=rule.salt,
+        inputs={name: _counted(literal) for name, literal in inputs.items()},
+        ignored=rule.ignored_inputs,
+    )
 
 
 def _counted(literal: AnyLiteral) -> Any:
@@ -44,16 +45,3 @@ def _counted(literal: AnyLiteral) -> Any:
     if isinstance(literal, InlineLiteral):
         return ["value", without_places(literal.value)]
     return ["sha256", literal.sha256]
-
-
-def without_places(value: Any) -> Any:
-    """A value in which a file, folder or table that carries a hash counts by that hash, wherever it lies."""
-    match value:
-        case {"hash": str(known), "format": str()} if "path" in value or "uri" in value:
-            return {"hash": known}
-        case dict():
-            return {key: without_places(item) for key, item in value.items()}
-        case list():
-            return [without_places(item) for item in value]
-        case _:
-            return value

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from flyte_schemas.caching import without_places
+from flyte_schemas.cache_keys import without_places
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
 
 NAME_LENGTH = 20
