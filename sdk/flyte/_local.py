@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
-from flyte._runtime import context, controller, convert
+from flyte._runtime import context, controller, convert, group
 from flyte._runtime.child import Child
 from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
@@ -30,12 +30,15 @@ from flyte._task import Task
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import ROOT_ACTION
 
+if TYPE_CHECKING:
+    from flyte._happenings import Happenings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
-    `custom_context` is handed down to all of its actions.
+    `custom_context` is handed down to all of its actions; `happenings` is told what happens.
     """
 
     name: str
@@ -43,6 +46,7 @@ class LocalOptions:
     domain: str
     env_vars: Mapping[str, str] = field(default_factory=dict)
     custom_context: Mapping[str, str] = field(default_factory=dict)
+    happenings: "Happenings | None" = None
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -64,10 +68,10 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
     actions = _Actions(options, context.get_custom_context() | dict(options.custom_context))
     try:
         if task.is_async:
-            returned = asyncio.run(actions.run(ROOT_ACTION, task, inputs))
+            returned = asyncio.run(actions.run(actions.ask_root(task), task, inputs))
         else:
             literals = convert.inputs_to_wire(task.native_interface, inputs)
-            returned = actions.run_blocking(ROOT_ACTION, task, literals)
+            returned = actions.run_blocking(actions.ask_root(task), task, literals)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
     return LocalRun(options.name, task.name, returned, is_tuple=task.native_interface.returns_tuple)
@@ -81,9 +85,20 @@ class _Actions:
         self._custom_context = custom_context
         self._began = datetime.datetime.now(datetime.UTC)
         self._numbers = itertools.count(1)
+        self._happenings = options.happenings
 
-    def next_name(self) -> str:
-        return f"a{next(self._numbers)}"
+    def ask(self, task: Task[..., Any]) -> str:
+        """The name of a new action, that the one around this call asks for."""
+        name = f"a{next(self._numbers)}"
+        if self._happenings is not None:
+            self._happenings.requested(name, task.name, context.ctx().action.name, group.current())
+        return name
+
+    def ask_root(self, task: Task[..., Any]) -> str:
+        """The name of the root action."""
+        if self._happenings is not None:
+            self._happenings.requested(ROOT_ACTION, task.name, None, None)
+        return ROOT_ACTION
 
     async def run(self, name: str, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         """Run one action with its retries; its value, or the error that its caller sees."""
@@ -93,6 +108,7 @@ class _Actions:
             with self._around(name, task, attempt):
                 outcome = await attempt_aio(task, literals, limits)
             pause_s = limits.pause_after_s(outcome)
+            self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
                 return _value(task, outcome)
             await asyncio.sleep(pause_s)
@@ -105,10 +121,15 @@ class _Actions:
             with self._around(name, task, attempt):
                 outcome = attempt_blocking(task, literals, limits)
             pause_s = limits.pause_after_s(outcome)
+            self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
                 return _value(task, outcome)
             time.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
+
+    def _tell(self, name: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
+        if self._happenings is not None:
+            self._happenings.ended(name, attempt + 1, outcome, is_last=is_last)
 
     @contextmanager
     def _around(self, name: str, task: Task[..., Any], attempt: int) -> Iterator[None]:
@@ -125,9 +146,15 @@ class _Actions:
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
         children = _Children(self)
+        if self._happenings is not None:
+            self._happenings.started(name, attempt + 1)
         with applied(variables), context.use(here), controller.use(children):
             try:
                 yield
+            except asyncio.CancelledError:
+                if self._happenings is not None:
+                    self._happenings.given_up(name)
+                raise
             finally:
                 children.close()
 
@@ -142,7 +169,7 @@ class _Children:
 
     async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         if task.is_async:
-            return await self._actions.run(self._actions.next_name(), task, inputs)
+            return await self._actions.run(self._actions.ask(task), task, inputs)
         return await self.start(task, inputs).wait()
 
     def start(self, task: Task[..., Any], inputs: dict[str, Any]) -> Child:
@@ -151,7 +178,7 @@ class _Children:
     def _start(self, task: Task[..., Any], inputs: dict[str, Any]) -> "Future[Any]":
         if task.is_async:
             return self._loop.submit(self.call(task, inputs))
-        name = self._actions.next_name()
+        name = self._actions.ask(task)
         literals = convert.inputs_to_wire(task.native_interface, inputs)
         return self._threads.submit(lambda: self._actions.run_blocking(name, task, literals))
 

@@ -125,9 +125,9 @@ def test_an_error_is_a_box_on_a_terminal_and_one_plain_line_elsewhere(user: Cli)
 
 def test_tab_offers_the_names_of_runs_and_of_deployed_tasks(user: Cli) -> None:
     user.ok("run", "--name", "offered-run", "flow.py", "main")
-    assert _tab(user, "flyte logs offered").split() == ["offered-run"]
-    assert _tab(user, "flyte get run offered").split() == ["offered-run"]
-    assert "terminal.main" in _tab(user, "flyte run deployed-task terminal.").split()
+    assert _tab(user, "flyte logs offered") == ["offered-run"]
+    assert _tab(user, "flyte get run offered") == ["offered-run"]
+    assert "terminal.main" in _tab(user, "flyte run deployed-task terminal.")
 
 
 def test_json_is_json_wherever_it_is_asked_for(user: Cli) -> None:
@@ -138,13 +138,15 @@ def test_json_is_json_wherever_it_is_asked_for(user: Cli) -> None:
     assert [json.loads(line) for line in user.ok("events", "as-json", "-o", "json").splitlines()]
 
 
-def _tab(cli: Cli, typed: str) -> str:
+def _tab(cli: Cli, typed: str) -> list[str]:
+    """What bash is offered after these words."""
     asking = {
-        "_FLYTE_COMPLETE": "complete_bash",
+        "_FLYTE_COMPLETE": "bash_complete",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(typed.split()) - 1),
     }
-    return Cli(Path(cli.folder), {**cli.variables, **asking})().stdout
+    offered = Cli(Path(cli.folder), {**cli.variables, **asking})().stdout
+    return [line.rpartition(",")[2] for line in offered.split()]
 
 
 def _without_codes(written: str) -> str:

@@ -1,56 +1,76 @@
 """`flyte abort run` and `flyte abort action`: give something up that runs."""
 
 from collections.abc import Callable
-from typing import Annotated
 
-import typer
+import click
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import Domain, Project, settle
+from flyte._cli.setting import placed, settle, shown
 
-app = typer.Typer(help="Abort runs and actions.", no_args_is_help=True, rich_markup_mode=None)
-
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
-Reason = Annotated[str, typer.Option(help="Why; kept with what is aborted.")]
 BY_HAND = "Manually aborted from the CLI."
 
+because = click.option("--reason", default=BY_HAND, help="Why; kept with what is aborted.")
 
-@app.command("run")
+
+@click.group(no_args_is_help=True)
+def abort() -> None:
+    """Abort runs and actions."""
+
+
+@abort.command("run")
+@click.argument("name", shell_complete=offer_runs)
+@because
+@placed
+@shown
+@click.pass_context
 def abort_run(
-    context: typer.Context,
-    name: RunName,
-    reason: Reason = BY_HAND,
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context, name: str, reason: str, project: str | None, domain: str | None, output: str
 ) -> None:
     """Abort a run with all of its actions; one that is over stays as it ended."""
     settle(context, project=project, domain=domain)
     from flyte._client.runs import Run
 
     run = Run.get(name)
-    _abort(run.abort, run.done(), f"Run '{run.name}'", reason)
+    is_over = _abort(run.abort, run.done(), reason)
+    _answer({"run": run.name}, f"Run '{run.name}'", is_over, output)
 
 
-@app.command("action")
+@abort.command("action")
+@click.argument("run", shell_complete=offer_runs)
+@click.argument("action")
+@because
+@placed
+@shown
+@click.pass_context
 def abort_action(
-    context: typer.Context,
-    run: RunName,
-    action: Annotated[str, typer.Argument(help="Name of the action.")],
-    reason: Reason = BY_HAND,
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    run: str,
+    action: str,
+    reason: str,
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
     """Abort one action and all below it; its parent sees an ActionAbortedError and may go on."""
     settle(context, project=project, domain=domain)
     from flyte._client.actions import Action
 
     found = Action.get(run_name=run, name=action)
-    _abort(found.abort, found.done(), f"Action '{action}' of run '{found.run_name}'", reason)
+    is_over = _abort(found.abort, found.done(), reason)
+    names = {"run": found.run_name, "action": action}
+    _answer(names, f"Action '{action}' of run '{found.run_name}'", is_over, output)
 
 
-def _abort(abort: Callable[[str], None], is_over: bool, what: str, reason: str) -> None:
-    if is_over:
-        typer.echo(f"{what} is over already.")
+def _abort(abort: Callable[[str], None], is_over: bool, reason: str) -> bool:
+    if not is_over:
+        abort(reason)
+    return is_over
+
+
+def _answer(names: dict[str, str], what: str, is_over: bool, output: str) -> None:
+    from flyte._cli.show import json_text
+
+    if output == "json":
+        click.echo(json_text({**names, "aborted": not is_over}))
         return
-    abort(reason)
-    typer.echo(f"{what} has been aborted.")
+    click.echo(f"{what} is over already." if is_over else f"{what} has been aborted.")

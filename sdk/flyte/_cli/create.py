@@ -1,33 +1,52 @@
 """`flyte create config` and `flyte create project`."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
-from flyte._cli.setting import settle
+from flyte._cli.setting import settle, shown
 
-app = typer.Typer(help="Create configurations and projects.", no_args_is_help=True, rich_markup_mode=None)
+MISSING = {
+    "secret": "there is no place for secrets: give the tasks' process the variable, or `flyte run --env K=V`",
+    "trigger": "triggers are declared on tasks and recorded; nothing is started by them yet",
+    "artifact": "artifacts are not supported",
+}
 
 
-@app.command("config")
+@click.group(cls=NamedGroup, missing=MISSING, no_args_is_help=True)
+def create() -> None:
+    """Create configurations and projects."""
+
+
+@create.command("config")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(".flyte/config.yaml"),
+    show_default=True,
+    help="Where to write it.",
+)
+@click.option("--endpoint", help="NATS address of the control plane.")
+@click.option("--insecure", is_flag=True, help="Written down; NATS needs no such word.")
+@click.option("--org", help="Organisation.")
+@click.option("--project", help="Project.")
+@click.option("--domain", help="Domain.")
+@click.option("--builder", type=click.Choice(["local", "remote"]), help="Who builds images.")
+@click.option("--registry", help="Where images go.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
 def create_config(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it.")] = Path(
-        ".flyte/config.yaml"
-    ),
-    endpoint: Annotated[
-        str | None, typer.Option(help="NATS address of the control plane.", show_default=False)
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Written down; NATS needs no such word.")
-    ] = False,
-    org: Annotated[str | None, typer.Option(help="Organisation.", show_default=False)] = None,
-    project: Annotated[str | None, typer.Option(help="Project.", show_default=False)] = None,
-    domain: Annotated[str | None, typer.Option(help="Domain.", show_default=False)] = None,
-    builder: Annotated[str | None, typer.Option(help="local or remote.", show_default=False)] = None,
-    registry: Annotated[str | None, typer.Option(help="Where images go.", show_default=False)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    output: Path,
+    endpoint: str | None,
+    insecure: bool,
+    org: str | None,
+    project: str | None,
+    domain: str | None,
+    builder: str | None,
+    registry: str | None,
+    force: bool,
 ) -> None:
     """Write a configuration file."""
     if output.exists() and not force:
@@ -43,20 +62,23 @@ def create_config(
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text)
-    typer.echo(f"wrote {output}", err=True)
+    click.echo(f"wrote {output}", err=True)
 
 
-@app.command("project")
+@create.command("project")
+@click.option("--id", "id", required=True, help="The word that commands take as --project.")
+@click.option("--name", default="", help="A name for people; else the id.")
+@click.option("--description", default="", help="What it is for.")
+@click.option("--label", multiple=True, help="K=V.")
+@shown
+@click.pass_context
 def create_project(
-    context: typer.Context,
-    id: Annotated[str, typer.Option("--id", help="The word that commands take as --project.")],
-    name: Annotated[str, typer.Option(help="A name for people.", show_default="the id")] = "",
-    description: Annotated[str, typer.Option(help="What it is for.", show_default=False)] = "",
-    label: Annotated[list[str] | None, typer.Option("--label", help="K=V.", show_default=False)] = None,
+    context: click.Context, id: str, name: str, description: str, label: tuple[str, ...], output: str
 ) -> None:
     """Write a project down, so that it is listed."""
     settle(context)
+    from flyte._cli.show import json_text
     from flyte._client.projects import Project
 
-    made = Project.create(id, name, description, pairs_of("--label", label or []))
-    typer.echo(f"created project {made.id}")
+    made = Project.create(id, name, description, pairs_of("--label", label))
+    click.echo(json_text(made.to_dict()) if output == "json" else f"created project {made.id}")

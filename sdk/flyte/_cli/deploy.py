@@ -1,75 +1,59 @@
 """`flyte deploy FILE ENV_VAR`, `flyte deploy --all FILE`, `flyte deploy --recursive FOLDER`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from flyte._cli.setting import CopyStyle, Domain, Output, Project, RootDir, check_output, settle
+from flyte._cli.pairs import images_of
+from flyte._cli.setting import placed, settle, shown, sourced
 
 if TYPE_CHECKING:
     from flyte._environment import TaskEnvironment
     from flyte._plan import Plan
 
 
-Target = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="Python file that declares environments; a folder with --recursive."),
-]
-EnvVars = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="ENV_VAR", help="The variables that hold them.", show_default=False),
-]
-Version = Annotated[
-    str | None, typer.Option("--version", help="Version to deploy as.", show_default="a hash of the content")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
-]
-All = Annotated[bool, typer.Option("--all", help="All environments of the file.")]
-Recursive = Annotated[
-    bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder and below.")
-]
-IgnoreLoadErrors = Annotated[
-    bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
-]
-NoSync = Annotated[
-    bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
-]
-Images = Annotated[
-    list[str] | None,
-    typer.Option("--image", help="NAME=URI, or URI for the default image.", show_default=False),
-]
-
-
+@click.command(no_args_is_help=True)
+@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("env_vars", nargs=-1, metavar="[ENV_VAR]...")
+@click.option("--dry-run", "--dryrun", is_flag=True, help="Show what would be deployed; send nothing.")
+@click.option("--all", "everything", is_flag=True, help="All environments of the file.")
+@click.option("-r", "--recursive", is_flag=True, help="All environments of all files in the folder FILE.")
+@click.option("-i", "--ignore-load-errors", is_flag=True, help="Go on without the files that do not load.")
+@sourced
+@placed
+@shown
+@click.pass_context
 def deploy(
-    context: typer.Context,
-    path: Target,
-    env_vars: EnvVars = None,
-    version: Version = None,
-    dry_run: DryRun = False,
-    project: Project = None,
-    domain: Domain = None,
-    copy_style: CopyStyle = "loaded_modules",
-    root_dir: RootDir = None,
-    everything: All = False,
-    recursive: Recursive = False,
-    ignore_load_errors: IgnoreLoadErrors = False,
-    no_sync: NoSync = False,
-    image: Images = None,
-    output: Output = "table",
+    context: click.Context,
+    path: Path,
+    env_vars: tuple[str, ...],
+    dry_run: bool,
+    everything: bool,
+    recursive: bool,
+    ignore_load_errors: bool,
+    version: str | None,
+    copy_style: str,
+    root_dir: Path | None,
+    image: tuple[str, ...],
+    no_sync: bool,
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
-    """Deploy environments, their tasks, and the environments they depend on."""
-    check_output(output)
-    images = _images(image or [])
+    """Deploy environments, their tasks, and the environments they depend on.
+
+    ENV_VAR are the variables of FILE that hold the environments.
+    """
+    images = images_of(image)
     config = settle(context, project=project, domain=domain, root_dir=root_dir, needs_client=not dry_run)
     from flyte import _session
     from flyte._deploy import carry_out, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
-    environments, root = _load(path, env_vars or [], everything, recursive, ignore_load_errors, root_dir)
+    environments, root = _load(path, env_vars, everything, recursive, ignore_load_errors, root_dir)
     _session.configure(replace(config, root_dir=root))
     plan = plan_here(
         environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
@@ -87,7 +71,7 @@ def deploy(
         if plan.unchanged
         else f"deployed {tasks} to {place}"
     )
-    typer.echo(done, err=True)
+    click.echo(done, err=True)
 
 
 def _load(
@@ -101,7 +85,7 @@ def _load(
     """The environments that the words name, and the source root."""
     if path.is_dir():
         if not recursive:
-            raise typer.BadParameter(f"{path} is a folder: name a Python file, or say --recursive")
+            raise click.BadParameter(f"{path} is a folder: name a Python file, or say --recursive")
         return _load_folder(path, ignore_load_errors, root_dir)
     from flyte._loading import load_file
 
@@ -113,7 +97,7 @@ def _load(
         raise LookupError(f"{path} declares no environment: make one with flyte.TaskEnvironment(name=…)")
     if not (everything or recursive):
         names = ", ".join(loaded.environment_variables())
-        raise typer.BadParameter(f"name the variable of an environment ({names}), or say --all")
+        raise click.BadParameter(f"name the variable of an environment ({names}), or say --all")
     return found, loaded.root
 
 
@@ -128,7 +112,7 @@ def _load_folder(
     loaded, failures = load_folder(folder, root_dir)
     if failures:
         rows = [(str(file), _last_line(sentence_of(error))) for file, error in failures.items()]
-        typer.echo(f"Modules\n{table(('PATH', 'ERR'), rows)}\n", err=True)
+        click.echo(f"Modules\n{table(('PATH', 'ERR'), rows)}\n", err=True)
         if not ignore_load_errors:
             raise LookupError(
                 f"{len(failures)} file(s) of {folder} did not load: mend them, name them in a .flyteignore, "
@@ -144,26 +128,15 @@ def _last_line(text: str) -> str:
     return text.rstrip().rpartition("\n")[2].strip()
 
 
-def _images(words: Sequence[str]) -> Mapping[str, str]:
-    """`NAME=URI` words as a mapping; a bare URI is the default. Raises BadParameter."""
-    images = {}
-    for word in words:
-        name, equals, uri = word.rpartition("=")
-        if not uri or (equals and not name):
-            raise typer.BadParameter(f"{word!r} is neither NAME=URI nor URI", param_hint="--image")
-        images[name or "default"] = uri
-    return images
-
-
 def _note(text: str) -> None:
-    typer.echo(text, err=True)
+    click.echo(text, err=True)
 
 
 def _show_plan(plan: "Plan", output: str) -> None:
     from flyte._cli.show import json_text
 
     if output == "table":
-        typer.echo(plan.describe())
+        click.echo(plan.describe())
         return
     files = plan.bundle.files if plan.bundle else ()
     document = {
@@ -172,7 +145,7 @@ def _show_plan(plan: "Plan", output: str) -> None:
         "tasks": [template.model_dump(mode="json") for template in plan.templates],
         "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in files],
     }
-    typer.echo(json_text(document))
+    click.echo(json_text(document))
 
 
 def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) -> None:
@@ -191,8 +164,8 @@ def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) 
             "environments": [dict(row) for row in shared],
             "entities": [dict(row) for row in tasks],
         }
-        typer.echo(json_text(document))
+        click.echo(json_text(document))
         return
     for title, rows in (("Environments", shared), ("Entities", tasks)):
         header = [column.upper() for column, _ in rows[0]]
-        typer.echo(f"{title}\n{table(header, [[cell for _, cell in row] for row in rows])}\n")
+        click.echo(f"{title}\n{table(header, [[cell for _, cell in row] for row in rows])}\n")

@@ -1,69 +1,68 @@
 """`flyte get …`: what the registry's read models show."""
 
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from flyte._cli.completion import offer_deployed, offer_runs
 from flyte._cli.get_actions import get_action, get_io, get_logs
 from flyte._cli.get_settings import get_config, get_project
-from flyte._cli.run_words import (
-    CreatedAfter,
-    CreatedBefore,
-    InPhase,
-    OnlyMine,
-    TaskName,
-    TaskVersion,
-    WithLabelKeys,
-    WithLabels,
-    filter_of,
+from flyte._cli.lazy import NamedGroup
+from flyte._cli.run_words import filter_of, filtered
+from flyte._cli.setting import placed, settle, shown
+
+MISSING = {
+    "app": "apps are not served",
+    "artifact": "artifacts are not supported: `flyte get io RUN` shows what an action gave",
+    "condition": "conditions are not supported",
+    "devbox": "the stack of this machine is shown by `flyte status`",
+    "secret": "there is no place for secrets; those that a task declares are shown by `flyte get task NAME`",
+    "settings": "there are no settings of the platform: `flyte get config` shows the configuration",
+    "trigger": "triggers are recorded only; those of a task are shown by `flyte get task NAME`",
+}
+
+
+@click.group(cls=NamedGroup, missing=MISSING, no_args_is_help=True)
+def get() -> None:
+    """Show runs, actions, tasks, projects and the configuration."""
+
+
+get.add_command(get_action, "action")
+get.add_command(get_logs, "logs")
+get.add_command(get_io, "io")
+get.add_command(get_project, "project")
+get.add_command(get_config, "config")
+
+limited = click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, at most."
 )
-from flyte._cli.setting import Domain, Output, Project, check_output, settle
-
-app = typer.Typer(
-    help="Show runs, actions, tasks, projects and the configuration.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.command("action")(get_action)
-app.command("logs")(get_logs)
-app.command("io")(get_io)
-app.command("project")(get_project)
-app.command("config")(get_config)
-
-Limit = Annotated[int, typer.Option(help="How many, at most.", min=1)]
 
 
-@app.command("run")
+@get.command("run")
+@click.argument("name", required=False, shell_complete=offer_runs)
+@limited
+@filtered
+@placed
+@shown
+@click.pass_context
 def get_run(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(help="Name or URL of one run.", show_default=False, autocompletion=offer_runs),
-    ] = None,
-    limit: Limit = 100,
-    in_phase: InPhase = None,
-    task_name: TaskName = None,
-    task_version: TaskVersion = None,
-    only_mine: OnlyMine = False,
-    created_after: CreatedAfter = None,
-    created_before: CreatedBefore = None,
-    with_label: WithLabels = None,
-    with_label_key: WithLabelKeys = None,
-    output: Output = "table",
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    /,
+    name: str | None,
+    limit: int,
+    project: str | None,
+    domain: str | None,
+    output: str,
+    **given: Any,
 ) -> None:
-    """List runs, the newest first; or show one."""
-    check_output(output)
+    """List runs, the newest first; or show one, by its name or URL."""
     config = settle(context, project=project, domain=domain)
     from flyte._cli.show import duration_text, json_text, table, time_text
     from flyte._client.listing import list_runs
     from flyte._client.runs import parse_run
     from flyte._syncify import block_on
 
-    times, labels = (created_after, created_before), (with_label, with_label_key)
-    wanted = filter_of(in_phase, task_name, task_version, only_mine, *times, *labels)
+    wanted = filter_of(given)
     key = parse_run(name, config.project, config.domain) if name else None
     place = (key.project, key.domain) if key else (config.project, config.domain)
     runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))
@@ -71,7 +70,7 @@ def get_run(
         raise LookupError(f"there is no run {key.run!r} in {key.project}/{key.domain}")
     if output == "json":
         documents = [run.model_dump(mode="json") for run in runs]
-        typer.echo(json_text(documents[0] if key else documents))
+        click.echo(json_text(documents[0] if key else documents))
         return
     header = ("NAME", "TASK", "VERSION", "PHASE", "REQUESTED", "DURATION", "ATTEMPTS", "ACTIONS")
     rows = [
@@ -87,33 +86,37 @@ def get_run(
         )
         for run in runs
     ]
-    typer.echo(table(header, rows))
+    click.echo(table(header, rows))
     if key is not None and runs[0].failure is not None:
         from flyte._cli.show import failure_text
 
-        typer.echo(failure_text(runs[0].failure))
+        click.echo(failure_text(runs[0].failure))
 
 
-@app.command("task")
+@get.command("task")
+@click.argument("name", required=False, metavar="[NAME[:VERSION]]", shell_complete=offer_deployed)
+@click.argument("version", required=False)
+@limited
+@click.option("--entrypoint", is_flag=True, hidden=True)
+@placed
+@shown
+@click.pass_context
 def get_task(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME[:VERSION]]",
-            help="One task.",
-            show_default=False,
-            autocompletion=offer_deployed,
-        ),
-    ] = None,
-    version: Annotated[str | None, typer.Argument(help="One of its versions.", show_default=False)] = None,
-    limit: Limit = 100,
-    output: Output = "table",
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    name: str | None,
+    version: str | None,
+    limit: int,
+    entrypoint: bool,
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
     """List tasks, the latest version of each; or show one."""
-    check_output(output)
+    if entrypoint:
+        raise click.BadParameter(
+            "tasks are not listed by it: `flyte get task NAME` says whether one is an entrypoint",
+            param_hint="--entrypoint",
+        )
     config = settle(context, project=project, domain=domain)
     from flyte import _session
     from flyte._cli.show import json_text, table, time_text
@@ -125,14 +128,14 @@ def get_task(
     if name is None:
         tasks = block_on(list_tasks(client, config.project, config.domain, limit=limit))
         if output == "json":
-            typer.echo(json_text([task.model_dump(mode="json") for task in tasks]))
+            click.echo(json_text([task.model_dump(mode="json") for task in tasks]))
             return
         rows = [(task.name, task.version, time_text(task.deployed_at), task.description) for task in tasks]
-        typer.echo(table(("NAME", "VERSION", "DEPLOYED", "DESCRIPTION"), rows))
+        click.echo(table(("NAME", "VERSION", "DEPLOYED", "DESCRIPTION"), rows))
         return
     wanted = f"{name}:{version}" if version else name
     record = block_on(fetch_task(client, config.project, config.domain, wanted))
     if output == "json":
-        typer.echo(json_text(record.model_dump(mode="json")))
+        click.echo(json_text(record.model_dump(mode="json")))
         return
-    typer.echo(task_text(record))
+    click.echo(task_text(record))

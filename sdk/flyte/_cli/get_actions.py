@@ -1,41 +1,47 @@
 """`flyte get action|logs|io RUN [ACTION]`: what a run consists of, printed, took and gave."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from flyte._cli.setting import Domain, Output, Project, check_output, settle
+from flyte._cli.completion import offer_runs
+from flyte._cli.setting import placed, settle, shown
 
 if TYPE_CHECKING:
     from flyte._client.actions import Action
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.")]
-ActionName = Annotated[str, typer.Argument(help="Name of an action of it; the root by default.")]
+_of_a_run = click.argument("run", shell_complete=offer_runs)
+_the_root = click.argument("action", default="a0", metavar="[ACTION]")
 
 
+@click.command()
+@_of_a_run
+@click.argument("action", required=False)
+@click.option("--in-phase", multiple=True, help="Only in this phase.")
+@placed
+@shown
+@click.pass_context
 def get_action(
-    context: typer.Context,
-    run: RunName,
-    action: Annotated[str | None, typer.Argument(help="Just this one.", show_default=False)] = None,
-    in_phase: Annotated[
-        list[str] | None, typer.Option("--in-phase", help="Only in this phase.", show_default=False)
-    ] = None,
-    output: Output = "table",
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    run: str,
+    action: str | None,
+    in_phase: tuple[str, ...],
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
     """List the actions of a run; or show one."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     settle(context, project=project, domain=domain)
     from flyte._cli.show import duration_text, json_text, table, time_text
     from flyte._client.actions import Action
 
     if action is not None:
-        typer.echo(Action.get(uri=run, name=action).to_json() if as_json else _facts(run, action))
+        click.echo(Action.get(uri=run, name=action).to_json() if as_json else _facts(run, action))
         return
-    found = list(Action.listall(run, in_phase=in_phase))
+    found = list(Action.listall(run, in_phase=in_phase or None))
     if as_json:
-        typer.echo(json_text([one.to_dict() for one in found]))
+        click.echo(json_text([one.to_dict() for one in found]))
         return
     header = ("ACTION", "TASK", "PHASE", "PARENT", "GROUP", "REQUESTED", "DURATION", "ATTEMPTS")
     rows = []
@@ -53,47 +59,71 @@ def get_action(
                 str(state.attempt),
             )
         )
-    typer.echo(table(header, rows))
+    click.echo(table(header, rows))
 
 
+@click.command()
+@_of_a_run
+@_the_root
+@click.option("-l", "--lines", type=click.IntRange(min=0), help="Only the last ones.")
+@click.option("--show-ts", is_flag=True, help="Show when each line was written.")
+@click.option("-a", "--attempt", type=click.IntRange(min=1), help="Only of this attempt, from 1.")
+@click.option("--pretty", is_flag=True, help="Changes nothing: lines are as printed.")
+@click.option("--filter-system", is_flag=True, help="Changes nothing: only the task's own lines are kept.")
+@placed
+@shown
+@click.pass_context
 def get_logs(
-    context: typer.Context,
-    run: RunName,
-    action: ActionName = "a0",
-    lines: Annotated[int | None, typer.Option("-l", "--lines", help="Only the last ones.", min=0)] = None,
-    show_ts: Annotated[bool, typer.Option("--show-ts", help="Show when each line was written.")] = False,
-    attempt: Annotated[
-        int | None, typer.Option("-a", "--attempt", help="Only of this attempt, from 1.", min=1)
-    ] = None,
-    pretty: Annotated[bool, typer.Option("--pretty", help="Changes nothing: lines are as printed.")] = False,
-    filter_system: Annotated[
-        bool, typer.Option("--filter-system", help="Changes nothing: only the task's own lines are kept.")
-    ] = False,
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    run: str,
+    action: str,
+    lines: int | None,
+    show_ts: bool,
+    attempt: int | None,
+    pretty: bool,
+    filter_system: bool,
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
-    """Show what one action has printed."""
+    """Show what one action has printed; the root action when none is named."""
     found = _action(context, run, action, project, domain)
     limit = 10**9 if lines is None else lines
-    if limit:
+    if output == "json":
+        from flyte._cli.show import json_text
+        from flyte._syncify import block_on
+
+        kept = block_on(found.lines(attempt))
+        click.echo(json_text([line.to_dict() for line in kept[max(0, len(kept) - limit) :]]))
+    elif limit:
         found.show_logs(attempt=attempt, max_lines=limit, show_ts=show_ts)
 
 
+@click.command()
+@_of_a_run
+@_the_root
+@click.option("-i", "--inputs-only", is_flag=True, help="Only the inputs.")
+@click.option("--outputs-only", is_flag=True, help="Only the outputs.")
+@placed
+@shown
+@click.pass_context
 def get_io(
-    context: typer.Context,
-    run: RunName,
-    action: ActionName = "a0",
-    inputs_only: Annotated[bool, typer.Option("-i", "--inputs-only", help="Only the inputs.")] = False,
-    outputs_only: Annotated[bool, typer.Option("--outputs-only", help="Only the outputs.")] = False,
-    output: Output = "table",
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context,
+    run: str,
+    action: str,
+    inputs_only: bool,
+    outputs_only: bool,
+    project: str | None,
+    domain: str | None,
+    output: str,
 ) -> None:
-    """Show what one action was called with, and what it gave."""
-    as_json = check_output(output) == "json"
+    """Show what one action was called with, and what it gave; the root action when none is named."""
+    if inputs_only and outputs_only:
+        raise click.UsageError("--inputs-only and --outputs-only exclude each other", context)
+    as_json = output == "json"
     found = _action(context, run, action, project, domain)
     from flyte._cli.show import json_text
-    from flyte._client.values import plain
+    from flyte._outputs import plain
 
     details = found.details()
     values: dict[str, Any] = {}
@@ -102,17 +132,17 @@ def get_io(
     if not inputs_only and details.status == "SUCCEEDED":
         values["outputs"] = details.outputs().named_outputs
     if as_json:
-        typer.echo(json_text(plain(values)))
+        click.echo(json_text(plain(values)))
         return
     for title, items in values.items():
-        typer.echo(title.capitalize())
-        typer.echo("\n".join(f"  {name} = {value!r}" for name, value in items.items()) or "  none")
+        click.echo(title.capitalize())
+        click.echo("\n".join(f"  {name} = {value!r}" for name, value in items.items()) or "  none")
     if not inputs_only and "outputs" not in values:
-        typer.echo(f"there are no outputs: the action is {details.status}", err=True)
+        click.echo(f"there are no outputs: the action is {details.status}", err=True)
 
 
 def _action(
-    context: typer.Context, run: str, action: str, project: str | None, domain: str | None
+    context: click.Context, run: str, action: str, project: str | None, domain: str | None
 ) -> "Action":
     settle(context, project=project, domain=domain)
     from flyte._client.actions import Action

@@ -1,20 +1,18 @@
 """`flyte get project` and `flyte get config`."""
 
-from typing import Annotated
+import click
 
-import typer
-
-from flyte._cli.setting import Output, check_output, settle
+from flyte._cli.setting import settle, shown
 
 
-def get_project(
-    context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Just this one.", show_default=False)] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
-    output: Output = "table",
-) -> None:
+@click.command()
+@click.argument("name", required=False)
+@click.option("--archived", is_flag=True, help="Those that are archived.")
+@shown
+@click.pass_context
+def get_project(context: click.Context, name: str | None, archived: bool, output: str) -> None:
     """List the projects; or show one."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     settle(context)
     from flyte._cli.show import json_text, table
     from flyte._client.projects import Project
@@ -22,15 +20,18 @@ def get_project(
     found = [Project.get(name)] if name else list(Project.listall(archived=archived))
     if as_json:
         documents = [project.to_dict() for project in found]
-        typer.echo(json_text(documents[0] if name else documents))
+        click.echo(json_text(documents[0] if name else documents))
         return
     rows = [(project.id, project.name, project.description, project.state) for project in found]
-    typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
+    click.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
 
 
-def get_config(context: typer.Context, output: Output = "table") -> None:
+@click.command()
+@shown
+@click.pass_context
+def get_config(context: click.Context, output: str) -> None:
     """Show the configuration that commands work with, and where it comes from."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     config = settle(context, needs_client=False, keep_endpoint=True)
     from flyte._cli.show import json_text
 
@@ -45,4 +46,4 @@ def get_config(context: typer.Context, output: Output = "table") -> None:
         "image registry": config.image_registry,
         "images": ", ".join(f"{name}={uri}" for name, uri in config.images.items()),
     }
-    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<15} {text}" for key, text in facts.items()))
+    click.echo(json_text(facts) if as_json else "\n".join(f"{key:<15} {text}" for key, text in facts.items()))

@@ -2,67 +2,75 @@
 
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import Domain, Output, Project, check_output, settle
+from flyte._cli.setting import placed, settle, shown
 
 if TYPE_CHECKING:
     from flyte._client.watch import Happening
     from flyte_schemas.subjects import RunKey
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
-Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
 
-
+@click.command()
+@click.argument("run", shell_complete=offer_runs)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
+@placed
+@shown
+@click.pass_context
 def logs(
-    context: typer.Context,
-    run: RunName,
-    follow: Follow = False,
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context, run: str, follow: bool, project: str | None, domain: str | None, output: str
 ) -> None:
-    """Show what a run has printed."""
+    """Show what a run has printed.
+
+    RUN is the name or URL of a run. With -o json each line of output is one JSON document.
+    """
+    key = _key(context, run, project, domain)
     from flyte._syncify import block_on
 
-    block_on(_logs(_key(context, run, project, domain), follow))
+    block_on(_logs(key, follow, output == "json"))
 
 
+@click.command()
+@click.argument("run", shell_complete=offer_runs)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
+@placed
+@shown
+@click.pass_context
 def events(
-    context: typer.Context,
-    run: RunName,
-    follow: Follow = False,
-    output: Output = "table",
-    project: Project = None,
-    domain: Domain = None,
+    context: click.Context, run: str, follow: bool, project: str | None, domain: str | None, output: str
 ) -> None:
-    """Show what happened to a run, event by event, as the log has it."""
+    """Show what happened to a run, event by event, as the log has it.
+
+    RUN is the name or URL of a run. With -o json each event is one JSON document.
+    """
+    key = _key(context, run, project, domain)
     from flyte._syncify import block_on
 
-    as_json = check_output(output) == "json"
-    block_on(_events(_key(context, run, project, domain), follow, as_json))
+    block_on(_events(key, follow, output == "json"))
 
 
-def _key(context: typer.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
+def _key(context: click.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
     from flyte._client.runs import parse_run
 
     config = settle(context, project=project, domain=domain)
     return parse_run(run, config.project, config.domain)
 
 
-async def _logs(key: "RunKey", follow: bool) -> None:
+async def _logs(key: "RunKey", follow: bool, as_json: bool) -> None:
     from flyte import _session
     from flyte._client.follow import Follower
-    from flyte._client.logs import LogPrinter, print_kept
+    from flyte._client.logs import JsonPrinter, LogPrinter, print_kept
     from flyte._client.trouble import say_on_stderr, translated
     from flyte._client.watch import RunWatch
 
     with translated():
         bus = await _session.client().bus()
         watch = RunWatch(bus, key)
-        printer = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
+        plain = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
+        printer = JsonPrinter(sys.stdout) if as_json else plain
         if follow:
             await Follower(bus, watch, printer, say=say_on_stderr).wait()
             return
@@ -95,7 +103,7 @@ async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
 def _show(happening: "Happening", as_json: bool) -> None:
     from flyte._cli.show import event_line
 
-    typer.echo(
+    click.echo(
         happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-import typer
+import click
 
 
 def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
@@ -11,7 +11,7 @@ def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise typer.BadParameter(f"{word!r} is not of the form K=V", param_hint=option)
+            raise click.BadParameter(f"{word!r} is not of the form K=V", param_hint=option)
         found[key] = value
     return found
 
@@ -22,6 +22,6 @@ def images_of(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, uri = word.rpartition("=")
         if not uri or (equals and not name):
-            raise typer.BadParameter(f"{word!r} is neither NAME=URI nor URI", param_hint="--image")
+            raise click.BadParameter(f"{word!r} is neither NAME=URI nor URI", param_hint="--image")
         images[name or "default"] = uri
     return images

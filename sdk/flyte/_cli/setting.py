@@ -1,21 +1,19 @@
-"""What a command works with: the configuration that its options, the file and the machine add up to."""
+"""What a command works with: the configuration that its options, the file and the machine add up to.
 
-from dataclasses import dataclass, replace
+The options that many commands share are declared here once, as decorators.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from flyte._config import ClientConfig
 
-Project = Annotated[str | None, typer.Option("-p", "--project", help="Project.", show_default=False)]
-Domain = Annotated[str | None, typer.Option("-d", "--domain", help="Domain.", show_default=False)]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json.")]
-RootDir = Annotated[
-    Path | None, typer.Option("--root-dir", help="Root of the source tree.", show_default=False)
-]
-CopyStyle = Annotated[str, typer.Option("--copy-style", help="loaded_modules, all, custom or none.")]
+FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +22,64 @@ class Globals:
 
     config: Path | None = None
     endpoint: str | None = None
+    org: str | None = None
+    image_builder: str | None = None
+    output: str = "table"
+    progress: bool = True
+    log_variables: Mapping[str, str] = field(default_factory=dict)
+    """How the processes of a run log, as the variables that say so."""
+
+
+def globals_of(context: click.Context) -> Globals:
+    """What stood before the command."""
+    found = context.find_object(Globals)
+    return found if found is not None else Globals()
+
+
+def _chosen(context: click.Context, _: click.Parameter, given: str | None) -> str:
+    return given or globals_of(context).output
+
+
+def placed(command: FC) -> FC:
+    """`-p` and `-d`: which project and domain a command works in."""
+    with_domain = click.option("-d", "--domain", help="Domain.")(command)
+    return click.option("-p", "--project", help="Project.")(with_domain)
+
+
+def shown(command: FC) -> FC:
+    """`-o`: a command's answer as a table for people, or as JSON for programs."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json"]),
+        callback=_chosen,
+        help="table (the default) or json.",
+    )(command)
+
+
+def sourced(command: FC) -> FC:
+    """What part of the source goes along with a deployment, and from where."""
+    for option in (
+        click.option("--no-sync-local-sys-paths", "no_sync", is_flag=True, help=_NO_SYNC),
+        click.option("--image", "image", multiple=True, help="NAME=URI, or URI for the default image."),
+        click.option("--root-dir", type=click.Path(path_type=Path), help="Root of the source tree."),
+        click.option(
+            "--copy-style",
+            default="loaded_modules",
+            show_default=True,
+            help="Or all, custom, none.",
+        ),
+        click.option("--version", "version", help="Version to deploy as; else a hash of the content."),
+    ):
+        command = option(command)
+    return command
+
+
+_NO_SYNC = "Tasks have only the source root on sys.path."
 
 
 def settle(
-    context: typer.Context,
+    context: click.Context,
     *,
     project: str | None = None,
     domain: str | None = None,
@@ -40,14 +92,17 @@ def settle(
     from flyte._config import make_config
     from flyte.errors import InitializationError
 
-    given = context.obj if isinstance(context.obj, Globals) else Globals()
+    given = globals_of(context)
     config = make_config(
         file=given.config,
         endpoint=given.endpoint,
         project=project,
         domain=domain,
         root_dir=root_dir,
+        image_builder=given.image_builder,
     )
+    if given.org:
+        config = replace(config, org=given.org)
     if needs_client and not config.endpoint:
         raise InitializationError(
             "ClientNotInitializedError",
@@ -62,10 +117,3 @@ def settle(
         load_without_websockets()
     _session.configure(config)
     return config
-
-
-def check_output(output: str) -> str:
-    """Raises BadParameter for a format that does not exist."""
-    if output not in ("table", "json"):
-        raise typer.BadParameter(f"{output!r} is not one of table, json", param_hint="--output")
-    return output

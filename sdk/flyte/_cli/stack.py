@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from flyte._cli.setting import settle
+from flyte._cli.setting import settle, shown
 from flyte._stack import Stack, find_stack, is_alive, stack_home
+
+if TYPE_CHECKING:
+    from flyte_schemas.endpoints import Pong
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -20,24 +23,25 @@ PING_TIMEOUT_S = 2.0
 LOG_TAIL_LINES = 20
 SERVICES = ("registry", "dataproxy", "executor")
 
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the stack's files.", show_default="~/.flyte")
-]
+homed = click.option("--home", type=click.Path(path_type=Path), help="Folder of its files, else ~/.flyte.")
 
 
+@click.command()
+@click.argument("what", required=False, metavar="")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background.")
+@homed
+@click.option("--nats", help="Use this NATS server.")
+@click.pass_context
 def start(
-    detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
-    home: Home = None,
-    nats: Annotated[
-        str | None, typer.Option("--nats", help="Use this NATS server.", show_default=False)
-    ] = None,
+    context: click.Context, what: str | None, detach: bool, home: Path | None, nats: str | None
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""
+    _refuse(context, what)
     home = _home(home)
     running = find_stack(home)
     if running is not None:
-        typer.echo(f"a stack is running already ({_described(running)})", err=True)
-        raise typer.Exit(0 if detach else 1)
+        click.echo(f"a stack is running already ({_described(running)})", err=True)
+        raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
     if not detach:
@@ -45,12 +49,17 @@ def start(
     _start_detached(command, home)
 
 
-def stop(home: Home = None) -> None:
+@click.command()
+@click.argument("what", required=False, metavar="")
+@homed
+@click.pass_context
+def stop(context: click.Context, what: str | None, home: Path | None) -> None:
     """Stop the stack of this machine; what it has recorded stays."""
+    _refuse(context, what)
     home = _home(home)
     running = find_stack(home)
     if running is None:
-        typer.echo(f"no stack is running in {home}", err=True)
+        click.echo(f"no stack is running in {home}", err=True)
         return
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -61,23 +70,44 @@ def stop(home: Home = None) -> None:
                 f"then kill -9 {running.pid}"
             )
         time.sleep(POLL_S)
-    typer.echo("stopped", err=True)
+    click.echo("stopped", err=True)
 
 
-def status(context: typer.Context) -> None:
+@click.command()
+@shown
+@click.pass_context
+def status(context: click.Context, output: str) -> None:
     """Show where the control plane is and which services answer; exit code 1 when one does not."""
     config = settle(context)
-    typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
     from flyte._syncify import block_on
 
     answers = block_on(_pings())
-    for service, answer in answers.items():
-        typer.echo(f"{service:<10} {answer or 'no answer'}")
+    if output == "json":
+        from flyte._cli.show import json_text
+
+        services = {
+            service: pong.model_dump(mode="json") if pong else None for service, pong in answers.items()
+        }
+        click.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
+    else:
+        click.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
+        for service, pong in answers.items():
+            said = f"running on {pong.host}, process {pong.pid}, version {pong.version}" if pong else ""
+            click.echo(f"{service:<10} {said or 'no answer'}")
     if not all(answers.values()):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-async def _pings() -> dict[str, str]:
+def _refuse(context: click.Context, what: str | None) -> None:
+    """`flyte start devbox` is what Flyte's users know."""
+    if what is not None:
+        raise click.UsageError(
+            f"there is no {context.command_path} {what}: it alone is for the whole stack",
+            context,
+        )
+
+
+async def _pings() -> "dict[str, Pong | None]":
     import asyncio
 
     from flyte import _session
@@ -88,12 +118,11 @@ async def _pings() -> dict[str, str]:
     with translated():
         bus = await _session.client().bus()
 
-        async def ping(service: str) -> str:
+        async def ping(service: str) -> "Pong | None":
             try:
-                pong = await bus.ask(ping_endpoint(service), Ping(), timeout_s=PING_TIMEOUT_S)
+                return await bus.ask(ping_endpoint(service), Ping(), timeout_s=PING_TIMEOUT_S)
             except (NoAnswer, Refusal):
-                return ""
-            return f"running on {pong.host}, process {pong.pid}, version {pong.version}"
+                return None
 
         answers = await asyncio.gather(*map(ping, SERVICES))
     return dict(zip(SERVICES, answers, strict=True))
@@ -110,7 +139,7 @@ def _start_detached(command: list[str], home: Path) -> None:
     while time.monotonic() < deadline:
         running = find_stack(home)
         if running is not None and running.pid == process.pid:
-            typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
+            click.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
             return
         if process.poll() is not None:
             raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")

@@ -1,13 +1,15 @@
 """`flyte whoami`: in whose name this machine asks, and whom."""
 
-import typer
+import click
 
-from flyte._cli.setting import Output, check_output, settle
+from flyte._cli.setting import settle, shown
 
 
-def whoami(context: typer.Context, output: Output = "table") -> None:
+@click.command()
+@shown
+@click.pass_context
+def whoami(context: click.Context, output: str) -> None:
     """Show the user, the control plane, and the project and domain that commands work in."""
-    as_json = check_output(output) == "json"
     config = settle(context)
     from flyte._cli.show import json_text
     from flyte._client.users import User
@@ -17,4 +19,5 @@ def whoami(context: typer.Context, output: Output = "table") -> None:
         "domain": config.domain,
         "configuration": config.source,
     }
-    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<14} {text}" for key, text in facts.items()))
+    as_json = output == "json"
+    click.echo(json_text(facts) if as_json else "\n".join(f"{key:<14} {text}" for key, text in facts.items()))

@@ -157,13 +157,14 @@ class Tracked:
     def _unknown(self) -> Exception:
         return ActionNotFoundError(f"the log has no action {self._action}")
 
-    async def _lines(self, attempt: int | None = None) -> list[LogLine]:
+    async def lines(self, attempt: int | None = None) -> list[LogLine]:
+        """What it has printed until now, line by line."""
         with translated():
             return await kept_lines(await self._connected.bus(), self._action, attempt)
 
     async def _logs(self, attempt: int | None = None) -> str:
         """What it has printed until now (all attempts, or one of them, counted from 1), as one text."""
-        return "".join(f"{line.text}\n" for line in await self._lines(attempt))
+        return "".join(f"{line.text}\n" for line in await self.lines(attempt))
 
     async def _show_logs(
         self,
@@ -177,7 +178,7 @@ class Tracked:
 
         There is nothing of the platform's in the output, so `raw` and `filter_system` change nothing.
         """
-        for line in (await self._lines(attempt))[-max_lines:]:
+        for line in (await self.lines(attempt))[-max_lines:]:
             sys.stdout.write(f"{shown_line(line, show_ts=show_ts)}\n")
 
     async def _get_logs(

@@ -30,9 +30,7 @@ HEAVY = frozenset(
         "yaml",
     }
 )
-OF_TYPER = frozenset({"annotated_types", "pydantic", "pydantic_core"})
-"""What typer converts a command's options with: loaded for every command, not by us."""
-NETWORK = frozenset({"flyte_bus", "nats", "numpy", "pandas", "pyarrow", "rich", "typer"})
+NETWORK = frozenset({"flyte_bus", "nats", "numpy", "pandas", "pyarrow", "rich", "click"})
 
 
 def loaded_by(program: str) -> set[str]:
@@ -50,7 +48,7 @@ def loaded_by(program: str) -> set[str]:
 def test_importing_flyte_loads_nothing_else() -> None:
     modules = loaded_by("import flyte")
     assert "flyte" in modules
-    assert not modules & (HEAVY | {"typer", "dataclasses", "inspect"})
+    assert not modules & (HEAVY | {"click", "dataclasses", "inspect"})
 
 
 def test_declaring_a_task_loads_neither_the_network_nor_the_command_line() -> None:
@@ -74,7 +72,7 @@ def loaded_for(words: str) -> set[str]:
 @pytest.mark.parametrize("words", ["--help", "--version"])
 def test_the_first_help_loads_nothing_but_the_command_line(words: str) -> None:
     modules = loaded_for(words)
-    assert "typer" in modules
+    assert "click" in modules
     assert not modules & HEAVY
 
 
@@ -82,10 +80,10 @@ def test_the_first_help_loads_nothing_but_the_command_line(words: str) -> None:
     "words",
     ["start --help", "deploy --help", "run --help", "logs --help", "get run --help", "whoami --help"],
 )
-def test_the_help_of_a_command_loads_nothing_of_ours_but_the_command_line(words: str) -> None:
+def test_the_help_of_a_command_loads_nothing_but_the_command_line(words: str) -> None:
     modules = loaded_for(words)
-    assert "typer" in modules
-    assert not modules & (HEAVY - OF_TYPER)
+    assert "click" in modules
+    assert not modules & (HEAVY)
 
 
 def test_every_public_name_is_there() -> None:
