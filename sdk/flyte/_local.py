@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flyte._limits import LOCAL_SYNC_CHILDREN
-from flyte._local_attempt import Failed, Limits, Outcome, attempt_aio, attempt_blocking
+from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
 from flyte._runtime import context, controller, convert, group
 from flyte._runtime.child import Child
@@ -27,7 +27,6 @@ from flyte._runtime.side_loop import SideLoop
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
-from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import ROOT_ACTION
 
 if TYPE_CHECKING:
@@ -70,8 +69,8 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
         if task.is_async:
             returned = asyncio.run(actions.run(actions.ask_root(task), task, inputs))
         else:
-            literals = convert.inputs_to_wire(task.native_interface, inputs)
-            returned = actions.run_blocking(actions.ask_root(task), task, literals)
+            data = convert.inputs_to_json(task.native_interface, inputs)
+            returned = actions.run_blocking(actions.ask_root(task), task, data)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
     return LocalRun(options.name, task.name, returned, is_tuple=task.native_interface.returns_tuple)
@@ -102,11 +101,11 @@ class _Actions:
 
     async def run(self, name: str, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         """Run one action with its retries; its value, or the error that its caller sees."""
-        literals = convert.inputs_to_wire(task.native_interface, inputs)
+        data = convert.inputs_to_json(task.native_interface, inputs)
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
-                outcome = await attempt_aio(task, literals, limits)
+                outcome = await attempt_aio(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
@@ -114,12 +113,12 @@ class _Actions:
             await asyncio.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
 
-    def run_blocking(self, name: str, task: Task[..., Any], literals: dict[str, InlineLiteral]) -> Any:
-        """The same for a sync task and inputs that are converted already, in a thread that may block."""
+    def run_blocking(self, name: str, task: Task[..., Any], data: Data) -> Any:
+        """The same for a sync task and inputs that are JSON data already, in a thread that may block."""
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
-                outcome = attempt_blocking(task, literals, limits)
+                outcome = attempt_blocking(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
@@ -179,8 +178,8 @@ class _Children:
         if task.is_async:
             return self._loop.submit(self.call(task, inputs))
         name = self._actions.ask(task)
-        literals = convert.inputs_to_wire(task.native_interface, inputs)
-        return self._threads.submit(lambda: self._actions.run_blocking(name, task, literals))
+        data = convert.inputs_to_json(task.native_interface, inputs)
+        return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))
 
     def close(self) -> None:
         """The attempt is over."""
@@ -195,4 +194,4 @@ def _value(task: Task[..., Any], outcome: Outcome) -> Any:
     """What the caller gets. Raises its failure."""
     if isinstance(outcome, Failed):
         raise error_of(outcome.failure, outcome.phase) from outcome.error
-    return convert.outputs_from_wire(task.native_interface, outcome)
+    return convert.outputs_from_json(task.native_interface, outcome)

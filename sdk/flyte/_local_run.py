@@ -3,13 +3,15 @@
 import html
 import json
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._streams import streamed
 from flyte._syncify import syncify
-from flyte_schemas.events import RunSettings
 from flyte_schemas.phase import ActionPhase
+
+if TYPE_CHECKING:
+    from flyte_schemas.events import RunSettings
 
 
 class LocalRun:
@@ -20,9 +22,9 @@ class LocalRun:
         self._task_name = task_name
         self._outputs = ActionOutputs.of(returned, is_tuple=is_tuple)
         self._inputs: Mapping[str, Any] = {}
-        self._settings = RunSettings()
+        self._settings: RunSettings | None = None
 
-    def of(self, inputs: Mapping[str, Any], settings: RunSettings) -> "LocalRun":
+    def of(self, inputs: Mapping[str, Any], settings: "RunSettings") -> "LocalRun":
         """This run, knowing what it was called with and what was said of it."""
         self._inputs, self._settings = dict(inputs), settings
         return self
@@ -116,7 +118,7 @@ class LocalRun:
 
     @property
     def labels(self) -> dict[str, str]:
-        return dict(self._settings.labels)
+        return dict(self._settings.labels) if self._settings else {}
 
     @property
     def error_info(self) -> None:
@@ -143,7 +145,7 @@ class LocalRun:
             "task": self._task_name,
             "phase": self.phase.value,
             "url": self.url,
-            "metadata": self._settings.model_dump(mode="json"),
+            "metadata": self._settings.model_dump(mode="json") if self._settings else {},
         }
 
     def to_json(self) -> str:

@@ -5,7 +5,7 @@ Everything after the task's name is an input, so a task may have inputs called `
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._binding import did_you_mean
 from flyte._cli import schema_values, values
@@ -13,7 +13,9 @@ from flyte._cli.times import BadText
 from flyte._runtime import wire_json
 from flyte._runtime.codecs.pickles import PICKLE
 from flyte._runtime.interface import NativeInterface, NativeParameter
-from flyte_schemas.task import Interface, Parameter
+
+if TYPE_CHECKING:
+    from flyte_schemas.task import Interface, Parameter
 
 HELP = ("--help", "-h")
 
@@ -45,7 +47,7 @@ def specs_of(interface: NativeInterface) -> list[InputSpec]:
     return [_native(parameter) for parameter in interface.inputs.values()]
 
 
-def specs_of_wire(interface: Interface) -> list[InputSpec]:
+def specs_of_wire(interface: "Interface") -> list[InputSpec]:
     """The options of a task that is known by its template only; values are JSON data."""
     return [_wire(parameter) for parameter in interface.inputs]
 
@@ -151,7 +153,7 @@ def _native(parameter: NativeParameter) -> InputSpec:
     )
 
 
-def _wire(parameter: Parameter) -> InputSpec:
+def _wire(parameter: "Parameter") -> InputSpec:
     schema = parameter.json_schema
     is_flag = schema.get("type") == "boolean"
     absent: dict[str, Any] = {}

@@ -8,7 +8,7 @@ import click
 
 from flyte._cli.run_words import Wishes
 from flyte._cli.terminal import can_redraw, say_failure
-from flyte.errors import BaseRuntimeError
+from flyte.errors import BaseRuntimeError, TaskTimeoutError
 
 if TYPE_CHECKING:
     from flyte._local import LocalOptions
@@ -99,6 +99,6 @@ def _tell_failure(error: BaseRuntimeError, task: str, name: str, wishes: Wishes)
     if not wishes.as_json:
         say_failure("the run failed", failure_text(failure), *failure_box(failure))
         return
-    phase = "timed_out" if failure.code == "TaskTimeout" else "failed"
+    phase = "timed_out" if isinstance(error, TaskTimeoutError) else "failed"
     said = {"code": failure.code, "kind": failure.kind.value, "message": failure.message}
     click.echo(json_text({"name": name, "task": task, "phase": phase, "error": said}))
