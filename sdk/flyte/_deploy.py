@@ -1,9 +1,8 @@
 """Deploy environments: `flyte.deploy`."""
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -148,8 +147,19 @@ async def carry_out(plan: Plan, project: str, domain: str, say: "Say | None" = N
         return await deploy_plan(bus, plan, project, domain, say=say, rehearse=rehearsal)
 
 
+def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None) -> Plan:
+    """The same for a caller that may block: what is there already is seen at a glance, without a client."""
+    from flyte._client.unchanged import is_unchanged
+
+    if is_unchanged(plan, config, config.project, config.domain):
+        return replace(plan, unchanged=True)
+    return block_on(carry_out(plan, config.project, config.domain, say))
+
+
 async def rehearse_plan(plan: Plan, project: str, domain: str, say: "Say") -> None:
     """Import the bundle in a clean interpreter, and say what is worth noting. Raises CodeBundleError."""
+    import asyncio
+
     from flyte._rehearsal import rehearse
 
     if plan.bundle is None:

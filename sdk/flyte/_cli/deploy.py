@@ -50,7 +50,7 @@ def deploy(
     images = images_of(image)
     config = settle(context, project=project, domain=domain, root_dir=root_dir, needs_client=not dry_run)
     from flyte import _session
-    from flyte._deploy import carry_out, plan_here, rehearse_plan
+    from flyte._deploy import deploy_plan_here, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
     environments, root = _load(path, env_vars, everything, recursive, ignore_load_errors, root_dir)
@@ -62,7 +62,7 @@ def deploy(
         block_on(rehearse_plan(plan, config.project, config.domain, _note))
         _show_plan(plan, output)
         return
-    plan = block_on(carry_out(plan, config.project, config.domain))
+    plan = deploy_plan_here(plan, config)
     _show(environments, plan, output)
     tasks = f"{len(plan.templates)} task(s) of {len(plan.environments)} environment(s)"
     place = f"{config.project}/{config.domain}"

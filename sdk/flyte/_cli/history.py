@@ -101,7 +101,7 @@ async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
 
 
 def _show(happening: "Happening", as_json: bool) -> None:
-    from flyte._cli.show import event_line
+    from flyte._cli.story import event_line
 
     click.echo(
         happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)

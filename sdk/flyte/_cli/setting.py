@@ -112,8 +112,8 @@ def settle(
     if not (needs_client or keep_endpoint):
         config = replace(config, endpoint="")
     elif not config.endpoint.startswith("ws"):
-        from flyte_bus.quick_start import load_without_websockets
+        from flyte_bus import quick_start
 
-        load_without_websockets()
+        quick_start.spare_websockets()
     _session.configure(config)
     return config
