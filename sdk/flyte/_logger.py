@@ -1,9 +1,11 @@
-"""`flyte.logger`: the user's log, on the task's standard error; the level comes from the environment.
+"""`flyte.logger`: the user's log, on the task's standard error; level and form come from the environment.
 
 The variables are looked at with each record, because a task's own are set after this module is imported, and
 a process of local runs has several tasks.
 """
 
+import datetime
+import json
 import logging
 import os
 import sys
@@ -42,6 +44,15 @@ class _StandardError(logging.StreamHandler[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        if os.environ.get("LOG_FORMAT") != "json":
+            return super().format(record)
+        at = datetime.datetime.fromtimestamp(record.created, datetime.UTC).isoformat(timespec="milliseconds")
+        said = {"time": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            said["exception"] = logging.Formatter().formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr

@@ -11,6 +11,8 @@ from flyte._cli.pairs import images_of
 from flyte._cli.setting import placed, settle, shown, sourced
 
 if TYPE_CHECKING:
+    from flyte._bundle import Bundle
+    from flyte._config import ClientConfig
     from flyte._environment import TaskEnvironment
     from flyte._plan import Plan
 
@@ -60,7 +62,7 @@ def deploy(
     )
     if dry_run:
         block_on(rehearse_plan(plan, config.project, config.domain, _note))
-        _show_plan(plan, output)
+        _show_plan(plan, config, output)
         return
     plan = deploy_plan_here(plan, config)
     _show(environments, plan, output)
@@ -85,7 +87,7 @@ def _load(
     """The environments that the words name, and the source root."""
     if path.is_dir():
         if not recursive:
-            raise click.BadParameter(f"{path} is a folder: name a Python file, or say --recursive")
+            raise click.UsageError(f"{path} is a folder: name a Python file, or say --recursive")
         return _load_folder(path, ignore_load_errors, root_dir)
     from flyte._loading import load_file
 
@@ -97,7 +99,7 @@ def _load(
         raise LookupError(f"{path} declares no environment: make one with flyte.TaskEnvironment(name=…)")
     if not (everything or recursive):
         names = ", ".join(loaded.environment_variables())
-        raise click.BadParameter(f"name the variable of an environment ({names}), or say --all")
+        raise click.UsageError(f"name the variable of an environment ({names}), or say --all")
     return found, loaded.root
 
 
@@ -132,20 +134,29 @@ def _note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _show_plan(plan: "Plan", output: str) -> None:
+def _show_plan(plan: "Plan", config: "ClientConfig", output: str) -> None:
     from flyte._cli.show import json_text
 
     if output == "table":
         click.echo(plan.describe())
+        click.echo(f"nothing was sent: this would go to {config.project}/{config.domain}", err=True)
         return
     files = plan.bundle.files if plan.bundle else ()
     document = {
         "version": plan.version,
+        "project": config.project,
+        "domain": config.domain,
         "root": str(plan.layout.root),
+        "environments": [environment.name for environment in plan.environments],
+        "bundle": plan.bundle and _bundle_facts(plan.bundle),
         "tasks": [template.model_dump(mode="json") for template in plan.templates],
         "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in files],
     }
     click.echo(json_text(document))
+
+
+def _bundle_facts(bundle: "Bundle") -> dict[str, Any]:
+    return {"sha256": bundle.sha256, "md5": bundle.md5, "size_bytes": len(bundle.data)}
 
 
 def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) -> None:

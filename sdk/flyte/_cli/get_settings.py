@@ -35,6 +35,7 @@ def get_config(context: click.Context, output: str) -> None:
     config = settle(context, needs_client=False, keep_endpoint=True)
     from flyte._cli.show import json_text
 
+    images = dict(config.images)
     facts = {
         "source": config.source,
         "endpoint": config.endpoint,
@@ -44,6 +45,10 @@ def get_config(context: click.Context, output: str) -> None:
         "domain": config.domain,
         "image builder": config.image_builder,
         "image registry": config.image_registry,
-        "images": ", ".join(f"{name}={uri}" for name, uri in config.images.items()),
     }
-    click.echo(json_text(facts) if as_json else "\n".join(f"{key:<15} {text}" for key, text in facts.items()))
+    if as_json:
+        named = {key.replace(" ", "_"): text for key, text in facts.items()}
+        click.echo(json_text(named | {"images": images}))
+        return
+    facts["images"] = ", ".join(f"{name}={uri}" for name, uri in images.items())
+    click.echo("\n".join(f"{key:<15} {text}" for key, text in facts.items()))

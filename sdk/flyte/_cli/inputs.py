@@ -163,7 +163,7 @@ def _wire(parameter: "Parameter") -> InputSpec:
         absent = {parameter.name: None}
     return InputSpec(
         name=parameter.name,
-        type_text=parameter.annotation,
+        type_text=_type_text(parameter),
         parse=lambda text: wire_json.wrap(schema_values.parse(schema, text)),
         required=parameter.required and not absent,
         is_flag=is_flag,
@@ -171,6 +171,12 @@ def _wire(parameter: "Parameter") -> InputSpec:
         description=parameter.description,
         absent=absent,
     )
+
+
+def _type_text(parameter: "Parameter") -> str:
+    """The type as it was annotated, with the names of an enum's members."""
+    names = schema_values.member_names(parameter.json_schema)
+    return f"{parameter.annotation} ({', '.join(names)})" if names else parameter.annotation
 
 
 def _shown(default: Any) -> str:

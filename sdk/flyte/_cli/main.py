@@ -131,11 +131,12 @@ def app(
 ) -> None:
     """Deploy and run Python tasks."""
     if auth_type:
-        raise click.BadParameter(
-            "NATS takes a user and a password: FLYTE_NATS_USER and FLYTE_NATS_PASSWORD, or admin.clientId of "
-            "the configuration",
-            param_hint="--auth-type",
+        raise click.UsageError(
+            "--auth-type: NATS takes a user and a password: FLYTE_NATS_USER and FLYTE_NATS_PASSWORD, or "
+            "admin.clientId of the configuration"
         )
+    log_variables = _log_variables(verbose, log_format, user_log_level)
+    os.environ.update(log_variables)
     context.obj = Globals(
         config=config,
         endpoint=endpoint,
@@ -143,7 +144,7 @@ def app(
         image_builder=image_builder,
         output=_FORMATS[output_format or "table"],
         progress=not no_progress,
-        log_variables=_log_variables(verbose, log_format, user_log_level),
+        log_variables=log_variables,
     )
 
 
@@ -185,7 +186,7 @@ def _usage_text(error: click.ClickException) -> str:
     """What was typed wrong, and where to read how it is typed."""
     text = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
-    if isinstance(error, click.UsageError) and context is not None:
+    if isinstance(error, click.UsageError) and type(error) is not click.UsageError and context is not None:
         text = f"{text}\n  see `{context.command_path} --help`"
     return text
 

@@ -169,9 +169,8 @@ def _run_deployed(context: click.Context, name: str | None, words: Sequence[str]
         ("--run-domain", wishes.run_domain, config.domain),
     ):
         if wanted not in (None, place):
-            raise click.BadParameter(
-                f"a run is in the project and domain of its task ({config.project}/{config.domain})",
-                param_hint=option,
+            raise click.UsageError(
+                f"{option}: a run is in the project and domain of its task ({config.project}/{config.domain})"
             )
     client = _session.client()
     if name is None:
@@ -199,7 +198,7 @@ def _run_deployed(context: click.Context, name: str | None, words: Sequence[str]
 
 
 def _check_deployed(wishes: Wishes) -> None:
-    """Raises BadParameter for what only a file can be told."""
+    """Raises UsageError for what only a file can be told."""
     said = {
         "--local": wishes.local and "runs on the stack",
         "--image": wishes.images and "has its image: deploy it with another one",
@@ -210,7 +209,7 @@ def _check_deployed(wishes: Wishes) -> None:
     }
     for option, reason in said.items():
         if reason:
-            raise click.BadParameter(f"a {DEPLOYED_TASK} {reason}; leave it out", param_hint=option)
+            raise click.UsageError(f"{option}: a {DEPLOYED_TASK} {reason}; leave it out")
 
 
 def _show(started: "Run", wishes: Wishes) -> None:

@@ -97,7 +97,7 @@ def wishes_of(context: click.Context, given: Mapping[str, Any]) -> Wishes:
     """The options by what they mean. Raises BadParameter."""
     for name, reason in _REFUSED.items():
         if given[name]:
-            raise click.BadParameter(reason, param_hint=f"--{name.replace('_', '-')}")
+            raise click.UsageError(f"--{name.replace('_', '-')}: {reason}")
     before = globals_of(context)
     kept = {
         "labels": pairs_of("--label", given["label"]),
@@ -157,9 +157,9 @@ def filter_of(given: Mapping[str, Any]) -> "RunFilter":
     """What a run must meet to be listed. Raises BadParameter, ValueError."""
     for name in ("updated_after", "updated_before"):
         if given[name]:
-            raise click.BadParameter(
-                "runs cannot be found by when they changed: use --created-after and --created-before",
-                param_hint=f"--{name.replace('_', '-')}",
+            raise click.UsageError(
+                f"--{name.replace('_', '-')}: runs cannot be found by when they changed: use --created-after "
+                "and --created-before"
             )
     from flyte._cli.times import parse_moment
     from flyte._client.filters import RunFilter, TimeFilter, phases_of

@@ -57,6 +57,13 @@ def shown(command: FC) -> FC:
     )(command)
 
 
+def limited(command: FC) -> FC:
+    """`--limit`: how many of a list."""
+    return click.option(
+        "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, at most."
+    )(command)
+
+
 def sourced(command: FC) -> FC:
     """What part of the source goes along with a deployment, and from where."""
     for option in (

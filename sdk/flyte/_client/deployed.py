@@ -44,9 +44,16 @@ async def fetch_task(client: Client, project: str, domain: str, name: str) -> Ta
         bus = await client.bus()
         question = GetTask(project=project, domain=domain, name=plain, version=version or None)
         answer = await reminding(bus.ask(GET_TASK, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
+    if answer.task is None and version:
+        versions = [task.version for task in await list_tasks(client, project, domain, name=plain, limit=20)]
+        if versions:
+            raise errors.RemoteTaskNotFoundError(
+                f"no version {version!r} of task {plain!r} is deployed in {project}/{domain}: "
+                f"there {'is' if len(versions) == 1 else 'are'} {', '.join(map(repr, versions))}"
+            )
     if answer.task is None:
-        what = f"version {version!r} of task {plain!r}" if version else f"task {plain!r}"
-        similar = [item for item in answer.similar if version or item != plain]
+        what = f"task {plain!r}"
+        similar = [item for item in answer.similar if item != plain]
         near_names = f": did you mean {' or '.join(map(repr, similar))}?" if similar else ""
         raise errors.RemoteTaskNotFoundError(f"no {what} is deployed in {project}/{domain}{near_names}")
     return answer.task

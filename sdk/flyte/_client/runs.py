@@ -5,7 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from flyte._client.details import Connected
+from flyte._client.details import Connected, unknown
 from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, is_ascending, phases_of
 from flyte._client.follow import already_exists
 from flyte._client.identity import SOURCE, who
@@ -165,7 +165,7 @@ class Run(Tracked):
 
 
 def run_not_found(key: RunKey) -> RuntimeUserError:
-    return RuntimeUserError("RunNotFound", f"the log has no run {key}")
+    return RuntimeUserError("RunNotFound", unknown(key.action(ROOT_ACTION)))
 
 
 def parse_run(text: str, project: str, domain: str) -> RunKey:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from flyte._client.aborting import ask_abort
-from flyte._client.details import ActionDetails, Connected, History, read_history
+from flyte._client.details import ActionDetails, Connected, History, read_history, unknown
 from flyte._client.follow import Follower, WaitFor
 from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines
 from flyte._client.logs import LogPrinter
@@ -155,7 +155,7 @@ class Tracked:
                 await ask_abort(bus, self._action, reason)
 
     def _unknown(self) -> Exception:
-        return ActionNotFoundError(f"the log has no action {self._action}")
+        return ActionNotFoundError(unknown(self._action))
 
     async def lines(self, attempt: int | None = None) -> list[LogLine]:
         """What it has printed until now, line by line."""
