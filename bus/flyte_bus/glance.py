@@ -32,8 +32,11 @@ def last_messages(
     if parts.scheme != "nats" or not parts.hostname:
         return None
     try:
-        place = (parts.hostname.encode("ascii"), parts.port or DEFAULT_PORT)  # text would be run through IDNA
-        with socket.create_connection(place, timeout=timeout_s) as connection:
+        # `create_connection` would load the machinery of international names for any host.
+        family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
+        with socket.socket(family) as connection:
+            connection.settimeout(timeout_s)
+            connection.connect((parts.hostname, parts.port or DEFAULT_PORT))
             line = _Line(connection, time.monotonic() + timeout_s)
             line.greet(
                 user=settings.user or unquote(parts.username or ""),

@@ -1,17 +1,12 @@
 """What a person at a terminal sees: the commands typed on a pseudo-terminal, with a stack on the machine."""
 
 import json
-import os
-import pty
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from testkit.cli import Cli, clean_environment, command
-
-LIMIT_S = 90
+from testkit.cli import Cli
+from testkit.terminal import MOVES, typed_on_a_terminal, without_codes
 
 FLOW = """
 import asyncio
@@ -39,45 +34,6 @@ async def fails() -> int:
     raise ValueError("the cause is this")
 """
 
-HOME = re.compile(r"\x1b\[\d*A|\x1b\[2K|\x1b\[\?25[lh]")
-"""Moves of the cursor and lines taken back: what only a live view writes."""
-
-
-def typed_on_a_terminal(cli: Cli, *words: str) -> tuple[int, str]:
-    """Type `flyte …` on a terminal of 100 by 40; the exit code, and all that was written."""
-    ours, theirs = pty.openpty()
-    os.set_blocking(ours, True)
-    environment = clean_environment(**cli.variables) | {
-        "TERM": "xterm-256color",
-        "COLUMNS": "100",
-        "LINES": "40",
-    }
-    process = subprocess.Popen(
-        [command("flyte"), *words],
-        cwd=cli.folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    written = b""
-    try:
-        while chunk := _read(ours):
-            written += chunk
-        return process.wait(LIMIT_S), written.decode(errors="replace")
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # nobody has the other end open any more
-        return b""
-
 
 @pytest.fixture
 def user(cli: Cli) -> Cli:
@@ -88,9 +44,9 @@ def user(cli: Cli) -> Cli:
 def test_a_run_is_a_live_tree_with_its_output_above_and_a_summary_after(user: Cli) -> None:
     code, written = typed_on_a_terminal(user, "run", "--name", "live-tree", "flow.py", "main")
     assert code == 0, written
-    assert HOME.search(written)
+    assert MOVES.search(written)
     assert "squares" in written and "step" in written
-    plain = _without_codes(written)
+    plain = without_codes(written)
     for number in range(3):
         assert plain.count(f"step {number} speaks") == 1
     assert "run live-tree SUCCEEDED in " in plain and "4 actions: 4 succeeded" in plain
@@ -101,14 +57,14 @@ def test_a_run_is_a_live_tree_with_its_output_above_and_a_summary_after(user: Cl
 def test_no_progress_gives_plain_lines_on_a_terminal_too(user: Cli) -> None:
     code, written = typed_on_a_terminal(user, "run", "--no-progress", "flow.py", "main")
     assert code == 0, written
-    assert not HOME.search(written)
+    assert not MOVES.search(written)
     assert written.count(" speaks") == 3 and "Outputs: ActionOutputs(o0=5)" in written
 
 
 def test_a_failed_run_ends_in_a_box_with_the_cause_first(user: Cli) -> None:
     code, written = typed_on_a_terminal(user, "run", "flow.py", "fails")
     assert code == 1
-    plain = _without_codes(written)
+    plain = without_codes(written)
     box = plain[plain.rindex("╭") :]
     assert "FAILED" in box.splitlines()[0]
     assert "ValueError: the cause is this" in box.splitlines()[1]
@@ -147,7 +103,3 @@ def _tab(cli: Cli, typed: str) -> list[str]:
     }
     offered = Cli(Path(cli.folder), {**cli.variables, **asking})().stdout
     return [line.rpartition(",")[2] for line in offered.split()]
-
-
-def _without_codes(written: str) -> str:
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "")

@@ -113,6 +113,15 @@ def offer_deployed(context: "click.Context", _: "click.Parameter", incomplete: s
         return []
 
 
+def offer_files(_: "click.Context", __: "click.Parameter", incomplete: str) -> "list[CompletionItem]":
+    """For the file of `flyte run FILE`: the shell knows the files; or the word for a deployed task."""
+    from click.shell_completion import CompletionItem
+
+    if incomplete and DEPLOYED_TASK.startswith(incomplete) and not list(Path().glob(f"{incomplete}*")):
+        return [CompletionItem(DEPLOYED_TASK)]
+    return [CompletionItem(incomplete, type="file")]
+
+
 def offer_tasks(
     context: "click.Context", parameter: "click.Parameter", incomplete: str
 ) -> "list[CompletionItem]":

@@ -27,13 +27,13 @@ def get_run(
     **given: Any,
 ) -> None:
     """List runs, the newest first; or show one, by its name or URL."""
+    wanted = filter_of(given)
     config = settle(context, project=project, domain=domain)
     from flyte._cli.show import duration_text, json_text, table, time_text
     from flyte._client.listing import list_runs
     from flyte._client.runs import parse_run
     from flyte._syncify import block_on
 
-    wanted = filter_of(given)
     key = parse_run(name, config.project, config.domain) if name else None
     place = (key.project, key.domain) if key else (config.project, config.domain)
     runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))

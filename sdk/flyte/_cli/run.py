@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flyte._cli.completion import DEPLOYED_TASK, offer_inputs, offer_tasks
+from flyte._cli.completion import DEPLOYED_TASK, offer_files, offer_inputs, offer_tasks
 from flyte._cli.run_words import Wishes, run_options, wishes_of
 from flyte._cli.setting import settle
 
@@ -62,7 +62,7 @@ class RunCommand(click.Command):
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
     options_metavar="[OPTIONS]",
 )
-@click.argument("file", metavar=f"FILE|{DEPLOYED_TASK}")
+@click.argument("file", metavar=f"FILE|{DEPLOYED_TASK}", shell_complete=offer_files)
 @click.argument("task", required=False, shell_complete=offer_tasks)
 @click.argument("inputs", nargs=-1, metavar="[--INPUT VALUE]...", shell_complete=offer_inputs)
 @run_options
