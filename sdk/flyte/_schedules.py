@@ -1,7 +1,6 @@
 """When a trigger fires: by the clock, at a rate, or when an artifact arrives."""
 
 import re
-import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -147,6 +146,8 @@ def _check_timezone(timezone: object) -> None:
         raise TypeError(f"a time zone is a name like 'Europe/Berlin', not {timezone!r}")
     if timezone == "UTC":
         return
+    import zoneinfo  # it takes long to load, and few tasks have a schedule
+
     try:
         zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -4,6 +4,7 @@ Whatever goes wrong is told in our words, cause first. A traceback is shown when
 only with `FLYTE_DEBUG=1`. A command's module is loaded when the command is typed, and no other.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -41,6 +42,8 @@ ELSEWHERE = {
 }
 """Commands of Flyte's that are not there, each with the reason."""
 
+GARBAGE_THRESHOLD = 10_000
+"""So many objects are made before garbage is looked for: loading makes many, and none of them is garbage."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells expect it."""
 USAGE = 2
@@ -159,6 +162,7 @@ def _log_variables(verbose: int, log_format: str | None, user_log_level: str | N
 
 def main() -> None:
     """Run the command line; the exit code is 0 only when what was asked for succeeded."""
+    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
         sys.exit(app.main(prog_name="flyte", standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:

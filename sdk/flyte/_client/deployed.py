@@ -1,11 +1,11 @@
 """Tasks that are deployed already, known by their templates alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte import errors
 from flyte._binding import did_you_mean
 from flyte._client.client import Client
-from flyte._client.runs import Run, start_run
+from flyte._client.starting import start_run
 from flyte._client.trouble import reminding, say_on_stderr, translated
 from flyte._limits import PATIENCE_S
 from flyte._names import check_run_name, new_run_name
@@ -14,6 +14,9 @@ from flyte_schemas.events import RunSettings
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskReference
+
+if TYPE_CHECKING:
+    from flyte._client.runs import Run
 
 
 async def list_tasks(
@@ -67,7 +70,7 @@ async def submit_deployed(
     run_name: str | None = None,
     env_vars: dict[str, str] | None = None,
     settings: RunSettings | None = None,
-) -> Run:
+) -> "Run":
     """Ask for a run of a deployed task; `values` are JSON data by input name. Raises the SDK's errors."""
     key = RunKey(record.project, record.domain, check_run_name(run_name) if run_name else new_run_name())
     literals = {name: InlineLiteral(value=value) for name, value in values.items()}
@@ -76,6 +79,8 @@ async def submit_deployed(
         request_id = await start_run(
             await client.bus(), key, reference, literals, env_vars=env_vars, settings=settings
         )
+    from flyte._client.runs import Run  # loaded while the run begins
+
     return Run(client, key, request_id=request_id)
 
 

@@ -10,7 +10,8 @@ from flyte import errors
 from flyte._client import follow
 from flyte._client.follow import Follower
 from flyte._client.racing import first_of
-from flyte._client.runs import Run, parse_run, start_run
+from flyte._client.runs import Run, parse_run
+from flyte._client.starting import start_run
 from flyte._client.trouble import say_nothing
 from flyte._client.watch import RunWatch
 from flyte._plan import Plan

@@ -188,6 +188,7 @@ ROUND_TRIPS: list[tuple[Any, Any]] = [
     (Bits, Bits(0)),
     (Literal[Text.A], Text.A),
     (dict[int, str], {2: "b", 1: "a"}),
+    (dict[int, bytes], {2: b"b", 1: b""}),
     (dict[tuple[int, str], int], {(1, "a"): 1}),
     (dict[bool, int], {True: 1}),
     (dict[float, int], {1.5: 1}),

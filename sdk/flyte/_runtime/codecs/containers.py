@@ -87,7 +87,7 @@ class DictCodec(Whole):
 
     def encode(self, value: Any) -> Any:
         return {
-            _part(self._key.encode, key, str(key)): _part(self._item.encode, item, str(key))
+            str(_part(self._key.encode, key, str(key))): _part(self._item.encode, item, str(key))
             for key, item in _mapping(value).items()
         }
 
