@@ -92,6 +92,59 @@ def test_json_is_json_wherever_it_is_asked_for(user: Cli) -> None:
     assert isinstance(json.loads(user.ok("get", "run", "-o", "json")), list)
     assert isinstance(json.loads(user.ok("get", "task", "-o", "json")), list)
     assert [json.loads(line) for line in user.ok("events", "as-json", "-o", "json").splitlines()]
+    lines = [json.loads(line) for line in user.ok("logs", "as-json", "-o", "json").splitlines()]
+    assert {line["text"] for line in lines} == {f"step {number} speaks" for number in range(3)}
+    assert json.loads(user.ok("get", "logs", "as-json", "-o", "json")) == []
+    assert json.loads(user.ok("status", "-o", "json"))["services"]["executor"]["pid"]
+    assert json.loads(user.ok("abort", "run", "as-json", "-o", "json")) == {
+        "run": "as-json",
+        "aborted": False,
+    }
+
+
+def test_a_run_is_one_json_document_however_it_ends(user: Cli) -> None:
+    done = user("run", "-o", "json", "--name", "one-document", "flow.py", "main", "--count", "2")
+    document = json.loads(done.stdout)
+    assert (document["name"], document["phase"], document["outputs"]) == (
+        "one-document",
+        "succeeded",
+        {"o0": 1},
+    )
+    assert "step 1 speaks" in done.stderr
+    again = json.loads(user.ok("-of", "json", "rerun", "one-document", "--count", "1"))
+    assert again["outputs"] == {"o0": 0}
+    failed = user("run", "-o", "json", "flow.py", "fails")
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["error"]["message"] == "the cause is this"
+    detached = json.loads(user.ok("run", "--detach", "-o", "json", "deployed-task", "terminal.main"))
+    assert detached["url"].endswith(f"/runs/{detached['name']}")
+
+
+def test_what_the_log_does_not_have_is_told_with_where_to_look(user: Cli) -> None:
+    user.ok("deploy", "flow.py", "env", "--version", "v1")
+    for words in (
+        ("get", "io", "nope"),
+        ("rerun", "nope"),
+        ("get", "action", "nope", "a0"),
+        ("abort", "run", "nope"),
+    ):
+        done = user(*words)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: the log has no run 'nope'") and "`flyte get run`" in done.stderr
+    done = user("run", "deployed-task", "terminal.main:v0")
+    assert done.returncode == 1
+    assert "no version 'v0' of task 'terminal.main' is deployed in default/development: there" in done.stderr
+    assert "'v1'" in done.stderr
+
+
+def test_an_unchanged_deployment_is_seen_without_a_client(user: Cli) -> None:
+    user.ok("deploy", "-d", "seen", "flow.py", "env")
+    words = "sys.argv = ['flyte', 'deploy', '-d', 'seen', 'flow.py', 'env']"
+    ending = "print(sorted({'nats', 'asyncio'} & set(sys.modules)))"
+    program = f"import sys\nfrom flyte._cli.main import main\n{words}\ntry: main()\nfinally: {ending}"
+    done = user.python("-c", program)
+    assert "nothing changed: 3 task(s)" in done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def _tab(cli: Cli, typed: str) -> list[str]:
