@@ -140,7 +140,7 @@ def test_what_the_log_does_not_have_is_told_with_where_to_look(user: Cli) -> Non
 def test_an_unchanged_deployment_is_seen_without_a_client(user: Cli) -> None:
     user.ok("deploy", "-d", "seen", "flow.py", "env")
     words = "sys.argv = ['flyte', 'deploy', '-d', 'seen', 'flow.py', 'env']"
-    ending = "print(sorted({'nats', 'asyncio'} & set(sys.modules)))"
+    ending = "print(sorted({'nats', 'flyte_bus.jetstream'} & set(sys.modules)))"
     program = f"import sys\nfrom flyte._cli.main import main\n{words}\ntry: main()\nfinally: {ending}"
     done = user.python("-c", program)
     assert "nothing changed: 3 task(s)" in done.stderr
