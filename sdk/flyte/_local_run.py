@@ -1,6 +1,5 @@
 """A run that happened in this process: over when you get it, with the face of one on the stack."""
 
-import html
 import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -134,6 +133,8 @@ class LocalRun:
 
     def _repr_html_(self) -> str:
         """A small table for a notebook."""
+        import html
+
         facts = {"name": self._name, "task": self._task_name, "status": self.status, "url": self.url}
         cells = "".join(f"<tr><th>{key}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
         return f"<table>{cells}</table>"

@@ -171,8 +171,7 @@ def main() -> None:
     except click.ClickException as error:
         _say(_usage_text(error))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("", err=True)
+    except (KeyboardInterrupt, click.Abort):  # click has ended the line that was begun
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         _close_stdout()

@@ -4,7 +4,6 @@ Nothing is kept here but the name: each question is answered from the log, whene
 block; each has an `.aio` form to be awaited.
 """
 
-import html
 import json
 import sys
 from collections.abc import AsyncGenerator
@@ -249,6 +248,8 @@ class Tracked:
             facts = {"name": self.name, "task": details.task_name or "", "status": details.status}
         except Exception:
             facts = {"name": self.name, "status": "unknown: the stack cannot be reached"}
+        import html
+
         rows = (facts | {"url": self.url}).items()
         cells = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
         return f"<table>{cells}</table>"
