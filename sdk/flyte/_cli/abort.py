@@ -1,30 +1,30 @@
 """`flyte abort run` and `flyte abort action`: give something up that runs."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-import click
+import typer
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import placed, settle, shown
+from flyte._cli.lazy import NamedGroup
+from flyte._cli.setting import Domain, Output, Project, settle
 
 BY_HAND = "Manually aborted from the CLI."
 
-because = click.option("--reason", default=BY_HAND, help="Why; kept with what is aborted.")
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept with what is aborted.")]
+
+app = typer.Typer(cls=NamedGroup, help="Abort runs and actions.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@click.group(no_args_is_help=True)
-def abort() -> None:
-    """Abort runs and actions."""
-
-
-@abort.command("run")
-@click.argument("name", shell_complete=offer_runs)
-@because
-@placed
-@shown
-@click.pass_context
+@app.command("run")
 def abort_run(
-    context: click.Context, name: str, reason: str, project: str | None, domain: str | None, output: str
+    context: typer.Context,
+    name: RunName,
+    reason: Reason = BY_HAND,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Abort a run with all of its actions; one that is over stays as it ended."""
     settle(context, project=project, domain=domain)
@@ -32,24 +32,18 @@ def abort_run(
 
     run = Run.get(name)
     is_over = _abort(run.abort, run.done(), reason)
-    _answer({"run": run.name}, f"Run '{run.name}'", is_over, output)
+    _answer({"run": run.name}, f"Run '{run.name}'", is_over, output == "json")
 
 
-@abort.command("action")
-@click.argument("run", shell_complete=offer_runs)
-@click.argument("action")
-@because
-@placed
-@shown
-@click.pass_context
+@app.command("action")
 def abort_action(
-    context: click.Context,
-    run: str,
-    action: str,
-    reason: str,
-    project: str | None,
-    domain: str | None,
-    output: str,
+    context: typer.Context,
+    run: RunName,
+    action: Annotated[str, typer.Argument(help="Name of the action.")],
+    reason: Reason = BY_HAND,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Abort one action and all below it; its parent sees an ActionAbortedError and may go on."""
     settle(context, project=project, domain=domain)
@@ -58,7 +52,7 @@ def abort_action(
     found = Action.get(run_name=run, name=action)
     is_over = _abort(found.abort, found.done(), reason)
     names = {"run": found.run_name, "action": action}
-    _answer(names, f"Action '{action}' of run '{found.run_name}'", is_over, output)
+    _answer(names, f"Action '{action}' of run '{found.run_name}'", is_over, output == "json")
 
 
 def _abort(abort: Callable[[str], None], is_over: bool, reason: str) -> bool:
@@ -67,10 +61,10 @@ def _abort(abort: Callable[[str], None], is_over: bool, reason: str) -> bool:
     return is_over
 
 
-def _answer(names: dict[str, str], what: str, is_over: bool, output: str) -> None:
+def _answer(names: dict[str, str], what: str, is_over: bool, as_json: bool) -> None:
     from flyte._cli.show import json_text
 
-    if output == "json":
-        click.echo(json_text({**names, "aborted": not is_over}))
+    if as_json:
+        typer.echo(json_text({**names, "aborted": not is_over}))
         return
-    click.echo(f"{what} is over already." if is_over else f"{what} has been aborted.")
+    typer.echo(f"{what} is over already." if is_over else f"{what} has been aborted.")

@@ -6,7 +6,7 @@ With JSON for programs the output of the tasks goes to standard error: standard 
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
+import typer
 
 from flyte._cli.terminal import can_redraw, say_failure
 from flyte._syncify import block_on
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def show_until_over(run: "Run", *, detach: bool, progress: bool = True, as_json: bool = False) -> None:
     """Show the run until it is over, with a live view on a terminal. Exits with 1 when it did not succeed."""
-    click.echo(f"run {run.name}  {run.url}", err=True)
+    typer.echo(f"run {run.name}  {run.url}", err=True)
     if detach:
-        _answer({"name": run.name, "url": run.url}) if as_json else click.echo(run.name)
+        _answer({"name": run.name, "url": run.url}) if as_json else typer.echo(run.name)
         return
     try:
         if progress and not as_json and can_redraw():
@@ -30,7 +30,7 @@ def show_until_over(run: "Run", *, detach: bool, progress: bool = True, as_json:
         else:
             block_on(_wait(run, sys.stderr if as_json else sys.stdout))
     except KeyboardInterrupt:
-        click.echo(f"\nthe run goes on; see it with: flyte logs -f {run.name}", err=True)
+        typer.echo(f"\nthe run goes on; see it with: flyte logs -f {run.name}", err=True)
         raise
     from flyte_schemas.phase import ActionPhase
 
@@ -39,7 +39,7 @@ def show_until_over(run: "Run", *, detach: bool, progress: bool = True, as_json:
     if as_json:
         _answer(_document(run, details))
     elif succeeded:
-        click.echo(f"Outputs: {details.outputs()}")
+        typer.echo(f"Outputs: {details.outputs()}")
     else:
         _tell_failure(run, block_on(run.state()))
     if not succeeded:
@@ -79,4 +79,4 @@ def _document(run: "Run", details: Any) -> dict[str, Any]:
 def _answer(document: Any) -> None:
     from flyte._cli.show import json_text
 
-    click.echo(json_text(document))
+    typer.echo(json_text(document))

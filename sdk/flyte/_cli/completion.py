@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+import typer
+
 if TYPE_CHECKING:
-    import click
     from click.shell_completion import CompletionItem
 
 DEPLOYED_TASK = "deployed-task"
@@ -97,7 +99,7 @@ def inputs_on_the_stack(
     return [flag for flag in flags if flag.startswith(incomplete)]
 
 
-def offer_runs(context: "click.Context", _: "click.Parameter", incomplete: str) -> list[str]:
+def offer_runs(context: typer.Context, incomplete: str) -> list[str]:
     """For an argument that names a run."""
     try:
         return runs_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
@@ -105,7 +107,7 @@ def offer_runs(context: "click.Context", _: "click.Parameter", incomplete: str) 
         return []
 
 
-def offer_deployed(context: "click.Context", _: "click.Parameter", incomplete: str) -> list[str]:
+def offer_deployed(context: typer.Context, incomplete: str) -> list[str]:
     """For an argument that names a deployed task."""
     try:
         return tasks_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
@@ -113,28 +115,28 @@ def offer_deployed(context: "click.Context", _: "click.Parameter", incomplete: s
         return []
 
 
-def offer_files(_: "click.Context", __: "click.Parameter", incomplete: str) -> "list[CompletionItem]":
-    """For the file of `flyte run FILE`: the shell knows the files; or the word for a deployed task."""
-    from click.shell_completion import CompletionItem
+class FileOrDeployed(click.Path):
+    """The file of `flyte run FILE`: the shell knows the files; or the word for a deployed task."""
 
-    if incomplete and DEPLOYED_TASK.startswith(incomplete) and not list(Path().glob(f"{incomplete}*")):
-        return [CompletionItem(DEPLOYED_TASK)]
-    return [CompletionItem(incomplete, type="file")]
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        if incomplete and DEPLOYED_TASK.startswith(incomplete) and not list(Path().glob(f"{incomplete}*")):
+            from click.shell_completion import CompletionItem
+
+            return [CompletionItem(DEPLOYED_TASK)]
+        return super().shell_complete(ctx, param, incomplete)
 
 
-def offer_tasks(
-    context: "click.Context", parameter: "click.Parameter", incomplete: str
-) -> "list[CompletionItem]":
+def offer_tasks(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """For the task of `flyte run FILE TASK` and `flyte run deployed-task NAME`."""
-    from click.shell_completion import CompletionItem
-
     file = context.params.get("file") or ""
     if file == DEPLOYED_TASK:
-        return [CompletionItem(name) for name in offer_deployed(context, parameter, incomplete)]
-    return [CompletionItem(name, help=summary) for name, summary in tasks_of(file, incomplete)]
+        return [(name, "") for name in offer_deployed(context, incomplete)]
+    return tasks_of(file, incomplete)
 
 
-def offer_inputs(context: "click.Context", _: "click.Parameter", incomplete: str) -> list[str]:
+def offer_inputs(context: typer.Context, incomplete: str) -> list[str]:
     """For what stands behind `flyte run FILE TASK`."""
     file, task = context.params.get("file") or "", context.params.get("task") or ""
     if file != DEPLOYED_TASK:

@@ -1,12 +1,13 @@
 """`flyte create config` and `flyte create project`."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-import click
+import typer
 
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
-from flyte._cli.setting import settle, shown
+from flyte._cli.setting import PATH, Output, settle
 
 MISSING = {
     "secret": "there is no place for secrets: give the tasks' process the variable, or `flyte run --env K=V`",
@@ -15,38 +16,36 @@ MISSING = {
 }
 
 
-@click.group(cls=NamedGroup, missing=MISSING, no_args_is_help=True)
-def create() -> None:
-    """Create configurations and projects."""
+class CreateGroup(NamedGroup):
+    """Says why secrets, triggers and artifacts cannot be created."""
+
+    missing = MISSING
 
 
-@create.command("config")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path(".flyte/config.yaml"),
-    show_default=True,
-    help="Where to write it.",
+app = typer.Typer(
+    cls=CreateGroup, help="Create configurations and projects.", no_args_is_help=True, rich_markup_mode=None
 )
-@click.option("--endpoint", help="NATS address of the control plane.")
-@click.option("--insecure", is_flag=True, help="Written down; NATS needs no such word.")
-@click.option("--org", help="Organisation.")
-@click.option("--project", help="Project.")
-@click.option("--domain", help="Domain.")
-@click.option("--builder", type=click.Choice(["local", "remote"]), help="Who builds images.")
-@click.option("--registry", help="Where images go.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+
+
+@app.command("config")
 def create_config(
-    output: Path,
-    endpoint: str | None,
-    insecure: bool,
-    org: str | None,
-    project: str | None,
-    domain: str | None,
-    builder: str | None,
-    registry: str | None,
-    force: bool,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", click_type=PATH, help="Where to write it.")
+    ] = Path(".flyte/config.yaml"),
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", help="NATS address of the control plane.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Written down; NATS needs no such word.")
+    ] = False,
+    org: Annotated[str | None, typer.Option("--org", help="Organisation.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Project.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Domain.")] = None,
+    builder: Annotated[
+        Literal["local", "remote"] | None, typer.Option("--builder", help="Who builds images.")
+    ] = None,
+    registry: Annotated[str | None, typer.Option("--registry", help="Where images go.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a configuration file."""
     if output.exists() and not force:
@@ -62,18 +61,17 @@ def create_config(
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text)
-    click.echo(f"wrote {output}", err=True)
+    typer.echo(f"wrote {output}", err=True)
 
 
-@create.command("project")
-@click.option("--id", "id", required=True, help="The word that commands take as --project.")
-@click.option("--name", default="", help="A name for people; else the id.")
-@click.option("--description", default="", help="What it is for.")
-@click.option("--label", multiple=True, help="K=V.")
-@shown
-@click.pass_context
+@app.command("project")
 def create_project(
-    context: click.Context, id: str, name: str, description: str, label: tuple[str, ...], output: str
+    context: typer.Context,
+    id: Annotated[str, typer.Option("--id", help="The word that commands take as --project.")],
+    name: Annotated[str, typer.Option("--name", help="A name for people; else the id.")] = "",
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    label: Annotated[list[str] | None, typer.Option("--label", help="K=V.")] = None,
+    output: Output = None,
 ) -> None:
     """Write a project down, so that it is listed."""
     settle(context)
@@ -81,4 +79,4 @@ def create_project(
     from flyte._client.projects import Project
 
     made = Project.create(id, name, description, pairs_of("--label", label))
-    click.echo(json_text(made.to_dict()) if output == "json" else f"created project {made.id}")
+    typer.echo(json_text(made.to_dict()) if output == "json" else f"created project {made.id}")

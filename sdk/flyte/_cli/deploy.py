@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import typer
 
 from flyte._cli.pairs import images_of
-from flyte._cli.setting import placed, settle, shown, sourced
+from flyte._cli.setting import (
+    PATH,
+    CopyStyle,
+    DeployVersion,
+    Domain,
+    Images,
+    NoSync,
+    Output,
+    Project,
+    RootDir,
+    settle,
+)
 
 if TYPE_CHECKING:
     from flyte._bundle import Bundle
@@ -17,55 +29,54 @@ if TYPE_CHECKING:
     from flyte._plan import Plan
 
 
-@click.command(no_args_is_help=True)
-@click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
-@click.argument("env_vars", nargs=-1, metavar="[ENV_VAR]...")
-@click.option("--dry-run", "--dryrun", is_flag=True, help="Show what would be deployed; send nothing.")
-@click.option("--all", "everything", is_flag=True, help="All environments of the file.")
-@click.option("-r", "--recursive", is_flag=True, help="All environments of all files in the folder FILE.")
-@click.option("-i", "--ignore-load-errors", is_flag=True, help="Go on without the files that do not load.")
-@sourced
-@placed
-@shown
-@click.pass_context
-def deploy(
-    context: click.Context,
-    path: Path,
-    env_vars: tuple[str, ...],
-    dry_run: bool,
-    everything: bool,
-    recursive: bool,
-    ignore_load_errors: bool,
-    version: str | None,
-    copy_style: str,
-    root_dir: Path | None,
-    image: tuple[str, ...],
-    no_sync: bool,
-    project: str | None,
-    domain: str | None,
-    output: str,
-) -> None:
-    """Deploy environments, their tasks, and the environments they depend on.
+app = typer.Typer(rich_markup_mode=None)
 
-    ENV_VAR are the variables of FILE that hold the environments.
-    """
+
+@app.command("deploy", no_args_is_help=True)
+def deploy(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(click_type=PATH, metavar="FILE", help="Python file, or a folder.")],
+    env_vars: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ENV_VAR]...", help="Variables of FILE that hold the environments."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All environments of the file.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder FILE.")
+    ] = False,
+    ignore_load_errors: Annotated[
+        bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
+    ] = False,
+    version: DeployVersion = None,
+    copy_style: CopyStyle = "loaded_modules",
+    root_dir: RootDir = None,
+    image: Images = None,
+    no_sync: NoSync = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
+) -> None:
+    """Deploy environments, their tasks, and the environments they depend on."""
     images = images_of(image)
     config = settle(context, project=project, domain=domain, root_dir=root_dir, needs_client=not dry_run)
     from flyte import _session
     from flyte._deploy import deploy_plan_here, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
-    environments, root = _load(path, env_vars, everything, recursive, ignore_load_errors, root_dir)
+    environments, root = _load(path, env_vars or (), everything, recursive, ignore_load_errors, root_dir)
     _session.configure(replace(config, root_dir=root))
     plan = plan_here(
         environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
     )
     if dry_run:
         block_on(rehearse_plan(plan, config.project, config.domain, _note))
-        _show_plan(plan, config, output)
+        _show_plan(plan, config, output == "json")
         return
     plan = deploy_plan_here(plan, config)
-    _show(environments, plan, output)
+    _show(environments, plan, output == "json")
     tasks = f"{len(plan.templates)} task(s) of {len(plan.environments)} environment(s)"
     place = f"{config.project}/{config.domain}"
     done = (
@@ -73,7 +84,7 @@ def deploy(
         if plan.unchanged
         else f"deployed {tasks} to {place}"
     )
-    click.echo(done, err=True)
+    typer.echo(done, err=True)
 
 
 def _load(
@@ -114,7 +125,7 @@ def _load_folder(
     loaded, failures = load_folder(folder, root_dir)
     if failures:
         rows = [(str(file), _last_line(sentence_of(error))) for file, error in failures.items()]
-        click.echo(f"Modules\n{table(('PATH', 'ERR'), rows)}\n", err=True)
+        typer.echo(f"Modules\n{table(('PATH', 'ERR'), rows)}\n", err=True)
         if not ignore_load_errors:
             raise LookupError(
                 f"{len(failures)} file(s) of {folder} did not load: mend them, name them in a .flyteignore, "
@@ -131,15 +142,15 @@ def _last_line(text: str) -> str:
 
 
 def _note(text: str) -> None:
-    click.echo(text, err=True)
+    typer.echo(text, err=True)
 
 
-def _show_plan(plan: "Plan", config: "ClientConfig", output: str) -> None:
+def _show_plan(plan: "Plan", config: "ClientConfig", as_json: bool) -> None:
     from flyte._cli.show import json_text
 
-    if output == "table":
-        click.echo(plan.describe())
-        click.echo(f"nothing was sent: this would go to {config.project}/{config.domain}", err=True)
+    if not as_json:
+        typer.echo(plan.describe())
+        typer.echo(f"nothing was sent: this would go to {config.project}/{config.domain}", err=True)
         return
     files = plan.bundle.files if plan.bundle else ()
     document = {
@@ -152,14 +163,14 @@ def _show_plan(plan: "Plan", config: "ClientConfig", output: str) -> None:
         "tasks": [template.model_dump(mode="json") for template in plan.templates],
         "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in files],
     }
-    click.echo(json_text(document))
+    typer.echo(json_text(document))
 
 
 def _bundle_facts(bundle: "Bundle") -> dict[str, Any]:
     return {"sha256": bundle.sha256, "md5": bundle.md5, "size_bytes": len(bundle.data)}
 
 
-def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) -> None:
+def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", as_json: bool) -> None:
     """The tables of environments and of tasks; or both as one JSON document."""
     from flyte._cli.show import json_text, table
     from flyte._deploy import deployments
@@ -168,15 +179,15 @@ def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) 
     # Environments that two deployments share are shown once.
     shared = list(dict.fromkeys(tuple(row) for one in made for row in one.env_repr()))
     tasks = list(dict.fromkeys(tuple(row) for one in made for row in one.table_repr()))
-    if output == "json":
+    if as_json:
         document: dict[str, Any] = {
             "version": plan.version,
             "unchanged": plan.unchanged,
             "environments": [dict(row) for row in shared],
             "entities": [dict(row) for row in tasks],
         }
-        click.echo(json_text(document))
+        typer.echo(json_text(document))
         return
     for title, rows in (("Environments", shared), ("Entities", tasks)):
         header = [column.upper() for column, _ in rows[0]]
-        click.echo(f"{title}\n{table(header, [[cell for _, cell in row] for row in rows])}\n")
+        typer.echo(f"{title}\n{table(header, [[cell for _, cell in row] for row in rows])}\n")

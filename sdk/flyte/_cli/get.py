@@ -1,17 +1,17 @@
 """`flyte get …`: what the log and the registry's read models show."""
 
-import click
+import typer
 
 from flyte._cli.lazy import LazyGroup
 
 COMMANDS = {
-    "run": ("get_runs:get_run", "List runs, the newest first; or show one."),
-    "action": ("get_actions:get_action", "List the actions of a run; or show one."),
-    "logs": ("get_actions:get_logs", "Show what one action has printed."),
-    "io": ("get_actions:get_io", "Show inputs and outputs of an action."),
-    "task": ("get_tasks:get_task", "List tasks; or show all that was declared of one."),
-    "project": ("get_settings:get_project", "List the projects; or show one."),
-    "config": ("get_settings:get_config", "Show the configuration and its source."),
+    "run": ("get_runs:run", "List runs, the newest first; or show one."),
+    "action": ("get_actions:action", "List the actions of a run; or show one."),
+    "logs": ("get_actions:logs", "Show what one action has printed."),
+    "io": ("get_actions:io", "Show inputs and outputs of an action."),
+    "task": ("get_tasks:task", "List tasks; or show all that was declared of one."),
+    "project": ("get_settings:project", "List the projects; or show one."),
+    "config": ("get_settings:config", "Show the configuration and its source."),
 }
 MISSING = {
     "app": "apps are not served",
@@ -24,6 +24,16 @@ MISSING = {
 }
 
 
-@click.group(cls=LazyGroup, commands=COMMANDS, missing=MISSING, no_args_is_help=True)
-def get() -> None:
-    """Show runs, actions, tasks, projects and the configuration."""
+class GetGroup(LazyGroup):
+    """What can be shown, and why the rest cannot."""
+
+    places = COMMANDS
+    missing = MISSING
+
+
+app = typer.Typer(
+    cls=GetGroup,
+    help="Show runs, actions, tasks, projects and the configuration.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)

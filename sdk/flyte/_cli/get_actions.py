@@ -1,34 +1,32 @@
 """`flyte get action|logs|io RUN [ACTION]`: what a run consists of, printed, took and gave."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import typer
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import placed, settle, shown
+from flyte._cli.run_words import InPhase
+from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
     from flyte._client.actions import Action
 
-_of_a_run = click.argument("run", shell_complete=offer_runs)
-_the_root = click.argument("action", default="a0", metavar="[ACTION]")
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
+ActionName = Annotated[str, typer.Argument(help="Which of its actions.")]
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-@click.command()
-@_of_a_run
-@click.argument("action", required=False)
-@click.option("--in-phase", multiple=True, help="Only in this phase.")
-@placed
-@shown
-@click.pass_context
+@app.command("action")
 def get_action(
-    context: click.Context,
-    run: str,
-    action: str | None,
-    in_phase: tuple[str, ...],
-    project: str | None,
-    domain: str | None,
-    output: str,
+    context: typer.Context,
+    run: RunName,
+    action: Annotated[str | None, typer.Argument(help="One of its actions.")] = None,
+    in_phase: InPhase = None,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """List the actions of a run; or show one."""
     as_json = output == "json"
@@ -37,11 +35,11 @@ def get_action(
     from flyte._client.actions import Action
 
     if action is not None:
-        click.echo(Action.get(uri=run, name=action).to_json() if as_json else _facts(run, action))
+        typer.echo(Action.get(uri=run, name=action).to_json() if as_json else _facts(run, action))
         return
     found = list(Action.listall(run, in_phase=in_phase or None))
     if as_json:
-        click.echo(json_text([one.to_dict() for one in found]))
+        typer.echo(json_text([one.to_dict() for one in found]))
         return
     header = ("ACTION", "TASK", "PHASE", "PARENT", "GROUP", "REQUESTED", "DURATION", "ATTEMPTS")
     rows = []
@@ -59,32 +57,26 @@ def get_action(
                 str(state.attempt),
             )
         )
-    click.echo(table(header, rows))
+    typer.echo(table(header, rows))
 
 
-@click.command()
-@_of_a_run
-@_the_root
-@click.option("-l", "--lines", type=click.IntRange(min=0), help="Only the last ones.")
-@click.option("--show-ts", is_flag=True, help="Show when each line was written.")
-@click.option("-a", "--attempt", type=click.IntRange(min=1), help="Only of this attempt, from 1.")
-@click.option("--pretty", is_flag=True, help="Changes nothing: lines are as printed.")
-@click.option("--filter-system", is_flag=True, help="Changes nothing: only the task's own lines are kept.")
-@placed
-@shown
-@click.pass_context
+@app.command("logs")
 def get_logs(
-    context: click.Context,
-    run: str,
-    action: str,
-    lines: int | None,
-    show_ts: bool,
-    attempt: int | None,
-    pretty: bool,
-    filter_system: bool,
-    project: str | None,
-    domain: str | None,
-    output: str,
+    context: typer.Context,
+    run: RunName,
+    action: ActionName = "a0",
+    lines: Annotated[int | None, typer.Option("-l", "--lines", min=0, help="Only the last ones.")] = None,
+    show_ts: Annotated[bool, typer.Option("--show-ts", help="Show when each line was written.")] = False,
+    attempt: Annotated[
+        int | None, typer.Option("-a", "--attempt", min=1, help="Only of this attempt, from 1.")
+    ] = None,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Changes nothing: lines are as printed.")] = False,
+    filter_system: Annotated[
+        bool, typer.Option("--filter-system", help="Changes nothing: only the task's own lines are kept.")
+    ] = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Show what one action has printed; the root action when none is named."""
     found = _action(context, run, action, project, domain)
@@ -94,28 +86,21 @@ def get_logs(
         from flyte._syncify import block_on
 
         kept = block_on(found.lines(attempt))
-        click.echo(json_text([line.to_dict() for line in kept[max(0, len(kept) - limit) :]]))
+        typer.echo(json_text([line.to_dict() for line in kept[max(0, len(kept) - limit) :]]))
     elif limit:
         found.show_logs(attempt=attempt, max_lines=limit, show_ts=show_ts)
 
 
-@click.command()
-@_of_a_run
-@_the_root
-@click.option("-i", "--inputs-only", is_flag=True, help="Only the inputs.")
-@click.option("--outputs-only", is_flag=True, help="Only the outputs.")
-@placed
-@shown
-@click.pass_context
+@app.command("io")
 def get_io(
-    context: click.Context,
-    run: str,
-    action: str,
-    inputs_only: bool,
-    outputs_only: bool,
-    project: str | None,
-    domain: str | None,
-    output: str,
+    context: typer.Context,
+    run: RunName,
+    action: ActionName = "a0",
+    inputs_only: Annotated[bool, typer.Option("-i", "--inputs-only", help="Only the inputs.")] = False,
+    outputs_only: Annotated[bool, typer.Option("--outputs-only", help="Only the outputs.")] = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Show what one action was called with, and what it gave; the root action when none is named."""
     if inputs_only and outputs_only:
@@ -132,17 +117,17 @@ def get_io(
     if not inputs_only and details.status == "SUCCEEDED":
         values["outputs"] = details.outputs().named_outputs
     if as_json:
-        click.echo(json_text(plain(values)))
+        typer.echo(json_text(plain(values)))
         return
     for title, items in values.items():
-        click.echo(title.capitalize())
-        click.echo("\n".join(f"  {name} = {value!r}" for name, value in items.items()) or "  none")
+        typer.echo(title.capitalize())
+        typer.echo("\n".join(f"  {name} = {value!r}" for name, value in items.items()) or "  none")
     if not inputs_only and "outputs" not in values:
-        click.echo(f"there are no outputs: the action is {details.status}", err=True)
+        typer.echo(f"there are no outputs: the action is {details.status}", err=True)
 
 
 def _action(
-    context: click.Context, run: str, action: str, project: str | None, domain: str | None
+    context: typer.Context, run: str, action: str, project: str | None, domain: str | None
 ) -> "Action":
     settle(context, project=project, domain=domain)
     from flyte._client.actions import Action

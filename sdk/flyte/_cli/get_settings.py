@@ -1,16 +1,21 @@
 """`flyte get project` and `flyte get config`."""
 
-import click
+from typing import Annotated
 
-from flyte._cli.setting import settle, shown
+import typer
+
+from flyte._cli.setting import Output, settle
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-@click.command()
-@click.argument("name", required=False)
-@click.option("--archived", is_flag=True, help="Those that are archived.")
-@shown
-@click.pass_context
-def get_project(context: click.Context, name: str | None, archived: bool, output: str) -> None:
+@app.command("project")
+def get_project(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="One project.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
+    output: Output = None,
+) -> None:
     """List the projects; or show one."""
     as_json = output == "json"
     settle(context)
@@ -20,16 +25,14 @@ def get_project(context: click.Context, name: str | None, archived: bool, output
     found = [Project.get(name)] if name else list(Project.listall(archived=archived))
     if as_json:
         documents = [project.to_dict() for project in found]
-        click.echo(json_text(documents[0] if name else documents))
+        typer.echo(json_text(documents[0] if name else documents))
         return
     rows = [(project.id, project.name, project.description, project.state) for project in found]
-    click.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
+    typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
 
 
-@click.command()
-@shown
-@click.pass_context
-def get_config(context: click.Context, output: str) -> None:
+@app.command("config")
+def get_config(context: typer.Context, output: Output = None) -> None:
     """Show the configuration that commands work with, and where it comes from."""
     as_json = output == "json"
     config = settle(context, needs_client=False, keep_endpoint=True)
@@ -48,7 +51,7 @@ def get_config(context: click.Context, output: str) -> None:
     }
     if as_json:
         named = {key.replace(" ", "_"): text for key, text in facts.items()}
-        click.echo(json_text(named | {"images": images}))
+        typer.echo(json_text(named | {"images": images}))
         return
     facts["images"] = ", ".join(f"{name}={uri}" for name, uri in images.items())
-    click.echo("\n".join(f"{key:<15} {text}" for key, text in facts.items()))
+    typer.echo("\n".join(f"{key:<15} {text}" for key, text in facts.items()))

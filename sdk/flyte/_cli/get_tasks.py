@@ -1,28 +1,29 @@
 """`flyte get task`."""
 
+from typing import Annotated
+
 import click
+import typer
 
 from flyte._cli.completion import offer_deployed
-from flyte._cli.setting import limited, placed, settle, shown
+from flyte._cli.setting import Domain, Limit, Output, Project, settle
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-@click.command()
-@click.argument("name", required=False, metavar="[NAME[:VERSION]]", shell_complete=offer_deployed)
-@click.argument("version", required=False)
-@limited
-@click.option("--entrypoint", is_flag=True, hidden=True)
-@placed
-@shown
-@click.pass_context
+@app.command("task")
 def get_task(
-    context: click.Context,
-    name: str | None,
-    version: str | None,
-    limit: int,
-    entrypoint: bool,
-    project: str | None,
-    domain: str | None,
-    output: str,
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME[:VERSION]]", help="One task.", autocompletion=offer_deployed),
+    ] = None,
+    version: Annotated[str | None, typer.Argument(help="One of its versions.")] = None,
+    limit: Limit = 100,
+    entrypoint: Annotated[bool, typer.Option("--entrypoint", hidden=True)] = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """List tasks, the latest version of each; or show one."""
     if entrypoint:
@@ -40,14 +41,14 @@ def get_task(
     if name is None:
         tasks = block_on(list_tasks(client, config.project, config.domain, limit=limit))
         if output == "json":
-            click.echo(json_text([task.model_dump(mode="json") for task in tasks]))
+            typer.echo(json_text([task.model_dump(mode="json") for task in tasks]))
             return
         rows = [(task.name, task.version, time_text(task.deployed_at), task.description) for task in tasks]
-        click.echo(table(("NAME", "VERSION", "DEPLOYED", "DESCRIPTION"), rows))
+        typer.echo(table(("NAME", "VERSION", "DEPLOYED", "DESCRIPTION"), rows))
         return
     wanted = f"{name}:{version}" if version else name
     record = block_on(fetch_task(client, config.project, config.domain, wanted))
     if output == "json":
-        click.echo(json_text(record.model_dump(mode="json")))
+        typer.echo(json_text(record.model_dump(mode="json")))
         return
-    click.echo(task_text(record))
+    typer.echo(task_text(record))

@@ -2,30 +2,36 @@
 
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import click
+import typer
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import placed, settle, shown
+from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
     from flyte._client.watch import Happening
     from flyte_schemas.subjects import RunKey
 
 
-@click.command()
-@click.argument("run", shell_complete=offer_runs)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
-@placed
-@shown
-@click.pass_context
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("logs")
 def logs(
-    context: click.Context, run: str, follow: bool, project: str | None, domain: str | None, output: str
+    context: typer.Context,
+    run: RunName,
+    follow: Follow = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Show what a run has printed.
 
-    RUN is the name or URL of a run. With -o json each line of output is one JSON document.
+    With -o json each line of output is one JSON document.
     """
     key = _key(context, run, project, domain)
     from flyte._syncify import block_on
@@ -33,18 +39,18 @@ def logs(
     block_on(_logs(key, follow, output == "json"))
 
 
-@click.command()
-@click.argument("run", shell_complete=offer_runs)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
-@placed
-@shown
-@click.pass_context
+@app.command("events")
 def events(
-    context: click.Context, run: str, follow: bool, project: str | None, domain: str | None, output: str
+    context: typer.Context,
+    run: RunName,
+    follow: Follow = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Show what happened to a run, event by event, as the log has it.
 
-    RUN is the name or URL of a run. With -o json each event is one JSON document.
+    With -o json each event is one JSON document.
     """
     key = _key(context, run, project, domain)
     from flyte._syncify import block_on
@@ -52,7 +58,7 @@ def events(
     block_on(_events(key, follow, output == "json"))
 
 
-def _key(context: click.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
+def _key(context: typer.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
     from flyte._client.runs import parse_run
 
     config = settle(context, project=project, domain=domain)
@@ -103,7 +109,7 @@ async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
 def _show(happening: "Happening", as_json: bool) -> None:
     from flyte._cli.story import event_line
 
-    click.echo(
+    typer.echo(
         happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)
     )
 

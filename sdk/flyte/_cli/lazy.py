@@ -1,46 +1,56 @@
-"""A group of commands that loads a command's module when that command is typed, and no other.
+"""Groups of commands: one that loads a command's module when that command is typed, and no other.
 
 The list of commands shows what is written here, so that `--help` loads none of them.
 """
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import click
+import typer.main
+from typer.core import TyperGroup
 
 Commands = Mapping[str, tuple[str, str]]
-"""A command's place (`module:name`, below `flyte._cli`), and one sentence of what it does."""
+"""A command's place, and one sentence of what it does.
+
+The place is `module:command`, a command of the typer app in this module (below `flyte._cli`); or `module`,
+where the whole app is a group.
+"""
 
 
-class LazyGroup(click.Group):
-    """`missing` are commands that Flyte's users know and that are not there, each with the reason."""
+class NamedGroup(TyperGroup):
+    """A group that says why a command of Flyte's is not in it."""
 
-    def __init__(self, *args: Any, commands: Commands, missing: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._places = commands
-        self._missing = missing
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._places)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._places:
-            return None
-        module, _, name = self._places[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(f"flyte._cli.{module}"), name)
-        return command
+    missing: ClassVar[Mapping[str, str]] = {}
+    """Commands that Flyte's users know and that are not there, each with the reason."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing:
-            refuse_unknown(ctx, args[0], list(self._places), self._missing)
+            refuse_unknown(ctx, args[0], self.list_commands(ctx), self.missing)
         return super().resolve_command(ctx, args)
+
+
+class LazyGroup(NamedGroup):
+    """A group whose commands are known by their places."""
+
+    places: ClassVar[Commands] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.places:
+            return None
+        module, _, command = self.places[cmd_name][0].partition(":")
+        app: typer.Typer = importlib.import_module(f"flyte._cli.{module}").app
+        return _command_of(app, command) if command else typer.main.get_group(app)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, sentence) for name, (_, sentence) in self._places.items()])
+            formatter.write_dl([(name, sentence) for name, (_, sentence) in self.places.items()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """The commands are known by name: none is loaded to be offered."""
@@ -50,24 +60,19 @@ class LazyGroup(click.Group):
 
         return [
             CompletionItem(name, help=sentence)
-            for name, (_, sentence) in self._places.items()
+            for name, (_, sentence) in self.places.items()
             if name.startswith(incomplete)
         ]
 
 
-class NamedGroup(click.Group):
-    """A group that says why a command of Flyte's is not in it."""
-
-    def __init__(self, *args: Any, missing: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._missing = missing
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if not ctx.resilient_parsing:
-            refuse_unknown(ctx, args[0], list(self.commands), self._missing)
-        return super().resolve_command(ctx, args)
+def _command_of(app: typer.Typer, name: str) -> click.Command:
+    """One command of an app, without the others being built."""
+    (info,) = [one for one in app.registered_commands if one.name == name]
+    return typer.main.get_command_from_info(
+        info,
+        pretty_exceptions_short=app.pretty_exceptions_short,
+        rich_markup_mode=app.rich_markup_mode,
+    )
 
 
 def refuse_unknown(

@@ -4,15 +4,18 @@ Whatever goes wrong is told in our words, cause first. A traceback is shown when
 only with `FLYTE_DEBUG=1`. A command's module is loaded when the command is typed, and no other.
 """
 
-import gc
 import os
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
 
 import click
+import typer
+import typer.main
 
+from flyte._cli import shell_setup
 from flyte._cli.lazy import LazyGroup
-from flyte._cli.setting import Globals
+from flyte._cli.setting import PATH, Globals
 
 COMMANDS = {
     "start": ("stack:start", "Start a stack on this machine."),
@@ -23,10 +26,10 @@ COMMANDS = {
     "rerun": ("rerun:rerun", "Run the task of a run again."),
     "logs": ("history:logs", "Show what a run has printed."),
     "events": ("history:events", "Show what happened to a run, event by event."),
-    "get": ("get:get", "Show runs, actions, tasks, projects and the configuration."),
-    "create": ("create:create", "Create configurations and projects."),
-    "update": ("update:update", "Change projects."),
-    "abort": ("abort:abort", "Abort runs and actions."),
+    "get": ("get", "Show runs, actions, tasks, projects and the configuration."),
+    "create": ("create", "Create configurations and projects."),
+    "update": ("update", "Change projects."),
+    "abort": ("abort", "Abort runs and actions."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
 """Where each command is, and what the list of commands says of it."""
@@ -42,95 +45,91 @@ ELSEWHERE = {
 }
 """Commands of Flyte's that are not there, each with the reason."""
 
-GARBAGE_THRESHOLD = 10_000
-"""So many objects are made before garbage is looked for: loading makes many, and none of them is garbage."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells expect it."""
 USAGE = 2
 """The exit code of a command that was not typed right."""
 
+_VERBOSE = "Log level of the run: -v WARNING, -vv INFO, -vvv DEBUG."
 _LEVELS = {1: "WARNING", 2: "INFO"}
 _FORMATS = {"table": "table", "table-simple": "table", "json": "json", "json-raw": "json"}
 
 
-def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+def _version(context: typer.Context, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
         from flyte._version import version
 
-        click.echo(f"flytejet {version()}")
+        typer.echo(f"flytejet {version()}")
         context.exit()
 
 
 def _completion(context: click.Context, option: click.Parameter, shell: str | None) -> None:
     if shell is None or context.resilient_parsing:
         return
-    from flyte._cli import shell_setup
-
     (shell_setup.install if option.name == "install_completion" else shell_setup.show)(shell)
     context.exit()
 
 
-@click.group(
-    cls=LazyGroup,
-    commands=COMMANDS,
-    missing=ELSEWHERE,
+class Root(LazyGroup):
+    """The commands of `flyte`, and why some of Flyte's are not there."""
+
+    places = COMMANDS
+    missing = ELSEWHERE
+
+
+app = typer.Typer(
+    cls=Root,
     no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="Configuration file.")
-@click.option("--endpoint", help="NATS address of the control plane.")
-@click.option("--org", help="Organisation; shown by `flyte get config`, NATS knows none.")
-@click.option("--insecure", is_flag=True, help="Accepted; whether NATS uses TLS is said by the address.")
-@click.option("--auth-type", help="Refused: NATS takes a user and a password, from the configuration.")
-@click.option(
-    "--image-builder", "--builder", type=click.Choice(["local", "remote"]), help="Kept in the configuration."
-)
-@click.option("-v", "--verbose", count=True, help="Log level of the run: -v WARNING, -vv INFO, -vvv DEBUG.")
-@click.option("--log-format", type=click.Choice(["console", "json"]), help="Form of flyte.logger's lines.")
-@click.option("--user-log-level", help="Level of flyte.logger, e.g. DEBUG or 10.")
-@click.option("--reset-root-logger", is_flag=True, help="Accepted: flyte leaves the root logger alone.")
-@click.option(
-    "-of", "--output-format", type=click.Choice(list(_FORMATS)), help="Form of all that commands answer."
-)
-@click.option("--no-progress", is_flag=True, help="Plain lines, without the live view of a terminal.")
-@click.option(
-    "--version", is_flag=True, callback=_version, is_eager=True, expose_value=False, help="Show the version."
-)
-@click.option(
-    "--install-completion",
-    is_flag=False,
-    flag_value="",
-    callback=_completion,
-    is_eager=True,
-    expose_value=False,
-    metavar="[SHELL]",
-    help="Switch completion on, for this shell or the one named.",
-)
-@click.option(
-    "--show-completion",
-    is_flag=False,
-    flag_value="",
-    callback=_completion,
-    is_eager=True,
-    expose_value=False,
-    metavar="[SHELL]",
-    help="Show the script that switches completion on.",
-)
-@click.pass_context
-def app(
-    context: click.Context,
-    config: Path | None,
-    endpoint: str | None,
-    org: str | None,
-    insecure: bool,
-    auth_type: str | None,
-    image_builder: str | None,
-    verbose: int,
-    log_format: str | None,
-    user_log_level: str | None,
-    reset_root_logger: bool,
-    output_format: str | None,
-    no_progress: bool,
+
+
+@app.callback()
+def before(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("-c", "--config", click_type=PATH, help="Configuration file.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="NATS address of the control plane.")] = None,
+    org: Annotated[
+        str | None, typer.Option(help="Organisation; shown by `flyte get config`, NATS knows none.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Accepted; whether NATS uses TLS is said by the address.")
+    ] = False,
+    auth_type: Annotated[
+        str | None,
+        typer.Option(help="Refused: NATS takes a user and a password, from the configuration."),
+    ] = None,
+    image_builder: Annotated[
+        Literal["local", "remote"] | None,
+        typer.Option("--image-builder", "--builder", help="Kept in the configuration."),
+    ] = None,
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, show_default=False, help=_VERBOSE)
+    ] = 0,
+    log_format: Annotated[
+        Literal["console", "json"] | None, typer.Option(help="Form of flyte.logger's lines.")
+    ] = None,
+    user_log_level: Annotated[
+        str | None, typer.Option(help="Level of flyte.logger, e.g. DEBUG or 10.")
+    ] = None,
+    reset_root_logger: Annotated[
+        bool, typer.Option("--reset-root-logger", help="Accepted: flyte leaves the root logger alone.")
+    ] = False,
+    output_format: Annotated[
+        Literal["table", "table-simple", "json", "json-raw"] | None,
+        typer.Option("-of", "--output-format", help="Form of all that commands answer."),
+    ] = None,
+    no_progress: Annotated[
+        bool, typer.Option("--no-progress", help="Plain lines, without the live view of a terminal.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Deploy and run Python tasks."""
     if auth_type:
@@ -160,18 +159,43 @@ def _log_variables(verbose: int, log_format: str | None, user_log_level: str | N
     return {name: value for name, value in said.items() if value}
 
 
+def command() -> click.Command:
+    """The whole command line, with two options whose value may be left out: typer has no word for that."""
+    built = typer.main.get_command(app)
+    for name, help in (
+        ("--install-completion", "Switch completion on, for this shell or the one named."),
+        ("--show-completion", "Show the script that switches completion on."),
+    ):
+        option = click.Option(
+            [name],
+            is_flag=False,
+            flag_value="",
+            callback=_completion,
+            is_eager=True,
+            expose_value=False,
+            metavar="[SHELL]",
+            help=help,
+        )
+        built.params.append(option)
+    return built
+
+
 def main() -> None:
     """Run the command line; the exit code is 0 only when what was asked for succeeded."""
-    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
-        sys.exit(app.main(prog_name="flyte", standalone_mode=False))
+        if os.environ.get(shell_setup.VARIABLE):
+            sys.exit(shell_setup.answer(command()))
+        code = command().main(prog_name="flyte", standalone_mode=False)
+        if code == INTERRUPTED:
+            typer.echo(err=True)  # ends the line that was begun
+        sys.exit(code)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        typer.echo(error.format_message(), err=True)
         sys.exit(USAGE)
     except click.ClickException as error:
         _say(_usage_text(error))
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):  # click has ended the line that was begun
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         _close_stdout()

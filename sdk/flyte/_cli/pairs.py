@@ -1,14 +1,14 @@
 """Words of the form K=V on a command line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import click
 
 
-def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
+def pairs_of(option: str, words: Iterable[str] | None) -> dict[str, str]:
     """The pairs by key. Raises UsageError for a word that is none."""
     found = {}
-    for word in words:
+    for word in words or ():
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise click.UsageError(f"{option}: {word!r} is not of the form K=V")
@@ -16,10 +16,10 @@ def pairs_of(option: str, words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def images_of(words: Sequence[str]) -> dict[str, str]:
+def images_of(words: Iterable[str] | None) -> dict[str, str]:
     """`NAME=URI` words by name; a bare URI is the default image. Raises UsageError."""
     images = {}
-    for word in words:
+    for word in words or ():
         name, equals, uri = word.rpartition("=")
         if not uri or (equals and not name):
             raise click.UsageError(f"--image: {word!r} is neither NAME=URI nor URI")

@@ -7,13 +7,45 @@ task. So the words are split here by hand, before the parser sees them.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import typer
+from typer.core import TyperCommand
 
-from flyte._cli.completion import DEPLOYED_TASK, offer_files, offer_inputs, offer_tasks
-from flyte._cli.run_words import Wishes, run_options, wishes_of
-from flyte._cli.setting import settle
+from flyte._cli.completion import DEPLOYED_TASK, FileOrDeployed, offer_inputs, offer_tasks
+from flyte._cli.run_words import (
+    Concurrency,
+    Debug,
+    Detach,
+    Follow,
+    Labels,
+    Local,
+    NoProgress,
+    Queue,
+    RawDataPath,
+    RunDomain,
+    RunName,
+    RunProject,
+    ServiceAccount,
+    Tracked,
+    TrackedStrict,
+    Tui,
+    Variables,
+    Wishes,
+    wishes_of,
+)
+from flyte._cli.setting import (
+    CopyStyle,
+    DeployVersion,
+    Domain,
+    Images,
+    NoSync,
+    Output,
+    Project,
+    RootDir,
+    settle,
+)
 
 if TYPE_CHECKING:
     from flyte._client.runs import Run
@@ -23,7 +55,24 @@ PYTHON_SCRIPT = "python-script"
 HELP = ("--help", "-h")
 
 
-class RunCommand(click.Command):
+File = Annotated[
+    str,
+    typer.Argument(
+        click_type=FileOrDeployed(),
+        metavar=f"FILE|{DEPLOYED_TASK}",
+        help=f"Python file, or the word {DEPLOYED_TASK}.",
+    ),
+]
+Task = Annotated[str | None, typer.Argument(help="Task to run.", autocompletion=offer_tasks)]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[--INPUT VALUE]...", help="Inputs of the task, by name.", autocompletion=offer_inputs
+    ),
+]
+
+
+class RunCommand(TyperCommand):
     """Moves the options that stand between FILE and TASK to the front, where the parser looks for them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -56,36 +105,57 @@ class RunCommand(click.Command):
         return super().shell_complete(ctx, incomplete)
 
 
-@click.command(
-    cls=RunCommand,
-    no_args_is_help=True,
-    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
-    options_metavar="[OPTIONS]",
-)
-@click.argument("file", metavar=f"FILE|{DEPLOYED_TASK}", shell_complete=offer_files)
-@click.argument("task", required=False, shell_complete=offer_tasks)
-@click.argument("inputs", nargs=-1, metavar="[--INPUT VALUE]...", shell_complete=offer_inputs)
-@run_options
-@click.pass_context
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("run", cls=RunCommand, no_args_is_help=True, context_settings={"allow_interspersed_args": False})
 def run(
-    context: click.Context, /, file: str, task: str | None, inputs: tuple[str, ...], **given: Any
+    context: typer.Context,
+    file: File,
+    task: Task = None,
+    inputs: Inputs = None,
+    local: Local = False,
+    project: Project = None,
+    domain: Domain = None,
+    name: RunName = None,
+    follow: Follow = False,
+    detach: Detach = False,
+    no_progress: NoProgress = False,
+    output: Output = None,
+    env: Variables = None,
+    version: DeployVersion = None,
+    copy_style: CopyStyle = "loaded_modules",
+    root_dir: RootDir = None,
+    image: Images = None,
+    no_sync: NoSync = False,
+    label: Labels = None,
+    raw_data_path: RawDataPath = None,
+    service_account: ServiceAccount = None,
+    queue: Queue = None,
+    max_action_concurrency: Concurrency = None,
+    debug: Debug = False,
+    run_project: RunProject = None,
+    run_domain: RunDomain = None,
+    tui: Tui = False,
+    tracked: Tracked = False,
+    tracked_strict: TrackedStrict = False,
 ) -> None:
     """Run a task of a Python file, deploying it first; or one that is deployed already.
 
     The output is shown while it runs, and the exit code is 0 only when the run succeeded. Behind the task's
     name stand its inputs: `flyte run FILE TASK --help` lists them.
     """
-    wishes = wishes_of(context, given)
+    wishes, words = wishes_of(context), inputs or ()
     if file == PYTHON_SCRIPT:
         raise click.UsageError(
             f"{PYTHON_SCRIPT} is not supported: put the script's work into a task and run its file", context
         )
     if file == DEPLOYED_TASK:
-        _run_deployed(context, task, inputs, wishes)
+        _run_deployed(context, task, words, wishes)
     elif Path(file).is_dir():
         _refuse_folder(Path(file))
     else:
-        _run_file(context, Path(file), task, inputs, wishes)
+        _run_file(context, Path(file), task, words, wishes)
 
 
 def _refuse_folder(folder: Path) -> None:
@@ -98,7 +168,7 @@ def _refuse_folder(folder: Path) -> None:
 
 
 def _run_file(
-    context: click.Context, file: Path, name: str | None, words: Sequence[str], wishes: Wishes
+    context: typer.Context, file: Path, name: str | None, words: Sequence[str], wishes: Wishes
 ) -> None:
     from flyte import _session
     from flyte._cli.inputs import help_text, parse_inputs, specs_of
@@ -117,13 +187,13 @@ def _run_file(
     loaded = load_file(file, wishes.root_dir)
     _session.configure(replace(config, root_dir=loaded.root))
     if name is None:
-        click.echo(_task_list(file, loaded.tasks()))
+        typer.echo(_task_list(file, loaded.tasks()))
         return
     task = loaded.task(name)
     specs = specs_of(task.native_interface)
     if only_looking:
         summary = task.options.docs or task.native_interface.docs.prose
-        click.echo(help_text(f"flyte run {file} {name}", summary, specs))
+        typer.echo(help_text(f"flyte run {file} {name}", summary, specs))
         return
     values = parse_inputs(specs, words)
     if wishes.local:
@@ -156,7 +226,7 @@ def _submit_file(task: Any, values: dict[str, Any], wishes: Wishes, config: "Cli
     return block_on(submit(task, bind(task.native_interface, (), values), options))
 
 
-def _run_deployed(context: click.Context, name: str | None, words: Sequence[str], wishes: Wishes) -> None:
+def _run_deployed(context: typer.Context, name: str | None, words: Sequence[str], wishes: Wishes) -> None:
     from flyte import _session
     from flyte._cli.inputs import help_text, parse_inputs, specs_of_wire
     from flyte._client.deployed import fetch_task, list_tasks, submit_deployed
@@ -175,7 +245,7 @@ def _run_deployed(context: click.Context, name: str | None, words: Sequence[str]
     client = _session.client()
     if name is None:
         tasks = block_on(list_tasks(client, config.project, config.domain))
-        click.echo("\n".join(f"{task.name}:{task.version}" for task in tasks) or "no task is deployed")
+        typer.echo("\n".join(f"{task.name}:{task.version}" for task in tasks) or "no task is deployed")
         return
     record = block_on(fetch_task(client, config.project, config.domain, name))
     specs = specs_of_wire(record.template.interface)
@@ -184,7 +254,7 @@ def _run_deployed(context: click.Context, name: str | None, words: Sequence[str]
         from flyte._runtime.docstring import parse_docstring
 
         summary = parse_docstring(record.template.docs).prose or signature(record.template)
-        click.echo(help_text(f"flyte run {DEPLOYED_TASK} {name}", summary, specs))
+        typer.echo(help_text(f"flyte run {DEPLOYED_TASK} {name}", summary, specs))
         return
     started = submit_deployed(
         client,

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-import click
+import typer
 
 from flyte._cli.run_words import Wishes
 from flyte._cli.terminal import can_redraw, say_failure
@@ -77,18 +77,18 @@ def _say_what_is_idle(wishes: Wishes) -> None:
     idle = [option for option, is_said in said.items() if is_said]
     if idle:
         verb = "means" if len(idle) == 1 else "mean"
-        click.echo(f"note: {', '.join(idle)} {verb} nothing in a local run", err=True)
+        typer.echo(f"note: {', '.join(idle)} {verb} nothing in a local run", err=True)
 
 
 def _answer(ran: "LocalRun", wishes: Wishes) -> None:
     outputs = ran.outputs()
     if not wishes.as_json:
-        click.echo(f"Outputs: {outputs}")
+        typer.echo(f"Outputs: {outputs}")
         return
     from flyte._cli.show import json_text
     from flyte._outputs import plain
 
-    click.echo(json_text(ran.to_dict() | {"outputs": plain(outputs.named_outputs)}))
+    typer.echo(json_text(ran.to_dict() | {"outputs": plain(outputs.named_outputs)}))
 
 
 def _tell_failure(error: BaseRuntimeError, task: str, name: str, wishes: Wishes) -> None:
@@ -101,4 +101,4 @@ def _tell_failure(error: BaseRuntimeError, task: str, name: str, wishes: Wishes)
         return
     phase = "timed_out" if isinstance(error, TaskTimeoutError) else "failed"
     said = {"code": failure.code, "kind": failure.kind.value, "message": failure.message}
-    click.echo(json_text({"name": name, "task": task, "phase": phase, "error": said}))
+    typer.echo(json_text({"name": name, "task": task, "phase": phase, "error": said}))

@@ -1,22 +1,60 @@
 """The options of `flyte run`, those that are kept with a run, and those by which runs are found again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
+import typer
 
 from flyte._cli.pairs import images_of, pairs_of
-from flyte._cli.setting import globals_of, placed, shown, sourced
+from flyte._cli.setting import globals_of
 
 if TYPE_CHECKING:
     from flyte._client.filters import RunFilter
     from flyte_schemas.events import RunSettings
 
-FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
-
 _KEPT = "Kept with the run; does not act yet."
+
+RunName = Annotated[str | None, typer.Option("--name", help="Name of the run; else it is chosen.")]
+Variables = Annotated[list[str] | None, typer.Option("-e", "--env", help="K=V, for the run's tasks.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", help="K=V, to find the run by.")]
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait and show the output (the default).")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return once the run is submitted.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="Plain lines, no live view.")]
+Local = Annotated[bool, typer.Option("--local", help="Run in this process, without a stack.")]
+RawDataPath = Annotated[str | None, typer.Option("--raw-data-path", help=_KEPT)]
+ServiceAccount = Annotated[str | None, typer.Option("--service-account", help=_KEPT)]
+Queue = Annotated[str | None, typer.Option("--queue", help=_KEPT)]
+Concurrency = Annotated[int | None, typer.Option("--max-action-concurrency", min=1, help=_KEPT)]
+Debug = Annotated[bool, typer.Option("--debug", help=_KEPT)]
+RunProject = Annotated[
+    str | None,
+    typer.Option("--run-project", help="With deployed-task: the run's project, which is the task's."),
+]
+RunDomain = Annotated[
+    str | None,
+    typer.Option("--run-domain", help="With deployed-task: the run's domain, which is the task's."),
+]
+Tui = Annotated[bool, typer.Option("--tui", hidden=True)]
+Tracked = Annotated[bool, typer.Option("--tracked", hidden=True)]
+TrackedStrict = Annotated[bool, typer.Option("--tracked-strict", hidden=True)]
+
+InPhase = Annotated[list[str] | None, typer.Option("--in-phase", help="Only in this phase.")]
+TaskName = Annotated[str | None, typer.Option("--task-name", help="Only of this task.")]
+TaskVersion = Annotated[str | None, typer.Option("--task-version", help="Only of this version.")]
+OnlyMine = Annotated[bool, typer.Option("--only-mine", help="Only those that you asked for.")]
+CreatedAfter = Annotated[
+    str | None, typer.Option("--created-after", help="E.g. 2024-01-02 or 'now - 1 day'.")
+]
+CreatedBefore = Annotated[str | None, typer.Option("--created-before", help="Likewise.")]
+UpdatedAfter = Annotated[str | None, typer.Option("--updated-after", hidden=True)]
+UpdatedBefore = Annotated[str | None, typer.Option("--updated-before", hidden=True)]
+PausedOnly = Annotated[bool, typer.Option("--paused-only", help="Runs never pause here: none are shown.")]
+WithLabels = Annotated[list[str] | None, typer.Option("--with-label", help="K=V.")]
+WithLabelKeys = Annotated[list[str] | None, typer.Option("--with-label-key", help="K, with any value.")]
+
 _REFUSED = {
     "tui": "there is no full-screen view: a run on a terminal shows a live tree",
     "tracked": "runs are not tracked outside the log: every run on the stack is in it",
@@ -54,47 +92,9 @@ class Wishes:
         return RunSettings(**self.kept)
 
 
-def run_options(command: FC) -> FC:
-    """All options of `flyte run`."""
-    for option in reversed(
-        (
-            click.option("--local", is_flag=True, help="Run in this process, without a stack."),
-            placed,
-            click.option("--name", help="Name of the run; else it is chosen."),
-            following,
-            shown,
-            click.option("-e", "--env", multiple=True, help="K=V, for the run's tasks."),
-            sourced,
-            click.option("--label", multiple=True, help="K=V, to find the run by."),
-            click.option("--raw-data-path", help=_KEPT),
-            click.option("--service-account", help=_KEPT),
-            click.option("--queue", help=_KEPT),
-            click.option("--max-action-concurrency", type=click.IntRange(min=1), help=_KEPT),
-            click.option("--debug", is_flag=True, help=_KEPT),
-            click.option("--run-project", help="With deployed-task: the run's project, which is the task's."),
-            click.option("--run-domain", help="With deployed-task: the run's domain, which is the task's."),
-            *(click.option(f"--{name.replace('_', '-')}", is_flag=True, hidden=True) for name in _REFUSED),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def following(command: FC) -> FC:
-    """Whether to wait for a run, and how to show it meanwhile."""
-    for option in reversed(
-        (
-            click.option("-f", "--follow", is_flag=True, help="Wait and show the output (the default)."),
-            click.option("--detach", is_flag=True, help="Return once the run is submitted."),
-            click.option("--no-progress", is_flag=True, help="Plain lines, no live view."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def wishes_of(context: click.Context, given: Mapping[str, Any]) -> Wishes:
-    """The options by what they mean. Raises BadParameter."""
+def wishes_of(context: typer.Context) -> Wishes:
+    """The options of `flyte run` by what they mean. Raises UsageError."""
+    given = context.params
     for name, reason in _REFUSED.items():
         if given[name]:
             raise click.UsageError(f"--{name.replace('_', '-')}: {reason}")
@@ -132,29 +132,8 @@ _AS_GIVEN = (
 )
 
 
-def filtered(command: FC) -> FC:
-    """By what runs are found."""
-    for option in reversed(
-        (
-            click.option("--in-phase", multiple=True, help="Only in this phase."),
-            click.option("--task-name", help="Only of this task."),
-            click.option("--task-version", help="Only of this version."),
-            click.option("--only-mine", is_flag=True, help="Only those that you asked for."),
-            click.option("--created-after", help="E.g. 2024-01-02 or 'now - 1 day'."),
-            click.option("--created-before", help="Likewise."),
-            click.option("--updated-after", hidden=True),
-            click.option("--updated-before", hidden=True),
-            click.option("--paused-only", is_flag=True, help="Runs never pause here: none are shown."),
-            click.option("--with-label", multiple=True, help="K=V."),
-            click.option("--with-label-key", multiple=True, help="K, with any value."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 def filter_of(given: Mapping[str, Any]) -> "RunFilter":
-    """What a run must meet to be listed. Raises BadParameter, ValueError."""
+    """What a run must meet to be listed, of the options of `flyte get run`. Raises UsageError, ValueError."""
     for name in ("updated_after", "updated_before"):
         if given[name]:
             raise click.UsageError(

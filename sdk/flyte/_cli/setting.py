@@ -1,19 +1,21 @@
 """What a command works with: the configuration that its options, the file and the machine add up to.
 
-The options that many commands share are declared here once, as decorators.
+The options that many commands share are declared here once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
+import typer
 
 if TYPE_CHECKING:
     from flyte._config import ClientConfig
 
-FC = TypeVar("FC", bound="Callable[..., Any] | click.Command")
+PATH = click.Path(path_type=Path)
+"""A file or folder that the shell completes, which typer's own paths leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,63 +32,38 @@ class Globals:
     """How the processes of a run log, as the variables that say so."""
 
 
-def globals_of(context: click.Context) -> Globals:
+def globals_of(context: typer.Context) -> Globals:
     """What stood before the command."""
     found = context.find_object(Globals)
     return found if found is not None else Globals()
 
 
-def _chosen(context: click.Context, _: click.Parameter, given: str | None) -> str:
+def _chosen(context: typer.Context, given: str | None) -> str:
     return given or globals_of(context).output
 
 
-def placed(command: FC) -> FC:
-    """`-p` and `-d`: which project and domain a command works in."""
-    with_domain = click.option("-d", "--domain", help="Domain.")(command)
-    return click.option("-p", "--project", help="Project.")(with_domain)
+Project = Annotated[str | None, typer.Option("-p", "--project", help="Project.")]
+Domain = Annotated[str | None, typer.Option("-d", "--domain", help="Domain.")]
+Output = Annotated[
+    Literal["table", "json"] | None,
+    typer.Option("-o", "--output", callback=_chosen, help="table (the default) or json."),
+]
+"""A command's answer as a table for people, or as JSON for programs; what stood before it counts too."""
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, at most.")]
 
-
-def shown(command: FC) -> FC:
-    """`-o`: a command's answer as a table for people, or as JSON for programs."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["table", "json"]),
-        callback=_chosen,
-        help="table (the default) or json.",
-    )(command)
-
-
-def limited(command: FC) -> FC:
-    """`--limit`: how many of a list."""
-    return click.option(
-        "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, at most."
-    )(command)
-
-
-def sourced(command: FC) -> FC:
-    """What part of the source goes along with a deployment, and from where."""
-    for option in (
-        click.option("--no-sync-local-sys-paths", "no_sync", is_flag=True, help=_NO_SYNC),
-        click.option("--image", "image", multiple=True, help="NAME=URI, or URI for the default image."),
-        click.option("--root-dir", type=click.Path(path_type=Path), help="Root of the source tree."),
-        click.option(
-            "--copy-style",
-            default="loaded_modules",
-            show_default=True,
-            help="Or all, custom, none.",
-        ),
-        click.option("--version", "version", help="Version to deploy as; else a hash of the content."),
-    ):
-        command = option(command)
-    return command
-
-
-_NO_SYNC = "Tasks have only the source root on sys.path."
+DeployVersion = Annotated[
+    str | None, typer.Option("--version", help="Version to deploy as; else a hash of the content.")
+]
+CopyStyle = Annotated[str, typer.Option("--copy-style", help="Or all, custom, none.")]
+RootDir = Annotated[Path | None, typer.Option("--root-dir", click_type=PATH, help="Root of the source tree.")]
+Images = Annotated[list[str] | None, typer.Option("--image", help="NAME=URI, or URI for the default image.")]
+NoSync = Annotated[
+    bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
+]
 
 
 def settle(
-    context: click.Context,
+    context: typer.Context,
     *,
     project: str | None = None,
     domain: str | None = None,

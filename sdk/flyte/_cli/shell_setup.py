@@ -1,17 +1,28 @@
-"""`flyte --show-completion` and `--install-completion`: completion by TAB, for bash, zsh and fish."""
+"""`flyte --show-completion` and `--install-completion`: completion by TAB, for bash, zsh and fish.
+
+The scripts are those of click, since typer's do not know words from files.
+"""
 
 import os
 from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
+import typer
+from click.shell_completion import get_completion_class, shell_complete
 
 SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_FLYTE_COMPLETE"
+"""The variable by which a shell asks what may follow, and how."""
+
+
+def answer(command: click.Command) -> int:
+    """Print what the shell that asks may offer; gives the exit code."""
+    return shell_complete(command, {}, "flyte", VARIABLE, os.environ[VARIABLE])
 
 
 def show(shell: str) -> None:
     """Print the script that switches completion on. Raises UsageError for a shell that nobody knows."""
-    click.echo(_script(_known(shell)))
+    typer.echo(_script(_known(shell)))
 
 
 def install(shell: str) -> None:
@@ -25,7 +36,7 @@ def install(shell: str) -> None:
         target = home / ".flyte" / f"completion.{shell}"
         _write(target, _script(shell))
         _source_it(home / f".{shell}rc", target)
-    click.echo(f"completion is on in each new {shell} ({target})", err=True)
+    typer.echo(f"completion is on in each new {shell} ({target})", err=True)
 
 
 def _known(shell: str) -> str:
@@ -38,7 +49,7 @@ def _known(shell: str) -> str:
 def _script(shell: str) -> str:
     kind = get_completion_class(shell)
     assert kind is not None  # it is one of SHELLS
-    return kind(click.Command("flyte"), {}, "flyte", "_FLYTE_COMPLETE").source()
+    return kind(click.Command("flyte"), {}, "flyte", VARIABLE).source()
 
 
 def _write(target: Path, text: str) -> None:

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
+import typer
 
-from flyte._cli.setting import settle, shown
+from flyte._cli.setting import PATH, Output, settle
 from flyte._stack import Stack, find_stack, is_alive, stack_home
 
 if TYPE_CHECKING:
@@ -23,24 +24,29 @@ PING_TIMEOUT_S = 2.0
 LOG_TAIL_LINES = 20
 SERVICES = ("registry", "dataproxy", "executor")
 
-homed = click.option("--home", type=click.Path(path_type=Path), help="Folder of its files, else ~/.flyte.")
+Home = Annotated[
+    Path | None, typer.Option("--home", click_type=PATH, help="Folder of its files, else ~/.flyte.")
+]
+
+app = typer.Typer(rich_markup_mode=None)
+
+_ALONE = {"allow_extra_args": True}
+"""`flyte start devbox` is what Flyte's users know: a further word is let in, and refused in our words."""
 
 
-@click.command()
-@click.argument("what", required=False, metavar="")
-@click.option("-d", "--detach", is_flag=True, help="Run in the background.")
-@homed
-@click.option("--nats", help="Use this NATS server.")
-@click.pass_context
+@app.command("start", context_settings=_ALONE)
 def start(
-    context: click.Context, what: str | None, detach: bool, home: Path | None, nats: str | None
+    context: typer.Context,
+    detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
+    home: Home = None,
+    nats: Annotated[str | None, typer.Option("--nats", help="Use this NATS server.")] = None,
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""
-    _refuse(context, what)
+    _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
     if running is not None:
-        click.echo(f"a stack is running already ({_described(running)})", err=True)
+        typer.echo(f"a stack is running already ({_described(running)})", err=True)
         raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
@@ -49,17 +55,14 @@ def start(
     _start_detached(command, home)
 
 
-@click.command()
-@click.argument("what", required=False, metavar="")
-@homed
-@click.pass_context
-def stop(context: click.Context, what: str | None, home: Path | None) -> None:
+@app.command("stop", context_settings=_ALONE)
+def stop(context: typer.Context, home: Home = None) -> None:
     """Stop the stack of this machine; what it has recorded stays."""
-    _refuse(context, what)
+    _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
     if running is None:
-        click.echo(f"no stack is running in {home}", err=True)
+        typer.echo(f"no stack is running in {home}", err=True)
         return
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -70,13 +73,11 @@ def stop(context: click.Context, what: str | None, home: Path | None) -> None:
                 f"then kill -9 {running.pid}"
             )
         time.sleep(POLL_S)
-    click.echo("stopped", err=True)
+    typer.echo("stopped", err=True)
 
 
-@click.command()
-@shown
-@click.pass_context
-def status(context: click.Context, output: str) -> None:
+@app.command("status")
+def status(context: typer.Context, output: Output = None) -> None:
     """Show where the control plane is and which services answer; exit code 1 when one does not."""
     config = settle(context)
     from flyte._syncify import block_on
@@ -88,21 +89,20 @@ def status(context: click.Context, output: str) -> None:
         services = {
             service: pong.model_dump(mode="json") if pong else None for service, pong in answers.items()
         }
-        click.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
+        typer.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
     else:
-        click.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
+        typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
         for service, pong in answers.items():
             said = f"running on {pong.host}, process {pong.pid}, version {pong.version}" if pong else ""
-            click.echo(f"{service:<10} {said or 'no answer'}")
+            typer.echo(f"{service:<10} {said or 'no answer'}")
     if not all(answers.values()):
         sys.exit(1)
 
 
-def _refuse(context: click.Context, what: str | None) -> None:
-    """`flyte start devbox` is what Flyte's users know."""
-    if what is not None:
+def _refuse_words(context: typer.Context) -> None:
+    if context.args:
         raise click.UsageError(
-            f"there is no {context.command_path} {what}: it alone is for the whole stack",
+            f"there is no {context.command_path} {context.args[0]}: it alone is for the whole stack",
             context,
         )
 
@@ -139,7 +139,7 @@ def _start_detached(command: list[str], home: Path) -> None:
     while time.monotonic() < deadline:
         running = find_stack(home)
         if running is not None and running.pid == process.pid:
-            click.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
+            typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
             return
         if process.poll() is not None:
             raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")

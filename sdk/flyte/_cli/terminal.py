@@ -6,7 +6,7 @@ rich is loaded only when something is drawn with it.
 import os
 import sys
 
-import click
+import typer
 
 
 def can_redraw() -> bool:
@@ -20,7 +20,7 @@ def say_error(text: str) -> None:
     if _is_able(sys.stderr.isatty()):
         _draw_box("error", cause, rest)
     else:
-        click.echo(f"error: {text}", err=True)
+        typer.echo(f"error: {text}", err=True)
 
 
 def say_failure(title: str, text: str, cause: str, rest: str) -> None:
@@ -28,7 +28,7 @@ def say_failure(title: str, text: str, cause: str, rest: str) -> None:
     if _is_able(sys.stderr.isatty()):
         _draw_box(title, cause, rest)
     else:
-        click.echo(f"{title}\n{text}", err=True)
+        typer.echo(f"{title}\n{text}", err=True)
 
 
 def _is_able(is_terminal: bool) -> bool:

@@ -1,10 +1,12 @@
 """`flyte update project`."""
 
-import click
+from typing import Annotated
+
+import typer
 
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
-from flyte._cli.setting import settle, shown
+from flyte._cli.setting import Output, settle
 
 MISSING = {
     "trigger": "triggers are declared on tasks and recorded; nothing is started by them yet",
@@ -12,27 +14,28 @@ MISSING = {
 }
 
 
-@click.group(cls=NamedGroup, missing=MISSING, no_args_is_help=True)
-def update() -> None:
-    """Change projects."""
+class UpdateGroup(NamedGroup):
+    """Says why triggers and apps cannot be changed."""
+
+    missing = MISSING
 
 
-@update.command("project")
-@click.argument("id")
-@click.option("--name", help="A name for people.")
-@click.option("--description", help="What it is for.")
-@click.option("--label", multiple=True, help="K=V; these replace the labels it has.")
-@click.option("--archive/--unarchive", "archived", default=None, help="Whether it is listed.")
-@shown
-@click.pass_context
+app = typer.Typer(cls=UpdateGroup, help="Change projects.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("project")
 def update_project(
-    context: click.Context,
-    id: str,
-    name: str | None,
-    description: str | None,
-    label: tuple[str, ...],
-    archived: bool | None,
-    output: str,
+    context: typer.Context,
+    id: Annotated[str, typer.Argument(help="The project.")],
+    name: Annotated[str | None, typer.Option("--name", help="A name for people.")] = None,
+    description: Annotated[str | None, typer.Option("--description", help="What it is for.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="K=V; these replace the labels it has.")
+    ] = None,
+    archived: Annotated[
+        bool | None, typer.Option("--archive/--unarchive", help="Whether it is listed.")
+    ] = None,
+    output: Output = None,
 ) -> None:
     """Change what is written down of a project."""
     settle(context)
@@ -42,4 +45,4 @@ def update_project(
     state = None if archived is None else "archived" if archived else "active"
     labels = pairs_of("--label", label) if label else None
     changed = Project.update(id, name=name, description=description, labels=labels, state=state)
-    click.echo(json_text(changed.to_dict()) if output == "json" else f"updated project {changed.id}")
+    typer.echo(json_text(changed.to_dict()) if output == "json" else f"updated project {changed.id}")

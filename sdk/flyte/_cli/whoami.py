@@ -1,14 +1,14 @@
 """`flyte whoami`: in whose name this machine asks, and whom."""
 
-import click
+import typer
 
-from flyte._cli.setting import settle, shown
+from flyte._cli.setting import Output, settle
+
+app = typer.Typer(rich_markup_mode=None)
 
 
-@click.command()
-@shown
-@click.pass_context
-def whoami(context: click.Context, output: str) -> None:
+@app.command("whoami")
+def whoami(context: typer.Context, output: Output = None) -> None:
     """Show the user, the control plane, and the project and domain that commands work in."""
     config = settle(context)
     from flyte._cli.show import json_text
@@ -20,4 +20,4 @@ def whoami(context: click.Context, output: str) -> None:
         "configuration": config.source,
     }
     as_json = output == "json"
-    click.echo(json_text(facts) if as_json else "\n".join(f"{key:<14} {text}" for key, text in facts.items()))
+    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<14} {text}" for key, text in facts.items()))
