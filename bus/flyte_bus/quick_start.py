@@ -6,13 +6,21 @@ That library takes a third of the time in which a command line is ready.
 import importlib
 import sys
 
+_is_spared = False
 
-def load_without_websockets() -> None:
-    """Import nats-py; connections over `ws://` and `wss://` are not possible in this process then.
 
-    For a program whose only thread this is: until it returns, `import aiohttp` fails everywhere.
+def spare_websockets() -> None:
+    """Connections over `ws://` and `wss://` are not wanted in this process: do not load what they need.
+
+    For a program with one thread at work: while nats-py is loaded, `import aiohttp` fails everywhere.
     """
-    if "aiohttp" in sys.modules or "nats" in sys.modules:
+    global _is_spared
+    _is_spared = True
+
+
+def load() -> None:
+    """Load nats-py, as this process wants it."""
+    if not _is_spared or "aiohttp" in sys.modules or "nats" in sys.modules:
         return
     sys.modules["aiohttp"] = None  # type: ignore[assignment]
     try:

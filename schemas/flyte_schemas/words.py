@@ -4,18 +4,11 @@ Wire types are frozen and closed: a field that we do not know is an error where 
 surprise later.
 """
 
-import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-NAME_PATTERN = r"^[^\s.*>]{1,128}$"
-"""One token of a NATS subject: no dots, wildcards or white space (the server splits subjects at dots)."""
-
-TASK_NAME_PATTERN = r"^[^\s.*>]{1,128}\.[^\s.*>]{1,128}$"
-"""A task's full name: environment, dot, function."""
-
-ENVIRONMENT_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
+from flyte_schemas.names import NAME_PATTERN, TASK_NAME_PATTERN
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 TaskName = Annotated[str, StringConstraints(pattern=TASK_NAME_PATTERN)]
@@ -28,8 +21,3 @@ class Word(BaseModel):
     """A value on the wire: immutable, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` can stand as one token of a subject."""
-    return re.fullmatch(NAME_PATTERN.strip("^$"), text) is not None

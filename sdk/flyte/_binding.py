@@ -1,13 +1,13 @@
 """Arguments to inputs: what a call gives, matched with what the signature wants."""
 
-import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flyte._runtime.interface import NativeInterface
+if TYPE_CHECKING:
+    from flyte._runtime.interface import NativeInterface
 
 
-def bind(interface: NativeInterface, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def bind(interface: "NativeInterface", args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs of a call by name, in the order of the signature, defaults filled in.
 
     Raises ValueError for too many positional arguments, and for doubled, unknown or missing ones.
@@ -39,6 +39,8 @@ def unknown_input(name: str, task: str, names: list[str]) -> str:
 
 def did_you_mean(name: str, known: list[str]) -> str:
     """The nearest known names as the end of a sentence: `: did you mean 'x'?`, or what there is."""
+    import difflib
+
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return ": did you mean " + " or ".join(repr(item) for item in near) + "?"

@@ -6,10 +6,12 @@ import inspect
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 from flyte._binding import did_you_mean
-from flyte_schemas.policies import CacheRule
+
+if TYPE_CHECKING:
+    from flyte_schemas.policies import CacheRule
 
 Behavior = Literal["auto", "override", "disable"]
 
@@ -106,8 +108,10 @@ class Cache:
         versions = "".join(policy.get_version(self.salt, params) for policy in self.policies)
         return hashlib.sha256(versions.encode()).hexdigest()
 
-    def to_wire(self, params: VersionParameters) -> CacheRule:
+    def to_wire(self, params: VersionParameters) -> "CacheRule":
         """The same for a task whose function is `params.func`."""
+        from flyte_schemas.policies import CacheRule
+
         if not self.is_enabled():
             return CacheRule()
         return CacheRule(

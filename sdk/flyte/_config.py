@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from flyte import errors
 from flyte._config_file import option, variable_of
 from flyte._stack import Stack, find_stack
-from flyte_schemas.words import is_name
+from flyte_schemas.names import is_name
 
 DEFAULT_PROJECT = "default"
 DEFAULT_DOMAIN = "development"

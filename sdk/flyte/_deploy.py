@@ -1,9 +1,8 @@
 """Deploy environments: `flyte.deploy`."""
 
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +15,12 @@ from flyte._plan import Plan, closure, make_plan
 from flyte._syncify import await_on, block_on
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from flyte._client.trouble import Say
+
+    Rehearsal = Future[tuple[str, ...]]
+    """The notes of a rehearsal, once it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,25 +140,58 @@ def plan_here(
     )
 
 
-async def carry_out(plan: Plan, project: str, domain: str, say: "Say | None" = None) -> Plan:
-    """Deploy a plan through this process's client, after a rehearsal. Raises the SDK's errors."""
+async def carry_out(
+    plan: Plan, project: str, domain: str, say: "Say | None" = None, begun: "Rehearsal | None" = None
+) -> Plan:
+    """Deploy a plan through this process's client, after a rehearsal (one may have begun).
+
+    Raises the SDK's errors.
+    """
     from flyte._client.deploy import deploy_plan
     from flyte._client.trouble import say_on_stderr, translated
 
     say = say or say_on_stderr
     with translated():
         bus = await _session.client().bus()
-        rehearsal = partial(rehearse_plan, plan, project, domain, say)
+        rehearsal = partial(rehearse_plan, plan, project, domain, say, begun)
         return await deploy_plan(bus, plan, project, domain, say=say, rehearse=rehearsal)
 
 
-async def rehearse_plan(plan: Plan, project: str, domain: str, say: "Say") -> None:
-    """Import the bundle in a clean interpreter, and say what is worth noting. Raises CodeBundleError."""
-    from flyte._rehearsal import rehearse
+def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None) -> Plan:
+    """The same for a caller that may block.
 
-    if plan.bundle is None:
-        return
-    for note in await asyncio.to_thread(rehearse, plan.bundle, plan.layout, plan.templates, project, domain):
+    What is there already is seen at a glance, without a client; else the client is loaded and the code
+    rehearsed side by side.
+    """
+    from flyte._client.unchanged import is_unchanged
+
+    if is_unchanged(plan, config, config.project, config.domain):
+        return replace(plan, unchanged=True)
+    begun = begin_rehearsal(plan, config.project, config.domain)
+    try:
+        return block_on(carry_out(plan, config.project, config.domain, say, begun))
+    finally:
+        begun.exception()  # its process and its folder are gone then, whatever became of the deployment
+
+
+def begin_rehearsal(plan: Plan, project: str, domain: str) -> "Rehearsal":
+    """Import the bundle in a clean interpreter, beside whatever else goes on."""
+    from flyte._rehearsal import rehearse
+    from flyte._runtime.threads import start_thread
+
+    bundle = plan.bundle
+    return start_thread(
+        lambda: rehearse(bundle, plan.layout, plan.templates, project, domain) if bundle else ()
+    )
+
+
+async def rehearse_plan(
+    plan: Plan, project: str, domain: str, say: "Say", begun: "Rehearsal | None" = None
+) -> None:
+    """Say what is worth noting of a rehearsal. Raises CodeBundleError."""
+    import asyncio
+
+    for note in await asyncio.wrap_future(begun or begin_rehearsal(plan, project, domain)):
         say(f"note: {note}")
 
 

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from flyte._binding import did_you_mean
-from flyte_schemas.task import Accelerator
+
+if TYPE_CHECKING:
+    from flyte_schemas.task import Accelerator
 
 DeviceClass = Literal["GPU", "TPU", "NEURON", "AMD_GPU", "HABANA_GAUDI"]
 
@@ -60,7 +62,9 @@ class Device:
     def __str__(self) -> str:
         return f"{self.device}:{self.quantity}" if self.device else str(self.quantity)
 
-    def to_wire(self) -> Accelerator:
+    def to_wire(self) -> "Accelerator":
+        from flyte_schemas.task import Accelerator
+
         return Accelerator(
             device_class=self.device_class,
             device=self.device,

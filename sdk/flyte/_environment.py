@@ -26,7 +26,7 @@ from flyte._reuse import ReusePolicy
 from flyte._secret import SecretRequest, secrets_of
 from flyte._task import Task, check_function
 from flyte._triggers import Trigger, triggers_of
-from flyte_schemas.words import ENVIRONMENT_PATTERN
+from flyte_schemas.names import ENVIRONMENT_PATTERN
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from flyte._image_layers import (
     File,
@@ -22,7 +22,9 @@ from flyte._image_layers import (
     secret_name,
     texts,
 )
-from flyte_schemas.image import ImageSpec
+
+if TYPE_CHECKING:
+    from flyte_schemas.image import ImageSpec
 
 Platform = Literal["linux/amd64", "linux/arm64"]
 InstallMode = Literal["dependencies_only", "install_project"]
@@ -317,7 +319,7 @@ class Image:
         """Where the image is, or will be: `registry/name:tag`, the tag being a hash of what is in it."""
         return self.address(self.spec())
 
-    def address(self, spec: ImageSpec) -> str:
+    def address(self, spec: "ImageSpec") -> str:
         """The `uri`, from the `spec` that was made before."""
         if self._reference is not None:
             return self._reference
@@ -326,8 +328,10 @@ class Image:
         address = f"{self.name or DEFAULT_NAME}:{spec.tag}"
         return f"{self.registry}/{address}" if self.registry else address
 
-    def spec(self) -> ImageSpec:
+    def spec(self) -> "ImageSpec":
         """What the image is made of, as a word on the wire; files are read now."""
+        from flyte_schemas.image import ImageSpec
+
         return ImageSpec(
             base=self.base_image,
             reference=self._reference,

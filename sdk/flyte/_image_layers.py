@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._secret import secrets_of
-from flyte_schemas.image import FileReference, ImageLayer, LayerKind
+
+if TYPE_CHECKING:
+    from flyte_schemas.image import FileReference, ImageLayer, LayerKind
 
 _NO_SOURCE = frozenset({"__pycache__", ".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
 
@@ -29,12 +31,14 @@ class File:
 class Layer:
     """One step of an image; see `flyte_schemas.image.ImageLayer`."""
 
-    kind: LayerKind
+    kind: "LayerKind"
     arguments: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
 
-    def to_wire(self) -> ImageLayer:
+    def to_wire(self) -> "ImageLayer":
+        from flyte_schemas.image import ImageLayer
+
         return ImageLayer(
             kind=self.kind,
             arguments=self.arguments,
@@ -48,8 +52,10 @@ class Layer:
         return hash((self.kind, self.arguments, repr(sorted(self.options.items())), self.files))
 
 
-def file_reference(path: Path) -> FileReference:
+def file_reference(path: Path) -> "FileReference":
     """A file by what it is called and what is in it; nothing of where it lies on this machine."""
+    from flyte_schemas.image import FileReference
+
     name = path.name if path.is_absolute() else path.as_posix()
     return FileReference(path=name, sha256=_digest(path))
 

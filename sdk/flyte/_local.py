@@ -15,14 +15,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._limits import LOCAL_SYNC_CHILDREN
-from flyte._local_attempt import Failed, Limits, Outcome, attempt_aio, attempt_blocking
+from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
 from flyte._logger import logger
 from flyte._raw_data import RawDataPath
-from flyte._runtime import context, controller, convert
+from flyte._runtime import context, controller, convert, group
 from flyte._runtime.child import Child
 from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
@@ -31,15 +31,18 @@ from flyte._runtime.side_loop import SideLoop
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
-from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import ROOT_ACTION
+
+if TYPE_CHECKING:
+    from flyte._happenings import Happenings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
-    `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make.
+    `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make;
+    `happenings` is told what happens.
     """
 
     name: str
@@ -48,6 +51,7 @@ class LocalOptions:
     env_vars: Mapping[str, str] = field(default_factory=dict)
     custom_context: Mapping[str, str] = field(default_factory=dict)
     raw_data_path: str = ""
+    happenings: "Happenings | None" = None
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -69,10 +73,10 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
     actions = _Actions(options, context.get_custom_context() | dict(options.custom_context))
     try:
         if task.is_async:
-            returned = asyncio.run(actions.run(ROOT_ACTION, task, inputs))
+            returned = asyncio.run(actions.run(actions.ask_root(task), task, inputs))
         else:
-            literals = convert.inputs_to_wire(task.native_interface, inputs)
-            returned = actions.run_blocking(ROOT_ACTION, task, literals)
+            data = convert.inputs_to_json(task.native_interface, inputs)
+            returned = actions.run_blocking(actions.ask_root(task), task, data)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
     return LocalRun(options.name, task.native_interface, returned, actions.reports.get(ROOT_ACTION))
@@ -87,6 +91,7 @@ class _Actions:
         self._began = datetime.datetime.now(datetime.UTC)
         self._raw_data_path = RawDataPath.of_local_run(options.name, options.raw_data_path)
         self._numbers = itertools.count(1)
+        self._happenings = options.happenings
         self.reports: dict[str, Path] = {}
 
     def keep_report(self, action: str, page: str) -> None:
@@ -100,33 +105,49 @@ class _Actions:
             logger.info("the report of %s is in %s", action, path)
         self.reports[action] = path
 
-    def next_name(self) -> str:
-        return f"a{next(self._numbers)}"
+    def ask(self, task: Task[..., Any]) -> str:
+        """The name of a new action, that the one around this call asks for."""
+        name = f"a{next(self._numbers)}"
+        if self._happenings is not None:
+            self._happenings.requested(name, task.name, context.ctx().action.name, group.current())
+        return name
+
+    def ask_root(self, task: Task[..., Any]) -> str:
+        """The name of the root action."""
+        if self._happenings is not None:
+            self._happenings.requested(ROOT_ACTION, task.name, None, None)
+        return ROOT_ACTION
 
     async def run(self, name: str, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         """Run one action with its retries; its value, or the error that its caller sees."""
-        literals = convert.inputs_to_wire(task.native_interface, inputs)
+        data = convert.inputs_to_json(task.native_interface, inputs)
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
-                outcome = await attempt_aio(task, literals, limits)
+                outcome = await attempt_aio(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
+            self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
                 return _value(task, outcome)
             await asyncio.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
 
-    def run_blocking(self, name: str, task: Task[..., Any], literals: dict[str, InlineLiteral]) -> Any:
-        """The same for a sync task and inputs that are converted already, in a thread that may block."""
+    def run_blocking(self, name: str, task: Task[..., Any], data: Data) -> Any:
+        """The same for a sync task and inputs that are JSON data already, in a thread that may block."""
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
-                outcome = attempt_blocking(task, literals, limits)
+                outcome = attempt_blocking(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
+            self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
                 return _value(task, outcome)
             time.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
+
+    def _tell(self, name: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
+        if self._happenings is not None:
+            self._happenings.ended(name, attempt + 1, outcome, is_last=is_last)
 
     @contextmanager
     def _around(self, name: str, task: Task[..., Any], attempt: int) -> Iterator[None]:
@@ -145,9 +166,15 @@ class _Actions:
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
         children = _Children(self, name, keeps_reports=task.report)
+        if self._happenings is not None:
+            self._happenings.started(name, attempt + 1)
         with applied(variables), context.use(here), controller.use(children):
             try:
                 yield
+            except asyncio.CancelledError:
+                if self._happenings is not None:
+                    self._happenings.given_up(name)
+                raise
             finally:
                 children.close()
 
@@ -164,7 +191,7 @@ class _Children:
 
     async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         if task.is_async:
-            return await self._actions.run(self._actions.next_name(), task, inputs)
+            return await self._actions.run(self._actions.ask(task), task, inputs)
         return await self.start(task, inputs).wait()
 
     def start(self, task: Task[..., Any], inputs: dict[str, Any]) -> Child:
@@ -173,9 +200,9 @@ class _Children:
     def _start(self, task: Task[..., Any], inputs: dict[str, Any]) -> "Future[Any]":
         if task.is_async:
             return self._loop.submit(self.call(task, inputs))
-        name = self._actions.next_name()
-        literals = convert.inputs_to_wire(task.native_interface, inputs)
-        return self._threads.submit(lambda: self._actions.run_blocking(name, task, literals))
+        name = self._actions.ask(task)
+        data = convert.inputs_to_json(task.native_interface, inputs)
+        return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))
 
     async def publish(self, report: Report) -> None:
         if not self._keeps_reports:
@@ -204,4 +231,4 @@ def _value(task: Task[..., Any], outcome: Outcome) -> Any:
     """What the caller gets. Raises its failure."""
     if isinstance(outcome, Failed):
         raise error_of(outcome.failure, outcome.phase) from outcome.error
-    return convert.outputs_from_wire(task.native_interface, outcome)
+    return convert.outputs_from_json(task.native_interface, outcome)

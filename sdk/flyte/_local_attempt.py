@@ -6,7 +6,7 @@ cancellation of the caller, and Ctrl-C.
 
 import asyncio
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._limits import LOCAL_RETRY_DELAY_CAP_S, LOCAL_RETRY_DELAY_S, LOCAL_SYSTEM_FAILURES
 from flyte._runtime import convert
@@ -14,11 +14,13 @@ from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.failure import failure_of
 from flyte._runtime.threads import start_thread
 from flyte._task import Task
-from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, Failure, FailureKind
-from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 
-Literals = dict[str, InlineLiteral]
+if TYPE_CHECKING:
+    from flyte_schemas.failure import Failure
+
+Data = dict[str, Any]
+"""Values by name, as the JSON data of the wire."""
 
 
 _NOT_THE_TASKS = (KeyboardInterrupt, GeneratorExit)
@@ -31,7 +33,7 @@ class Failed:
     def __init__(
         self,
         error: BaseException,
-        failure: Failure | None = None,
+        failure: "Failure | None" = None,
         phase: ActionPhase = ActionPhase.FAILED,
     ) -> None:
         self.error = error
@@ -39,7 +41,7 @@ class Failed:
         self.phase = phase
 
 
-Outcome = Literals | Failed
+Outcome = Data | Failed
 
 
 class Limits:
@@ -67,6 +69,8 @@ class Limits:
         """
         if not isinstance(outcome, Failed):
             return None
+        from flyte_schemas.failure import FailureKind
+
         if outcome.failure.kind is FailureKind.SYSTEM:
             self._losses += 1
             return 0.0 if self._losses < LOCAL_SYSTEM_FAILURES else None
@@ -80,6 +84,8 @@ class Limits:
 
     def timed_out(self, error: TimeoutError) -> Failed:
         """What an attempt that ran too long is, as the agent says it; past the deadline none follows."""
+        from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, Failure, FailureKind
+
         passed_s = time.monotonic() - self._began
         is_over = self._deadline_s is not None and passed_s >= self._deadline_s
         message = (
@@ -97,13 +103,13 @@ class Limits:
         return Failed(error, failure, ActionPhase.TIMED_OUT)
 
 
-async def attempt_aio(task: Task[..., Any], literals: Literals, limits: Limits) -> Outcome:
+async def attempt_aio(task: Task[..., Any], data: Data, limits: Limits) -> Outcome:
     """Run the body of an async task. Raises CancelledError when the caller was cancelled."""
     limit = asyncio.timeout(limits.attempt_s())
     try:
         async with limit:
-            inputs = convert.inputs_from_wire(task.native_interface, literals)
-            return convert.outputs_to_wire(task.native_interface, await run_body(task.body(inputs)))
+            inputs = convert.inputs_from_json(task.native_interface, data)
+            return convert.outputs_to_json(task.native_interface, await run_body(task.body(inputs)))
     except TimeoutError as error:
         return limits.timed_out(error) if limit.expired() else Failed(error)
     except asyncio.CancelledError as error:
@@ -116,25 +122,25 @@ async def attempt_aio(task: Task[..., Any], literals: Literals, limits: Limits) 
         return Failed(error)
 
 
-def attempt_blocking(task: Task[..., Any], literals: Literals, limits: Limits) -> Outcome:
+def attempt_blocking(task: Task[..., Any], data: Data, limits: Limits) -> Outcome:
     """Run the body of a sync task.
 
     One that runs too long is left behind in its thread: Python cannot stop it.
     """
     limit_s = limits.attempt_s()
     if limit_s is None:
-        return _body(task, literals)
-    running = start_thread(lambda: _body(task, literals))
+        return _body(task, data)
+    running = start_thread(lambda: _body(task, data))
     try:
         return running.result(limit_s)
     except TimeoutError as error:  # the limit's: what the body raises is part of its outcome
         return limits.timed_out(error)
 
 
-def _body(task: Task[..., Any], literals: Literals) -> Outcome:
+def _body(task: Task[..., Any], data: Data) -> Outcome:
     try:
-        inputs = convert.inputs_from_wire(task.native_interface, literals)
-        return convert.outputs_to_wire(task.native_interface, run_body_blocking(lambda: task.body(inputs)))
+        inputs = convert.inputs_from_json(task.native_interface, data)
+        return convert.outputs_to_json(task.native_interface, run_body_blocking(lambda: task.body(inputs)))
     except _NOT_THE_TASKS:
         raise
     except BaseException as error:

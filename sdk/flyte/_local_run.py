@@ -1,23 +1,23 @@
 """A run that happened in this process: over when you get it, with the face of one on the stack."""
 
 import asyncio
-import html
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyte._documents import Documented
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._raw_phase import RawPhase, raw
-from flyte._runtime.convert import inputs_to_wire, outputs_to_wire
+from flyte._runtime.convert import inputs_to_json, outputs_to_json
 from flyte._runtime.interface import NativeInterface
 from flyte._runtime.reports import no_report
 from flyte._streams import streamed
 from flyte._syncify import syncify
 from flyte._typed import Deserializers, Types, typed
-from flyte_schemas.events import RunSettings
-from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
+
+if TYPE_CHECKING:
+    from flyte_schemas.events import RunSettings
 
 
 class LocalRun(Documented):
@@ -31,9 +31,9 @@ class LocalRun(Documented):
         self._report = report
         self._outputs = ActionOutputs.of(returned, interface)
         self._inputs: Mapping[str, Any] = {}
-        self._settings = RunSettings()
+        self._settings: RunSettings | None = None
 
-    def of(self, inputs: Mapping[str, Any], settings: RunSettings) -> "LocalRun":
+    def of(self, inputs: Mapping[str, Any], settings: "RunSettings") -> "LocalRun":
         """This run, knowing what it was called with and what was said of it."""
         self._inputs, self._settings = dict(inputs), settings
         return self
@@ -77,12 +77,12 @@ class LocalRun(Documented):
 
     async def _input_literals(self) -> dict[str, Any]:
         """What the task was called with, as JSON data."""
-        return _plain(inputs_to_wire(self._interface, self._inputs))
+        return inputs_to_json(self._interface, self._inputs)
 
     async def _output_literals(self) -> dict[str, Any]:
         """What the task returned, as JSON data."""
         returned = tuple(self._outputs) if self._interface.returns_tuple else self._outputs[0]
-        return _plain(outputs_to_wire(self._interface, returned))
+        return outputs_to_json(self._interface, returned)
 
     async def _typed_inputs(self, types: Types, deserializers: Deserializers | None = None) -> ActionInputs:
         """What the task was called with, as values of types that you name: see `ActionDetails`."""
@@ -161,7 +161,7 @@ class LocalRun(Documented):
 
     @property
     def labels(self) -> dict[str, str]:
-        return dict(self._settings.labels)
+        return dict(self._settings.labels) if self._settings else {}
 
     @property
     def error_info(self) -> None:
@@ -180,6 +180,8 @@ class LocalRun(Documented):
 
     def _repr_html_(self) -> str:
         """A small table for a notebook."""
+        import html
+
         facts = {"name": self._name, "task": self._interface.task, "status": self.status, "url": self.url}
         cells = "".join(f"<tr><th>{key}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
         return f"<table>{cells}</table>"
@@ -191,9 +193,5 @@ class LocalRun(Documented):
             "task": self._interface.task,
             "phase": self.phase.value,
             "url": self.url,
-            "metadata": self._settings.model_dump(mode="json"),
+            "metadata": self._settings.model_dump(mode="json") if self._settings else {},
         }
-
-
-def _plain(literals: Mapping[str, InlineLiteral]) -> dict[str, Any]:
-    return {name: literal.value for name, literal in literals.items()}

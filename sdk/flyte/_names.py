@@ -2,7 +2,7 @@
 
 import secrets
 
-from flyte_schemas.words import is_name
+from flyte_schemas.names import is_name
 
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _LENGTH = 12

@@ -1,8 +1,9 @@
 """What a run gave, as a tuple that is pleasant to look at: `outputs.o0`, `outputs[0]`."""
 
 import json
+import math
 from collections import UserDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ class ActionInputs(UserDict[str, Any]):
 
     def __repr__(self) -> str:
         return f"ActionInputs({', '.join(f'{name}={_shown(value)}' for name, value in self.data.items())})"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON data for people and programs; text where JSON has no word for it."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return str(value)
 
 
 def _shown(value: Any) -> str:

@@ -4,10 +4,12 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._policies import seconds_of
-from flyte_schemas.policies import PodTemplate as WirePodTemplate
+
+if TYPE_CHECKING:
+    from flyte_schemas.policies import PodTemplate as WirePodTemplate
 
 _FUSE = "/dev/fuse"
 
@@ -73,7 +75,9 @@ class PodTemplate:
         metadata = {"labels": dict(self.labels or {}), "annotations": dict(self.annotations or {})}
         return {"metadata": metadata, "spec": self._spec()}
 
-    def to_wire(self) -> WirePodTemplate:
+    def to_wire(self) -> "WirePodTemplate":
+        from flyte_schemas.policies import PodTemplate as WirePodTemplate
+
         return WirePodTemplate(
             spec=self._spec(),
             primary_container_name=self.primary_container_name,
@@ -103,8 +107,10 @@ def pod_template_of(value: object) -> PodTemplate | str | None:
     raise TypeError(f"pod_template must be a PodTemplate or the name of one, not {value!r}")
 
 
-def pod_to_wire(value: PodTemplate | str | None) -> WirePodTemplate | None:
+def pod_to_wire(value: PodTemplate | str | None) -> "WirePodTemplate | None":
     """The same as a word on the wire."""
+    from flyte_schemas.policies import PodTemplate as WirePodTemplate
+
     return WirePodTemplate(name=value) if isinstance(value, str) else value.to_wire() if value else None
 
 

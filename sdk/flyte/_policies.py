@@ -3,8 +3,11 @@
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from flyte_schemas.policies import Backoff as WireBackoff
+if TYPE_CHECKING:
+    from flyte_schemas.policies import Backoff as WireBackoff
+
 
 Duration = int | float | timedelta
 """A time: seconds, or a timedelta."""
@@ -41,7 +44,9 @@ class Backoff:
             delay = math.inf
         return timedelta(seconds=delay if cap is None else min(delay, cap))
 
-    def to_wire(self) -> WireBackoff:
+    def to_wire(self) -> "WireBackoff":
+        from flyte_schemas.policies import Backoff as WireBackoff
+
         return WireBackoff(
             base_s=seconds_of("base", self.base),
             factor=self.factor,

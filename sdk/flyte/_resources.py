@@ -2,9 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flyte._devices import Device, parse_device
-from flyte_schemas.task import Resources as WireResources
+
+if TYPE_CHECKING:
+    from flyte_schemas.task import Resources as WireResources
 
 _Amount = int | float | str
 _QUANTITY = r"\d+(\.\d*)?([eE][+-]?\d+|[EPTGMk]|[EPTGMK]i|m|u|n)?|\.\d+([EPTGMk]|[EPTGMK]i|m)?"
@@ -40,7 +43,9 @@ class Resources:
         """The shared memory: an amount, "" for as much as there is ("auto"), or None."""
         return "" if self.shm == "auto" else self.shm
 
-    def to_wire(self) -> WireResources:
+    def to_wire(self) -> "WireResources":
+        from flyte_schemas.task import Resources as WireResources
+
         cpu, cpu_limit = _pair(self.cpu)
         memory, memory_limit = _pair(self.memory)
         device = self.get_device()

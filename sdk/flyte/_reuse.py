@@ -3,10 +3,12 @@
 import warnings
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from flyte._policies import Duration, seconds_of
-from flyte_schemas.policies import Reuse
+
+if TYPE_CHECKING:
+    from flyte_schemas.policies import Reuse
 
 Scope = Literal["global", "run"]
 
@@ -65,7 +67,9 @@ class ReusePolicy:
         """How long a process without work is kept."""
         return timedelta(seconds=seconds_of("scaledown_ttl", self.scaledown_ttl))
 
-    def to_wire(self) -> Reuse:
+    def to_wire(self) -> "Reuse":
+        from flyte_schemas.policies import Reuse
+
         return Reuse(
             min_replicas=self.min_replicas,
             max_replicas=self.max_replicas,

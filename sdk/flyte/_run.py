@@ -175,7 +175,7 @@ def with_runcontext(
 
 async def submit(task: Any, inputs: dict[str, Any], options: RunOptions) -> "Run":
     """Deploy the task's environment, unless it is deployed, and ask for the run. Raises the SDK's errors."""
-    from flyte._client.runs import Run, start_run
+    from flyte._client.starting import start_run
     from flyte._client.trouble import translated
 
     client = _session.client()
@@ -203,6 +203,8 @@ async def submit(task: Any, inputs: dict[str, Any], options: RunOptions) -> "Run
             overrides=overrides,
             settings=options.settings_to_send(),
         )
+    from flyte._client.runs import Run  # loaded while the run begins
+
     return Run(client, key, request_id=request_id, interface=interface)
 
 

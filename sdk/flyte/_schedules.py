@@ -1,11 +1,13 @@
 """When a trigger fires: by the clock, at a rate, or when an artifact arrives."""
 
 import re
-import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule
+if TYPE_CHECKING:
+    from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule
+
 
 _SHORTHANDS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -73,7 +75,9 @@ class Cron:
     def __str__(self) -> str:
         return f"{self.expression} ({self.timezone})"
 
-    def to_wire(self) -> CronSchedule:
+    def to_wire(self) -> "CronSchedule":
+        from flyte_schemas.trigger import CronSchedule
+
         return CronSchedule(expression=self.expression, timezone=self.timezone)
 
 
@@ -95,7 +99,9 @@ class FixedRate:
     def __str__(self) -> str:
         return f"every {self.interval_minutes} min"
 
-    def to_wire(self) -> RateSchedule:
+    def to_wire(self) -> "RateSchedule":
+        from flyte_schemas.trigger import RateSchedule
+
         return RateSchedule(interval_minutes=self.interval_minutes, start_time=self.start_time)
 
 
@@ -113,7 +119,9 @@ class OnArtifact:
     def __str__(self) -> str:
         return f"artifact {self.name}" + (f":{self.version}" if self.version else "")
 
-    def to_wire(self) -> ArtifactArrival:
+    def to_wire(self) -> "ArtifactArrival":
+        from flyte_schemas.trigger import ArtifactArrival
+
         return ArtifactArrival(name=self.name, version=self.version)
 
 
@@ -138,6 +146,8 @@ def _check_timezone(timezone: object) -> None:
         raise TypeError(f"a time zone is a name like 'Europe/Berlin', not {timezone!r}")
     if timezone == "UTC":
         return
+    import zoneinfo  # it takes long to load, and few tasks have a schedule
+
     try:
         zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

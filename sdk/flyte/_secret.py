@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from flyte_schemas.policies import SecretReference
+if TYPE_CHECKING:
+    from flyte_schemas.policies import SecretReference
+
 
 SECRETS_FOLDER = PurePosixPath("/etc/flyte/secrets")
 """The one place where secrets are mounted as files."""
@@ -51,7 +53,9 @@ class Secret:
         parts = (self.key, self.group, self.mount and str(self.mount), self.as_env_var)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def to_wire(self) -> SecretReference:
+    def to_wire(self) -> "SecretReference":
+        from flyte_schemas.policies import SecretReference
+
         return SecretReference(
             key=self.key,
             group=self.group,

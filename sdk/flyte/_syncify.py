@@ -4,21 +4,26 @@ The client's connection lives on this loop. A blocking face runs its coroutine t
 it from whichever loop the user is on.
 """
 
-import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+if TYPE_CHECKING:
+    import asyncio
 
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 
 _lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
+_loop: "asyncio.AbstractEventLoop | None" = None
 
 
-def background_loop() -> asyncio.AbstractEventLoop:
+def background_loop() -> "asyncio.AbstractEventLoop":
     """The client's loop, started on first use in a daemon thread."""
+    import asyncio
+
     global _loop
     with _lock:
         if _loop is None:
@@ -32,6 +37,8 @@ def block_on(work: Coroutine[Any, Any, R]) -> R:
 
     Raises RuntimeError on the client's own loop, where waiting would never end.
     """
+    import asyncio
+
     loop = background_loop()
     if running_loop() is loop:
         work.close()
@@ -46,6 +53,8 @@ def block_on(work: Coroutine[Any, Any, R]) -> R:
 
 async def await_on(work: Coroutine[Any, Any, R]) -> R:
     """Run `work` on the client's loop and await it from this one."""
+    import asyncio
+
     loop = background_loop()
     if running_loop() is loop:
         return await work
@@ -87,8 +96,12 @@ class syncify(Generic[S, P, R]):
         return Syncified(self._func.__get__(instance, owner))
 
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop that runs in this thread; None when none does."""
+def running_loop() -> "asyncio.AbstractEventLoop | None":
+    """The event loop that runs in this thread; None when none does, as where nobody has loaded asyncio."""
+    if "asyncio" not in sys.modules:
+        return None
+    import asyncio
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

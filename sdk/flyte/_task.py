@@ -20,11 +20,10 @@ from flyte._policies import RetryStrategy, TimeoutType
 from flyte._resources import Resources
 from flyte._runtime.interface import NativeInterface, check_signature, native_interface, wire_interface
 from flyte._secret import SecretRequest
-from flyte._template import overrides_of
-from flyte_schemas.task import Interface, TaskOverrides
 
 if TYPE_CHECKING:
     from flyte._environment import TaskEnvironment
+    from flyte_schemas.task import Interface, TaskOverrides
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -143,8 +142,10 @@ class Task(Optioned, Generic[P, R]):
         return Task(self.func, self.environment, options, self.changed | changed)
 
     @functools.cached_property
-    def overrides(self) -> TaskOverrides | None:
+    def overrides(self) -> "TaskOverrides | None":
         """What `override` changed, as a word on the wire; None when nothing."""
+        from flyte._template import overrides_of
+
         return overrides_of(self)
 
     @property
@@ -171,7 +172,7 @@ class Task(Optioned, Generic[P, R]):
         return native_interface(self.func, self.name, max_inline_io_bytes=self.options.max_inline_io_bytes)
 
     @functools.cached_property
-    def interface(self) -> Interface:
+    def interface(self) -> "Interface":
         """Inputs and outputs as words on the wire. Raises TypeError."""
         return wire_interface(self.native_interface)
 

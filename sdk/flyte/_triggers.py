@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from flyte._binding import did_you_mean
 from flyte._runtime.convert import to_json
-from flyte._runtime.interface import NativeInterface
 from flyte._schedules import Cron, FixedRate, OnArtifact
-from flyte_schemas.trigger import Trigger as WireTrigger
-from flyte_schemas.words import is_name
+from flyte_schemas.names import is_name
+
+if TYPE_CHECKING:
+    from flyte._runtime.interface import NativeInterface
+    from flyte_schemas.trigger import Trigger as WireTrigger
 
 if TYPE_CHECKING:
     from flyte_schemas.notify import Notification
@@ -169,9 +171,11 @@ class Trigger:
                     f"trigger {self.name!r} gives {name!r}, no input of {task}{did_you_mean(name, names)}"
                 )
 
-    def to_wire(self, interface: NativeInterface) -> WireTrigger:
+    def to_wire(self, interface: "NativeInterface") -> "WireTrigger":
         """The same as a word on the wire. Raises TypeError for an input of a wrong type, ValueError for one
         that is missing."""
+        from flyte_schemas.trigger import Trigger as WireTrigger
+
         given = dict(self.inputs or {})
         missing = [name for name, item in interface.inputs.items() if item.required and name not in given]
         if missing:

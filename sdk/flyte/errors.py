@@ -21,10 +21,10 @@ A failure that crosses from one task to another keeps its code and message, neve
 
 from typing import TYPE_CHECKING, Any
 
-from flyte_schemas.failure import Failure
-
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+
+    from flyte_schemas.failure import Failure
 
 __all__ = [
     "ActionAbortedError",
@@ -74,7 +74,7 @@ class BaseRuntimeError(RuntimeError):
     `failure` is what the platform recorded, with the traceback of where it happened, if there is a record.
     """
 
-    failure: Failure | None = None
+    failure: "Failure | None" = None
 
     def __init__(self, code: str, kind: str, root_cause_message: str, worker: str | None = None) -> None:
         super().__init__(root_cause_message)

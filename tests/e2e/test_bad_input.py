@@ -187,4 +187,4 @@ def test_the_sdk_loads_no_heavy_library() -> None:
     script = "import flyte, sys; print(' '.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = set(loaded.stdout.split())
-    assert not modules & {"aioboto3", "kubernetes_asyncio", "aiohttp", "nats", "typer", "structlog"}
+    assert not modules & {"aioboto3", "kubernetes_asyncio", "aiohttp", "nats", "typer", "click", "structlog"}

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from flyte_bus.memory.matching import matches
 from flyte_schemas import subjects
+from flyte_schemas.names import is_name
 from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, TIMERS, StreamSpec
 from flyte_schemas.subjects import ActionKey, AttemptKey, Request, RunKey
-from flyte_schemas.words import is_name
 
 names = st.from_regex(re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,20}"), fullmatch=True)
 runs = st.builds(RunKey, names, names, names)

@@ -8,9 +8,16 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import typer
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+DEPLOYED_TASK = "deployed-task"
+"""The word that stands for a file where a task is deployed."""
 MANY = 50
 """So many names are offered, at most."""
 
@@ -75,24 +82,70 @@ def tasks_on_the_stack(incomplete: str, project: str | None = None, domain: str 
     return [task.name for task in found if task.name.startswith(incomplete)]
 
 
+def inputs_on_the_stack(
+    task: str, incomplete: str, project: str | None = None, domain: str | None = None
+) -> list[str]:
+    """The flags of a deployed task's inputs that begin so; none without a stack."""
+    from flyte import _session
+    from flyte._client.deployed import fetch_task
+
+    place = _connect(project, domain)
+    if place is None:
+        return []
+    from flyte._syncify import block_on
+
+    record = block_on(fetch_task(_session.client(), *place, task))
+    flags = (f"--{parameter.name}" for parameter in record.template.interface.inputs)
+    return [flag for flag in flags if flag.startswith(incomplete)]
+
+
 def offer_runs(context: typer.Context, incomplete: str) -> list[str]:
     """For an argument that names a run."""
-    return runs_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+    try:
+        return runs_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+    except Exception:
+        return []
 
 
 def offer_deployed(context: typer.Context, incomplete: str) -> list[str]:
     """For an argument that names a deployed task."""
-    return tasks_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+    try:
+        return tasks_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
+    except Exception:
+        return []
+
+
+class FileOrDeployed(click.Path):
+    """The file of `flyte run FILE`: the shell knows the files; or the word for a deployed task."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        if incomplete and DEPLOYED_TASK.startswith(incomplete) and not list(Path().glob(f"{incomplete}*")):
+            from click.shell_completion import CompletionItem
+
+            return [CompletionItem(DEPLOYED_TASK)]
+        return super().shell_complete(ctx, param, incomplete)
 
 
 def offer_tasks(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """For the task of `flyte run FILE TASK`."""
-    return tasks_of(context.params.get("file") or "", incomplete)
+    """For the task of `flyte run FILE TASK` and `flyte run deployed-task NAME`."""
+    file = context.params.get("file") or ""
+    if file == DEPLOYED_TASK:
+        return [(name, "") for name in offer_deployed(context, incomplete)]
+    return tasks_of(file, incomplete)
 
 
 def offer_inputs(context: typer.Context, incomplete: str) -> list[str]:
     """For what stands behind `flyte run FILE TASK`."""
-    return inputs_of(context.params.get("file") or "", context.params.get("task") or "", incomplete)
+    file, task = context.params.get("file") or "", context.params.get("task") or ""
+    if file != DEPLOYED_TASK:
+        return inputs_of(file, task, incomplete)
+    try:
+        place = context.params.get("project"), context.params.get("domain")
+        return inputs_on_the_stack(task, incomplete, *place)
+    except Exception:
+        return []
 
 
 def _connect(project: str | None, domain: str | None) -> tuple[str, str] | None:

@@ -1,85 +1,82 @@
 """`flyte deploy FILE ENV_VAR`, `flyte deploy --all FILE`, `flyte deploy --recursive FOLDER`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
-from flyte._cli.setting import CopyStyle, Domain, Output, Project, RootDir, check_output, settle
+from flyte._cli.pairs import images_of
+from flyte._cli.setting import (
+    PATH,
+    CopyStyle,
+    DeployVersion,
+    Domain,
+    Images,
+    NoSync,
+    Output,
+    Project,
+    RootDir,
+    settle,
+)
 
 if TYPE_CHECKING:
+    from flyte._bundle import Bundle
+    from flyte._config import ClientConfig
     from flyte._environment import TaskEnvironment
     from flyte._plan import Plan
 
 
-Target = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="Python file that declares environments; a folder with --recursive."),
-]
-EnvVars = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="ENV_VAR", help="The variables that hold them.", show_default=False),
-]
-Version = Annotated[
-    str | None, typer.Option("--version", help="Version to deploy as.", show_default="a hash of the content")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
-]
-All = Annotated[bool, typer.Option("--all", help="All environments of the file.")]
-Recursive = Annotated[
-    bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder and below.")
-]
-IgnoreLoadErrors = Annotated[
-    bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
-]
-NoSync = Annotated[
-    bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
-]
-Images = Annotated[
-    list[str] | None,
-    typer.Option("--image", help="NAME=URI, or URI for the default image.", show_default=False),
-]
+app = typer.Typer(rich_markup_mode=None)
 
 
+@app.command("deploy", no_args_is_help=True)
 def deploy(
     context: typer.Context,
-    path: Target,
-    env_vars: EnvVars = None,
-    version: Version = None,
-    dry_run: DryRun = False,
-    project: Project = None,
-    domain: Domain = None,
+    path: Annotated[Path, typer.Argument(click_type=PATH, metavar="FILE", help="Python file, or a folder.")],
+    env_vars: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ENV_VAR]...", help="Variables of FILE that hold the environments."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All environments of the file.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder FILE.")
+    ] = False,
+    ignore_load_errors: Annotated[
+        bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
+    ] = False,
+    version: DeployVersion = None,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
-    everything: All = False,
-    recursive: Recursive = False,
-    ignore_load_errors: IgnoreLoadErrors = False,
-    no_sync: NoSync = False,
     image: Images = None,
-    output: Output = "table",
+    no_sync: NoSync = False,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """Deploy environments, their tasks, and the environments they depend on."""
-    check_output(output)
-    images = _images(image or [])
+    images = images_of(image)
     config = settle(context, project=project, domain=domain, root_dir=root_dir, needs_client=not dry_run)
     from flyte import _session
-    from flyte._deploy import carry_out, plan_here, rehearse_plan
+    from flyte._deploy import deploy_plan_here, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
-    environments, root = _load(path, env_vars or [], everything, recursive, ignore_load_errors, root_dir)
+    environments, root = _load(path, env_vars or (), everything, recursive, ignore_load_errors, root_dir)
     _session.configure(replace(config, root_dir=root))
     plan = plan_here(
         environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
     )
     if dry_run:
         block_on(rehearse_plan(plan, config.project, config.domain, _note))
-        _show_plan(plan, output)
+        _show_plan(plan, config, output == "json")
         return
-    plan = block_on(carry_out(plan, config.project, config.domain))
-    _show(environments, plan, output)
+    plan = deploy_plan_here(plan, config)
+    _show(environments, plan, output == "json")
     tasks = f"{len(plan.templates)} task(s) of {len(plan.environments)} environment(s)"
     place = f"{config.project}/{config.domain}"
     done = (
@@ -101,7 +98,7 @@ def _load(
     """The environments that the words name, and the source root."""
     if path.is_dir():
         if not recursive:
-            raise typer.BadParameter(f"{path} is a folder: name a Python file, or say --recursive")
+            raise click.UsageError(f"{path} is a folder: name a Python file, or say --recursive")
         return _load_folder(path, ignore_load_errors, root_dir)
     from flyte._loading import load_file
 
@@ -113,7 +110,7 @@ def _load(
         raise LookupError(f"{path} declares no environment: make one with flyte.TaskEnvironment(name=…)")
     if not (everything or recursive):
         names = ", ".join(loaded.environment_variables())
-        raise typer.BadParameter(f"name the variable of an environment ({names}), or say --all")
+        raise click.UsageError(f"name the variable of an environment ({names}), or say --all")
     return found, loaded.root
 
 
@@ -144,38 +141,36 @@ def _last_line(text: str) -> str:
     return text.rstrip().rpartition("\n")[2].strip()
 
 
-def _images(words: Sequence[str]) -> Mapping[str, str]:
-    """`NAME=URI` words as a mapping; a bare URI is the default. Raises BadParameter."""
-    images = {}
-    for word in words:
-        name, equals, uri = word.rpartition("=")
-        if not uri or (equals and not name):
-            raise typer.BadParameter(f"{word!r} is neither NAME=URI nor URI", param_hint="--image")
-        images[name or "default"] = uri
-    return images
-
-
 def _note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _show_plan(plan: "Plan", output: str) -> None:
+def _show_plan(plan: "Plan", config: "ClientConfig", as_json: bool) -> None:
     from flyte._cli.show import json_text
 
-    if output == "table":
+    if not as_json:
         typer.echo(plan.describe())
+        typer.echo(f"nothing was sent: this would go to {config.project}/{config.domain}", err=True)
         return
     files = plan.bundle.files if plan.bundle else ()
     document = {
         "version": plan.version,
+        "project": config.project,
+        "domain": config.domain,
         "root": str(plan.layout.root),
+        "environments": [environment.name for environment in plan.environments],
+        "bundle": plan.bundle and _bundle_facts(plan.bundle),
         "tasks": [template.model_dump(mode="json") for template in plan.templates],
         "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in files],
     }
     typer.echo(json_text(document))
 
 
-def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) -> None:
+def _bundle_facts(bundle: "Bundle") -> dict[str, Any]:
+    return {"sha256": bundle.sha256, "md5": bundle.md5, "size_bytes": len(bundle.data)}
+
+
+def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", as_json: bool) -> None:
     """The tables of environments and of tasks; or both as one JSON document."""
     from flyte._cli.show import json_text, table
     from flyte._deploy import deployments
@@ -184,7 +179,7 @@ def _show(environments: Sequence["TaskEnvironment"], plan: "Plan", output: str) 
     # Environments that two deployments share are shown once.
     shared = list(dict.fromkeys(tuple(row) for one in made for row in one.env_repr()))
     tasks = list(dict.fromkeys(tuple(row) for one in made for row in one.table_repr()))
-    if output == "json":
+    if as_json:
         document: dict[str, Any] = {
             "version": plan.version,
             "unchanged": plan.unchanged,

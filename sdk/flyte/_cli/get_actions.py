@@ -2,30 +2,34 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
-from flyte._cli.setting import Domain, Output, Project, check_output, settle
+from flyte._cli.completion import offer_runs
+from flyte._cli.run_words import InPhase
+from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
     from flyte._client.actions import Action
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.")]
-ActionName = Annotated[str, typer.Argument(help="Name of an action of it; the root by default.")]
+RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
+ActionName = Annotated[str, typer.Argument(help="Which of its actions.")]
+
+app = typer.Typer(rich_markup_mode=None)
 
 
+@app.command("action")
 def get_action(
     context: typer.Context,
     run: RunName,
-    action: Annotated[str | None, typer.Argument(help="Just this one.", show_default=False)] = None,
-    in_phase: Annotated[
-        list[str] | None, typer.Option("--in-phase", help="Only in this phase.", show_default=False)
-    ] = None,
-    output: Output = "table",
+    action: Annotated[str | None, typer.Argument(help="One of its actions.")] = None,
+    in_phase: InPhase = None,
     project: Project = None,
     domain: Domain = None,
+    output: Output = None,
 ) -> None:
     """List the actions of a run; or show one."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     settle(context, project=project, domain=domain)
     from flyte._cli.show import duration_text, json_text, table, time_text
     from flyte._client.actions import Action
@@ -33,7 +37,7 @@ def get_action(
     if action is not None:
         typer.echo(Action.get(uri=run, name=action).to_json() if as_json else _facts(run, action))
         return
-    found = list(Action.listall(run, in_phase=in_phase))
+    found = list(Action.listall(run, in_phase=in_phase or None))
     if as_json:
         typer.echo(json_text([one.to_dict() for one in found]))
         return
@@ -56,14 +60,15 @@ def get_action(
     typer.echo(table(header, rows))
 
 
+@app.command("logs")
 def get_logs(
     context: typer.Context,
     run: RunName,
     action: ActionName = "a0",
-    lines: Annotated[int | None, typer.Option("-l", "--lines", help="Only the last ones.", min=0)] = None,
+    lines: Annotated[int | None, typer.Option("-l", "--lines", min=0, help="Only the last ones.")] = None,
     show_ts: Annotated[bool, typer.Option("--show-ts", help="Show when each line was written.")] = False,
     attempt: Annotated[
-        int | None, typer.Option("-a", "--attempt", help="Only of this attempt, from 1.", min=1)
+        int | None, typer.Option("-a", "--attempt", min=1, help="Only of this attempt, from 1.")
     ] = None,
     pretty: Annotated[bool, typer.Option("--pretty", help="Changes nothing: lines are as printed.")] = False,
     filter_system: Annotated[
@@ -71,29 +76,39 @@ def get_logs(
     ] = False,
     project: Project = None,
     domain: Domain = None,
+    output: Output = None,
 ) -> None:
-    """Show what one action has printed."""
+    """Show what one action has printed; the root action when none is named."""
     found = _action(context, run, action, project, domain)
     limit = 10**9 if lines is None else lines
-    if limit:
+    if output == "json":
+        from flyte._cli.show import json_text
+        from flyte._syncify import block_on
+
+        kept = block_on(found.lines(attempt))
+        typer.echo(json_text([line.to_dict() for line in kept[max(0, len(kept) - limit) :]]))
+    elif limit:
         found.show_logs(attempt=attempt, max_lines=limit, show_ts=show_ts)
 
 
+@app.command("io")
 def get_io(
     context: typer.Context,
     run: RunName,
     action: ActionName = "a0",
     inputs_only: Annotated[bool, typer.Option("-i", "--inputs-only", help="Only the inputs.")] = False,
     outputs_only: Annotated[bool, typer.Option("--outputs-only", help="Only the outputs.")] = False,
-    output: Output = "table",
     project: Project = None,
     domain: Domain = None,
+    output: Output = None,
 ) -> None:
-    """Show what one action was called with, and what it gave."""
-    as_json = check_output(output) == "json"
+    """Show what one action was called with, and what it gave; the root action when none is named."""
+    if inputs_only and outputs_only:
+        raise click.UsageError("--inputs-only and --outputs-only exclude each other", context)
+    as_json = output == "json"
     found = _action(context, run, action, project, domain)
     from flyte._cli.show import json_text
-    from flyte._client.values import plain
+    from flyte._outputs import plain
 
     details = found.details()
     values: dict[str, Any] = {}

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from flyte._cli.completion import offer_runs
 from flyte._cli.setting import Domain, Project, settle
 
+app = typer.Typer(rich_markup_mode=None)
 
+
+@app.command("report")
 def get_report(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="Name or URL of the run.")],
+    run: Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)],
     action: Annotated[str, typer.Argument(help="Name of an action of it; the root by default.")] = "a0",
     attempt: Annotated[
         int | None,

@@ -4,17 +4,20 @@ from typing import Annotated
 
 import typer
 
-from flyte._cli.setting import Output, check_output, settle
+from flyte._cli.setting import Output, settle
+
+app = typer.Typer(rich_markup_mode=None)
 
 
+@app.command("project")
 def get_project(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Just this one.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="One project.")] = None,
     archived: Annotated[bool, typer.Option("--archived", help="Those that are archived.")] = False,
-    output: Output = "table",
+    output: Output = None,
 ) -> None:
     """List the projects; or show one."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     settle(context)
     from flyte._cli.show import json_text, table
     from flyte._client.projects import Project
@@ -28,12 +31,14 @@ def get_project(
     typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
 
 
-def get_config(context: typer.Context, output: Output = "table") -> None:
+@app.command("config")
+def get_config(context: typer.Context, output: Output = None) -> None:
     """Show the configuration that commands work with, and where it comes from."""
-    as_json = check_output(output) == "json"
+    as_json = output == "json"
     config = settle(context, needs_client=False, keep_endpoint=True)
     from flyte._cli.show import json_text
 
+    images = dict(config.images)
     facts = {
         "source": config.source,
         "endpoint": config.endpoint,
@@ -43,6 +48,10 @@ def get_config(context: typer.Context, output: Output = "table") -> None:
         "domain": config.domain,
         "image builder": config.image_builder,
         "image registry": config.image_registry,
-        "images": ", ".join(f"{name}={uri}" for name, uri in config.images.items()),
     }
-    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<15} {text}" for key, text in facts.items()))
+    if as_json:
+        named = {key.replace(" ", "_"): text for key, text in facts.items()}
+        typer.echo(json_text(named | {"images": images}))
+        return
+    facts["images"] = ", ".join(f"{name}={uri}" for name, uri in images.items())
+    typer.echo("\n".join(f"{key:<15} {text}" for key, text in facts.items()))

@@ -7,42 +7,55 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flyte._cli.completion import offer_runs
-from flyte._cli.setting import Domain, Output, Project, check_output, settle
+from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
     from flyte._client.watch import Happening
     from flyte_schemas.subjects import RunKey
 
+
 RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
 
+app = typer.Typer(rich_markup_mode=None)
 
+
+@app.command("logs")
 def logs(
     context: typer.Context,
     run: RunName,
     follow: Follow = False,
     project: Project = None,
     domain: Domain = None,
+    output: Output = None,
 ) -> None:
-    """Show what a run has printed."""
+    """Show what a run has printed.
+
+    With -o json each line of output is one JSON document.
+    """
+    key = _key(context, run, project, domain)
     from flyte._syncify import block_on
 
-    block_on(_logs(_key(context, run, project, domain), follow))
+    block_on(_logs(key, follow, output == "json"))
 
 
+@app.command("events")
 def events(
     context: typer.Context,
     run: RunName,
     follow: Follow = False,
-    output: Output = "table",
     project: Project = None,
     domain: Domain = None,
+    output: Output = None,
 ) -> None:
-    """Show what happened to a run, event by event, as the log has it."""
+    """Show what happened to a run, event by event, as the log has it.
+
+    With -o json each event is one JSON document.
+    """
+    key = _key(context, run, project, domain)
     from flyte._syncify import block_on
 
-    as_json = check_output(output) == "json"
-    block_on(_events(_key(context, run, project, domain), follow, as_json))
+    block_on(_events(key, follow, output == "json"))
 
 
 def _key(context: typer.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
@@ -52,17 +65,18 @@ def _key(context: typer.Context, run: str, project: str | None, domain: str | No
     return parse_run(run, config.project, config.domain)
 
 
-async def _logs(key: "RunKey", follow: bool) -> None:
+async def _logs(key: "RunKey", follow: bool, as_json: bool) -> None:
     from flyte import _session
     from flyte._client.follow import Follower
-    from flyte._client.logs import LogPrinter, print_kept
+    from flyte._client.logs import JsonPrinter, LogPrinter, print_kept
     from flyte._client.trouble import say_on_stderr, translated
     from flyte._client.watch import RunWatch
 
     with translated():
         bus = await _session.client().bus()
         watch = RunWatch(bus, key)
-        printer = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
+        plain = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
+        printer = JsonPrinter(sys.stdout) if as_json else plain
         if follow:
             await Follower(bus, watch, printer, say=say_on_stderr).wait()
             return
@@ -93,7 +107,7 @@ async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
 
 
 def _show(happening: "Happening", as_json: bool) -> None:
-    from flyte._cli.show import event_line
+    from flyte._cli.story import event_line
 
     typer.echo(
         happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)

@@ -5,7 +5,7 @@ Everything after the task's name is an input, so a task may have inputs called `
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte._binding import did_you_mean
 from flyte._cli import schema_values, values
@@ -13,7 +13,9 @@ from flyte._cli.times import BadText
 from flyte._runtime import wire_json
 from flyte._runtime.codecs.pickles import PICKLE
 from flyte._runtime.interface import NativeInterface, NativeParameter
-from flyte_schemas.task import Interface, Parameter
+
+if TYPE_CHECKING:
+    from flyte_schemas.task import Interface, Parameter
 
 HELP = ("--help", "-h")
 
@@ -45,7 +47,7 @@ def specs_of(interface: NativeInterface) -> list[InputSpec]:
     return [_native(parameter) for parameter in interface.inputs.values()]
 
 
-def specs_of_wire(interface: Interface) -> list[InputSpec]:
+def specs_of_wire(interface: "Interface") -> list[InputSpec]:
     """The options of a task that is known by its template only; values are JSON data."""
     return [_wire(parameter) for parameter in interface.inputs]
 
@@ -151,7 +153,7 @@ def _native(parameter: NativeParameter) -> InputSpec:
     )
 
 
-def _wire(parameter: Parameter) -> InputSpec:
+def _wire(parameter: "Parameter") -> InputSpec:
     schema = parameter.json_schema
     is_flag = schema.get("type") == "boolean"
     absent: dict[str, Any] = {}
@@ -161,7 +163,7 @@ def _wire(parameter: Parameter) -> InputSpec:
         absent = {parameter.name: None}
     return InputSpec(
         name=parameter.name,
-        type_text=parameter.annotation,
+        type_text=_type_text(parameter),
         parse=lambda text: wire_json.wrap(schema_values.parse(schema, text)),
         required=parameter.required and not absent,
         is_flag=is_flag,
@@ -169,6 +171,12 @@ def _wire(parameter: Parameter) -> InputSpec:
         description=parameter.description,
         absent=absent,
     )
+
+
+def _type_text(parameter: "Parameter") -> str:
+    """The type as it was annotated, with the names of an enum's members."""
+    names = schema_values.member_names(parameter.json_schema)
+    return f"{parameter.annotation} ({', '.join(names)})" if names else parameter.annotation
 
 
 def _shown(default: Any) -> str:

@@ -4,68 +4,100 @@ Options of the command stand before the file or right after it; what follows the
 task. So the words are split here by hand, before the parser sees them.
 """
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 from typer.core import TyperCommand
 
-from flyte._cli.completion import offer_deployed, offer_inputs, offer_tasks
-from flyte._cli.pairs import images_of, pairs_of
+from flyte._cli.completion import DEPLOYED_TASK, FileOrDeployed, offer_inputs, offer_tasks
 from flyte._cli.run_words import (
     Concurrency,
     Debug,
-    DeployVersion,
     Detach,
     Follow,
-    Images,
     Labels,
+    Local,
     NoProgress,
-    NoSync,
     Queue,
     RawDataPath,
+    RunDomain,
+    RunName,
+    RunProject,
     ServiceAccount,
+    Tracked,
+    TrackedStrict,
+    Tui,
     Variables,
-    settings_of,
+    Wishes,
+    wishes_of,
 )
-from flyte._cli.setting import CopyStyle, Domain, Project, RootDir, settle
+from flyte._cli.setting import (
+    CopyStyle,
+    DeployVersion,
+    Domain,
+    Images,
+    NoSync,
+    Output,
+    Project,
+    RootDir,
+    settle,
+)
 
 if TYPE_CHECKING:
     from flyte._client.runs import Run
     from flyte._config import ClientConfig
-    from flyte_schemas.events import RunSettings
 
-DEPLOYED_TASK = "deployed-task"
 PYTHON_SCRIPT = "python-script"
+HELP = ("--help", "-h")
+
+
+File = Annotated[
+    str,
+    typer.Argument(
+        click_type=FileOrDeployed(),
+        metavar=f"FILE|{DEPLOYED_TASK}",
+        help=f"Python file, or the word {DEPLOYED_TASK}.",
+    ),
+]
+Task = Annotated[str | None, typer.Argument(help="Task to run.", autocompletion=offer_tasks)]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[--INPUT VALUE]...", help="Inputs of the task, by name.", autocompletion=offer_inputs
+    ),
+]
 
 
 class RunCommand(TyperCommand):
     """Moves the options that stand between FILE and TASK to the front, where the parser looks for them."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         before, file, rest = self._split(ctx, args)
         if not file:
             return super().parse_args(ctx, args)
-        if rest[:1] in (["--help"], ["-h"]):
+        if rest[:1] and rest[0] in HELP:
             return super().parse_args(ctx, [*before, *file])
         between, task, inputs = self._split(ctx, rest)
         return super().parse_args(ctx, [*before, *between, *file, *task, *inputs])
 
-    def _split(self, ctx: Any, args: list[str]) -> tuple[list[str], list[str], list[str]]:
+    def _split(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str], list[str]]:
         """Leading options, the first word that is none, and what follows it."""
-        parser = type(self.make_parser(ctx))(ctx)
-        parser.allow_interspersed_args = False
-        for parameter in self.get_params(ctx):
-            if parameter.param_type_name == "option":
-                parameter.add_to_parser(parser, ctx)
-        _, left, _ = parser.parse_args(args=list(args))
-        options = args[: len(args) - len(left)]
-        return options, left[:1], left[1:]
+        takes_value = {
+            name
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Option) and not parameter.is_flag
+            for name in parameter.opts
+        }
+        index = 0
+        while index < len(args) and args[index].startswith("-") and args[index] not in ("-", "--"):
+            index += 2 if args[index] in takes_value else 1
+        return args[:index], args[index : index + 1], args[index + 1 :]
 
-    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Behind the task's name a flag is an input of the task, and not an option of ours."""
         if ctx.params.get("task") and incomplete.startswith("-"):
             (inputs,) = [one for one in self.get_params(ctx) if one.name == "inputs"]
@@ -73,106 +105,77 @@ class RunCommand(TyperCommand):
         return super().shell_complete(ctx, incomplete)
 
 
-def _offer_tasks(context: typer.Context, incomplete: str) -> list[Any]:
-    if context.params.get("file") == DEPLOYED_TASK:
-        return offer_deployed(context, incomplete)
-    return offer_tasks(context, incomplete)
+app = typer.Typer(rich_markup_mode=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wishes:
-    """The options of one `flyte run`."""
-
-    project: str | None
-    domain: str | None
-    name: str | None
-    env_vars: dict[str, str]
-    copy_style: str
-    root_dir: Path | None
-    version: str | None
-    local: bool
-    detach: bool
-    progress: bool
-    images: Mapping[str, str]
-    sync_sys_paths: bool
-    settings: "RunSettings"
-
-
+@app.command("run", cls=RunCommand, no_args_is_help=True, context_settings={"allow_interspersed_args": False})
 def run(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help=f"Python file, or the word {DEPLOYED_TASK}.")],
-    task: Annotated[
-        str | None, typer.Argument(help="Task to run.", show_default=False, autocompletion=_offer_tasks)
-    ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="--input value …; see --help behind the task.",
-            show_default=False,
-            autocompletion=offer_inputs,
-        ),
-    ] = None,
-    local: Annotated[bool, typer.Option("--local", help="Run in this process, without a stack.")] = False,
+    file: File,
+    task: Task = None,
+    inputs: Inputs = None,
+    local: Local = False,
     project: Project = None,
     domain: Domain = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run.", show_default="chosen")] = None,
+    name: RunName = None,
     follow: Follow = False,
     detach: Detach = False,
     no_progress: NoProgress = False,
+    output: Output = None,
     env: Variables = None,
     version: DeployVersion = None,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
-    no_sync: NoSync = False,
     image: Images = None,
+    no_sync: NoSync = False,
     label: Labels = None,
     raw_data_path: RawDataPath = None,
     service_account: ServiceAccount = None,
     queue: Queue = None,
     max_action_concurrency: Concurrency = None,
     debug: Debug = False,
+    run_project: RunProject = None,
+    run_domain: RunDomain = None,
+    tui: Tui = False,
+    tracked: Tracked = False,
+    tracked_strict: TrackedStrict = False,
 ) -> None:
     """Run a task of a Python file, deploying it first; or one that is deployed already.
 
-    The output is shown while it runs, and the exit code is 0 only when the run succeeded.
+    The output is shown while it runs, and the exit code is 0 only when the run succeeded. Behind the task's
+    name stand its inputs: `flyte run FILE TASK --help` lists them.
     """
-    wishes = _Wishes(
-        images=images_of(image or []),
-        sync_sys_paths=not no_sync,
-        settings=settings_of(label, raw_data_path, service_account, queue, max_action_concurrency, debug),
-        project=project,
-        domain=domain,
-        name=name,
-        env_vars=pairs_of("--env", env or []),
-        copy_style=copy_style,
-        root_dir=root_dir,
-        version=version,
-        local=local,
-        detach=detach and not follow,
-        progress=not no_progress,
-    )
-    words = inputs or []
-    _refuse_script(file)
+    wishes, words = wishes_of(context), inputs or ()
+    if file == PYTHON_SCRIPT:
+        raise click.UsageError(
+            f"{PYTHON_SCRIPT} is not supported: put the script's work into a task and run its file", context
+        )
     if file == DEPLOYED_TASK:
         _run_deployed(context, task, words, wishes)
+    elif Path(file).is_dir():
+        _refuse_folder(Path(file))
     else:
         _run_file(context, Path(file), task, words, wishes)
 
 
-def _refuse_script(file: str) -> None:
-    if file == PYTHON_SCRIPT:
-        raise typer.BadParameter(
-            f"{PYTHON_SCRIPT} is not supported: put the script's work into a task and run its file"
-        )
+def _refuse_folder(folder: Path) -> None:
+    """Say which files of a folder declare tasks: one of them is meant."""
+    from flyte._cli.completion import tasks_of
+
+    files = [path for path in sorted(folder.glob("*.py")) if tasks_of(str(path), "")]
+    there = f": {', '.join(map(str, files))}" if files else ", and no file in it declares a task"
+    raise click.UsageError(f"{folder} is a folder: name a Python file{there}")
 
 
 def _run_file(
-    context: typer.Context, file: Path, name: str | None, words: list[str], wishes: _Wishes
+    context: typer.Context, file: Path, name: str | None, words: Sequence[str], wishes: Wishes
 ) -> None:
     from flyte import _session
-    from flyte._cli.inputs import HELP, help_text, parse_inputs, specs_of
+    from flyte._cli.inputs import help_text, parse_inputs, specs_of
     from flyte._loading import load_file
 
+    if wishes.run_project or wishes.run_domain:
+        raise click.UsageError("--run-project and --run-domain are for deployed-task: use -p and -d", context)
     only_looking = name is None or any(word in HELP for word in words)
     config = settle(
         context,
@@ -194,29 +197,14 @@ def _run_file(
         return
     values = parse_inputs(specs, words)
     if wishes.local:
-        _finish_local(task, values, wishes)
+        from flyte._cli.run_local import run_locally
+
+        run_locally(task, values, wishes)
     else:
-        _submit_file(task, values, wishes, config)
+        _show(_submit_file(task, values, wishes, config), wishes)
 
 
-def _finish_local(task: Any, values: dict[str, Any], wishes: _Wishes) -> None:
-    import flyte
-    from flyte._cli.show import failure_box, failure_text
-    from flyte._cli.terminal import say_failure
-    from flyte.errors import BaseRuntimeError
-
-    runner = flyte.with_runcontext(mode="local", name=wishes.name, env_vars=wishes.env_vars)
-    try:
-        outputs = runner.run(task, **values).outputs()
-    except BaseRuntimeError as error:
-        if error.failure is None:
-            raise
-        say_failure("the run failed", failure_text(error.failure), *failure_box(error.failure))
-        raise typer.Exit(1) from error
-    typer.echo(f"Outputs: {outputs}")
-
-
-def _submit_file(task: Any, values: dict[str, Any], wishes: _Wishes, config: "ClientConfig") -> None:
+def _submit_file(task: Any, values: dict[str, Any], wishes: Wishes, config: "ClientConfig") -> "Run":
     from flyte._binding import bind
     from flyte._names import check_run_name
     from flyte._run import submit
@@ -233,23 +221,27 @@ def _submit_file(task: Any, values: dict[str, Any], wishes: _Wishes, config: "Cl
         copy_style=wishes.copy_style,
         sync_sys_paths=wishes.sync_sys_paths,
         images=wishes.images,
-        settings=wishes.settings,
+        settings=wishes.settings(),
     )
-    inputs = bind(task.native_interface, (), values)
-    _await(block_on(submit(task, inputs, options)), wishes)
+    return block_on(submit(task, bind(task.native_interface, (), values), options))
 
 
-def _run_deployed(context: typer.Context, name: str | None, words: list[str], wishes: _Wishes) -> None:
+def _run_deployed(context: typer.Context, name: str | None, words: Sequence[str], wishes: Wishes) -> None:
     from flyte import _session
-    from flyte._cli.inputs import HELP, help_text, parse_inputs, specs_of_wire
+    from flyte._cli.inputs import help_text, parse_inputs, specs_of_wire
     from flyte._client.deployed import fetch_task, list_tasks, submit_deployed
-    from flyte._plan import signature
-    from flyte._runtime.docstring import parse_docstring
     from flyte._syncify import block_on
 
-    if wishes.local:
-        raise typer.BadParameter(f"a {DEPLOYED_TASK} runs on the stack: leave out --local")
+    _check_deployed(wishes)
     config = settle(context, project=wishes.project, domain=wishes.domain)
+    for option, wanted, place in (
+        ("--run-project", wishes.run_project, config.project),
+        ("--run-domain", wishes.run_domain, config.domain),
+    ):
+        if wanted not in (None, place):
+            raise click.UsageError(
+                f"{option}: a run is in the project and domain of its task ({config.project}/{config.domain})"
+            )
     client = _session.client()
     if name is None:
         tasks = block_on(list_tasks(client, config.project, config.domain))
@@ -258,61 +250,42 @@ def _run_deployed(context: typer.Context, name: str | None, words: list[str], wi
     record = block_on(fetch_task(client, config.project, config.domain, name))
     specs = specs_of_wire(record.template.interface)
     if any(word in HELP for word in words):
-        usage = f"flyte run {DEPLOYED_TASK} {name}"
+        from flyte._plan import signature
+        from flyte._runtime.docstring import parse_docstring
+
         summary = parse_docstring(record.template.docs).prose or signature(record.template)
-        typer.echo(help_text(usage, summary, specs))
+        typer.echo(help_text(f"flyte run {DEPLOYED_TASK} {name}", summary, specs))
         return
-    values = parse_inputs(specs, words)
-    if wishes.images:
-        raise typer.BadParameter(
-            "--image is of no use for a task that is deployed: deploy it with that image"
-        )
-    run = block_on(
-        submit_deployed(
-            client,
-            record,
-            values,
-            run_name=wishes.name,
-            env_vars=wishes.env_vars,
-            settings=wishes.settings,
-        )
+    started = submit_deployed(
+        client,
+        record,
+        parse_inputs(specs, words),
+        run_name=wishes.name,
+        env_vars=dict(wishes.env_vars),
+        settings=wishes.settings() if wishes.kept else None,
     )
-    _await(run, wishes)
+    _show(block_on(started), wishes)
 
 
-def _await(run: "Run", wishes: _Wishes) -> None:
-    show_until_over(run, detach=wishes.detach, progress=wishes.progress)
+def _check_deployed(wishes: Wishes) -> None:
+    """Raises UsageError for what only a file can be told."""
+    said = {
+        "--local": wishes.local and "runs on the stack",
+        "--image": wishes.images and "has its image: deploy it with another one",
+        "--version": wishes.version and "is named with its version: NAME:VERSION",
+        "--copy-style": wishes.copy_style != "loaded_modules" and "has its code",
+        "--root-dir": wishes.root_dir and "has its code",
+        "--no-sync-local-sys-paths": not wishes.sync_sys_paths and "has its code",
+    }
+    for option, reason in said.items():
+        if reason:
+            raise click.UsageError(f"{option}: a {DEPLOYED_TASK} {reason}; leave it out")
 
 
-def show_until_over(run: "Run", *, detach: bool, progress: bool = True) -> None:
-    """Show the run until it is over, with a live view on a terminal; its end decides the exit code."""
-    from flyte._cli.show import ending_box, ending_text
-    from flyte._cli.terminal import can_redraw, say_failure
-    from flyte._syncify import block_on
-    from flyte_schemas.phase import ActionPhase
+def _show(started: "Run", wishes: Wishes) -> None:
+    from flyte._cli.awaiting import show_until_over
 
-    typer.echo(f"run {run.name}  {run.url}", err=True)
-    if detach:
-        typer.echo(run.name)
-        return
-    try:
-        if progress and can_redraw():
-            from flyte._cli.progress import wait_with_progress
-
-            wait_with_progress(run)
-        else:
-            run.wait()
-    except KeyboardInterrupt:
-        typer.echo(f"\nthe run goes on; see it with: flyte logs -f {run.name}", err=True)
-        raise
-    state = block_on(run.state())
-    if state.phase is ActionPhase.SUCCEEDED:
-        typer.echo(f"Outputs: {run.outputs()}")
-        return
-    sys.stdout.flush()
-    title = f"run {run.name} {state.phase.name if state.phase else 'UNKNOWN'}"
-    say_failure(title, ending_text(state), *ending_box(state))
-    raise typer.Exit(1)
+    show_until_over(started, detach=wishes.detach, progress=wishes.progress, as_json=wishes.as_json)
 
 
 def _task_list(file: Path, tasks: dict[str, Any]) -> str:

@@ -50,6 +50,13 @@ def parse(schema: dict[str, Any], text: str, definitions: dict[str, Any] | None 
             return _encoded(AnyCodec(), any_value(text))
 
 
+def member_names(schema: dict[str, Any]) -> list[str]:
+    """The names of an enum's members; none for any other type."""
+    target = schema.get("$ref", "").rpartition("/")[2]
+    found = schema.get("$defs", {}).get(target, {}) if target else schema
+    return list(found.get(NAMES, []))
+
+
 def is_optional(schema: dict[str, Any]) -> bool:
     return any(part.get("type") == "null" for part in schema.get("anyOf", ()))
 

@@ -1,21 +1,21 @@
-"""What a command works with: the configuration that its options, the file and the machine add up to."""
+"""What a command works with: the configuration that its options, the file and the machine add up to.
 
-from dataclasses import dataclass, replace
+The options that many commands share are declared here once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import click
 import typer
 
 if TYPE_CHECKING:
     from flyte._config import ClientConfig
 
-Project = Annotated[str | None, typer.Option("-p", "--project", help="Project.", show_default=False)]
-Domain = Annotated[str | None, typer.Option("-d", "--domain", help="Domain.", show_default=False)]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json.")]
-RootDir = Annotated[
-    Path | None, typer.Option("--root-dir", help="Root of the source tree.", show_default=False)
-]
-CopyStyle = Annotated[str, typer.Option("--copy-style", help="loaded_modules, all, custom or none.")]
+PATH = click.Path(path_type=Path)
+"""A file or folder that the shell completes, which typer's own paths leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,42 @@ class Globals:
 
     config: Path | None = None
     endpoint: str | None = None
+    org: str | None = None
+    image_builder: str | None = None
+    output: str = "table"
+    progress: bool = True
+    log_variables: Mapping[str, str] = field(default_factory=dict)
+    """How the processes of a run log, as the variables that say so."""
+
+
+def globals_of(context: typer.Context) -> Globals:
+    """What stood before the command."""
+    found = context.find_object(Globals)
+    return found if found is not None else Globals()
+
+
+def _chosen(context: typer.Context, given: str | None) -> str:
+    return given or globals_of(context).output
+
+
+Project = Annotated[str | None, typer.Option("-p", "--project", help="Project.")]
+Domain = Annotated[str | None, typer.Option("-d", "--domain", help="Domain.")]
+Output = Annotated[
+    Literal["table", "json"] | None,
+    typer.Option("-o", "--output", callback=_chosen, help="table (the default) or json."),
+]
+"""A command's answer as a table for people, or as JSON for programs; what stood before it counts too."""
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, at most.")]
+
+DeployVersion = Annotated[
+    str | None, typer.Option("--version", help="Version to deploy as; else a hash of the content.")
+]
+CopyStyle = Annotated[str, typer.Option("--copy-style", help="Or all, custom, none.")]
+RootDir = Annotated[Path | None, typer.Option("--root-dir", click_type=PATH, help="Root of the source tree.")]
+Images = Annotated[list[str] | None, typer.Option("--image", help="NAME=URI, or URI for the default image.")]
+NoSync = Annotated[
+    bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
+]
 
 
 def settle(
@@ -40,14 +76,17 @@ def settle(
     from flyte._config import make_config
     from flyte.errors import InitializationError
 
-    given = context.obj if isinstance(context.obj, Globals) else Globals()
+    given = globals_of(context)
     config = make_config(
         file=given.config,
         endpoint=given.endpoint,
         project=project,
         domain=domain,
         root_dir=root_dir,
+        image_builder=given.image_builder,
     )
+    if given.org:
+        config = replace(config, org=given.org)
     if needs_client and not config.endpoint:
         raise InitializationError(
             "ClientNotInitializedError",
@@ -57,15 +96,8 @@ def settle(
     if not (needs_client or keep_endpoint):
         config = replace(config, endpoint="")
     elif not config.endpoint.startswith("ws"):
-        from flyte_bus.quick_start import load_without_websockets
+        from flyte_bus import quick_start
 
-        load_without_websockets()
+        quick_start.spare_websockets()
     _session.configure(config)
     return config
-
-
-def check_output(output: str) -> str:
-    """Raises BadParameter for a format that does not exist."""
-    if output not in ("table", "json"):
-        raise typer.BadParameter(f"{output!r} is not one of table, json", param_hint="--output")
-    return output

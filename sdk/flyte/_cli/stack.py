@@ -6,12 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
-from flyte._cli.setting import settle
+from flyte._cli.setting import PATH, Output, settle
 from flyte._stack import Stack, find_stack, is_alive, stack_home
+
+if TYPE_CHECKING:
+    from flyte_schemas.endpoints import Pong
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -21,23 +25,29 @@ LOG_TAIL_LINES = 20
 SERVICES = ("registry", "dataproxy", "executor")
 
 Home = Annotated[
-    Path | None, typer.Option("--home", help="Folder of the stack's files.", show_default="~/.flyte")
+    Path | None, typer.Option("--home", click_type=PATH, help="Folder of its files, else ~/.flyte.")
 ]
 
+app = typer.Typer(rich_markup_mode=None)
 
+_ALONE = {"allow_extra_args": True}
+"""`flyte start devbox` is what Flyte's users know: a further word is let in, and refused in our words."""
+
+
+@app.command("start", context_settings=_ALONE)
 def start(
+    context: typer.Context,
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
     home: Home = None,
-    nats: Annotated[
-        str | None, typer.Option("--nats", help="Use this NATS server.", show_default=False)
-    ] = None,
+    nats: Annotated[str | None, typer.Option("--nats", help="Use this NATS server.")] = None,
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""
+    _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
     if running is not None:
         typer.echo(f"a stack is running already ({_described(running)})", err=True)
-        raise typer.Exit(0 if detach else 1)
+        raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
     if not detach:
@@ -45,8 +55,10 @@ def start(
     _start_detached(command, home)
 
 
-def stop(home: Home = None) -> None:
+@app.command("stop", context_settings=_ALONE)
+def stop(context: typer.Context, home: Home = None) -> None:
     """Stop the stack of this machine; what it has recorded stays."""
+    _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
     if running is None:
@@ -64,20 +76,38 @@ def stop(home: Home = None) -> None:
     typer.echo("stopped", err=True)
 
 
-def status(context: typer.Context) -> None:
+@app.command("status")
+def status(context: typer.Context, output: Output = None) -> None:
     """Show where the control plane is and which services answer; exit code 1 when one does not."""
     config = settle(context)
-    typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
     from flyte._syncify import block_on
 
     answers = block_on(_pings())
-    for service, answer in answers.items():
-        typer.echo(f"{service:<10} {answer or 'no answer'}")
+    if output == "json":
+        from flyte._cli.show import json_text
+
+        services = {
+            service: pong.model_dump(mode="json") if pong else None for service, pong in answers.items()
+        }
+        typer.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
+    else:
+        typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
+        for service, pong in answers.items():
+            said = f"running on {pong.host}, process {pong.pid}, version {pong.version}" if pong else ""
+            typer.echo(f"{service:<10} {said or 'no answer'}")
     if not all(answers.values()):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-async def _pings() -> dict[str, str]:
+def _refuse_words(context: typer.Context) -> None:
+    if context.args:
+        raise click.UsageError(
+            f"there is no {context.command_path} {context.args[0]}: it alone is for the whole stack",
+            context,
+        )
+
+
+async def _pings() -> "dict[str, Pong | None]":
     import asyncio
 
     from flyte import _session
@@ -88,12 +118,11 @@ async def _pings() -> dict[str, str]:
     with translated():
         bus = await _session.client().bus()
 
-        async def ping(service: str) -> str:
+        async def ping(service: str) -> "Pong | None":
             try:
-                pong = await bus.ask(ping_endpoint(service), Ping(), timeout_s=PING_TIMEOUT_S)
+                return await bus.ask(ping_endpoint(service), Ping(), timeout_s=PING_TIMEOUT_S)
             except (NoAnswer, Refusal):
-                return ""
-            return f"running on {pong.host}, process {pong.pid}, version {pong.version}"
+                return None
 
         answers = await asyncio.gather(*map(ping, SERVICES))
     return dict(zip(SERVICES, answers, strict=True))

@@ -25,6 +25,8 @@ def task_text(record: TaskRecord) -> str:
         ("short name", template.short_name if template.short_name != template.source.function else ""),
         ("signature", signature(template)),
         ("description", template.description),
+        ("docs", "" if template.docs == template.description else _indented(template.docs)),
+        *((f"input {one.name}", one.description) for one in template.interface.inputs),
         ("environment", _joined(template.environment, template.environment_description)),
         ("source", f"{template.source.file}:{template.source.line}"),
         ("image", template.image),
@@ -38,6 +40,11 @@ def task_text(record: TaskRecord) -> str:
         ("bundle", template.bundle.uri if template.bundle else ""),
     ]
     return "\n".join(f"{label:<{_LABEL_WIDTH}} {fact}" for label, fact in facts if fact)
+
+
+def _indented(text: str) -> str:
+    """Several lines as one fact."""
+    return f"\n{' ' * (_LABEL_WIDTH + 1)}".join(text.splitlines())
 
 
 def _layers(spec: ImageSpec | None) -> list[tuple[str, str]]:

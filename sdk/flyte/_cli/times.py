@@ -3,13 +3,9 @@
 import datetime
 import re
 
-from pydantic import TypeAdapter, ValidationError
-
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
 _WORDS = re.compile(r"^(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?$")
 _RELATIVE = re.compile(r"^(now|today)\s*(?:([+-])\s*(.+))?$", re.IGNORECASE)
-_MOMENT: TypeAdapter[datetime.datetime] = TypeAdapter(datetime.datetime)
-_DURATION: TypeAdapter[datetime.timedelta] = TypeAdapter(datetime.timedelta)
 
 
 class BadText(ValueError):
@@ -42,15 +38,19 @@ def parse_duration(text: str) -> datetime.timedelta:
         return datetime.timedelta(seconds=float(plain))
     except (ValueError, OverflowError):
         pass
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return _DURATION.validate_strings(plain)
+        return TypeAdapter(datetime.timedelta).validate_strings(plain)
     except ValidationError as error:
         raise BadText("expected a duration, e.g. PT1H30M, 10 days, 1:24 or 60 (seconds)") from error
 
 
 def _absolute(text: str) -> datetime.datetime:
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        moment = _MOMENT.validate_strings(text.strip())
+        moment = TypeAdapter(datetime.datetime).validate_strings(text.strip())
     except ValidationError as error:
         raise BadText("expected a date and time, e.g. 2024-01-02T03:04:05Z, now, now - PT1H") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)

@@ -5,7 +5,8 @@ from typing import Any
 
 from flyte._client.client import Client
 from flyte._client.phases import read_history
-from flyte._client.runs import Run, start_run
+from flyte._client.runs import Run
+from flyte._client.starting import start_run
 from flyte._client.trouble import translated
 from flyte._names import new_run_name
 from flyte._runtime.convert import inputs_to_wire

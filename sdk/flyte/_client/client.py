@@ -32,6 +32,9 @@ class Client:
         return self._bus
 
     async def _connect(self) -> Bus:
+        from flyte_bus import quick_start
+
+        quick_start.load()
         from flyte_bus.jetstream import connect
 
         return await connect(

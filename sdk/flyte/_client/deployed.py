@@ -1,11 +1,11 @@
 """Tasks that are deployed already, known by their templates alone."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte import errors
 from flyte._binding import did_you_mean
 from flyte._client.client import Client
-from flyte._client.runs import Run, start_run
+from flyte._client.starting import start_run
 from flyte._client.trouble import reminding, say_on_stderr, translated
 from flyte._limits import PATIENCE_S
 from flyte._names import check_run_name, new_run_name
@@ -14,6 +14,9 @@ from flyte_schemas.events import RunSettings
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskReference
+
+if TYPE_CHECKING:
+    from flyte._client.runs import Run
 
 
 async def list_tasks(
@@ -60,9 +63,16 @@ async def fetch_task(client: Client, project: str, domain: str, name: str) -> Ta
         bus = await client.bus()
         question = GetTask(project=project, domain=domain, name=plain, version=version or None)
         answer = await reminding(bus.ask(GET_TASK, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
+    if answer.task is None and version:
+        versions = [task.version for task in await list_tasks(client, project, domain, name=plain, limit=20)]
+        if versions:
+            raise errors.RemoteTaskNotFoundError(
+                f"no version {version!r} of task {plain!r} is deployed in {project}/{domain}: "
+                f"there {'is' if len(versions) == 1 else 'are'} {', '.join(map(repr, versions))}"
+            )
     if answer.task is None:
-        what = f"version {version!r} of task {plain!r}" if version else f"task {plain!r}"
-        similar = [item for item in answer.similar if version or item != plain]
+        what = f"task {plain!r}"
+        similar = [item for item in answer.similar if item != plain]
         near_names = f": did you mean {' or '.join(map(repr, similar))}?" if similar else ""
         raise errors.RemoteTaskNotFoundError(f"no {what} is deployed in {project}/{domain}{near_names}")
     return answer.task
@@ -76,7 +86,7 @@ async def submit_deployed(
     run_name: str | None = None,
     env_vars: dict[str, str] | None = None,
     settings: RunSettings | None = None,
-) -> Run:
+) -> "Run":
     """Ask for a run of a deployed task; `values` are JSON data by input name. Raises the SDK's errors."""
     key = RunKey(record.project, record.domain, check_run_name(run_name) if run_name else new_run_name())
     literals = {name: InlineLiteral(value=value) for name, value in values.items()}
@@ -85,6 +95,8 @@ async def submit_deployed(
         request_id = await start_run(
             await client.bus(), key, reference, literals, env_vars=env_vars, settings=settings
         )
+    from flyte._client.runs import Run  # loaded while the run begins
+
     return Run(client, key, request_id=request_id)
 
 

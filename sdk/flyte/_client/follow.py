@@ -11,6 +11,7 @@ from typing import Literal
 from flyte import errors
 from flyte._client.logs import AttemptOf, LogOrder, LogPrinter
 from flyte._client.racing import first_of
+from flyte._client.starting import already_exists
 from flyte._client.trouble import Say
 from flyte._client.watch import Happening, RunWatch
 from flyte._limits import LOGS_PATIENCE_S, QUIET_WAIT_S
@@ -159,10 +160,3 @@ def check_is_ours(happening: Happening, key: RunKey, request_id: str | None) -> 
     first = happening.action == ROOT_ACTION and happening.state.request_id == happening.event.id
     if first and request_id is not None and happening.event.cause != request_id:
         raise already_exists(key.run)
-
-
-def already_exists(name: str) -> errors.RuntimeUserError:
-    """The error for a run's name that another run has."""
-    return errors.RuntimeUserError(
-        "RunAlreadyExistsError", f"a run named {name!r} exists already: choose another name"
-    )

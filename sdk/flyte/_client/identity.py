@@ -1,6 +1,5 @@
 """In whose name this client asks."""
 
-import getpass
 from contextlib import suppress
 
 SOURCE = "/flyte/client"
@@ -8,6 +7,8 @@ SOURCE = "/flyte/client"
 
 def who() -> str:
     """The user of this machine; empty when it cannot be told."""
+    import getpass
+
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return ""

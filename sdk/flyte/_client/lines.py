@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flyte._client.follow import Follower
 from flyte._client.logs import LogOrder, LogPrinter
@@ -27,6 +28,11 @@ class LogLine:
     stream: str
     text: str
     at: datetime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line as JSON data."""
+        at = self.at.isoformat() if self.at else None
+        return {"attempt": self.attempt, "stream": self.stream, "text": self.text, "at": at}
 
 
 async def kept_lines(bus: Bus, key: ActionKey, attempt: int | None = None) -> list[LogLine]:

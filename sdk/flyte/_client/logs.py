@@ -4,6 +4,7 @@ Chunks of one attempt carry the offset of their first byte. `LogOrder` keeps wha
 missing has come; `LogPrinter` puts whole lines on the terminal, so that lines of parallel actions stay whole.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -101,6 +102,17 @@ class LogPrinter:
     def _name(self, action: str) -> str:
         task = self._task_of(action)
         return f"{task} {action}" if task else action
+
+
+class JsonPrinter(LogPrinter):
+    """Writes each line of output as a JSON document of its own."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(out, out, lambda _: None)
+
+    def _line(self, action: str, attempt: int, stream: str, line: str) -> None:
+        said = {"action": action, "attempt": attempt, "stream": stream, "text": line.removesuffix("\n")}
+        self._streams[stream].write(f"{json.dumps(said, ensure_ascii=False)}\n")
 
 
 async def print_kept(bus: Bus, key: RunKey, printer: LogPrinter) -> None:

@@ -54,8 +54,19 @@ async def read_history(bus: Bus, key: ActionKey) -> History:
                 PhaseTransitionInfo(phase=state.phase, start=at, end=end, attempt=max(1, state.attempt))
             )
     if state.phase is None:
-        raise ActionNotFoundError(f"the log has no action {key}")
+        raise ActionNotFoundError(unknown(key))
     return History(state=state, transitions=tuple(stays))
+
+
+def unknown(key: ActionKey) -> str:
+    """One sentence on an action that the log does not have."""
+    place = f"{key.run.project}/{key.run.domain}"
+    if key.is_root:
+        return f"the log has no run {key.run.run!r} in {place}: `flyte get run` lists them"
+    run = key.run.run
+    return (
+        f"the log has no action {key.action!r} of run {run!r} in {place}: `flyte get action {run}` lists them"
+    )
 
 
 def last_change(state: ActionState) -> datetime | None:

@@ -15,9 +15,9 @@ from flyte._syncify import Syncified, syncify
 from flyte.errors import RuntimeUserError
 from flyte_bus.errors import Conflict
 from flyte_bus.ports import KeyValue
+from flyte_schemas.names import is_name
 from flyte_schemas.projects import PROJECTS_KEY, ProjectBook, ProjectRecord
 from flyte_schemas.streams import SETTINGS_BUCKET
-from flyte_schemas.words import is_name
 
 
 async def _get_project(name: str) -> "Project":

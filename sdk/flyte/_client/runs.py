@@ -1,71 +1,21 @@
 """Runs on the stack: start one, find some, and the object that stands for one."""
 
 import sys
-import uuid
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from flyte._client.details import Connected
 from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, order_of, phases_of
-from flyte._client.follow import already_exists
-from flyte._client.identity import SOURCE, who
 from flyte._client.listing import list_runs
 from flyte._client.logs import LogPrinter
+from flyte._client.phases import unknown
 from flyte._client.pictures import RunDetails
 from flyte._client.tracked import Tracked
 from flyte._client.watch import Happening, RunWatch
 from flyte._runtime.interface import NativeInterface
-from flyte._runtime.offload import offload
-from flyte._runtime.transfer import Artifacts
 from flyte._streams import Streamed
 from flyte._syncify import Syncified, syncify
 from flyte.errors import RuntimeUserError
-from flyte_bus.ports import Bus
-from flyte_schemas.envelope import Event
-from flyte_schemas.events import RunSettings, StartRun
-from flyte_schemas.literals import InlineLiteral
-from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ROOT_ACTION, RunKey, action_subject, run_request
-from flyte_schemas.task import TaskOverrides, TaskReference
-
-
-async def start_run(
-    bus: Bus,
-    key: RunKey,
-    task: TaskReference,
-    inputs: dict[str, InlineLiteral],
-    *,
-    env_vars: Mapping[str, str] | None = None,
-    custom_context: Mapping[str, str] | None = None,
-    overrides: TaskOverrides | None = None,
-    settings: RunSettings | None = None,
-) -> str:
-    """Ask for a run of a deployed task version; the id of the request.
-
-    It is enough that the bus has the request: the run starts when the executor takes it. Raises
-    RuntimeUserError (`RunAlreadyExistsError`) for a name that is taken; the bus's errors.
-    """
-    last = await bus.log.last(RUNS, action_subject(key.action(ROOT_ACTION)))
-    if last is not None:
-        raise already_exists(key.run)
-    literals = await offload(inputs, Artifacts(bus.ask, key.project, key.domain))
-    request = Event(
-        id=f"run.{uuid.uuid4().hex}",
-        source=SOURCE,
-        subject=run_request(key),
-        time=datetime.now(UTC),
-        data=StartRun(
-            task=task,
-            inputs=literals,
-            env_vars=dict(env_vars or {}),
-            custom_context=dict(custom_context or {}),
-            overrides=overrides,
-            settings=settings,
-            requested_by=who(),
-        ),
-    )
-    await bus.log.append(request)
-    return request.id
+from flyte_schemas.subjects import ROOT_ACTION, RunKey
 
 
 async def get_run(name: str) -> "Run":
@@ -170,7 +120,7 @@ class Run(Tracked):
 
 
 def run_not_found(key: RunKey) -> RuntimeUserError:
-    return RuntimeUserError("RunNotFound", f"the log has no run {key}")
+    return RuntimeUserError("RunNotFound", unknown(key.action(ROOT_ACTION)))
 
 
 def parse_run(text: str, project: str, domain: str) -> RunKey:

@@ -15,7 +15,7 @@ from flyte._client.details import Connected
 from flyte._client.follow import Follower, WaitFor
 from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines
 from flyte._client.logs import LogPrinter
-from flyte._client.phases import History, read_history
+from flyte._client.phases import History, read_history, unknown
 from flyte._client.pictures import ActionDetails, watch_details
 from flyte._client.trouble import Say, say_on_stderr, translated
 from flyte._client.watch import Happening, RunWatch
@@ -158,15 +158,16 @@ class Tracked(Documented):
                 await ask_abort(bus, self._action, reason)
 
     def _unknown(self) -> Exception:
-        return ActionNotFoundError(f"the log has no action {self._action}")
+        return ActionNotFoundError(unknown(self._action))
 
-    async def _lines(self, attempt: int | None = None) -> list[LogLine]:
+    async def lines(self, attempt: int | None = None) -> list[LogLine]:
+        """What it has printed until now, line by line."""
         with translated():
             return await kept_lines(await self._connected.bus(), self._action, attempt)
 
     async def _logs(self, attempt: int | None = None) -> str:
         """What it has printed until now (all attempts, or one of them, counted from 1), as one text."""
-        return "".join(f"{line.text}\n" for line in await self._lines(attempt))
+        return "".join(f"{line.text}\n" for line in await self.lines(attempt))
 
     async def _show_logs(
         self,
@@ -180,7 +181,7 @@ class Tracked(Documented):
 
         There is nothing of the platform's in the output, so `raw` and `filter_system` change nothing.
         """
-        for line in (await self._lines(attempt))[-max_lines:]:
+        for line in (await self.lines(attempt))[-max_lines:]:
             sys.stdout.write(f"{shown_line(line, show_ts=show_ts)}\n")
 
     async def _get_logs(
@@ -271,6 +272,7 @@ class Tracked(Documented):
             facts = {"name": self.name, "task": details.task_name or "", "status": details.status}
         except Exception:
             facts = {"name": self.name, "status": "unknown: the stack cannot be reached"}
+
         rows = (facts | {"url": self.url}).items()
         cells = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
         return f"<table>{cells}</table>"

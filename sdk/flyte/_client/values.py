@@ -1,6 +1,5 @@
 """Inputs and outputs of an action as Python values, by the task's own types or by its template."""
 
-import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -63,19 +62,6 @@ class Values:
             return self._interface
         template = await find_task(self._bus.log, self._run.project, self._run.domain, task)
         return described_interface(template) if template is not None else None
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON data for people and programs; text where JSON has no word for it."""
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return str(value)
 
 
 def _place(name: str) -> tuple[int, str]:

@@ -5,7 +5,6 @@ waited for in any thread. What it carries is read (converted to the value, or ra
 their own thread.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -28,6 +27,8 @@ class Child:
 
     async def wait(self) -> Any:
         """The same, to be awaited. Cancelled, it cancels the child: on the stack it is aborted."""
+        import asyncio
+
         return self.read(await asyncio.wrap_future(self.future))
 
 
@@ -68,6 +69,8 @@ def run_body_blocking(body: Callable[[], Any]) -> Any:
     with _settling() as unsettled:
         returned = body()
         if type(returned) is CoroutineType:  # of an async function, in a decorator's plain one
+            import asyncio
+
             returned = asyncio.run(returned)
         returned = resolved(returned)
         for child in list(unsettled):

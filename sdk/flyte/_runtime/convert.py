@@ -8,7 +8,7 @@ same type. Both directions are the same on the stack and in local mode.
 import warnings
 from collections.abc import Iterable, Mapping
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,7 +17,9 @@ from flyte._runtime.codecs import Unfit, annotation_text
 from flyte._runtime.interface import NativeInterface, NativeParameter
 from flyte._runtime.pending import resolved
 from flyte.errors import InlineIOMaxBytesBreached, RuntimeDataValidationError
-from flyte_schemas.literals import AnyLiteral, InlineLiteral
+
+if TYPE_CHECKING:
+    from flyte_schemas.literals import AnyLiteral, InlineLiteral
 
 _SHOWN_CHARACTERS = 200
 
@@ -36,32 +38,42 @@ class Mismatch(TypeError):
         self.reason = reason
 
 
-def inputs_to_wire(interface: NativeInterface, inputs: Mapping[str, Any]) -> dict[str, InlineLiteral]:
-    """Bound inputs as literals, in the order of the signature.
+def inputs_to_wire(interface: NativeInterface, inputs: Mapping[str, Any]) -> "dict[str, InlineLiteral]":
+    """Bound inputs as literals, in the order of the signature. Raises what `inputs_to_json` raises."""
+    return _literals(inputs_to_json(interface, inputs))
+
+
+def inputs_to_json(interface: NativeInterface, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Bound inputs as JSON data, in the order of the signature.
 
     Raises Mismatch (a TypeError); InlineIOMaxBytesBreached when they are larger than the task allows.
     """
-    literals = {
-        name: InlineLiteral(value=to_json(parameter, inputs[name]))
+    data = {
+        name: to_json(parameter, inputs[name])
         for name, parameter in interface.inputs.items()
         if name in inputs
     }
-    _check_size(interface, interface.inputs.values(), literals, "inputs")
-    return literals
+    _check_size(interface, interface.inputs.values(), data, "inputs")
+    return data
 
 
-def inputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
-    """Literals (none by reference) as Python values; a default stands for what is missing.
+def inputs_from_wire(interface: NativeInterface, literals: "Mapping[str, AnyLiteral]") -> dict[str, Any]:
+    """Literals (none by reference) as Python values. Raises what `inputs_from_json` raises."""
+    return inputs_from_json(interface, _inline(literals))
+
+
+def inputs_from_json(interface: NativeInterface, data: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON data as Python values; a default stands for what is missing.
 
     Raises Mismatch, and TypeError when a required input is missing or one is unknown.
     """
-    unknown = sorted(set(literals) - set(interface.inputs))
+    unknown = sorted(set(data) - set(interface.inputs))
     if unknown:
         raise TypeError(f"task {interface.task} has no input {unknown[0]!r}")
     values = {}
     for name, parameter in interface.inputs.items():
-        if name in literals:
-            values[name] = from_json(parameter, inline_value(literals[name]))
+        if name in data:
+            values[name] = from_json(parameter, data[name])
         elif parameter.required:
             raise TypeError(f"Missing required inputs: {name}")
         else:
@@ -69,8 +81,13 @@ def inputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLiter
     return values
 
 
-def outputs_to_wire(interface: NativeInterface, returned: Any) -> dict[str, InlineLiteral]:
-    """What a task returned, as literals `o0`, `o1`, …
+def outputs_to_wire(interface: NativeInterface, returned: Any) -> "dict[str, InlineLiteral]":
+    """What a task returned, as literals `o0`, `o1`, … Raises what `outputs_to_json` raises."""
+    return _literals(outputs_to_json(interface, returned))
+
+
+def outputs_to_json(interface: NativeInterface, returned: Any) -> dict[str, Any]:
+    """What a task returned, as JSON data `o0`, `o1`, …
 
     Raises RuntimeDataValidationError when it is not what the signature declares; InlineIOMaxBytesBreached
     when it is larger than the task allows.
@@ -85,29 +102,34 @@ def outputs_to_wire(interface: NativeInterface, returned: Any) -> dict[str, Inli
             )
         return {}
     parts = _parts(interface, returned)
-    literals = {}
+    data = {}
     for parameter, part in zip(outputs, parts, strict=True):
         try:
-            literals[parameter.name] = InlineLiteral(value=to_json(parameter, part))
+            data[parameter.name] = to_json(parameter, part)
         except Mismatch as error:
             raise RuntimeDataValidationError(
                 parameter.name, _expected(parameter, part, error.reason), interface.task
             ) from error
-    _check_size(interface, outputs, literals, "outputs")
-    return literals
+    _check_size(interface, outputs, data, "outputs")
+    return data
 
 
-def outputs_from_wire(interface: NativeInterface, literals: Mapping[str, AnyLiteral]) -> Any:
+def outputs_from_wire(interface: NativeInterface, literals: "Mapping[str, AnyLiteral]") -> Any:
+    """What the caller of a task gets, of literals. Raises what `outputs_from_json` raises."""
+    return outputs_from_json(interface, _inline(literals))
+
+
+def outputs_from_json(interface: NativeInterface, data: Mapping[str, Any]) -> Any:
     """What the caller of a task gets: a value, a tuple of values, or None.
 
     Raises RuntimeDataValidationError when an output is missing or of another type.
     """
     values = []
     for parameter in interface.outputs:
-        if parameter.name not in literals:
+        if parameter.name not in data:
             raise RuntimeDataValidationError(parameter.name, "it is missing", interface.task)
         try:
-            values.append(from_json(parameter, inline_value(literals[parameter.name])))
+            values.append(from_json(parameter, data[parameter.name]))
         except Mismatch as error:
             raise RuntimeDataValidationError(parameter.name, error.reason, interface.task) from error
     if interface.returns_tuple:
@@ -137,8 +159,20 @@ def plain_json(value: Any) -> Any:
     return wire_json.unwrap(value)
 
 
-def inline_value(literal: AnyLiteral) -> Any:
+def _literals(data: Mapping[str, Any]) -> "dict[str, InlineLiteral]":
+    from flyte_schemas.literals import InlineLiteral
+
+    return {name: InlineLiteral(value=value) for name, value in data.items()}
+
+
+def _inline(literals: "Mapping[str, AnyLiteral]") -> dict[str, Any]:
+    return {name: inline_value(literal) for name, literal in literals.items()}
+
+
+def inline_value(literal: "AnyLiteral") -> Any:
     """The JSON that a literal holds. Raises TypeError for one that is still only a reference."""
+    from flyte_schemas.literals import InlineLiteral
+
     if not isinstance(literal, InlineLiteral):
         raise TypeError(f"the value at {literal.uri} was not fetched")
     return literal.value
@@ -156,14 +190,14 @@ def shown(value: Any) -> str:
 def _check_size(
     interface: NativeInterface,
     parameters: Iterable[NativeParameter],
-    literals: Mapping[str, InlineLiteral],
+    data: Mapping[str, Any],
     what: str,
 ) -> None:
     """Tables and pickles do not count: they are data of their own. Raises InlineIOMaxBytesBreached."""
     total = 0
     for parameter in parameters:
-        if parameter.codec.is_inline and parameter.name in literals:
-            total += _size_bytes(parameter, literals[parameter.name].value)
+        if parameter.codec.is_inline and parameter.name in data:
+            total += _size_bytes(parameter, data[parameter.name])
     if total > interface.max_inline_io_bytes:
         raise InlineIOMaxBytesBreached(
             f"the {what} of task {interface.task} are {total} bytes, more than the "

@@ -4,30 +4,35 @@ The type of the user's exception does not travel: its name does, as the code. Th
 the user can act on: our own frames and the machinery that called them are left out.
 """
 
-import asyncio
-import concurrent.futures
+import functools
 import importlib
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flyte_schemas
 from flyte import errors
 from flyte._limits import MAX_MESSAGE_CHARACTERS, MAX_TRACEBACK_CHARACTERS
 from flyte._runtime.convert import Mismatch
-from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 
+if TYPE_CHECKING:
+    from flyte_schemas.failure import Failure, FailureKind
+
 _SDK = Path(__file__).resolve().parents[1]
-_MACHINERY = tuple(
-    str(folder)
-    for folder in (
-        _SDK,
-        Path(str(flyte_schemas.__file__)).resolve().parent,
-        Path(str(asyncio.__file__)).resolve().parent,
-        Path(str(concurrent.futures.__file__)).resolve().parent,
-        Path(str(importlib.__file__)).resolve().parent,
-    )
-)
+
+
+@functools.cache
+def _machinery() -> tuple[str, ...]:
+    """The folders whose frames are no user's."""
+    import asyncio
+    import concurrent.futures
+
+    ours = Path(str(flyte_schemas.__file__)).resolve().parent
+    pythons = (asyncio, concurrent.futures, importlib)
+    folders = [Path(str(module.__file__)).resolve().parent for module in pythons]
+    return tuple(map(str, (_SDK, ours, *folders)))
+
 
 _BY_CODE: dict[str, type[errors.RuntimeUserError | errors.RuntimeUnknownError]] = {
     "OOM": errors.OOMError,
@@ -45,16 +50,20 @@ _WHOLE_STORY = (errors.RuntimeDataValidationError, Mismatch)
 """Errors that say all there is to say: what led to them is how we found out."""
 
 
-def failure_of(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> "Failure":
     """What the log says of an exception that ended a task; also of one that cannot say anything itself."""
     try:
         return _recorded(error)
     except Exception as worse:
+        from flyte_schemas.failure import Failure, FailureKind
+
         code, message = type(error).__name__, f"the exception cannot be shown: {type(worse).__name__}"
         return Failure(code=code[:200], kind=FailureKind.USER, message=message)
 
 
-def _recorded(error: BaseException) -> Failure:
+def _recorded(error: BaseException) -> "Failure":
+    from flyte_schemas.failure import Failure
+
     return Failure(
         code=_code(error)[:200],
         kind=_kind(error),
@@ -66,7 +75,7 @@ def _recorded(error: BaseException) -> Failure:
 
 
 def error_of(
-    failure: Failure | None, phase: ActionPhase = ActionPhase.FAILED, abort_reason: str = ""
+    failure: "Failure | None", phase: ActionPhase = ActionPhase.FAILED, abort_reason: str = ""
 ) -> errors.BaseRuntimeError:
     """The exception for an action that ended in `phase` without a result; `.failure` is the record."""
     error = _error(failure, phase, abort_reason)
@@ -101,7 +110,7 @@ def user_traceback(error: BaseException) -> str:
 
 def is_machinery(filename: str) -> bool:
     """Whether a frame of this file says nothing to a user."""
-    return filename.startswith(("<frozen ", *_MACHINERY)) or Path(filename).parent.name in _OWN_PACKAGES
+    return filename.startswith(("<frozen ", *_machinery())) or Path(filename).parent.name in _OWN_PACKAGES
 
 
 _OWN_PACKAGES = frozenset({"flyte_agent", "flyte_bus"})
@@ -137,8 +146,10 @@ def _cut_frames(error: BaseException, summary: traceback.TracebackException, see
             _cut_frames(part, other, seen)
 
 
-def _kind(error: BaseException) -> FailureKind:
+def _kind(error: BaseException) -> "FailureKind":
     """Whose fault it was, as the error itself says; what is no error of ours is the task's own."""
+    from flyte_schemas.failure import FailureKind
+
     match error:
         case errors.RuntimeSystemError():
             return FailureKind.SYSTEM
@@ -160,7 +171,7 @@ def _message(error: BaseException) -> str:
     return str(error)
 
 
-def _error(failure: Failure | None, phase: ActionPhase, abort_reason: str) -> errors.BaseRuntimeError:
+def _error(failure: "Failure | None", phase: ActionPhase, abort_reason: str) -> errors.BaseRuntimeError:
     if phase is ActionPhase.ABORTED:
         return errors.ActionAbortedError(abort_reason or "the action was aborted")
     if phase is ActionPhase.TIMED_OUT:
@@ -170,6 +181,8 @@ def _error(failure: Failure | None, phase: ActionPhase, abort_reason: str) -> er
             "Unknown", f"the action ended as {phase.value} and nothing says why"
         )
     code = failure.code.rpartition("|")[2] or failure.code
+    from flyte_schemas.failure import FailureKind
+
     if failure.kind is FailureKind.SYSTEM:
         return errors.RuntimeSystemError(code, failure.message)
     if failure.kind is FailureKind.UNKNOWN:

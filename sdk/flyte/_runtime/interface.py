@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import GenericAlias, UnionType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flyte._limits import MAX_INLINE_IO_BYTES
 from flyte._runtime import context, wire_json
@@ -20,7 +20,9 @@ from flyte._runtime.codecs.codec import Definitions
 from flyte._runtime.codecs.pickles import PickleCodec
 from flyte._runtime.codecs.signs import hints_of, is_named_tuple
 from flyte._runtime.docstring import Docstring, parse_docstring
-from flyte_schemas.task import Interface, Parameter
+
+if TYPE_CHECKING:
+    from flyte_schemas.task import Interface, Parameter
 
 
 class _Required:
@@ -166,8 +168,10 @@ def native_interface(
     )
 
 
-def wire_interface(native: NativeInterface) -> Interface:
+def wire_interface(native: NativeInterface) -> "Interface":
     """The same interface as words on the wire. Raises TypeError when a default is not of its type."""
+    from flyte_schemas.task import Interface
+
     return Interface(
         inputs=tuple(_wire_parameter(parameter, native.task) for parameter in native.inputs.values()),
         outputs=tuple(_wire_parameter(parameter, native.task) for parameter in native.outputs),
@@ -181,7 +185,7 @@ def _hints(func: Callable[..., Any], task: str) -> dict[str, Any]:
         raise TypeError(f"an annotation of task {task} names something unknown: {error}") from error
 
 
-def _input(parameter: inspect.Parameter, annotation: Any, docs: Docstring) -> NativeParameter:
+def _input(parameter: "inspect.Parameter", annotation: Any, docs: Docstring) -> NativeParameter:
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
     if default is None and annotation is not Any:
         annotation = annotation | None if _accepts_or(annotation) else typing.Optional[annotation]  # noqa: UP045
@@ -255,8 +259,9 @@ def _warn(func: Callable[..., Any], what: str) -> None:
     )
 
 
-def _wire_parameter(parameter: NativeParameter, task: str) -> Parameter:
+def _wire_parameter(parameter: NativeParameter, task: str) -> "Parameter":
     from flyte._runtime.convert import to_json
+    from flyte_schemas.task import Parameter
 
     default = None
     if not parameter.required:

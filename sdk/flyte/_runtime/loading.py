@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from flyte import errors
 from flyte._runtime.failure import user_traceback
-from flyte_schemas.task import Source
 
 if TYPE_CHECKING:
     from flyte._task import Task
+    from flyte_schemas.task import Source
 
 
-def load_task(source: Source, name: str, root: Path) -> "Task[..., Any]":
+def load_task(source: "Source", name: str, root: Path) -> "Task[..., Any]":
     """The task with the full name `name`, from the bundle unpacked at `root`.
 
     Raises ModuleLoadError, with the user's traceback when the module does not import.

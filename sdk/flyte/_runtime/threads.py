@@ -5,7 +5,6 @@ enough chain of such tasks would fill it and wait for ever; here each parent has
 in them waits for a sibling.
 """
 
-import asyncio
 import contextvars
 import threading
 from collections import deque
@@ -54,6 +53,8 @@ def start_thread(work: Callable[[], T]) -> "Future[T]":
 
 async def in_thread(work: Callable[[], T]) -> T:
     """The same, to be awaited."""
+    import asyncio
+
     return await asyncio.wrap_future(start_thread(work))
 
 

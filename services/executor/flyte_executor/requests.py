@@ -16,6 +16,7 @@ from flyte_executor.decisions import abort
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import AbortAction, ActionRequested, StartRun
+from flyte_schemas.names import is_name
 from flyte_schemas.streams import REQUESTS
 from flyte_schemas.subjects import (
     ABORT_REQUESTS,
@@ -26,7 +27,6 @@ from flyte_schemas.subjects import (
     action_subject,
     parse_request,
 )
-from flyte_schemas.words import is_name
 
 log = structlog.get_logger()
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from flyte._runtime.identity import ChildNames, inputs_digest
 from flyte_schemas.literals import InlineLiteral, Literals
+from flyte_schemas.names import is_name
 from flyte_schemas.subjects import ROOT_ACTION
-from flyte_schemas.words import is_name
 
 calls = st.tuples(
     st.sampled_from(["env.one", "env.two"]), st.integers(0, 2), st.sampled_from([None, "group", "group\n1"])

@@ -10,12 +10,14 @@ from flyte_bus.facts import Facts
 
 QUICK = """
 import sys
-from flyte_bus.quick_start import load_without_websockets
-load_without_websockets()
+from flyte_bus.quick_start import load, spare_websockets
+spare_websockets()
+load()
 import flyte_bus.jetstream
 assert not {"aiohttp", "structlog"} & set(sys.modules)
 import aiohttp
-load_without_websockets()
+spare_websockets()
+load()
 assert aiohttp is sys.modules["aiohttp"]
 """
 

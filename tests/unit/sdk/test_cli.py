@@ -164,7 +164,17 @@ def test_our_own_traceback_shows_only_when_asked_for(cli: Cli, monkeypatch: pyte
 
 
 def test_importing_flyte_loads_no_client_and_no_command_line() -> None:
-    heavy = ("aiohttp", "aioboto3", "kubernetes_asyncio", "nats", "typer", "structlog", "yaml", "flyte_bus")
+    heavy = (
+        "aiohttp",
+        "aioboto3",
+        "kubernetes_asyncio",
+        "nats",
+        "typer",
+        "click",
+        "structlog",
+        "yaml",
+        "flyte_bus",
+    )
     code = f"import sys, flyte; print([name for name in {heavy!r} if name in sys.modules])"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=_with_path()

@@ -2,19 +2,25 @@
 
 import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from flyte import errors
 from flyte._client import deploy as client_deploy
+from flyte._client import unchanged
 from flyte._client.deploy import deploy_plan
 from flyte._client.racing import first_of
+from flyte._config import ClientConfig
 from flyte._plan import Plan
+from flyte_bus.settings import BusSettings
+from flyte_schemas.envelope import Event, encode
 from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.streams import TASKS
 from flyte_schemas.subjects import task_subject
 from flyte_schemas.task import TaskTemplate
 from testkit.plane import Plane
@@ -111,3 +117,38 @@ async def test_a_silent_registry_is_told_after_the_patience(plane: Plane, plan: 
     with pytest.raises(errors.RuntimeSystemError, match="did not answer within"):
         await deploy_plan(plane.mine, plan, "p", "d", say=said.append, patience_s=0.1)
     assert len(await plane.requests()) == 2
+
+
+def test_a_glance_knows_a_deployment_by_the_last_version_of_each_task(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ClientConfig(endpoint="nats://here:1", user="me", password="secret")
+    there = [encoded(template, plan.version) for template in plan.templates]
+    asked: list[tuple[BusSettings, str, list[str]]] = []
+
+    def look(seen: list[bytes | None] | None) -> bool:
+        def last_messages(
+            settings: BusSettings, stream: str, subjects: list[str]
+        ) -> list[bytes | None] | None:
+            asked.append((settings, stream, subjects))
+            return seen
+
+        monkeypatch.setattr(unchanged, "last_messages", last_messages)
+        return unchanged.is_unchanged(plan, config, "p", "d")
+
+    assert look([*there])
+    assert asked[0][0].user == "me" and asked[0][1] == TASKS.name
+    assert asked[0][2] == [task_subject("p", "d", template.name) for template in plan.templates]
+    assert not look([there[0], None])
+    assert not look([there[0], b"{}"])
+    assert not look([there[0], b"not JSON"])
+    assert not look([there[0], encoded(plan.templates[1], "another")])
+    assert not look([there[0], there[0]])
+    assert not look(None)
+
+
+def encoded(template: TaskTemplate, version: str) -> bytes:
+    """A deployment's event as it stands in the log."""
+    subject = task_subject("p", "d", template.name)
+    now = datetime.now(UTC)
+    return encode(Event(id="1", source="test", subject=subject, time=now, data=deployed(template, version)))

@@ -11,7 +11,8 @@ from flyte._client import follow
 from flyte._client.actions import Action
 from flyte._client.follow import Follower
 from flyte._client.racing import first_of
-from flyte._client.runs import Run, parse_run, start_run
+from flyte._client.runs import Run, parse_run
+from flyte._client.starting import start_run
 from flyte._client.trouble import say_nothing
 from flyte._client.watch import RunWatch
 from flyte._plan import Plan

@@ -1,11 +1,14 @@
 """What TAB offers, and that it neither runs the user's file nor loads what is slow."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from flyte._cli.completion import Declared, declared_in, inputs_of, runs_on_the_stack, tasks_of
-from testkit.cli import Cli
+from testkit.cli import BIN, Cli, clean_environment
 
 FLOW = '''
 import flyte
@@ -67,12 +70,14 @@ def test_without_a_stack_no_run_is_offered() -> None:
         ("flyte run --no-pro", ["--no-progress"]),
         ("flyte logs ", []),
         ("flyte dep", ["deploy"]),
+        ("flyte get r", ["run"]),
+        ("flyte run depl", ["deployed-task"]),
     ],
 )
 def test_tab_in_a_shell(tmp_path: Path, typed: str, offered: list[str]) -> None:
     words = typed.split()
     asking = {
-        "_FLYTE_COMPLETE": "complete_bash",
+        "_FLYTE_COMPLETE": "bash_complete",
         "COMP_WORDS": typed,
         "COMP_CWORD": str(len(words) if typed.endswith(" ") else len(words) - 1),
         "FLYTE_HOME": str(tmp_path / "home"),
@@ -81,4 +86,36 @@ def test_tab_in_a_shell(tmp_path: Path, typed: str, offered: list[str]) -> None:
     cli.write("flow.py", FLOW)
     done = cli()
     assert done.stderr == ""
-    assert done.stdout.split() == offered
+    assert [line.rpartition(",")[2] for line in done.stdout.split()] == offered
+
+
+TYPING = """
+source <(flyte --show-completion bash)
+complete -p flyte
+COMP_WORDS=(flyte run flow.py t) COMP_CWORD=3
+_flyte_completion flyte t run
+echo "${COMPREPLY[@]}"
+COMPREPLY=()
+COMP_WORDS=(flyte run flow.py train --) COMP_CWORD=4
+_flyte_completion flyte -- run
+echo "${COMPREPLY[@]}"
+"""
+
+
+def test_bash_itself_completes_tasks_and_inputs(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash")
+    (tmp_path / "flow.py").write_text(FLOW)
+    environment = clean_environment(PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}", FLYTE_HOME=str(tmp_path))
+    done = subprocess.run(
+        [bash, "--norc", "-c", TYPING],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    _, tasks, inputs = done.stdout.splitlines()
+    assert (tasks, inputs) == ("train tell", "--epochs --rate")

@@ -30,9 +30,6 @@ HEAVY = frozenset(
         "yaml",
     }
 )
-OF_TYPER = frozenset({"annotated_types", "pydantic", "pydantic_core"})
-"""What typer converts a command's options with: loaded for every command, not by us."""
-NETWORK = frozenset({"flyte_bus", "nats", "numpy", "pandas", "pyarrow", "rich", "typer"})
 
 
 def loaded_by(program: str) -> set[str]:
@@ -50,15 +47,14 @@ def loaded_by(program: str) -> set[str]:
 def test_importing_flyte_loads_nothing_else() -> None:
     modules = loaded_by("import flyte")
     assert "flyte" in modules
-    assert not modules & (HEAVY | {"typer", "dataclasses", "inspect"})
+    assert not modules & (HEAVY | {"typer", "click", "dataclasses", "inspect"})
 
 
-def test_declaring_a_task_loads_neither_the_network_nor_the_command_line() -> None:
+def test_declaring_a_task_loads_only_what_declaring_takes() -> None:
     modules = loaded_by(
         "import flyte\nenv = flyte.TaskEnvironment(name='env', resources=flyte.Resources(cpu=1))"
     )
-    assert "pydantic" in modules
-    assert not modules & NETWORK
+    assert not modules & (HEAVY - {"flyte_schemas", "orjson"} | {"typer", "click"})
 
 
 def loaded_for(words: str) -> set[str]:
@@ -82,10 +78,28 @@ def test_the_first_help_loads_nothing_but_the_command_line(words: str) -> None:
     "words",
     ["start --help", "deploy --help", "run --help", "logs --help", "get run --help", "whoami --help"],
 )
-def test_the_help_of_a_command_loads_nothing_of_ours_but_the_command_line(words: str) -> None:
+def test_the_help_of_a_command_loads_nothing_but_the_command_line(words: str) -> None:
     modules = loaded_for(words)
     assert "typer" in modules
-    assert not modules & (HEAVY - OF_TYPER)
+    assert not modules & (HEAVY)
+
+
+def test_the_help_of_a_task_loads_only_what_declaring_takes(tmp_path: Path) -> None:
+    file = tmp_path / "flow.py"
+    file.write_text(
+        "import flyte\nenv = flyte.TaskEnvironment('env')\n@env.task\ndef f(x: int = 1) -> str: return ''\n"
+    )
+    modules = loaded_for(f"run {file} f --help")
+    assert not modules & (HEAVY - {"flyte_schemas", "orjson"})
+
+
+def test_a_local_run_loads_only_what_running_takes(tmp_path: Path) -> None:
+    file = tmp_path / "flow.py"
+    file.write_text(
+        "import flyte\nenv = flyte.TaskEnvironment('env')\n@env.task\ndef f(x: int = 1) -> int: return x\n"
+    )
+    modules = loaded_for(f"run --local {file} f --x 3")
+    assert not modules & (HEAVY - {"flyte_schemas", "orjson", "asyncio", "ssl"})
 
 
 def test_every_public_name_is_there() -> None:

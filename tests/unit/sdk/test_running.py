@@ -9,7 +9,8 @@ import pytest
 
 import flyte
 from flyte import _session, errors
-from flyte._client.runs import Run, start_run
+from flyte._client.runs import Run
+from flyte._client.starting import start_run
 from flyte._config import ClientConfig
 from flyte._dry_run import DryRun
 from flyte._loading import load_file

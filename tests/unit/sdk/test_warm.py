@@ -4,17 +4,22 @@ import subprocess
 import sys
 
 SCRIPT = """
-import sys
+import datetime, sys
+import flyte._runtime.runner
 from flyte._runtime.warm import warm_up
 warm_up()
 ahead = set(sys.modules)
 import flyte
 env = flyte.TaskEnvironment(name="ahead")
 @env.task
-async def square(number: int) -> int:
+async def square(number: int, when: datetime.datetime, of: list[int]) -> int:
     return number * number
-square.native_interface
-late = {name for name in set(sys.modules) - ahead if name.startswith("flyte")}
+from flyte._runtime import convert
+values = {"number": 1, "when": datetime.datetime.now(), "of": [1]}
+inputs = convert.inputs_to_wire(square.native_interface, values)
+convert.inputs_from_wire(square.native_interface, inputs)
+convert.outputs_to_wire(square.native_interface, 1)
+late = set(sys.modules) - ahead
 print(sorted(late))
 print(any(name.startswith(("flyte._client", "nats", "flyte_bus")) for name in sys.modules))
 """

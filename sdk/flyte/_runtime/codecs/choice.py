@@ -8,8 +8,6 @@ import typing
 from typing import Any
 
 import typing_extensions
-from pydantic import BaseModel
-from pydantic.errors import PydanticUserError
 
 from flyte._runtime.codecs.codec import Codec
 from flyte._runtime.codecs.containers import DictCodec, ListCodec, PairsCodec, TupleCodec
@@ -30,7 +28,7 @@ from flyte._runtime.codecs.records import (
     RecordCodec,
     TypedDictCodec,
 )
-from flyte._runtime.codecs.signs import fields_of, hints_of, is_named_tuple, is_typed_dict
+from flyte._runtime.codecs.signs import fields_of, hints_of, is_model, is_named_tuple, is_typed_dict
 from flyte._runtime.codecs.tables import TableCodec, is_table
 from flyte._runtime.codecs.texts import BytesCodec, MemberCodec
 from flyte._runtime.codecs.unions import UnionCodec
@@ -67,7 +65,7 @@ class _Chooser:
         if is_plain(annotation):
             try:
                 return PlainCodec(annotation)
-            except (PydanticUserError, TypeError):
+            except TypeError:
                 pass  # a schema of its own that pydantic cannot make: then by its parts
         if typing.get_origin(annotation) is typing.Annotated:
             return self.choose(typing.get_args(annotation)[0])
@@ -94,7 +92,7 @@ class _Chooser:
         if origin in _DICTS and len(arguments) == 2:
             key, item = self.choose(arguments[0]), self.choose(arguments[1])
             return DictCodec(key, item) if is_plain_key(_unwrapped(arguments[0])) else PairsCodec(key, item)
-        if isinstance(origin, type) and (dataclasses.is_dataclass(origin) or issubclass(origin, BaseModel)):
+        if isinstance(origin, type) and (dataclasses.is_dataclass(origin) or is_model(origin)):
             return self._by_class(origin)
         return None
 
@@ -116,7 +114,7 @@ class _Chooser:
             return TableCodec(kind)
         if is_named_tuple(kind):
             return self._record(kind, NamedTupleCodec)
-        if issubclass(kind, BaseModel):
+        if is_model(kind):
             return self._record(kind, ModelCodec)
         if dataclasses.is_dataclass(kind) and fields_of(kind) is not None:
             return self._record(kind, DataclassCodec)

@@ -6,9 +6,11 @@ for the wire afterwards.
 """
 
 import re
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 Place = tuple[str | int, ...]
 Definitions = dict[str, dict[str, Any]]
@@ -83,7 +85,7 @@ def unfit(reason: str, *place: str | int) -> Unfit:
     return Unfit((place, reason))
 
 
-def unfit_of(error: ValidationError) -> Unfit:
+def unfit_of(error: "ValidationError") -> Unfit:
     """What pydantic complains of."""
     entries = error.errors(include_url=False, include_input=False, include_context=False)
     return Unfit(*((entry["loc"], entry["msg"]) for entry in entries))

@@ -14,11 +14,7 @@ import pathlib
 import types
 import typing
 import uuid
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from typing import TYPE_CHECKING, Any
 
 from flyte._runtime.codecs.codec import (
     ALL_KINDS,
@@ -36,10 +32,12 @@ from flyte._runtime.codecs.codec import (
     unfit_of,
     unfit_of_dump,
 )
-from flyte._runtime.codecs.schemas import MarkedSchema, hoisted
-from flyte._runtime.codecs.signs import fields_of, with_default
+from flyte._runtime.codecs.schemas import hoisted
+from flyte._runtime.codecs.signs import fields_of, is_model, with_default
 
-_KEEP_NAN = ConfigDict(ser_json_inf_nan="constants")
+if TYPE_CHECKING:
+    from pydantic import BaseModel, TypeAdapter
+
 _STANDS_FOR_RECORD = frozenset({"dataclass_exact_type", "dataclass_type", "model_type"})
 _SCALARS: frozenset[Any] = frozenset(
     {
@@ -73,19 +71,31 @@ _JSON_TYPES = {
 
 
 class PlainCodec(Whole):
-    """A type that pydantic carries. Raises TypeError (PydanticUserError too) when it turns out not to."""
+    """A type that pydantic carries. Raises TypeError when it turns out not to."""
 
     def __init__(self, annotation: Any) -> None:
         self._annotation = annotation
         kind = typing.get_origin(annotation) or annotation
         self.python_type = type(None) if kind is None else kind if isinstance(kind, type) else None
         if annotation not in _SCALARS | INSTANTS:
-            _ = self._adapters  # what pydantic refuses, it refuses here
+            self._try()
+
+    def _try(self) -> None:
+        """What pydantic refuses, it refuses here."""
+        from pydantic.errors import PydanticUserError
+
+        try:
+            _ = self._adapters
+        except PydanticUserError as error:
+            raise TypeError(str(error)) from error
 
     @functools.cached_property
-    def _adapters(self) -> tuple[TypeAdapter[Any], TypeAdapter[list[Any]]]:
+    def _adapters(self) -> "tuple[TypeAdapter[Any], TypeAdapter[list[Any]]]":
         """One that validates a value, one that turns a list of one value into JSON (and keeps NaN)."""
-        return TypeAdapter(self._annotation), TypeAdapter(list[self._annotation], config=_KEEP_NAN)  # type: ignore[name-defined]
+        from pydantic import ConfigDict, TypeAdapter
+
+        keep_nan = ConfigDict(ser_json_inf_nan="constants")
+        return TypeAdapter(self._annotation), TypeAdapter(list[self._annotation], config=keep_nan)  # type: ignore[name-defined]
 
     @functools.cached_property
     def kinds(self) -> frozenset[str]:
@@ -93,6 +103,9 @@ class PlainCodec(Whole):
         return schema_kinds(schema, schema.get("$defs", {}))
 
     def encode(self, value: Any) -> Any:
+        from pydantic import ValidationError
+        from pydantic_core import PydanticSerializationError
+
         try:
             checked = self._checked(value)
         except ValidationError as error:
@@ -107,12 +120,18 @@ class PlainCodec(Whole):
             raise unfit_of_dump(error) from error
 
     def decode(self, data: Any) -> Any:
+        from pydantic import ValidationError
+
         try:
             return self._adapters[0].validate_json(_json_of(data))
         except ValidationError as error:
             raise unfit_of(error) from error
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
+        from pydantic.errors import PydanticUserError
+
+        from flyte._runtime.codecs.marked import MarkedSchema
+
         try:
             schema = self._adapters[0].json_schema(schema_generator=MarkedSchema)
         except PydanticUserError:
@@ -121,6 +140,9 @@ class PlainCodec(Whole):
 
     def _checked(self, value: Any) -> Any:
         """`value`, valid by strict rules; a dict where a dataclass or a model is wanted is read as JSON."""
+        from pydantic import ValidationError
+        from pydantic_core import PydanticSerializationError, to_jsonable_python
+
         adapter = self._adapters[0]
         try:
             return adapter.validate_python(value, strict=True)
@@ -136,6 +158,8 @@ class PlainCodec(Whole):
 
 
 def _json_of(data: Any) -> bytes | str:
+    from pydantic_core import PydanticSerializationError, to_json
+
     try:
         return to_json(data, inf_nan_mode="constants")
     except PydanticSerializationError:  # half of a surrogate pair: only the slower one can write it
@@ -158,6 +182,19 @@ class ScalarCodec(PlainCodec):
 
     def decode(self, data: Any) -> Any:
         return data if type(data) is self._exactly else super().decode(data)
+
+    def schema(self, definitions: Definitions) -> dict[str, Any]:
+        return {"type": _SCALAR_SCHEMAS[self._exactly]}
+
+
+_SCALAR_SCHEMAS: dict[Any, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+}
+"""What pydantic says of them, which need not be loaded for it."""
 
 
 class InstantCodec(PlainCodec):
@@ -247,7 +284,7 @@ def _is_plain_class(kind: type, seen: frozenset[Any]) -> bool:
     if _is_enum(kind):
         return all(type(member.value) in (str, int, float) for member in kind)  # type: ignore[attr-defined]
     inside = seen | {kind}
-    if issubclass(kind, BaseModel):
+    if is_model(kind):
         return _is_plain_model(kind, inside | INSTANTS)  # its datetimes are as pydantic makes them
     if dataclasses.is_dataclass(kind):
         found = fields_of(kind)
@@ -259,7 +296,7 @@ def _is_plain_class(kind: type, seen: frozenset[Any]) -> bool:
     return is_pydantics and "Secret" not in kind.__name__
 
 
-def _is_plain_model(kind: type[BaseModel], inside: frozenset[Any]) -> bool:
+def _is_plain_model(kind: "type[BaseModel]", inside: frozenset[Any]) -> bool:
     if (
         not kind.__pydantic_complete__
     ):  # a class that it names stood further down; pydantic waits for an instance

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import typing_extensions
-from pydantic import BaseModel, RootModel, ValidationError
 
 from flyte._runtime.codecs.codec import OBJECT, Codec, Definitions, Unfit, Whole, kind_of, unfit, unfit_of
 from flyte._runtime.codecs.schemas import reference
@@ -152,14 +151,20 @@ class ModelCodec(RecordCodec):
     def _required(self) -> list[str]:
         return [name for name, field in self._kind.model_fields.items() if field.is_required()]
 
+    @functools.cached_property
+    def _is_root(self) -> bool:
+        from pydantic import RootModel
+
+        return issubclass(self._kind, RootModel)
+
     def encode(self, value: Any) -> Any:
-        if issubclass(self._kind, RootModel):
+        if self._is_root:
             root = value.root if isinstance(value, self._kind) else value
             return self.codecs["root"].encode(root)
         return super().encode(value)
 
     def decode(self, data: Any) -> Any:
-        if issubclass(self._kind, RootModel):
+        if self._is_root:
             return self._kind(self.codecs["root"].decode(data))
         return super().decode(data)
 
@@ -189,9 +194,10 @@ class ModelCodec(RecordCodec):
         return dict(extra)
 
     def _build(self, fields: dict[str, Any]) -> Any:
-        kind: type[BaseModel] = self._kind
+        from pydantic import ValidationError
+
         try:
-            return kind.model_validate(fields, by_name=True, by_alias=False)
+            return self._kind.model_validate(fields, by_name=True, by_alias=False)
         except ValidationError as error:
             raise unfit_of(error) from error
 

@@ -3,12 +3,8 @@
 The marks begin with `x-flyte`; whoever does not know them reads plain JSON Schema.
 """
 
-import enum
 import json
 from typing import Any
-
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import core_schema
 
 from flyte._runtime.codecs.codec import Definitions
 
@@ -20,15 +16,6 @@ FORM = "x-flyte-form"
 """What a value is made from on a command line: `bytes`, `pickle`, `table`, `file` or `dir`."""
 
 _REFERENCE = "#/$defs/"
-
-
-class MarkedSchema(GenerateJsonSchema):
-    """pydantic's generator, which also says the names of enum members."""
-
-    def enum_schema(self, schema: core_schema.EnumSchema) -> dict[str, Any]:
-        made = super().enum_schema(schema)
-        names = [member.name for member in schema["members"] if isinstance(member, enum.Enum)]
-        return {**made, NAMES: names} if "enum" in made else made
 
 
 def hoisted(schema: dict[str, Any], definitions: Definitions) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a class is, told by its signs: dataclass, NamedTuple, TypedDict; and the fields that it declares."""
 
 import dataclasses
+import sys
 import typing
 from typing import Any
 
@@ -10,6 +11,12 @@ import typing_extensions
 def is_named_tuple(annotation: Any) -> bool:
     is_tuple = isinstance(annotation, type) and issubclass(annotation, tuple)
     return is_tuple and hasattr(annotation, "_fields")
+
+
+def is_model(kind: Any) -> bool:
+    """Whether it is a pydantic model; where nobody has loaded pydantic there is none."""
+    pydantic = sys.modules.get("pydantic.main")
+    return pydantic is not None and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
 
 
 def is_typed_dict(annotation: Any) -> bool:

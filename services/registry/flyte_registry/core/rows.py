@@ -12,9 +12,9 @@ from flyte_schemas.endpoints import RunSummary
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import ActionRequested, TaskDeployed
 from flyte_schemas.failure import Failure
+from flyte_schemas.names import is_name
 from flyte_schemas.subjects import ActionKey, RunKey, parse_task
 from flyte_schemas.task import TaskTemplate
-from flyte_schemas.words import is_name
 
 LINE_CHARACTERS = 300
 """How much of a text stands in a list."""

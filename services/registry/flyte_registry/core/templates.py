@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.names import ENVIRONMENT_PATTERN
 from flyte_schemas.task import Interface, Source, TaskTemplate
-from flyte_schemas.words import ENVIRONMENT_PATTERN
 
 
 def complaint(template: TaskTemplate, *, environment: str) -> Failure | None:

@@ -1,0 +1,98 @@
+"""`flyte get run`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flyte._cli.completion import offer_runs
+from flyte._cli.run_words import (
+    CreatedAfter,
+    CreatedBefore,
+    InPhase,
+    OnlyMine,
+    PausedOnly,
+    TaskName,
+    TaskVersion,
+    UpdatedAfter,
+    UpdatedBefore,
+    WithLabelKeys,
+    WithLabels,
+    filter_of,
+)
+from flyte._cli.setting import Domain, Limit, Output, Project, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flyte_schemas.endpoints import RunSummary
+
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("run")
+def get_run(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="One run, by its name or URL.", autocompletion=offer_runs)
+    ] = None,
+    limit: Limit = 100,
+    in_phase: InPhase = None,
+    task_name: TaskName = None,
+    task_version: TaskVersion = None,
+    only_mine: OnlyMine = False,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    updated_after: UpdatedAfter = None,
+    updated_before: UpdatedBefore = None,
+    paused_only: PausedOnly = False,
+    with_label: WithLabels = None,
+    with_label_key: WithLabelKeys = None,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
+) -> None:
+    """List runs, the newest first; or show one, by its name or URL."""
+    wanted = filter_of(context.params)
+    config = settle(context, project=project, domain=domain)
+    from flyte._cli.show import json_text
+    from flyte._client.listing import list_runs
+    from flyte._client.runs import parse_run
+    from flyte._syncify import block_on
+
+    key = parse_run(name, config.project, config.domain) if name else None
+    place = (key.project, key.domain) if key else (config.project, config.domain)
+    runs: Sequence[RunSummary] = ()
+    if not paused_only:
+        runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))
+    if key is not None and not runs:
+        raise LookupError(f"there is no run {key.run!r} in {key.project}/{key.domain}")
+    if output == "json":
+        documents = [run.model_dump(mode="json") for run in runs]
+        typer.echo(json_text(documents[0] if key else documents))
+        return
+    typer.echo(_table(runs))
+    if key is not None and runs[0].failure is not None:
+        from flyte._cli.show import failure_text
+
+        typer.echo(failure_text(runs[0].failure))
+
+
+def _table(runs: "Sequence[RunSummary]") -> str:
+    from flyte._cli.show import duration_text, table, time_text
+
+    header = ("NAME", "TASK", "VERSION", "PHASE", "REQUESTED", "DURATION", "ATTEMPTS", "ACTIONS")
+    rows = [
+        (
+            run.name,
+            run.task,
+            run.version[:12],
+            run.phase.name,
+            time_text(run.requested_at),
+            duration_text(run.started_at, run.ended_at),
+            str(run.attempts),
+            str(run.actions),
+        )
+        for run in runs
+    ]
+    return table(header, rows)

@@ -1,0 +1,71 @@
+"""Events as text for a person: one line each."""
+
+from datetime import UTC
+
+from flyte_schemas.envelope import AnyEvent
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionCacheHit,
+    ActionFailed,
+    ActionQueued,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptReported,
+    AttemptStarted,
+    AttemptStopped,
+    AttemptSucceeded,
+)
+from flyte_schemas.failure import Failure
+
+
+def event_line(action: str, event: AnyEvent) -> str:
+    """One event in a line: when, to which action, what."""
+    time = event.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return f"{time}Z  {action:<20}  {event_text(event)}"
+
+
+def event_text(event: AnyEvent) -> str:
+    """What an event says, without time and place."""
+    match event.data:
+        case ActionRequested() as data:
+            parent = f" by {data.parent}" if data.parent else ""
+            group = f" in group {data.group}" if data.group else ""
+            return f"requested{parent}: {data.task}{group}"
+        case ActionQueued(attempt=attempt, pool=pool):
+            return f"queued attempt {attempt} on {pool}"
+        case AttemptPlaced(attempt=attempt, worker=worker):
+            return f"placed attempt {attempt} on {worker}"
+        case AttemptStarted(attempt=attempt):
+            return f"started attempt {attempt}"
+        case AttemptReported(attempt=attempt, size_bytes=size):
+            return f"reported in attempt {attempt}: {size} bytes"
+        case AttemptSucceeded(attempt=attempt):
+            return f"succeeded in attempt {attempt}"
+        case AttemptFailed(attempt=attempt, failure=failure):
+            return f"failed in attempt {attempt}: {_brief(failure)}"
+        case ActionRetried(reason=reason, retry_at=at):
+            pause = f" at {at.astimezone(UTC):%H:%M:%S}Z" if at else ""
+            return f"tries again{pause}: {_first_line(reason)}"
+        case ActionCacheHit(source=source):
+            return f"taken from the cache: {source} has computed it"
+        case AttemptStopped(attempt=attempt):
+            return f"stopped the process of attempt {attempt}"
+        case ActionFailed(failure=failure):
+            return f"failed: {_brief(failure)}"
+        case ActionTimedOut(failure=failure):
+            return f"timed out: {_brief(failure)}"
+        case ActionAborted(reason=reason):
+            return f"aborted: {reason}"
+        case _:
+            return event.type
+
+
+def _brief(failure: Failure) -> str:
+    return f"{failure.code}: {_first_line(failure.message)}" if failure.message else failure.code
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

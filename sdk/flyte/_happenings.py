@@ -1,0 +1,86 @@
+"""What happens in a local run, folded as the log's events are: so that it can be looked at while it runs.
+
+Whoever tells what happened only writes it down, from whatever thread; who looks does the folding. So a run
+with a view is hardly slower than one without.
+"""
+
+import itertools
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from flyte._local_attempt import Failed, Outcome
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionFailed,
+    ActionQueued,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    EventData,
+)
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.run import RunFold
+from flyte_schemas.task import TaskReference
+
+T = TypeVar("T")
+
+_HERE = "local"
+
+
+class Happenings:
+    """The story of one local run."""
+
+    def __init__(self) -> None:
+        self._told: deque[tuple[str, datetime, EventData]] = deque()
+        self._fold = RunFold()
+        self._sequence = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def look(self, question: Callable[[RunFold], T]) -> T:
+        """The answer to a question about the run as it is now."""
+        with self._lock:
+            for _ in range(len(self._told)):  # more may be told meanwhile
+                self._apply(*self._told.popleft())
+            return question(self._fold)
+
+    def requested(self, action: str, task: str, parent: str | None, group: str | None) -> None:
+        """Somebody called a task."""
+        reference = TaskReference(name=task, version=_HERE)
+        self._take(action, ActionRequested(task=reference, parent=parent, group=group))
+
+    def started(self, action: str, attempt: int) -> None:
+        """An attempt began; `attempt` counts from 1."""
+        self._take(action, ActionQueued(attempt=attempt, pool=_HERE))
+        self._take(action, AttemptStarted(attempt=attempt, worker=_HERE))
+
+    def ended(self, action: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
+        """An attempt is over, and the action with it unless another attempt follows."""
+        if not isinstance(outcome, Failed):
+            self._take(action, AttemptSucceeded(attempt=attempt))
+            return
+        self._take(action, AttemptFailed(attempt=attempt, failure=outcome.failure))
+        if not is_last:
+            self._take(action, ActionRetried(attempt=attempt, reason=outcome.failure.message))
+        elif outcome.phase is ActionPhase.TIMED_OUT:
+            self._take(action, ActionTimedOut(failure=outcome.failure))
+        else:
+            self._take(action, ActionFailed(failure=outcome.failure))
+
+    def given_up(self, action: str) -> None:
+        """Whoever waited for the action was cancelled."""
+        self._take(action, ActionAborted(reason="cancelled"))
+
+    def _take(self, action: str, data: EventData) -> None:
+        self._told.append((action, datetime.now(UTC), data))
+
+    def _apply(self, action: str, time: datetime, data: EventData) -> None:
+        sequence = next(self._sequence)
+        event = Event(id=str(sequence), source=_HERE, subject=action, time=time, data=data)
+        self._fold.apply(action, event, sequence)
