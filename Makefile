@@ -24,7 +24,7 @@ demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
 	@$(BIN)/python deploy/demo.py
 
 test: $(STAMP)  ## Run every test
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
 
 check: $(STAMP)  ## Check format, lint, types and imports
 	@$(BIN)/ruff format --check .

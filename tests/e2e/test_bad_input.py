@@ -12,6 +12,7 @@ from flyte_bus.jetstream import connect
 from flyte_bus.settings import BusSettings
 from testkit.cli import Cli
 from testkit.cluster import Cluster
+from testkit.waiting import wait_for
 
 TASKS = """\
 import os
@@ -107,7 +108,7 @@ def test_ten_thousand_lines_before_a_sudden_exit_all_arrive_in_order(cli: Cli) -
 def test_wait_goes_on_when_the_stack_comes_back(cluster: Cluster, cluster_cli: Cli) -> None:
     cluster_cli.write("shapes.py", TASKS)
     typed = cluster_cli.spawn("run", "--name", "slow", "shapes.py", "slow")
-    _wait_for(lambda: "it has begun" in cluster_cli("logs", "slow").stdout)
+    wait_for("the first line", lambda: "it has begun" in cluster_cli("logs", "slow").stdout)
     cluster.kill("nats-server")
     time.sleep(1.0)
     cluster.start("nats-server")
@@ -172,13 +173,6 @@ async def _rejected(cluster: Cluster) -> list[dict[str, dict[str, str]]]:
 
 def _is_archive(path: Path) -> bool:
     return path.is_file() and path.read_bytes()[:2] == b"\x1f\x8b"
-
-
-def _wait_for(condition: object, limit_s: float = 30.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_the_sdk_loads_no_heavy_library() -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from flyte_bus.process import is_alive
 from testkit.cli import Cli
 from testkit.nats_server import NatsServer
+from testkit.waiting import wait_for
 
 SLOW = """\
 import asyncio
@@ -55,13 +55,6 @@ def _note(cli: Cli) -> dict[str, object]:
     return note
 
 
-def _wait_for(condition: object, limit_s: float = 30.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_stack_starts_on_a_server_that_exists(own_cli: Cli, other_server: NatsServer) -> None:
     access = {"FLYTE_NATS_USER": other_server.user, "FLYTE_NATS_PASSWORD": other_server.password}
     theirs = Cli(own_cli.folder, {**own_cli.variables, **access})
@@ -93,12 +86,12 @@ def test_stopping_a_stack_ends_its_tasks_and_the_next_one_runs_them_again(own_cl
     diary = own_cli.folder / "diary"
     words = ("slow.py", "count_to", "--number", "3", "--diary", str(diary))
     own_cli.ok("run", "--detach", "--name", "long", *words)
-    _wait_for(diary.exists)
+    wait_for("the first child", diary.exists)
     own_cli.ok("stop")
     (runner,) = map(int, diary.read_text().split())
     assert not is_alive(runner)
     own_cli.ok("start", "--detach")
-    _wait_for(lambda: "SUCCEEDED" in own_cli.ok("get", "run", "long"))
+    wait_for("the end of the run", lambda: "SUCCEEDED" in own_cli.ok("get", "run", "long"))
     assert len(diary.read_text().split()) == 2
 
 
@@ -108,11 +101,11 @@ def test_a_stack_that_was_killed_leaves_its_tasks_running_for_the_next_one(own_c
     diary = own_cli.folder / "diary"
     words = ("slow.py", "count_to", "--number", "3", "--diary", str(diary))
     own_cli.ok("run", "--detach", "--name", "long", *words)
-    _wait_for(diary.exists)
+    wait_for("the first child", diary.exists)
     pid = _note(own_cli)["pid"]
     assert isinstance(pid, int)
     os.kill(pid, signal.SIGKILL)
-    _wait_for(lambda: not is_alive(pid))
+    wait_for("the end of the stack", lambda: not is_alive(pid))
     own_cli.ok("start", "--detach")
-    _wait_for(lambda: "SUCCEEDED" in own_cli.ok("get", "run", "long"))
+    wait_for("the end of the run", lambda: "SUCCEEDED" in own_cli.ok("get", "run", "long"))
     assert len(diary.read_text().split()) == 1

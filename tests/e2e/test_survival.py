@@ -9,6 +9,7 @@ import pytest
 
 from testkit.cli import Cli
 from testkit.cluster import Cluster
+from testkit.waiting import wait_for
 
 CHILDREN = 50
 
@@ -42,13 +43,6 @@ def _finished(diary: Path) -> int:
     return len(diary.read_text().splitlines()) if diary.exists() else 0
 
 
-def _wait_for(what: str, condition: object, limit_s: float = 60.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"waited {limit_s:g} s for {what}"
-        time.sleep(0.05)
-
-
 def _result(typed: "subprocess.Popen[str]") -> str:
     printed, _ = typed.communicate(timeout=100)
     assert typed.returncode == 0, printed
@@ -62,14 +56,14 @@ def test_a_killed_service_costs_no_child_a_second_run(
     cluster_cli.write("many.py", MANY)
     diary = tmp_path / "diary"
     typed = cluster_cli.spawn("run", "many.py", "parent", "--diary", str(diary))
-    _wait_for("the first children", lambda: _finished(diary) >= 5)
+    wait_for("the first children", lambda: _finished(diary) >= 5)
     cluster.kill(victim)
     time.sleep(0.5)
     cluster.start(victim)
     assert str(EXPECTED) in _result(typed)
     counts = Counter(diary.read_text().split())
     assert counts == {str(number): 1 for number in range(CHILDREN)}
-    _wait_for("the agents to be gone", lambda: not cluster.agents())
+    wait_for("the agents to be gone", lambda: not cluster.agents())
 
 
 def test_a_run_waits_for_the_executor_and_then_finishes(
@@ -91,7 +85,7 @@ def test_every_service_can_be_restarted_at_once(cluster: Cluster, cluster_cli: C
     cluster_cli.write("many.py", MANY)
     diary = tmp_path / "diary"
     typed = cluster_cli.spawn("run", "many.py", "parent", "--diary", str(diary))
-    _wait_for("the first children", lambda: _finished(diary) >= 5)
+    wait_for("the first children", lambda: _finished(diary) >= 5)
     everything = ("executor", "registry", "dataproxy", "nats-server")
     for name in everything:
         cluster.kill(name)
@@ -107,9 +101,9 @@ def test_a_killed_agent_is_replaced_and_its_children_are_not_run_again(
     cluster_cli.write("many.py", MANY)
     diary = tmp_path / "diary"
     typed = cluster_cli.spawn("run", "many.py", "parent", "--diary", str(diary))
-    _wait_for("the parent's agent", lambda: cluster.agents())
+    wait_for("the parent's agent", lambda: cluster.agents())
     (parent_agent,) = cluster.agents()[:1]
-    _wait_for("the first children", lambda: _finished(diary) >= 5)
+    wait_for("the first children", lambda: _finished(diary) >= 5)
     subprocess.run(["kill", "-9", str(parent_agent)], check=True)
     assert str(EXPECTED) in _result(typed)
     assert set(Counter(diary.read_text().split()).values()) == {1}
@@ -137,7 +131,7 @@ print(run.status, run.outputs())
             waited.stdout,
         ]
 
-    _wait_for("the children to be folded", lambda: "SUCCEEDED" in cluster_cli.ok("get", "run", name))
+    wait_for("the children to be folded", lambda: "SUCCEEDED" in cluster_cli.ok("get", "run", name))
     before = answers()
     for service in ("registry", "executor", "dataproxy"):
         cluster.kill(service)
@@ -147,5 +141,5 @@ print(run.status, run.outputs())
         path.unlink()
     for service in ("registry", "executor", "dataproxy"):
         cluster.start(service)
-    _wait_for("the registry", lambda: cluster_cli("get", "run", name).returncode == 0)
+    wait_for("the registry", lambda: cluster_cli("get", "run", name).returncode == 0)
     assert answers() == before

@@ -38,6 +38,8 @@ class Cli:
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+    spawned: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    """The commands that were left running."""
 
     def __call__(self, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Type `flyte …` and return what came of it, whatever the exit code."""
@@ -54,8 +56,8 @@ class Cli:
         return self._run([sys.executable, *words], cwd)
 
     def spawn(self, *words: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
-        """Type a command and leave it running; the caller ends it."""
-        return subprocess.Popen(
+        """Type a command and leave it running; the caller ends it, or `end` does."""
+        process = subprocess.Popen(
             [command("flyte"), *words],
             cwd=cwd or self.folder,
             env=clean_environment(**self.variables),
@@ -64,6 +66,15 @@ class Cli:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.spawned.append(process)
+        return process
+
+    def end(self) -> str:
+        """End the commands that a failed test has left running; what they had printed."""
+        left = [process for process in self.spawned if process.poll() is None]
+        for process in left:
+            process.kill()
+        return "\n".join(process.communicate()[0] for process in left)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the user's into the folder."""
