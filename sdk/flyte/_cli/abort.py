@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from flyte._cli.completion import offer_runs
+from flyte._cli.completion import NamedRun
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.setting import Domain, Output, Project, settle
 
 BY_HAND = "Manually aborted from the CLI."
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with what is aborted.")]
 
 app = typer.Typer(cls=NamedGroup, help="Abort runs and actions.", no_args_is_help=True, rich_markup_mode=None)
@@ -20,7 +19,7 @@ app = typer.Typer(cls=NamedGroup, help="Abort runs and actions.", no_args_is_hel
 @app.command("run")
 def abort_run(
     context: typer.Context,
-    name: RunName,
+    name: NamedRun,
     reason: Reason = BY_HAND,
     project: Project = None,
     domain: Domain = None,
@@ -38,7 +37,7 @@ def abort_run(
 @app.command("action")
 def abort_action(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     action: Annotated[str, typer.Argument(help="Name of the action.")],
     reason: Reason = BY_HAND,
     project: Project = None,

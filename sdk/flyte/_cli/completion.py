@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import click
 import typer
@@ -105,6 +105,10 @@ def offer_runs(context: typer.Context, incomplete: str) -> list[str]:
         return runs_on_the_stack(incomplete, context.params.get("project"), context.params.get("domain"))
     except Exception:
         return []
+
+
+NamedRun = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
+"""The argument of each command that is about one run."""
 
 
 def offer_deployed(context: typer.Context, incomplete: str) -> list[str]:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import click
 import typer
 
-from flyte._cli.completion import offer_runs
+from flyte._cli.completion import NamedRun
 from flyte._cli.run_words import InPhase
 from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
     from flyte._client.actions import Action
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
 ActionName = Annotated[str, typer.Argument(help="Which of its actions.")]
 
 app = typer.Typer(rich_markup_mode=None)
@@ -21,7 +20,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("action")
 def get_action(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     action: Annotated[str | None, typer.Argument(help="One of its actions.")] = None,
     in_phase: InPhase = None,
     project: Project = None,
@@ -63,7 +62,7 @@ def get_action(
 @app.command("logs")
 def get_logs(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     action: ActionName = "a0",
     lines: Annotated[int | None, typer.Option("-l", "--lines", min=0, help="Only the last ones.")] = None,
     show_ts: Annotated[bool, typer.Option("--show-ts", help="Show when each line was written.")] = False,
@@ -94,7 +93,7 @@ def get_logs(
 @app.command("io")
 def get_io(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     action: ActionName = "a0",
     inputs_only: Annotated[bool, typer.Option("-i", "--inputs-only", help="Only the inputs.")] = False,
     outputs_only: Annotated[bool, typer.Option("--outputs-only", help="Only the outputs.")] = False,

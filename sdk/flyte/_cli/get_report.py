@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flyte._cli.completion import offer_runs
-from flyte._cli.setting import Domain, Project, settle
+from flyte._cli.completion import NamedRun
+from flyte._cli.setting import PATH, Domain, Project, settle
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -14,14 +14,15 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("report")
 def get_report(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)],
+    run: NamedRun,
     action: Annotated[str, typer.Argument(help="Name of an action of it; the root by default.")] = "a0",
     attempt: Annotated[
         int | None,
         typer.Option("-a", "--attempt", help="Of this attempt, from 1.", min=1, show_default="the last"),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="Write it to this file.", show_default="standard output")
+        Path | None,
+        typer.Option("--to", click_type=PATH, help="Write it to this file.", show_default="standard output"),
     ] = None,
     project: Project = None,
     domain: Domain = None,

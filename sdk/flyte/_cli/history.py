@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flyte._cli.completion import offer_runs
+from flyte._cli.completion import NamedRun
 from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from flyte_schemas.subjects import RunKey
 
 
-RunName = Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)]
 Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on until the run is over.")]
 
 app = typer.Typer(rich_markup_mode=None)
@@ -23,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("logs")
 def logs(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     follow: Follow = False,
     project: Project = None,
     domain: Domain = None,
@@ -42,7 +41,7 @@ def logs(
 @app.command("events")
 def events(
     context: typer.Context,
-    run: RunName,
+    run: NamedRun,
     follow: Follow = False,
     project: Project = None,
     domain: Domain = None,

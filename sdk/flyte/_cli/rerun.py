@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flyte._cli.completion import offer_runs
+from flyte._cli.completion import NamedRun
 from flyte._cli.pairs import pairs_of
 from flyte._cli.run_words import Detach, Follow, Labels, NoProgress, RunName, Variables
 from flyte._cli.setting import Domain, Output, Project, globals_of, settle
@@ -21,7 +21,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("rerun", context_settings={"ignore_unknown_options": True})
 def rerun(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(help="Name or URL of the run.", autocompletion=offer_runs)],
+    run: NamedRun,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(metavar="[--INPUT VALUE]...", help="Inputs that differ from those of the run."),

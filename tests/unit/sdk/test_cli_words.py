@@ -144,7 +144,7 @@ def test_an_error_is_logged_with_its_traceback(
     except ValueError:
         logger.exception("it failed")
     line = json.loads(capsys.readouterr().err)
-    assert line["message"] == "it failed" and line["exception"].endswith("ValueError: a pity")
+    assert line["message"] == "it failed" and line["traceback"].endswith("ValueError: a pity")
 
 
 def test_the_configuration_is_json_with_words_for_keys(typed: Typed, project: Path) -> None:

@@ -70,7 +70,7 @@ def test_without_a_stack_no_run_is_offered() -> None:
         ("flyte run --no-pro", ["--no-progress"]),
         ("flyte logs ", []),
         ("flyte dep", ["deploy"]),
-        ("flyte get r", ["run"]),
+        ("flyte get ru", ["run"]),
         ("flyte run depl", ["deployed-task"]),
     ],
 )
