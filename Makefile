@@ -24,7 +24,7 @@ demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
 	@$(BIN)/python deploy/demo.py
 
 test: $(STAMP)  ## Run every test
-	@$(BIN)/python -m pytest -q --numprocesses auto --dist worksteal
+	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(STAMP)  ## Check format, lint, types and imports
 	@$(BIN)/ruff format --check .
@@ -38,7 +38,7 @@ fmt: $(STAMP)  ## Format the code and fix what can be fixed
 
 SEEDS ?= 2000
 simulate: $(STAMP)  ## Simulate SEEDS=2000 worlds in which everything goes wrong
-	@PYTHONHASHSEED=0 FLYTE_SIMULATION_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/simulation/test_seeds.py
+	@PYTHONHASHSEED=0 FLYTE_SIMULATION_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q --numprocesses auto tests/simulation/test_seeds.py
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench

@@ -15,6 +15,7 @@ from flyte._local_attempt import Failed, Outcome
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     ActionAborted,
+    ActionCacheHit,
     ActionFailed,
     ActionQueued,
     ActionRequested,
@@ -54,6 +55,10 @@ class Happenings:
         """Somebody called a task."""
         reference = TaskReference(name=task, version=_HERE)
         self._take(action, ActionRequested(task=reference, parent=parent, group=group))
+
+    def found(self, action: str, source: str) -> None:
+        """The action needs no attempt: `source` has computed the same."""
+        self._take(action, ActionCacheHit(source=source))
 
     def started(self, action: str, attempt: int) -> None:
         """An attempt began; `attempt` counts from 1."""

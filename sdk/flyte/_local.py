@@ -8,6 +8,7 @@ and the wait ends.
 
 import asyncio
 import datetime
+import functools
 import itertools
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flyte._computing import Computing
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
@@ -35,6 +37,7 @@ from flyte_schemas.subjects import ROOT_ACTION
 
 if TYPE_CHECKING:
     from flyte._happenings import Happenings
+    from flyte._local_cache import LocalCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
     `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make;
-    `happenings` is told what happens.
+    `happenings` is told what happens. With `disable_cache` no result is kept or taken, with `overwrite_cache`
+    none is taken.
     """
 
     name: str
@@ -52,6 +56,9 @@ class LocalOptions:
     custom_context: Mapping[str, str] = field(default_factory=dict)
     raw_data_path: str = ""
     happenings: "Happenings | None" = None
+    overwrite_cache: bool = False
+    disable_cache: bool = False
+    cache_scope: str = ""
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -93,6 +100,15 @@ class _Actions:
         self._numbers = itertools.count(1)
         self._happenings = options.happenings
         self.reports: dict[str, Path] = {}
+        self._computing = Computing()
+
+    @functools.cached_property
+    def _cache(self) -> "LocalCache":
+        from flyte._local_cache import LocalCache
+
+        options = self._options
+        scope = f"{options.project}/{options.domain}/" if options.cache_scope == "project-domain" else ""
+        return LocalCache(options.name, overwrite=options.overwrite_cache, scope=scope)
 
     def keep_report(self, action: str, page: str) -> None:
         """Write an action's report to a file of its own, and tell the user where. Raises as `open` does."""
@@ -121,6 +137,36 @@ class _Actions:
     async def run(self, name: str, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         """Run one action with its retries; its value, or the error that its caller sees."""
         data = convert.inputs_to_json(task.native_interface, inputs)
+        if not self._is_cached(task):
+            return _value(task, await self._attempts(name, task, data))
+        key = self._cache.key(task, data)
+        while (other := self._begin(task, key)) is not None:
+            await asyncio.shield(asyncio.wrap_future(other))
+        try:
+            outcome = self._found(name, key)
+            if outcome is None:
+                outcome = self._kept(key, await self._attempts(name, task, data))
+            return _value(task, outcome)
+        finally:
+            self._done(task, key)
+
+    def run_blocking(self, name: str, task: Task[..., Any], data: Data) -> Any:
+        """The same for a sync task and inputs that are JSON data already, in a thread that may block."""
+        if not self._is_cached(task):
+            return _value(task, self._attempts_blocking(name, task, data))
+        key = self._cache.key(task, data)
+        while (other := self._begin(task, key)) is not None:
+            other.result()
+        try:
+            outcome = self._found(name, key)
+            if outcome is None:
+                outcome = self._kept(key, self._attempts_blocking(name, task, data))
+            return _value(task, outcome)
+        finally:
+            self._done(task, key)
+
+    async def _attempts(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
+        """One action with its retries; how the last attempt ended."""
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
@@ -128,12 +174,11 @@ class _Actions:
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
-                return _value(task, outcome)
+                return outcome
             await asyncio.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
 
-    def run_blocking(self, name: str, task: Task[..., Any], data: Data) -> Any:
-        """The same for a sync task and inputs that are JSON data already, in a thread that may block."""
+    def _attempts_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
@@ -141,9 +186,34 @@ class _Actions:
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
             if pause_s is None:
-                return _value(task, outcome)
+                return outcome
             time.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
+
+    def _is_cached(self, task: Task[..., Any]) -> bool:
+        return task.options.cache.is_enabled() and not self._options.disable_cache
+
+    def _begin(self, task: Task[..., Any], key: str) -> "Future[None] | None":
+        return self._computing.begin(key) if task.options.cache.serialize else None
+
+    def _done(self, task: Task[..., Any], key: str) -> None:
+        if task.options.cache.serialize:
+            self._computing.done(key)
+
+    def _found(self, name: str, key: str) -> Outcome | None:
+        """The outputs that an earlier call gave; None when there was none."""
+        found = self._cache.find(key)
+        if found is None:
+            return None
+        source, outputs = found
+        if self._happenings is not None:
+            self._happenings.found(name, source)
+        return outputs
+
+    def _kept(self, key: str, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Failed):
+            self._cache.keep(key, outcome)
+        return outcome
 
     def _tell(self, name: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
         if self._happenings is not None:

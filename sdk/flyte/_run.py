@@ -281,4 +281,7 @@ def _local(options: RunOptions) -> LocalOptions:
         env_vars=options.env_vars,
         custom_context=options.custom_context,
         raw_data_path=options.settings.raw_data_path,
+        overwrite_cache=options.settings.overwrite_cache,
+        disable_cache=options.settings.disable_cache,
+        cache_scope=options.settings.cache_scope,
     )

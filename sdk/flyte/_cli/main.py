@@ -29,6 +29,7 @@ COMMANDS = {
     "get": ("get", "Show runs, actions, tasks, projects and the configuration."),
     "create": ("create", "Create configurations and projects."),
     "update": ("update", "Change projects."),
+    "delete": ("delete", "Delete the results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
@@ -36,7 +37,6 @@ COMMANDS = {
 
 ELSEWHERE = {
     "build": "images are not built: tasks run with the Python that runs the executor",
-    "delete": "nothing can be deleted: what the log holds stays, and there are no secrets or triggers",
     "edit": "there are no settings to edit: `flyte get config` shows the configuration",
     "gen": "documents are not generated: `flyte COMMAND --help` describes each command",
     "prefetch": "models are not fetched ahead: let a task fetch what it needs",

@@ -1,0 +1,93 @@
+"""Results of cached tasks for local runs: what was computed on this machine before need not be again.
+
+A SQLite file in `$FLYTE_HOME/local-cache`; what makes two calls the same is what the stack says. It is only
+ever a help: when it cannot be read or written, tasks run.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from flyte._cache import VersionParameters
+from flyte._logger import logger
+from flyte._stack import stack_home
+from flyte._task import Task
+from flyte_schemas.cache_keys import call_key, without_places
+
+Data = dict[str, Any]
+
+BUSY_S = 10.0
+"""How long one process waits while another one writes."""
+_TABLE = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, source TEXT, outputs TEXT)"
+
+
+def cache_folder() -> Path:
+    """Where the results are kept."""
+    return stack_home() / "local-cache"
+
+
+class LocalCache:
+    """The results that one local run may use, and adds to.
+
+    `overwrite` computes anew whatever is there; `scope` is added to every key.
+    """
+
+    def __init__(self, run: str, *, overwrite: bool, scope: str) -> None:
+        self._run = run
+        self._overwrite = overwrite
+        self._scope = scope
+        self._file = cache_folder() / "results.sqlite"
+        self._versions: dict[Any, str] = {}
+
+    def key(self, task: Task[..., Any], data: Data) -> str:
+        """The key of a call with these inputs."""
+        interface, cache = task.native_interface, task.options.cache
+        return call_key(
+            f"{self._scope}{task.name}",
+            [(one.name, one.type_name) for one in (*interface.inputs.values(), *interface.outputs)],
+            version=self._version(task),
+            salt=cache.salt,
+            inputs={name: without_places(value) for name, value in data.items()},
+            ignored=cache.ignored_inputs,
+        )
+
+    def find(self, key: str) -> tuple[str, Data] | None:
+        """Which run computed this, and its outputs; None when nobody has."""
+        if self._overwrite or not self._file.exists():
+            return None
+        with self._opened() as connection:
+            row = connection.execute("SELECT source, outputs FROM results WHERE key = ?", (key,)).fetchone()
+            return None if row is None else (str(row[0]), json.loads(row[1]))
+        return None
+
+    def keep(self, key: str, outputs: Data) -> None:
+        """Keep what was computed."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._opened() as connection:
+            connection.execute(_TABLE)
+            connection.execute(
+                "INSERT OR REPLACE INTO results VALUES (?, ?, ?)",
+                (key, f"local/{self._run}", json.dumps(outputs)),
+            )
+            connection.commit()
+
+    def _version(self, task: Task[..., Any]) -> str:
+        place = (task.func, task.options.cache)
+        if place not in self._versions:
+            parameters = VersionParameters(func=task.func, container_image=task.image)
+            self._versions[place] = task.options.cache.get_version(parameters)
+        return self._versions[place]
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file, for one thing; what goes wrong with it is said and nothing worse."""
+        try:
+            with closing(sqlite3.connect(self._file, timeout=BUSY_S)) as connection:
+                yield connection
+        except (sqlite3.Error, ValueError) as error:
+            logger.warning(
+                "the local cache cannot be used (%s): `flyte delete local-cache` empties it", error
+            )
