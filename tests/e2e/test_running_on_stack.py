@@ -214,6 +214,15 @@ def test_the_deadline_ends_a_run_and_its_children(user: Cli) -> None:
     assert child.sync().phase.name == "ABORTED"
 
 
+def test_the_log_of_all_that_ran_here_passes_the_audit(user: Cli) -> None:
+    user.ok("run", "--name", "audited", "deployed-task", "running.add", "--a", "1")
+    assert "5 events of 1 actions in 1 runs" in user.ok("audit", "audited")
+    document = json.loads(user.ok("audit", "-o", "json"))
+    assert document["violations"] == []
+    assert document["actions"] >= 1
+    assert user("audit", "nobody").returncode == 1
+
+
 def test_a_run_is_repeated_with_other_inputs(user: Cli) -> None:
     task = flyte.remote.Task.get("running.add", auto_version="latest")
     first = flyte.with_runcontext(labels={"kind": "first"}).run(task, a=1)
