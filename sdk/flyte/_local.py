@@ -143,7 +143,7 @@ class _Actions:
         while (other := self._begin(task, key)) is not None:
             await asyncio.shield(asyncio.wrap_future(other))
         try:
-            outcome = self._found(name, key)
+            outcome = self._found(name, task, key)
             if outcome is None:
                 outcome = self._kept(key, await self._attempts(name, task, data))
             return _value(task, outcome)
@@ -158,7 +158,7 @@ class _Actions:
         while (other := self._begin(task, key)) is not None:
             other.result()
         try:
-            outcome = self._found(name, key)
+            outcome = self._found(name, task, key)
             if outcome is None:
                 outcome = self._kept(key, self._attempts_blocking(name, task, data))
             return _value(task, outcome)
@@ -200,9 +200,9 @@ class _Actions:
         if task.options.cache.serialize:
             self._computing.done(key)
 
-    def _found(self, name: str, key: str) -> Outcome | None:
+    def _found(self, name: str, task: Task[..., Any], key: str) -> Outcome | None:
         """The outputs that an earlier call gave; None when there was none."""
-        found = self._cache.find(key)
+        found = self._cache.find(key, from_this_run=task.options.cache.serialize)
         if found is None:
             return None
         source, outputs = found

@@ -41,6 +41,7 @@ class LocalCache:
         self._scope = scope
         self._file = cache_folder() / "results.sqlite"
         self._versions: dict[Any, str] = {}
+        self._kept: set[str] = set()
 
     def key(self, task: Task[..., Any], data: Data) -> str:
         """The key of a call with these inputs."""
@@ -54,9 +55,13 @@ class LocalCache:
             ignored=cache.ignored_inputs,
         )
 
-    def find(self, key: str) -> tuple[str, Data] | None:
-        """Which run computed this, and its outputs; None when nobody has."""
-        if self._overwrite or not self._file.exists():
+    def find(self, key: str, *, from_this_run: bool) -> tuple[str, Data] | None:
+        """Which run computed this, and its outputs; None when nobody has.
+
+        With `overwrite` only this run's own results count, and only `from_this_run`.
+        """
+        is_usable = not self._overwrite or (from_this_run and key in self._kept)
+        if not is_usable or not self._file.exists():
             return None
         with self._opened() as connection:
             row = connection.execute("SELECT source, outputs FROM results WHERE key = ?", (key,)).fetchone()
@@ -73,6 +78,7 @@ class LocalCache:
                 (key, f"local/{self._run}", json.dumps(outputs)),
             )
             connection.commit()
+            self._kept.add(key)
 
     def _version(self, task: Task[..., Any]) -> str:
         place = (task.func, task.options.cache)

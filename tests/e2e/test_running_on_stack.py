@@ -77,6 +77,17 @@ def flaky() -> int:
     return attempt
 
 
+@env.task(cache=flyte.Cache("auto", serialize=True))
+async def costly(x: int) -> float:
+    await asyncio.sleep(0.2)
+    return time.time()
+
+
+@env.task
+async def twice(x: int) -> list[float]:
+    return await asyncio.gather(costly(x), costly(x))
+
+
 @env.task(timeout=flyte.Timeout(deadline=1.0), retries=5)
 async def endless() -> None:
     await sleep.aio(600.0)
@@ -201,6 +212,22 @@ def test_a_retry_comes_after_its_backoff(user: Cli) -> None:
     ]
     assert len(pauses) == 2
     assert all(pause >= 0.5 for pause in pauses)
+
+
+def test_a_cached_result_is_used_again_in_the_same_run_and_in_the_next(user: Cli) -> None:
+    task = flyte.remote.Task.get("running.twice", auto_version="latest")
+    first = flyte.run(task, x=7)
+    first.wait(quiet=True)
+    one, other = first.outputs().o0
+    assert one == other
+    assert "taken from the cache" in user.ok("events", first.name)
+    second = flyte.run(task, x=7)
+    second.wait(quiet=True)
+    assert second.outputs().o0 == [one, one]
+    assert user.ok("events", second.name).count("taken from the cache") == 2
+    anew = flyte.with_runcontext(overwrite_cache=True).run(task, x=7)
+    anew.wait(quiet=True)
+    assert anew.outputs().o0[0] > one
 
 
 def test_the_deadline_ends_a_run_and_its_children(user: Cli) -> None:

@@ -134,7 +134,7 @@ def a_cache_that_looks_at_no_input(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_reservation_that_binds_for_ever(patch: pytest.MonkeyPatch) -> None:
-    async def reserve(self: Any, place: str, key: object) -> Lookup:
+    async def reserve(self: Any, place: str, key: object, *, anew: bool) -> Lookup:
         from flyte_bus.errors import Conflict
 
         try:

@@ -54,7 +54,7 @@ class Results:
             return Lookup(hit=hit)
         if not rule.serialize:
             return NOTHING
-        return await self._reserve(f"computing.{place}", key)
+        return await self._reserve(f"computing.{place}", key, anew=settings.overwrite_cache)
 
     async def keep(
         self, key: ActionKey, state: ActionState, template: TaskTemplate, settings: RunSettings
@@ -90,8 +90,11 @@ class Results:
             return None
         return result if may_use(result, key) else None
 
-    async def _reserve(self, place: str, key: ActionKey) -> Lookup:
-        """Take the reservation, unless a living action has it; what its holder has computed is a hit."""
+    async def _reserve(self, place: str, key: ActionKey, *, anew: bool) -> Lookup:
+        """Take the reservation, unless a living action has it; what its holder has computed is a hit.
+
+        Not for a run that computes `anew`, unless the holder is of the same run.
+        """
         try:
             await self._bucket.create(place, str(key).encode())
             return NOTHING
@@ -106,12 +109,13 @@ class Results:
             return Lookup(is_computed_elsewhere=True)
         self._wait_no_more(key, holder)
         result = _result(holder, state)
-        if state.phase is ActionPhase.SUCCEEDED and may_use(result, key):
+        is_fresh = not anew or holder.run == key.run
+        if state.phase is ActionPhase.SUCCEEDED and is_fresh and may_use(result, key):
             return Lookup(hit=result)
         try:
             await self._bucket.update(place, str(key).encode(), revision=entry.revision)
         except Conflict:
-            return await self._reserve(place, key)  # somebody was faster, and may be alive
+            return await self._reserve(place, key, anew=anew)  # somebody was faster, and may be alive
         return NOTHING
 
 

@@ -101,6 +101,15 @@ async def test_a_run_may_do_without_the_cache_or_write_it_anew(plane: Plane) -> 
     assert await result(plane, "five") == 3
 
 
+async def test_serialized_results_are_written_anew_too(plane: Plane) -> None:
+    await plane.deploy(TASK, cache=CACHED | {"serialize": True})
+    plane.machine.script = counting()
+    await plane.executor()
+    assert [await result(plane, name) for name in ("one", "two")] == [1, 1]
+    assert await result(plane, "three", overwrite_cache=True) == 2
+    assert await result(plane, "four") == 2
+
+
 async def test_a_scope_keeps_projects_apart_and_the_global_one_does_not(plane: Plane) -> None:
     for project in ("project", "other"):
         await plane.deploy(TASK, project=project, cache=CACHED)

@@ -149,6 +149,23 @@ def test_of_serialized_calls_one_computes_and_the_others_wait(
     assert sorted(calls) == [0, 1]
 
 
+def test_serialized_calls_of_a_run_that_writes_anew_compute_once(env: flyte.TaskEnvironment) -> None:
+    numbers = iter(range(100))
+
+    @env.task(cache=flyte.Cache("auto", serialize=True))
+    async def number() -> int:
+        await asyncio.sleep(0.01)
+        return next(numbers)
+
+    @env.task
+    async def parent() -> list[int]:
+        return await asyncio.gather(number(), number(), number())
+
+    assert run(parent) == [0, 0, 0]
+    assert run(parent, overwrite_cache=True) == [1, 1, 1]
+    assert run(parent) == [1, 1, 1]
+
+
 def test_when_who_computes_fails_another_one_tries(env: flyte.TaskEnvironment) -> None:
     calls: list[int] = []
 
