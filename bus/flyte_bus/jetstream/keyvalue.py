@@ -10,14 +10,13 @@ from nats.js.errors import BucketNotFoundError
 from nats.js.kv import KeyValue as NatsKeyValue
 
 from flyte_bus.errors import BusError, Conflict
+from flyte_bus.jetstream.codes import WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection, as_object
 from flyte_bus.ports import KeyEntry
 from flyte_schemas.streams import BucketSpec, StreamSpec
 
 WATCH_AGAIN_S = 0.1
 """The pause before a watch that broke begins again."""
-
-_WRONG_LAST_SEQUENCE = 10071
 
 
 def stream_of(bucket: BucketSpec) -> StreamSpec:
@@ -128,7 +127,7 @@ class JetStreamKeyValue:
         error = answer.get("error")
         if error is None:
             return int(answer["seq"])
-        if error.get("err_code") == _WRONG_LAST_SEQUENCE:
+        if error.get("err_code") == WRONG_LAST_SEQUENCE:
             raise Conflict(self._prefix + key, int(headers.get("Nats-Expected-Last-Subject-Sequence", "0")))
         raise BusError(f"{self._prefix}{key}: {error.get('description')}")
 

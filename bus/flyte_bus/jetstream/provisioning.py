@@ -3,14 +3,13 @@
 from typing import Any
 
 from flyte_bus.errors import BusError
+from flyte_bus.jetstream.codes import STREAM_NAME_IN_USE, STREAM_NOT_FOUND
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.inbox import NANOSECONDS
 from flyte_bus.jetstream.keyvalue import stream_of
 from flyte_schemas.streams import BUCKETS, STREAMS, BucketSpec, StreamSpec
 from flyte_schemas.subjects import live
 
-_NOT_FOUND = 10059
-_NAME_IN_USE = 10058
 MARKER_AGE_S = 60
 """How long the marker of an expired key stays readable."""
 MAX_CONSUMERS = 5_000
@@ -67,9 +66,9 @@ async def provision(connection: Connection) -> None:
 async def _ensure(connection: Connection, config: dict[str, Any]) -> None:
     name = config["name"]
     info = await connection.api(f"STREAM.INFO.{name}", {})
-    if info.get("error", {}).get("err_code") == _NOT_FOUND:
+    if info.get("error", {}).get("err_code") == STREAM_NOT_FOUND:
         created = await connection.api(f"STREAM.CREATE.{name}", config)
-        if created.get("error", {}).get("err_code") != _NAME_IN_USE:
+        if created.get("error", {}).get("err_code") != STREAM_NAME_IN_USE:
             return _check(name, created)
         info = await connection.api(f"STREAM.INFO.{name}", {})  # somebody else created it just now
     _check(name, info)

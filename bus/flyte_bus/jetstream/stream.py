@@ -16,6 +16,7 @@ import orjson
 from nats.aio.msg import Msg
 
 from flyte_bus.errors import BusError, BusUnavailable, Conflict, StreamFull, TooLarge
+from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection, as_object
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.ports import Entry
@@ -33,8 +34,6 @@ LIVE_BACKLOG = 50_000
 TIMER_KEPT_S = 3600
 """How long a timer that went off waits to be taken; who was away for longer looks at everything anyway."""
 
-_NOT_FOUND = 10059
-_WRONG_LAST_SEQUENCE = 10071
 _TOO_LARGE = {10054}
 _FULL = {10023, 10047, 10077}
 _TRY_AGAIN = {10008, 10167, 10201}
@@ -74,7 +73,7 @@ class JetStreamLog:
             answer = as_object((await self._connection.request(subject, payload, headers)).data)
             error = answer.get("error", {})
             match error.get("err_code", 0):
-                case code if not error or code == _WRONG_LAST_SEQUENCE:
+                case code if not error or code == WRONG_LAST_SEQUENCE:
                     return answer
                 case code if code in _TOO_LARGE:
                     raise TooLarge(f"{subject}: {len(payload)} bytes are more than the stream takes")
@@ -127,7 +126,7 @@ class JetStreamLog:
             error = info.get("error")
             if error is None:
                 return int(info["state"]["last_seq"])
-            if error.get("err_code") != _NOT_FOUND:
+            if error.get("err_code") != STREAM_NOT_FOUND:
                 raise BusError(f"{stream.name}: {error.get('description')}")
             if not patience.left_s:
                 raise BusUnavailable(f"the NATS server has no stream {stream.name}: no service has made it")
