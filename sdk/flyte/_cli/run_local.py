@@ -56,6 +56,7 @@ def _options(wishes: Wishes) -> "LocalOptions":
         project=config.project,
         domain=config.domain,
         env_vars=wishes.env_vars,
+        raw_data_path=wishes.kept.get("raw_data_path") or "",
     )
 
 
@@ -67,7 +68,6 @@ def _say_what_is_idle(wishes: Wishes) -> None:
         "--image": wishes.images,
         "--no-sync-local-sys-paths": not wishes.sync_sys_paths,
         "--detach": wishes.detach,
-        "--raw-data-path": wishes.kept.get("raw_data_path"),
         "--service-account": wishes.kept.get("service_account"),
         "--queue": wishes.kept.get("queue"),
         "--max-action-concurrency": wishes.kept.get("max_action_concurrency"),

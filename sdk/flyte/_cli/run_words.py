@@ -24,7 +24,10 @@ Follow = Annotated[bool, typer.Option("-f", "--follow", help="Wait and show the 
 Detach = Annotated[bool, typer.Option("--detach", help="Return once the run is submitted.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Plain lines, no live view.")]
 Local = Annotated[bool, typer.Option("--local", help="Run in this process, without a stack.")]
-RawDataPath = Annotated[str | None, typer.Option("--raw-data-path", help=_KEPT)]
+RawDataPath = Annotated[
+    str | None,
+    typer.Option("--raw-data-path", help="Where a local run makes its data; kept with a run on the stack."),
+]
 ServiceAccount = Annotated[str | None, typer.Option("--service-account", help=_KEPT)]
 Queue = Annotated[str | None, typer.Option("--queue", help=_KEPT)]
 Concurrency = Annotated[int | None, typer.Option("--max-action-concurrency", min=1, help=_KEPT)]

@@ -70,6 +70,17 @@ def test_a_local_run_prints_its_outputs(cli: Cli) -> None:
     assert result == Result(0, 'greeting r1\nOutputs: ActionOutputs(o0="Hello, World! none")\n', "")
 
 
+def test_a_local_run_makes_its_data_where_the_option_says(cli: Cli, project: Path) -> None:
+    (project / "makes.py").write_text(
+        "import flyte\nfrom flyte.io import File\n\n"
+        "env = flyte.TaskEnvironment(name='makes')\n\n\n"
+        "@env.task\ndef make() -> str:\n    return File.new_remote('out.txt').path\n"
+    )
+    made = cli("run", "--local", "--name", "r1", "--raw-data-path", str(project / "raw"), "makes.py", "make")
+    assert (made.code, made.err) == (0, "")
+    assert str(project / "raw" / "r1") in made.out
+
+
 def test_options_may_stand_before_or_right_after_the_file(cli: Cli) -> None:
     words = ("my_task", "--name", "a", "--project", "an input")
     before = cli("run", "--local", "-p", "p", "my_example.py", *words)
