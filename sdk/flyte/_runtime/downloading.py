@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flyte._runtime.artifact_errors import ArtifactCorrupted
 from flyte._runtime.contents import Sink
-from flyte._runtime.signed_http import get_from
+from flyte._runtime.signed_http import get_range
 from flyte_schemas.artifacts import part_count, part_range
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation, DownloadLocation
 
@@ -35,8 +35,7 @@ class Downloading:
         self._sink = sink
         self._sha256 = sha256
         self._location = location
-        self._count = part_count(size_bytes)
-        self._got = dict.fromkeys(range(1, self._count + 1), 0)
+        self._got = dict.fromkeys(range(1, part_count(size_bytes) + 1), 0)
 
     def progress(self) -> int:
         """How many bytes are there."""
@@ -65,8 +64,6 @@ class Downloading:
             self._got[number] += len(piece)
 
         def fetch() -> None:
-            begun = self._got[number]
-            whole = self._count == 1 and not begun
-            get_from(location.signed_url, location.headers, start + begun, end, take, whole=whole)
+            get_range(location, start + self._got[number], end, take)
 
         return fetch

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from flyte_schemas.endpoints import (
+    CompleteUpload,
     CreateDownloadLocation,
     CreateUploadLocation,
     DownloadLocation,
+    UploadCompleted,
     UploadLocation,
 )
 from flyte_schemas.failure import Failure
@@ -101,6 +103,7 @@ class Locate(Word):
     kind: Literal["locate"] = "locate"
     call: int
     upload: CreateUploadLocation | None = None
+    complete: CompleteUpload | None = None
     download: CreateDownloadLocation | None = None
 
 
@@ -110,6 +113,7 @@ class Located(Word):
     kind: Literal["located"] = "located"
     call: int
     upload: UploadLocation | None = None
+    completed: UploadCompleted | None = None
     download: DownloadLocation | None = None
     failure: Failure | None = None
 

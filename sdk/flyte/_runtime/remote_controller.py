@@ -23,7 +23,7 @@ from flyte._runtime.identity import ChildNames
 from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte.errors import RuntimeSystemError
-from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
+from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
 from flyte_schemas.failure import Failure
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
@@ -117,10 +117,10 @@ class RemoteController:
         with self._lock:
             call = next(self._calls)
             self._locating[call] = answer
-        field = "upload" if isinstance(question, CreateUploadLocation) else "download"
+        field = {CreateUploadLocation: "upload", CompleteUpload: "complete"}.get(type(question), "download")
         self._channel.send(Locate.model_validate({"call": call, field: question}))
         located = await asyncio.wrap_future(answer)
-        found = located.upload or located.download
+        found = located.upload or located.completed or located.download
         if found is None:
             raise NotLocated(located.failure)
         return cast(AnswerT, found)

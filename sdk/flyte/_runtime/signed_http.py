@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flyte._runtime.contents import CHUNK_BYTES
+from flyte_schemas.endpoints import DownloadLocation
 
 SOCKET_TIMEOUT_S = 30.0
 """The longest silence of the server within one try."""
@@ -45,24 +46,18 @@ def put_at(
         answer.read()
 
 
-def get_from(
-    url: str,
-    headers: Mapping[str, str],
-    start: int,
-    end: int,
-    take: Callable[[memoryview], None],
-    *,
-    whole: bool = False,
-) -> None:
-    """Give `take` the object's bytes from `start` up to and without `end`, a piece at a time.
-
-    `whole`: it is all of the object. Raises Broken when not all of it came; what `take` raises.
+def get_range(location: DownloadLocation, start: int, end: int, take: Callable[[memoryview], object]) -> None:
+    """Give `take` the object's bytes from `start` up to and without `end`, a piece at a time, which it must
+    not keep. Raises Broken when not all of it came; what `take` raises.
     """
     if start == end:
         return
-    asked = dict(headers) if whole else {**headers, "Range": f"bytes={start}-{end - 1}"}
+    whole = (start, end) == (0, location.size_bytes)
+    asked = dict(location.headers)
+    if not whole:
+        asked["Range"] = f"bytes={start}-{end - 1}"
     buffer = memoryview(bytearray(min(CHUNK_BYTES, end - start)))
-    with _answered(url, "GET", asked) as answer:
+    with _answered(location.signed_url, "GET", asked) as answer:
         if not whole and answer.status != 206:
             raise Broken("the server does not give parts of objects")
         missing = end - start

@@ -36,7 +36,7 @@ from flyte._runtime.contents import (
     sha256_of,
 )
 from flyte._runtime.downloading import Downloading
-from flyte._runtime.signed_http import Broken, get_from
+from flyte._runtime.signed_http import Broken, get_range
 from flyte._runtime.uploading import Uploading
 from flyte_schemas.artifacts import content_name, part_count
 from flyte_schemas.endpoints import (
@@ -165,11 +165,11 @@ class Artifacts:
 
     async def size_of(self, uri: str) -> int:
         """How many bytes the object has. Raises as `get` does."""
-        return (await self._look_for(uri)).size_bytes
+        return (await self.download_location(uri)).size_bytes
 
     async def get_named(self, uri: str) -> bytes:
         """The same as `get` for an object of which only the URI is known, which ends with its name."""
-        location, sink = await self._look_for(uri), MemorySink()
+        location, sink = await self.download_location(uri), MemorySink()
         await self._fetch(uri, location.size_bytes, sink, location=location)
         return sink.taken()
 
@@ -178,11 +178,12 @@ class Artifacts:
 
         Raises as `get_to_file` does.
         """
-        location = await self._look_for(uri)
+        location = await self.download_location(uri)
         with _whole(path) as sink:
             await self._fetch(uri, location.size_bytes, sink, location=location)
 
-    async def _look_for(self, uri: str) -> DownloadLocation:
+    async def download_location(self, uri: str) -> DownloadLocation:
+        """From where the object can be got, for a while. Raises as `get` does."""
         question = CreateDownloadLocation(uri=uri)
 
         async def attempt(patience_s: float) -> DownloadLocation:
@@ -200,9 +201,7 @@ class Artifacts:
         async def attempt(patience_s: float) -> bytes:
             location = await self._place_of(uri, patience_s)
             try:
-                await self._aside(
-                    lambda: get_from(location.signed_url, location.headers, start + len(got), end, got.extend)
-                )
+                await self._aside(get_range, location, start + len(got), end, got.extend)
             except Broken:
                 self._known.pop(uri, None)
                 raise
