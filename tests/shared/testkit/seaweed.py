@@ -29,6 +29,7 @@ _PORTS = (
     "s3.port",
     "s3.port.grpc",
     "s3.port.iceberg",
+    "s3.port.lance",
 )
 
 
@@ -115,6 +116,9 @@ class SeaweedServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+            for port in self._ports.values():  # what it leaves behind, wherever its files are
+                for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    socket_file.unlink(missing_ok=True)
 
     def log(self) -> str:
         """What it wrote."""
