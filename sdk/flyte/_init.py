@@ -79,7 +79,7 @@ def _init(
         image_registry=image_registry,
         look_around=False,
     )
-    configure(replace(found, sync_sys_paths=sync_local_sys_paths))
+    configure(replace(found, sync_sys_paths=sync_local_sys_paths, storage=_storage(storage)))
 
 
 def _init_from_config(
@@ -119,7 +119,7 @@ def _init_from_config(
         image_builder=image_builder,
         images=images,
     )
-    _connect(replace(found, sync_sys_paths=sync_local_sys_paths))
+    _connect(replace(found, sync_sys_paths=sync_local_sys_paths, storage=_storage(storage)))
 
 
 def _init_from_api_key(
@@ -151,6 +151,7 @@ def _init_from_api_key(
         root_dir=root_dir,
         log_level=log_level,
         log_format=log_format,
+        storage=storage,
         api_key=key,
         image_builder=image_builder,
         images=images,
@@ -221,12 +222,22 @@ _REFUSED = (
     "proxy_command",
     "auth_client_config",
     "http_proxy_url",
-    "storage",
     "local_persistence",
     "local_tracked",
     "local_tracked_strict",
 )
 """Options that this version does not have."""
+
+
+def _storage(given: Any) -> Any:
+    """Raises TypeError for what does not say how storage is reached."""
+    if given is None:
+        return None
+    from flyte.storage import Storage
+
+    if not isinstance(given, Storage):
+        raise TypeError(f"storage is a flyte.storage.S3, GCS or ABFS, not {type(given).__name__}")
+    return given
 
 
 def _refuse(where: str, given: Mapping[str, Any]) -> None:

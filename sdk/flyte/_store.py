@@ -2,13 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from flyte import _session
 from flyte._runtime import controller
 from flyte._runtime.remote_controller import RemoteController
-from flyte._runtime.transfer import ArtifactError, Artifacts
+from flyte._runtime.transfer import ArtifactError, Artifacts, Ask
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
+
+if TYPE_CHECKING:
+    from flyte._client.client import Client
+
+_place: ContextVar[tuple[str, str] | None] = ContextVar("flyte_store_place", default=None)
+_made: dict[tuple[int, str, str], tuple[object, Artifacts]] = {}
 
 
 def artifacts() -> Artifacts:
@@ -18,13 +26,38 @@ def artifacts() -> Artifacts:
     """
     current = controller.current()
     if isinstance(current, RemoteController):
-        return Artifacts(current.locate, *current.place)
+        return _of(current, *current.place)
     client = _session.client()
+    return _of(client, *(_place.get() or (client.config.project, client.config.domain)))
+
+
+@contextmanager
+def in_place(project: str, domain: str) -> Iterator[None]:
+    """Within the block a client's objects go to this project and domain."""
+    token = _place.set((project, domain))
+    try:
+        yield
+    finally:
+        _place.reset(token)
+
+
+def _of(owner: "RemoteController | Client", project: str, domain: str) -> Artifacts:
+    """One store for each who asks, because it has threads of its own."""
+    key = (id(owner), project, domain)
+    if key not in _made or _made[key][0] is not owner:
+        _made[key] = (owner, Artifacts(_ask_of(owner), project, domain))
+    return _made[key][1]
+
+
+def _ask_of(owner: "RemoteController | Client") -> Ask:
+    if isinstance(owner, RemoteController):
+        return owner.locate
+    client = owner
 
     async def ask(endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
         return await (await client.bus()).ask(endpoint, question)
 
-    return Artifacts(ask, client.config.project, client.config.domain)
+    return ask
 
 
 @contextmanager

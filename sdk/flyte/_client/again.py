@@ -10,9 +10,11 @@ from flyte._client.starting import start_run
 from flyte._client.trouble import translated
 from flyte._names import new_run_name
 from flyte._runtime.convert import inputs_to_wire
-from flyte._runtime.described import described_interface
+from flyte._runtime.described import described_interface, placed_for_others
 from flyte._runtime.offload import restore
+from flyte._runtime.publishing import published_aio
 from flyte._runtime.transfer import Artifacts
+from flyte._store import in_place
 from flyte.errors import RemoteTaskNotFoundError
 from flyte_bus.history import find_task
 from flyte_schemas.events import RunSettings
@@ -49,7 +51,8 @@ async def start_again(
         update={"labels": settings.labels | dict(labels or {}), "rerun_of": source.run.run}
     )
     key = RunKey(*place, name or new_run_name())
-    merged = _merged(template, literals, inputs, are_json=are_json)
+    with in_place(*place):
+        merged = await published_aio(lambda: _merged(template, literals, inputs, are_json=are_json))
     with translated():
         request_id = await start_run(
             bus,
@@ -68,9 +71,12 @@ def _merged(
     template: TaskTemplate, old: Mapping[str, AnyLiteral], new: Mapping[str, Any], *, are_json: bool
 ) -> dict[str, InlineLiteral]:
     kept = {name: literal for name, literal in old.items() if isinstance(literal, InlineLiteral)}
-    if are_json:
-        return kept | {name: InlineLiteral(value=value) for name, value in new.items()}
     interface = described_interface(template)
+    if are_json:
+        return kept | {
+            name: InlineLiteral(value=placed_for_others(interface.inputs[name].codec, value))
+            for name, value in new.items()
+        }
     for name in new:
         if name not in interface.inputs:
             raise ValueError(f"task {template.name} has no input {name!r}")

@@ -21,10 +21,12 @@ from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
 from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
+from flyte._runtime.publishing import published, published_aio
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
 from flyte_schemas.failure import Failure
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
@@ -63,13 +65,14 @@ class RemoteController:
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
-        return await self.start(task, inputs).wait()
+        literals = await published_aio(lambda: inputs_to_wire(task.native_interface, inputs))
+        return await Child(self._ask(task, literals), partial(_value, task)).wait()
 
     def start(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Child:
-        return Child(self._ask(task, inputs), partial(_value, task))
+        literals = published(lambda: inputs_to_wire(task.native_interface, inputs))
+        return Child(self._ask(task, literals), partial(_value, task))
 
-    def _ask(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> "Future[ChildEnded]":
-        literals = inputs_to_wire(task.native_interface, inputs)
+    def _ask(self, task: "Task[..., Any]", literals: "dict[str, InlineLiteral]") -> "Future[ChildEnded]":
         label = group.current()
         answer: Future[ChildEnded] = Future()
         with self._lock:

@@ -23,11 +23,13 @@ from flyte._runtime.failure import failure_of
 from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
+from flyte._runtime.publishing import published
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.failure import Failure
+from flyte_schemas.literals import InlineLiteral
 
 
 def main(connection: socket.socket) -> int:
@@ -74,10 +76,7 @@ def _run(channel: Channel, start: Start) -> Message:
             with importing():
                 task = load_task(start.template.source, start.template.name, Path(start.root))
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
-            inputs = inputs_from_wire(task.native_interface, start.inputs)
-            channel.send(Entered())
-            returned = _call(channel, start, task, inputs)
-            return Returned(outputs=outputs_to_wire(task.native_interface, returned))
+            return Returned(outputs=_called(channel, start, task))
     except errors.ModuleLoadError as error:
         return Raised(failure=_failure(error, start).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
@@ -95,17 +94,25 @@ def _failure(error: BaseException, start: Start) -> Failure:
     )
 
 
-def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> Any:
-    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+def _called(channel: Channel, start: Start, task: Any) -> "dict[str, InlineLiteral]":
+    """Run the function; its outputs, with the files that they point to in the artifact store."""
     remote = RemoteController(channel, start)
     remote.listen()
     with controller.use(remote):
+        inputs = inputs_from_wire(task.native_interface, start.inputs)
+        channel.send(Entered())
         try:
-            if task.is_async:
-                return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
-            return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
+            returned = _call(task, inputs)
         finally:
             _publish(remote)
+        return published(lambda: outputs_to_wire(task.native_interface, returned))
+
+
+def _call(task: Any, inputs: dict[str, Any]) -> Any:
+    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+    if task.is_async:
+        return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
+    return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 
 def _publish(remote: RemoteController) -> None:

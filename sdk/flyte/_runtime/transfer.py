@@ -70,6 +70,8 @@ BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 2.0
 TRANSFERS = 8
 """How many transfers of one `Artifacts` go on at a time; more wait for their turn."""
+REMEMBERED_PLACES = 64
+"""Of objects of which parts are read."""
 
 _BUGS = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
 
@@ -212,7 +214,8 @@ class Artifacts:
     async def _place_of(self, uri: str, patience_s: float) -> DownloadLocation:
         """Where the object is, which is asked once as long as the answer serves."""
         if uri not in self._known:
-            self._known.clear()
+            while len(self._known) >= REMEMBERED_PLACES:
+                self._known.pop(next(iter(self._known)))
             self._known[uri] = await self.locate(
                 CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation(uri=uri), patience_s
             )
