@@ -11,6 +11,18 @@ RAW = "flyte://raw/"
 The artifact store names what it has by content, so this is a name within the task's process only; what
 leaves it carries the name of the content."""
 
+_scratch: list[str] = []
+
+
+def use_scratch(folder: str) -> None:
+    """Keep copies and half-written files below `folder` from here on: it goes when the attempt is over."""
+    _scratch[:] = [folder]
+
+
+def scratch() -> str | None:
+    """Where they are kept; None for the folder of temporary files."""
+    return _scratch[0] if _scratch else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDataPath:

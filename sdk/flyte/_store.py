@@ -24,7 +24,7 @@ def artifacts() -> Artifacts:
 
     Raises InitializationError where neither is.
     """
-    current = controller.current()
+    current = controller.current() or RemoteController.of_process  # a thread of the user's has no context
     if isinstance(current, RemoteController):
         return _of(current, *current.place)
     client = _session.client()

@@ -11,7 +11,7 @@ import threading
 import traceback
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from flyte._runtime import group
 from flyte._runtime.channel import Channel
@@ -48,6 +48,9 @@ class NotLocated(Exception):
 class RemoteController:
     """Implements `flyte._runtime.controller.Controller` over the agent's socket."""
 
+    of_process: "ClassVar[RemoteController | None]" = None
+    """That of the one attempt that a task's process runs."""
+
     def __init__(self, channel: Channel, start: Start) -> None:
         self._channel = channel
         self.place = (start.project, start.domain)
@@ -62,6 +65,7 @@ class RemoteController:
 
     def listen(self) -> None:
         """Begin to read the agent's answers, in a thread of its own."""
+        RemoteController.of_process = self
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flyte import errors
-from flyte._raw_data import RawDataPath
+from flyte._raw_data import RawDataPath, use_scratch
 from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
@@ -62,6 +62,7 @@ def _prepare(start: Start) -> None:
     os.environ.update(start.env_vars)
     os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
     os.chdir(start.root)
+    use_scratch(start.root)
     random.seed()
     sys.argv = [start.template.source.file]
     for stream in (sys.stdout, sys.stderr):

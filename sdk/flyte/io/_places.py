@@ -5,14 +5,16 @@ a local run below the run's folder, on the stack in the artifact store, or below
 run.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from flyte._raw_data import RAW, RawDataPath
+from flyte._raw_data import RAW, RawDataPath, scratch
 from flyte.errors import RuntimeUserError
 
 if TYPE_CHECKING:
@@ -96,12 +98,14 @@ def name_of(uri: str) -> str:
 
 def fetched_path(name: str | None = None) -> Path:
     """A path of this process's own, that nothing has; it is gone when the process ends."""
-    return Path(tempfile.mkdtemp(dir=_fetched().name)) / (name or "data")
+    return Path(tempfile.mkdtemp(dir=_fetched())) / (name or "data")
 
 
 @cache
-def _fetched() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="flyte-fetched-")
+def _fetched() -> str:
+    folder = tempfile.mkdtemp(prefix=".flyte-fetched-", dir=scratch())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def from_text(data: Any, field: str) -> Any:

@@ -43,6 +43,7 @@ def reader(span: Span, range_bytes: int = READ_RANGE_BYTES) -> io.BufferedReader
 class _Spanned(io.RawIOBase):
     def __init__(self, span: Span, range_bytes: int) -> None:
         self._span = span
+        self._store = artifacts()  # now: whoever reads later may do so in a thread of its own
         self._position = 0
         self._next_bytes = range_bytes
         self._fetched = memoryview(b"")
@@ -101,7 +102,7 @@ class _Spanned(io.RawIOBase):
 
     def _range(self, start: int, stop: int) -> bytes:
         offset = self._span.offset
-        return block_on(artifacts().get_range(self._span.uri, offset + start, offset + stop))
+        return block_on(self._store.get_range(self._span.uri, offset + start, offset + stop))
 
     def _check(self) -> None:
         actual = self._digest.name()

@@ -5,6 +5,7 @@ fsspec, and what it needs for a protocol (`s3fs` …), is loaded when a URI firs
 """
 
 import contextlib
+import io
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from flyte.io._here import in_order
 from flyte.io._place import Entry, Tell
 from flyte.io._progress import progress
 from flyte.io._threads import at_once
+from flyte.io._writing import Spool
 
 BATCH_FILES = 64
 """Of one folder, how many transfers go on at a time where the storage's driver can do several."""
@@ -28,8 +30,8 @@ EXTRAS = {
     "az": "abfs",
 }
 """What to install for a protocol: `flytejet[s3]` …"""
-_ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
-"""Where a file that is being written can be given up."""
+_GIVES_UP = frozenset({"s3", "s3a", "gs", "gcs"})
+"""Where a file being written can be given up; elsewhere it is written beside, and sent when closed."""
 
 
 def fsspec() -> Any:
@@ -73,10 +75,12 @@ class RemotePlace:
     def open(self, uri: str, mode: str, options: Mapping[str, Any], written: Tell) -> IO[Any]:
         storage = filesystem(protocol_of(uri))
         known = {name: value for name, value in options.items() if value is not None}
-        if set("wxa") & set(mode) and protocol_of(uri) in _ATOMIC:
+        if set(mode) == set("wb") and protocol_of(uri) in _GIVES_UP:
             with _told(uri):
                 file = storage.open(uri, mode, autocommit=False, **known)
             return _Committed(file)  # type: ignore[return-value]
+        if set(mode) == set("wb"):
+            return io.BufferedWriter(Spool(lambda path: self._deliver(path, uri)))
         with _told(uri):
             opened: IO[Any] = storage.open(uri, mode, **known)
         return opened
@@ -174,6 +178,9 @@ class RemotePlace:
             storage.invalidate_cache()
             self._check_all(uri, files)
         return uri
+
+    def _deliver(self, path: Path, uri: str) -> None:
+        self.put(path, uri)
 
     def make_folder(self, uri: str) -> None:
         """Nothing: a folder is there when something is in it."""

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from flyte._raw_data import scratch
+
 
 class Spool(io.FileIO):
     """An open file of this machine. `close` hands its path to `deliver` and removes it; `discard` removes."""
 
     def __init__(self, deliver: Callable[[Path], None]) -> None:
-        handle, name = tempfile.mkstemp(prefix="flyte-spool-")
+        handle, name = tempfile.mkstemp(prefix=".flyte-spool-", dir=scratch())
         self._path: Path | None = Path(name)
         self._deliver = deliver
         super().__init__(handle, "w+b")
@@ -39,6 +41,6 @@ class Spool(io.FileIO):
 
 def scratch_file(suffix: str = "") -> Path:
     """A new, empty file of this machine, for the caller to remove."""
-    handle, name = tempfile.mkstemp(prefix="flyte-spool-", suffix=suffix)
+    handle, name = tempfile.mkstemp(prefix=".flyte-spool-", suffix=suffix, dir=scratch())
     os.close(handle)
     return Path(name)
