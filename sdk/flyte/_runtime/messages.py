@@ -20,11 +20,15 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Sha256, Word
 
+MAX_FRAME_BYTES = 16 * 1024**2
+"""The largest message: values that are larger than 64 KiB pass by reference."""
+
 
 class Start(Word):
     """To the runner, first and once: run this task.
 
-    `root` is where the bundle was unpacked, `run_began` when the run was asked for.
+    `root` is where the bundle was unpacked, `run_began` when the run was asked for; `patience_s` is how long
+    the runner outlasts an artifact store that is away, in seconds. Inputs that are large are references.
     """
 
     kind: Literal["start"] = "start"
@@ -40,6 +44,7 @@ class Start(Word):
     custom_context: Mapping[str, str] = {}
     root: str
     run_began: datetime | None = None
+    patience_s: float = 60.0
 
 
 class Entered(Word):
@@ -161,8 +166,10 @@ _ADAPTER: TypeAdapter[Message] = TypeAdapter(Message)
 
 
 def pack(message: Message) -> bytes:
-    """A message as a frame: four bytes of length, big-endian, then JSON."""
+    """A message as a frame: four bytes of length, big-endian, then JSON. Raises ValueError if too large."""
     body = message.model_dump_json().encode()
+    if len(body) > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes to the agent; the limit is {MAX_FRAME_BYTES}")
     return len(body).to_bytes(4, "big") + body
 
 

@@ -4,13 +4,28 @@ The log then carries the digest, and whoever reads the value checks it. What is 
 literal would have held, so a value has one encoding wherever it lies.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import orjson
 
 from flyte_schemas.literals import INLINE_LIMIT_BYTES, AnyLiteral, InlineLiteral, ReferencedLiteral
+
+
+def is_large(literals: Iterable[AnyLiteral], limit_bytes: int = INLINE_LIMIT_BYTES) -> bool:
+    """Whether `offload` would move any of these values."""
+    return sum(_size_bytes(literal) for literal in literals) > limit_bytes
+
+
+def is_elsewhere(literals: Mapping[str, AnyLiteral]) -> bool:
+    """Whether `restore` would fetch any of these values."""
+    return any(isinstance(literal, ReferencedLiteral) for literal in literals.values())
+
+
+def _size_bytes(literal: AnyLiteral) -> int:
+    return len(orjson.dumps(literal.value)) if isinstance(literal, InlineLiteral) else 0
 
 
 class Stored(Protocol):
@@ -61,7 +76,8 @@ async def offload(
 
 async def restore(literals: Mapping[str, AnyLiteral], store: Store) -> dict[str, InlineLiteral]:
     """The same values, all inline. Raises what the store's `get` raises."""
-    return {name: await _inline(literal, store) for name, literal in literals.items()}
+    values = await asyncio.gather(*(_inline(literal, store) for literal in literals.values()))
+    return dict(zip(literals, values, strict=True))
 
 
 async def _inline(literal: AnyLiteral, store: Store) -> InlineLiteral:

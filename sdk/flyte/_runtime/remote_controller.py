@@ -5,34 +5,53 @@ A thread reads the agent's answers, so the user's event loop and the user's bloc
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import threading
 import traceback
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from flyte._runtime import group
+from flyte._runtime.artifact_errors import ArtifactError
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import Child
 from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
-from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
+from flyte._runtime.messages import (
+    Ask,
+    ChildEnded,
+    Find,
+    Found,
+    GiveUp,
+    Locate,
+    Located,
+    Message,
+    Reported,
+    Start,
+)
+from flyte._runtime.offload import is_elsewhere, is_large, offload, restore
 from flyte._runtime.publishing import published, published_aio
 from flyte._runtime.reports import Report, warn_of_no_report
+from flyte._syncify import background_loop, block_on
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
-from flyte_schemas.failure import Failure
-from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.literals import AnyLiteral, InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
 if TYPE_CHECKING:
+    from flyte._runtime.transfer import Artifacts
     from flyte._task import Task
 
+BROKEN = 72
+"""The exit code of a runner that failed in our own code, aside from the task."""
 AGENT_GONE = 70
 """The exit code of a runner whose agent is gone: there is nobody left to report to."""
 
@@ -56,6 +75,7 @@ class RemoteController:
         self.place = (start.project, start.domain)
         self._keeps_reports = start.template.report
         self._version = start.version
+        self._patience_s = start.patience_s
         self._names = ChildNames(start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
@@ -84,23 +104,65 @@ class RemoteController:
             action = self._names.next(task.name, literals, label)
             self._waiting[call] = answer
         reference = TaskReference(name=task.name, version=getattr(task, "pinned_version", self._version))
-        try:
-            self._channel.send(
-                Ask(
-                    call=call,
-                    action=action,
-                    task=reference,
-                    inputs=literals,
-                    group=label,
-                    custom_context=get_custom_context(),
-                    overrides=task.overrides,
-                )
-            )
-        except BaseException:
-            self._waiting.pop(call, None)
-            raise
+        ask = Ask(
+            call=call,
+            action=action,
+            task=reference,
+            inputs=literals,
+            group=label,
+            custom_context=get_custom_context(),
+            overrides=task.overrides,
+        )
+        if is_large(literals.values()):
+            self._aside(self._ask_when_stored(ask, answer))
+        else:
+            self._send_ask(ask)
         answer.add_done_callback(partial(self._settled, call))
         return answer
+
+    def _send_ask(self, ask: Ask) -> None:
+        try:
+            self._channel.send(ask)
+        except BaseException:
+            self._waiting.pop(ask.call, None)
+            raise
+
+    async def _ask_when_stored(self, ask: Ask, answer: "Future[ChildEnded]") -> None:
+        """Large inputs go to the store first; only their references pass the agent."""
+        try:
+            inputs = await offload(ask.inputs, self.artifacts)
+        except ArtifactError as error:
+            failure = _of_the_platform(error, "ChildNotRequested")
+            self._settle(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
+            return
+        if not answer.cancelled():
+            self._send_ask(ask.model_copy(update={"inputs": inputs}))
+
+    def fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
+        """The same values, all inline; blocks while the large ones come. Raises RuntimeSystemError."""
+        if not is_elsewhere(literals):
+            return literals
+        with _told("the inputs cannot be fetched"):
+            return block_on(restore(literals, self.artifacts))
+
+    def stored(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
+        """The same values, the large ones as references; blocks meanwhile. Raises RuntimeSystemError."""
+        if not is_large(literals.values()):
+            return literals
+        with _told("the outputs cannot be stored"):
+            return block_on(offload(literals, self.artifacts))
+
+    @functools.cached_property
+    def artifacts(self) -> "Artifacts":
+        """The store of the run's project; to be used on the SDK's own loop."""
+        from flyte._runtime.transfer import Artifacts
+
+        return Artifacts(self.locate, *self.place, patience_s=self._patience_s)
+
+    def _aside(self, work: "Coroutine[Any, Any, None]") -> None:
+        """Do it on the SDK's own loop. It answers a call in the end: when it cannot, the process ends."""
+        done = asyncio.run_coroutine_threadsafe(work, background_loop())
+        done.add_done_callback(_end_if_broken)
 
     def _settled(self, call: int, answer: "Future[ChildEnded]") -> None:
         """A call that was cancelled while it waited: the agent has the child aborted."""
@@ -136,13 +198,11 @@ class RemoteController:
         if not self._keeps_reports:
             warn_of_no_report()
             return
-        from flyte._runtime.transfer import ArtifactError, Artifacts
-
         page = report.get_final_report()
         if page == report.published:
             return
         try:
-            stored = await Artifacts(self.locate, *self.place).put(page.encode(), "report.html")
+            stored = await self.artifacts.put(page.encode(), "report.html")
         except ArtifactError as error:
             raise RuntimeSystemError(error.code, f"the report cannot be stored: {error}") from error
         self._channel.send(Reported(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes))
@@ -152,27 +212,63 @@ class RemoteController:
         """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
         try:
             while (message := self._channel.receive()) is not None:
-                if isinstance(message, ChildEnded):
-                    self._answer(message)
-                elif isinstance(message, Found):
-                    self._finding.pop(message.call).set_result(message)
-                elif isinstance(message, Located):
-                    self._located(message)
+                self._hear(message)
         except OSError:
             pass  # the agent is gone
         except Exception:
             traceback.print_exc()
         os._exit(AGENT_GONE)
 
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, ChildEnded) and is_elsewhere(message.outputs):
+            self._aside(self._answer_when_fetched(message))
+        elif isinstance(message, ChildEnded):
+            self._settle(message)
+        elif isinstance(message, Found):
+            self._finding.pop(message.call).set_result(message)
+        elif isinstance(message, Located):
+            self._located(message)
+
     def _located(self, located: Located) -> None:
         answer = self._locating.pop(located.call)
         if answer.set_running_or_notify_cancel():
             answer.set_result(located)
 
-    def _answer(self, ended: ChildEnded) -> None:
+    async def _answer_when_fetched(self, ended: ChildEnded) -> None:
+        try:
+            outputs = await restore(ended.outputs, self.artifacts)
+            self._settle(ended.model_copy(update={"outputs": outputs}))
+        except ArtifactError as error:
+            failure = _of_the_platform(error, "OutputsNotAvailable")
+            self._settle(ChildEnded(call=ended.call, phase=ActionPhase.FAILED, failure=failure))
+
+    def _settle(self, ended: ChildEnded) -> None:
         answer = self._waiting.pop(ended.call, None)
         if answer is not None and answer.set_running_or_notify_cancel():
             answer.set_result(ended)
+
+
+def _of_the_platform(error: ArtifactError, code: str) -> Failure:
+    return Failure(
+        code=code,
+        kind=FailureKind.SYSTEM,
+        message=str(error),
+        hint="the platform tries again by itself; if it stays, look at the dataproxy and its store",
+    )
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ArtifactError as error:
+        raise RuntimeSystemError(error.code, f"{what}: {error}") from error
+
+
+def _end_if_broken(done: "Future[None]") -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        traceback.print_exception(error)
+        os._exit(AGENT_GONE if isinstance(error, OSError) else BROKEN)
 
 
 def _value(task: "Task[..., Any]", ended: ChildEnded) -> Any:

@@ -10,6 +10,7 @@ import os
 import random
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.failure import Failure
-from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.literals import AnyLiteral
 
 
 def main(connection: socket.socket) -> int:
@@ -95,18 +96,18 @@ def _failure(error: BaseException, start: Start) -> Failure:
     )
 
 
-def _called(channel: Channel, start: Start, task: Any) -> "dict[str, InlineLiteral]":
-    """Run the function; its outputs, with the files that they point to in the artifact store."""
+def _called(channel: Channel, start: Start, task: Any) -> Mapping[str, AnyLiteral]:
+    """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
     remote = RemoteController(channel, start)
     remote.listen()
     with controller.use(remote):
-        inputs = inputs_from_wire(task.native_interface, start.inputs)
+        inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:
             returned = _call(task, inputs)
         finally:
             _publish(remote)
-        return published(lambda: outputs_to_wire(task.native_interface, returned))
+        return remote.stored(published(lambda: outputs_to_wire(task.native_interface, returned)))
 
 
 def _call(task: Any, inputs: dict[str, Any]) -> Any:

@@ -18,22 +18,12 @@ from flyte_bus.history import read_action
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, AttemptKey
 from testkit.simulation.chance import Chance
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.simulation.programs import Ending, Program
-
-
-class NoStore:
-    """The values of these worlds are small: nobody stores one."""
-
-    async def put(self, data: bytes, filename: str) -> ReferencedLiteral:
-        raise AssertionError("nothing is large here")
-
-    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
-        raise AssertionError("nothing is large here")
 
 
 class Machine:
@@ -188,7 +178,6 @@ class _Agent:
             self._bus,
             self._order,
             self._reports,
-            NoStore(),
             since=first,
             answer=self._answer,
             on_broken=self._broken,
