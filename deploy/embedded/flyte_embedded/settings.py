@@ -6,9 +6,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own."""
+    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own.
+
+    `artifacts`: a folder or `s3://BUCKET/PREFIX` for objects, and `endpoint_url` where that S3 is; empty for
+    the home, and for AWS.
+    """
 
     home: Path
     nats_url: str | None = None
     nats_user: str = ""
     nats_password: str = ""
+    artifacts: str = ""
+    endpoint_url: str = ""
