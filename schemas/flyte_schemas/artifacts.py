@@ -15,6 +15,8 @@ MAX_PARTS = 512
 
 CONTENT_NAME_PATTERN = r"[0-9a-f]{32}(?:-(?:[2-9]|[1-9][0-9]{1,2}))?"
 URI_PREFIX = "flyte://artifacts/"
+MIN_GARBAGE_AGE_S = 3600.0
+"""No object that is younger is removed: it may belong to something that is about to be said."""
 
 _NAME = re.compile(CONTENT_NAME_PATTERN, re.ASCII)
 

@@ -92,6 +92,9 @@ def test_code_values_and_reports_go_to_the_bucket_and_come_back(
     assert objects(s3) >= 5  # the bundle, a report, values of three sizes
     assert not (home / "artifacts").exists()
     assert user.ok("get", "io", "chained")
+    assert "unused   0 objects" in user.ok("gc", "--apply", "--older-than", "1 hour")
+    refused = user("gc", "--older-than", "5 minutes")
+    assert (refused.returncode, "at least 1 hour" in refused.stderr) == (2, True)
 
 
 def test_a_file_of_the_client_is_read_by_a_task(user: Cli, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "logs": ("history:logs", "Show what a run has printed."),
     "events": ("history:events", "Show what happened to a run, event by event."),
     "audit": ("audit:audit", "Check the log against what must hold of it."),
+    "gc": ("gc:gc", "Remove objects that nothing refers to any more."),
     "get": ("get", "Show runs, actions, tasks, projects and the configuration."),
     "create": ("create", "Create configurations and projects."),
     "update": ("update", "Change projects."),

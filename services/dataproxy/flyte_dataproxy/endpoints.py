@@ -41,7 +41,7 @@ class Endpoints:
                 f"{question.filename} has {question.size_bytes} bytes; the limit is {self.max_object_bytes}",
                 "Keep large files out of the code bundle, or raise FLYTE_DATAPROXY_MAX_OBJECT_BYTES.",
             )
-        with _telling():
+        with telling():
             kept = await self.locations.stat(content.key)
             if kept is not None and kept.size_bytes == content.size_bytes:
                 await self._keep_young(kept)
@@ -57,7 +57,7 @@ class Endpoints:
     async def complete_upload(self, question: CompleteUpload) -> UploadCompleted:
         """Raises Refusal, code `UploadLost`."""
         content = _content_of(question)
-        with _telling():
+        with telling():
             try:
                 await self.locations.complete(content, question.upload_id)
             except UploadLost as error:
@@ -67,7 +67,7 @@ class Endpoints:
     async def create_download_location(self, question: CreateDownloadLocation) -> DownloadLocation:
         """Raises Refusal, code `ArtifactNotFound`."""
         key = _key_in(question.uri)
-        with _telling():
+        with telling():
             kept = await self.locations.stat(key)
             if kept is None:
                 raise _refusal("ArtifactNotFound", f"there is no artifact {question.uri}", _UPLOADS_ANEW)
@@ -99,7 +99,7 @@ def _told(key: ArtifactKey, upload: Upload) -> UploadLocation:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def telling() -> Iterator[None]:
     """Raises Refusal for a store that failed: whoever asked may ask again."""
     try:
         yield

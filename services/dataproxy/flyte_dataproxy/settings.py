@@ -16,6 +16,9 @@ STALE_UPLOAD_S = 24 * 3600.0
 REQUIRED_YOUTH_S = 1800.0
 """An object older than this is made young again when an uploader is told that it is there already."""
 
+MAX_LISTED = 2000
+"""How many objects one answer names: it is one message."""
+
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESSING = ("auto", "path", "virtual")

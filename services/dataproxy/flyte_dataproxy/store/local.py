@@ -86,11 +86,15 @@ class LocalStore:
                 left -= len(chunk)
                 yield chunk
 
-    async def kept(self) -> AsyncIterator[Kept]:
+    async def kept(self, after: str = "") -> AsyncIterator[Kept]:
         """See `ArtifactKeep`."""
         for folder in await self._disk.do(_folders, self._root):
-            for found in await self._disk.do(_kept_in, folder, self._root):
-                yield found
+            path = f"{folder}/"
+            if path <= after and not after.startswith(path):
+                continue
+            for found in await self._disk.do(_kept_in, self._root / folder, self._root):
+                if found.key.path > after:
+                    yield found
 
     async def remove(self, key: ArtifactKey) -> None:
         """See `ArtifactKeep`."""
@@ -164,9 +168,10 @@ def _touch(path: Path) -> None:
         pass
 
 
-def _folders(root: Path) -> list[Path]:
-    """The folders that hold objects: `{project}/{domain}/{two digits}`."""
-    return sorted(path for path in root.glob("[!.]*/[!.]*/??") if path.is_dir())
+def _folders(root: Path) -> list[str]:
+    """The folders that hold objects: `{project}/{domain}/{two digits}`, in the order of what is in them."""
+    found = (path.relative_to(root).as_posix() for path in root.glob("[!.]*/[!.]*/??") if path.is_dir())
+    return sorted(found, key="{}/".format)
 
 
 def _kept_in(folder: Path, root: Path) -> list[Kept]:

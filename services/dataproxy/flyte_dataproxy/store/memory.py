@@ -39,10 +39,11 @@ class MemoryStore:
         for begin in range(0, len(content), CHUNK_BYTES):
             yield bytes(content[begin : begin + CHUNK_BYTES])
 
-    async def kept(self) -> AsyncIterator[Kept]:
+    async def kept(self, after: str = "") -> AsyncIterator[Kept]:
         """See `ArtifactKeep`."""
         for key, (content, modified) in sorted(self._objects.items(), key=lambda item: item[0].path):
-            yield Kept(key, len(content), modified)
+            if key.path > after:
+                yield Kept(key, len(content), modified)
 
     async def remove(self, key: ArtifactKey) -> None:
         """See `ArtifactKeep`."""

@@ -136,8 +136,8 @@ class ArtifactKeep(Protocol):
         """The object; None when it is not there."""
         ...
 
-    def kept(self) -> AsyncIterator[Kept]:
-        """All objects that have names of ours, in the order of their paths."""
+    def kept(self, after: str = "") -> AsyncIterator[Kept]:
+        """All objects that have names of ours, in the order of their paths, behind the path `after`."""
         ...
 
     async def remove(self, key: ArtifactKey) -> None:

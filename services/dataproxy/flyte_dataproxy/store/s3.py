@@ -179,11 +179,13 @@ class S3Store:
         with _named(self._settings.bucket):
             return Location(url=await self._signed("get_object", self._named(key)), expires_at=self._expiry())
 
-    async def kept(self) -> AsyncIterator[Kept]:
+    async def kept(self, after: str = "") -> AsyncIterator[Kept]:
         """See `ArtifactKeep`."""
         with _named(self._settings.bucket):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._settings.bucket, Prefix=self._settings.prefix
+                Bucket=self._settings.bucket,
+                Prefix=self._settings.prefix,
+                StartAfter=f"{self._settings.prefix}{after}",
             )
             async for page in pages:
                 for found in page.get("Contents", ()):
