@@ -1,5 +1,4 @@
-"""Values that leave this machine take along what they point to: files, folders and tables go to the artifact
-store.
+"""Values that leave this machine take their files, folders and tables to the artifact store.
 
 A value is made into wire data twice when it points to something here: once to find out to what, and once,
 when all of it is stored, with the places where it is. Between the two everything is sent at the same time,

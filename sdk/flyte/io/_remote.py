@@ -1,5 +1,4 @@
-"""Files and folders in any storage that fsspec reaches: `s3://`, `gs://`, `abfs://`, `memory://`, `https://`
-…
+"""Files and folders in any storage that fsspec reaches: `s3://`, `gs://`, `abfs://`, `https://`.
 
 fsspec, and what it needs for a protocol (`s3fs` …), is loaded when a URI first names it.
 """

@@ -1,5 +1,4 @@
-"""The artifact store for whoever reads by fsspec: `pandas.read_parquet(file.path)`,
-`pyarrow.dataset.dataset(…)`.
+"""The artifact store for whoever reads by fsspec: `pandas.read_parquet(file.path)` does.
 
 fsspec finds it by the protocol `flyte`. It reads; objects are written by `flyte.io` and `flyte.storage`.
 """
