@@ -1,6 +1,7 @@
 """A value that counts by a hash of its own where it is compared.
 
-`Annotated[T, HashFunction.from_fn(digest)]`: the hash travels beside the value, so that the cache's key and the name of a child action need not read it.
+`Annotated[T, HashFunction.from_fn(digest)]`: the hash travels beside the value, so that the cache's key and
+the name of a child action need not read it.
 """
 
 import copy
