@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from flyte import errors
 from flyte._config import ClientConfig, make_config, parse_api_key
 from flyte._logger import set_up as set_up_logging
+from flyte._reach import NO_CLIENT_HINT
 from flyte._runtime.context import ctx
-from flyte._session import NO_CLIENT_HINT, configure
+from flyte._session import configure
 from flyte._twins import Twinned
 
 if TYPE_CHECKING:

@@ -3,17 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
-from flyte import _session
+from flyte import _reach
 from flyte._runtime import controller
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.transfer import ArtifactError, Artifacts, Ask
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
-
-if TYPE_CHECKING:
-    from flyte._client.client import Client
 
 _place: ContextVar[tuple[str, str] | None] = ContextVar("flyte_store_place", default=None)
 _made: dict[tuple[int, str, str], tuple[object, Artifacts]] = {}
@@ -27,7 +23,7 @@ def artifacts() -> Artifacts:
     current = controller.current() or RemoteController.of_process  # a thread of the user's has no context
     if isinstance(current, RemoteController):
         return _of(current, *current.place)
-    client = _session.client()
+    client = _reach.client()
     return _of(client, *(_place.get() or (client.config.project, client.config.domain)))
 
 
@@ -41,7 +37,7 @@ def in_place(project: str, domain: str) -> Iterator[None]:
         _place.reset(token)
 
 
-def _of(owner: "RemoteController | Client", project: str, domain: str) -> Artifacts:
+def _of(owner: RemoteController | _reach.Client, project: str, domain: str) -> Artifacts:
     """One store for each who asks, because it has threads of its own."""
     key = (id(owner), project, domain)
     if key not in _made or _made[key][0] is not owner:
@@ -49,13 +45,14 @@ def _of(owner: "RemoteController | Client", project: str, domain: str) -> Artifa
     return _made[key][1]
 
 
-def _ask_of(owner: "RemoteController | Client") -> Ask:
+def _ask_of(owner: RemoteController | _reach.Client) -> Ask:
     if isinstance(owner, RemoteController):
         return owner.locate
     client = owner
 
     async def ask(endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
-        return await (await client.bus()).ask(endpoint, question)
+        answer: AnswerT = await (await client.bus()).ask(endpoint, question)
+        return answer
 
     return ask
 

@@ -139,9 +139,9 @@ def _decode_form(form: str, data: Any) -> Any:
 
 def _placed_value(form: str, data: Any) -> Any:
     """A `flyte.io` object of its wire data."""
-    from flyte import io
+    from flyte.io import DataFrame, Dir, File
 
-    kinds: dict[str, Any] = {"file": io.File, "dir": io.Dir, "frame": io.DataFrame}
+    kinds: dict[str, Any] = {"file": File, "dir": Dir, "frame": DataFrame}
     if form not in kinds:
         return Record(data) if isinstance(data, dict) else data
     try:

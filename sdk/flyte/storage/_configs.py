@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
-from flyte import _session
+from flyte import _reach
 
 CONNECTIONS = 64
 """How many connections to one storage are open at a time."""
@@ -135,8 +135,7 @@ def fsspec_options(protocol: str | None, anonymous: bool = False) -> dict[str, A
     kind = _OF_PROTOCOL.get(protocol or "")
     if kind is None:
         return {}
-    config = _session.configured()
-    said = config.storage if config is not None else None
+    said = _reach.storage()
     return (said if isinstance(said, kind) else kind.auto()).get_fsspec_kwargs(anonymous)
 
 
