@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from flyte import _reach
 from flyte._runtime import controller
 from flyte._runtime.remote_controller import RemoteController
-from flyte._runtime.transfer import ArtifactError, Artifacts, Ask
+from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 
@@ -22,7 +22,7 @@ def artifacts() -> Artifacts:
     """
     current = controller.current() or RemoteController.of_process  # a thread of the user's has no context
     if isinstance(current, RemoteController):
-        return _of(current, *current.place)
+        return current.artifacts
     client = _reach.client()
     return _of(client, *(_place.get() or (client.config.project, client.config.domain)))
 
@@ -37,24 +37,17 @@ def in_place(project: str, domain: str) -> Iterator[None]:
         _place.reset(token)
 
 
-def _of(owner: RemoteController | _reach.Client, project: str, domain: str) -> Artifacts:
-    """One store for each who asks, because it has threads of its own."""
-    key = (id(owner), project, domain)
-    if key not in _made or _made[key][0] is not owner:
-        _made[key] = (owner, Artifacts(_ask_of(owner), project, domain))
+def _of(client: _reach.Client, project: str, domain: str) -> Artifacts:
+    """One store for each project of a client, because it has threads of its own."""
+    key = (id(client), project, domain)
+    if key not in _made or _made[key][0] is not client:
+
+        async def ask(endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
+            answer: AnswerT = await (await client.bus()).ask(endpoint, question)
+            return answer
+
+        _made[key] = (client, Artifacts(ask, project, domain))
     return _made[key][1]
-
-
-def _ask_of(owner: RemoteController | _reach.Client) -> Ask:
-    if isinstance(owner, RemoteController):
-        return owner.locate
-    client = owner
-
-    async def ask(endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
-        answer: AnswerT = await (await client.bus()).ask(endpoint, question)
-        return answer
-
-    return ask
 
 
 @contextmanager
