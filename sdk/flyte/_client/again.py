@@ -45,7 +45,7 @@ async def start_again(
         template = await find_task(bus.log, *place, requested.task)
         if template is None:
             raise RemoteTaskNotFoundError(f"{requested.task} of run {source.run.run} is not deployed")
-        literals = await restore(requested.inputs, Artifacts(bus.ask, *place))
+        literals = await restore(requested.inputs, Artifacts(bus.ask, *place), payloads=False)
     settings = requested.settings or RunSettings()
     settings = settings.model_copy(
         update={"labels": settings.labels | dict(labels or {}), "rerun_of": source.run.run}

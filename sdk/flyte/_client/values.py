@@ -56,11 +56,14 @@ class Values:
 
     async def plain(self, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
         """By name, as the JSON data that travels."""
-        fetched = await self._fetched(literals)
+        fetched = await self._fetched(literals, payloads=False)
         return {name: convert.inline_value(fetched[name]) for name in sorted(fetched, key=_place)}
 
-    async def _fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
-        return await restore(literals, Artifacts(self._bus.ask, self._run.project, self._run.domain))
+    async def _fetched(
+        self, literals: Mapping[str, AnyLiteral], *, payloads: bool = True
+    ) -> Mapping[str, AnyLiteral]:
+        store = Artifacts(self._bus.ask, self._run.project, self._run.domain)
+        return await restore(literals, store, payloads=payloads)
 
     async def _interface_of(self, task: TaskReference) -> NativeInterface | None:
         if self._interface is not None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from flyte_schemas.artifacts import content_name, part_count, part_range
 
@@ -64,6 +64,18 @@ class FileSource:
     @staticmethod
     def _look(found: os.stat_result) -> tuple[int, int, int]:
         return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+class OpenFileSource:
+    """What was written into a file that is open and has perhaps no name; the file stays open with it."""
+
+    def __init__(self, file: IO[bytes], size_bytes: int) -> None:
+        self._file = file
+        self.size_bytes = size_bytes
+
+    def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
+        """See `Source`."""
+        return FileSink(self._file.fileno()).pieces(start, end)
 
 
 class Sink(Protocol):

@@ -22,6 +22,7 @@ class Publishing:
     def __init__(self) -> None:
         self._stored: dict[Hashable, str] = {}
         self._wanted: dict[Hashable, Callable[[], str]] = {}
+        self._kept: list[Callable[[], str]] = []  # with what they store: things are known by their ids
 
     @property
     def is_complete(self) -> bool:
@@ -52,6 +53,7 @@ class Publishing:
         from flyte.io._threads import at_once
 
         wanted, self._wanted = dict(self._wanted), {}
+        self._kept += wanted.values()
         places = at_once(lambda store: store(), wanted.values())
         self._stored.update(zip(wanted, places, strict=True))
 

@@ -4,6 +4,7 @@ It blocks, and is run in a thread. Whatever goes wrong is `Broken`: one try is o
 about the next. Connections are kept for the next request to the same server.
 """
 
+import atexit
 import http.client
 import json
 import os
@@ -219,6 +220,13 @@ class _Pool:
             self._idle.append((server, time.monotonic(), connection))
         self._drop_old()
 
+    def close(self) -> None:
+        """Close what is kept."""
+        with self._lock:
+            dropped, self._idle = self._idle, []
+        for _, _, connection in dropped:
+            connection.close()
+
     def _drop_old(self) -> None:
         oldest = time.monotonic() - IDLE_S
         with self._lock:
@@ -230,6 +238,7 @@ class _Pool:
 
 
 _pool = _Pool()
+atexit.register(_pool.close)
 
 
 def _reason(error: BaseException) -> str:

@@ -157,6 +157,10 @@ class Artifacts:
         await self._fetch(uri, size_bytes, sink, sha256=sha256)
         return sink.taken()
 
+    async def get_into(self, uri: str, sha256: str, size_bytes: int, sink: Sink) -> None:
+        """Fill `sink` with the object, and verify it there. Raises as `get` does; what the sink raises."""
+        await self._fetch(uri, size_bytes, sink, sha256=sha256)
+
     async def get_to_file(self, uri: str, sha256: str, size_bytes: int, path: Path) -> None:
         """Write the verified object to `path`, which appears whole or not at all.
 

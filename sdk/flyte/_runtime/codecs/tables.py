@@ -54,8 +54,8 @@ class TableCodec(Whole):
         match data:
             case {"$parquet": str(text)}:
                 return table_of(base64.b64decode(text), self.python_type)
-            case {"$pickle": str(text)}:
-                return from_pickle(text)
+            case {"$pickle": pickled}:
+                return from_pickle(pickled)
             case {"uri": str(), "format": str()}:
                 from flyte.io import DataFrame
 
