@@ -2,8 +2,8 @@
 
 The wire is orjson: it writes NaN as null and refuses integers beyond 64 bits. Such a number becomes
 `{"$float": "NaN"}` or `{"$int": "1180591620717411303424"}`, bytes that lie elsewhere `{"$payload": …}`; a
-user's own dict that looks like a tag is wrapped in `{"$dict": …}`. Everything else stays as it is, readable by
-any language.
+user's own dict that looks like a tag is wrapped in `{"$dict": …}`. Everything else stays as it is, readable
+by any language.
 """
 
 import math
