@@ -67,11 +67,14 @@ class FileSource:
 
 
 class OpenFileSource:
-    """What was written into a file that is open and has perhaps no name; the file stays open with it."""
+    """What was written into a file that is open and has perhaps no name; the file is closed with its end."""
 
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file = file
         self.size_bytes = size_bytes
+
+    def __del__(self) -> None:
+        self._file.close()
 
     def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
         """See `Source`."""
