@@ -20,11 +20,13 @@ import flyte
 import flyte.report
 
 env = flyte.TaskEnvironment(name="env")
-MANY = 40_000_000
-
 @env.task(max_inline_io_bytes=10**9)
 async def double(text: str) -> str:
     return text * 2
+
+@env.task(max_inline_io_bytes=10**9)
+async def echo(data: bytes) -> bytes:
+    return data
 
 @env.task(report=True, max_inline_io_bytes=10**9)
 async def chain(seed: str) -> int:
@@ -33,6 +35,8 @@ async def chain(seed: str) -> int:
     for _ in range(3):
         text = await double(text)
     await flyte.report.flush.aio()
+    parts = seed.encode() * 7_000_000  # more than one part of an object has
+    assert await echo(parts) == parts
     return len(text)
 
 @env.task(max_inline_io_bytes=10**9)

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 import flyte
-from flyte._runtime import convert, publishing
+from flyte._runtime import convert
 from flyte._runtime.contents import BytesSource, Sink, Source
 from flyte._runtime.offload import is_elsewhere, restore
 from flyte._runtime.payloads import LARGE_BYTES
@@ -51,7 +51,7 @@ class Store:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     store = Store()
-    monkeypatch.setattr(publishing, "artifacts", lambda: store)
+    monkeypatch.setattr("flyte._store.artifacts", lambda: store)
     yield store
 
 
