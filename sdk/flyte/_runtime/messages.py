@@ -20,8 +20,8 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Sha256, Word
 
-MAX_FRAME_BYTES = 16 * 1024**2
-"""The largest message: values that are larger than 64 KiB pass by reference."""
+MAX_FRAME_BYTES = 256 * 1024**2
+"""The largest message. Inputs and outputs that are larger than 64 KiB pass by reference."""
 
 
 class Start(Word):

@@ -125,6 +125,15 @@ class TestS3(ArtifactLocationsCases):
         assert after.modified >= before.modified
         assert await artifacts.get(stored.uri, stored.sha256, stored.size_bytes) == SMALL
 
+    async def test_a_large_object_is_touched_part_by_part(
+        self, locations: S3Store, artifacts: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("flyte_dataproxy.store.s3.COPY_LIMIT_BYTES", 1000)
+        stored = await artifacts.put(LARGE, "values")
+        await locations.touch(content_of(LARGE).key)
+        assert await artifacts.get_named(stored.uri) == LARGE
+        assert await locations.remove_unfinished(time.time() + 3600, apply=False) == 0
+
     async def test_a_url_that_expired_is_good_for_nothing_and_says_so(
         self, s3: S3Settings, artifacts: Any
     ) -> None:
@@ -142,13 +151,24 @@ class TestS3(ArtifactLocationsCases):
         [
             ({"access_key_id": "nobody"}, "FLYTE_AWS_ACCESS_KEY_ID .InvalidAccessKeyId"),
             ({"secret_access_key": "wrong"}, "FLYTE_AWS_SECRET_ACCESS_KEY .SignatureDoesNotMatch"),
+            ({"access_key_id": None, "secret_access_key": None}, "there are no keys for it"),
             ({"bucket": "no-such-bucket"}, "create it, or name another one .NoSuchBucket"),
         ],
-        ids=["access key", "secret key", "bucket"],
+        ids=["access key", "secret key", "no key", "bucket"],
     )
     async def test_what_can_never_work_is_told_at_the_start(
-        self, s3: S3Settings, changes: dict[str, Any], said: str
+        self,
+        s3: S3Settings,
+        changes: dict[str, Any],
+        said: str,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
     ) -> None:
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+            monkeypatch.delenv(variable, raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
         with pytest.raises(StoreUnusable, match=said):
             async with S3Store.opened(replace(s3, **changes), url_ttl_s=60, clock=time.time):
                 pass

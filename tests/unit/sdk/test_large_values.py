@@ -13,7 +13,6 @@ import flyte
 from flyte import errors
 from flyte._runtime.channel import Channel
 from flyte._runtime.messages import (
-    MAX_FRAME_BYTES,
     Ask,
     ChildEnded,
     Locate,
@@ -179,6 +178,7 @@ async def test_outputs_are_stored_when_they_are_large(agent: tuple[Agent, Remote
         await asyncio.to_thread(remote.stored, {"o0": InlineLiteral(value=LARGE)})
 
 
-def test_a_message_has_a_limit() -> None:
-    with pytest.raises(ValueError, match="the limit is"):
-        pack(Reported(uri="x" * MAX_FRAME_BYTES, sha256="a" * 64, size_bytes=1))
+def test_a_message_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flyte._runtime.messages.MAX_FRAME_BYTES", 1000)
+    with pytest.raises(ValueError, match="the limit is 1000"):
+        pack(Reported(uri="x" * 1000, sha256="a" * 64, size_bytes=1))

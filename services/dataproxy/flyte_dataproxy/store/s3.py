@@ -14,17 +14,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import aioboto3
+import structlog
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from flyte_dataproxy.core.keys import ArtifactKey, Content, InvalidKey
 from flyte_dataproxy.settings import S3Settings
 from flyte_dataproxy.store.port import Kept, Location, Part, StoreFailed, StoreUnusable, Upload, UploadLost
-from flyte_schemas.artifacts import part_range
+from flyte_schemas.artifacts import part_count, part_range
+
+log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 4.0
+SLOW_TIMEOUT_S = 300.0
+"""For what takes S3 long: to make one object of many parts, to copy a large one."""
+COPY_LIMIT_BYTES = 1024**3
+"""A larger object is copied part by part: S3 copies 5 GiB at once at most."""
 TRIES = 3
 """How often S3 is asked; the pauses between grow and are jittered (botocore's standard mode)."""
 
@@ -56,6 +68,7 @@ class S3Store:
         self._clock = clock
         self._held = held
         self._client: Any = None
+        self._patient: Any = None
         self._signer: Any = None
 
     @classmethod
@@ -89,12 +102,16 @@ class S3Store:
             request_checksum_calculation="when_required",  # what speaks S3's language may not know CRCs
             response_checksum_validation="when_required",
         )
+        patient = config.merge(Config(read_timeout=SLOW_TIMEOUT_S))
+
+        async def connected(url: str | None, config: Config) -> Any:
+            return await self._held.enter_async_context(session.client("s3", endpoint_url=url, config=config))
+
         with _named(settings.bucket):
-            connecting = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
-            self._client = self._signer = await self._held.enter_async_context(connecting)
+            self._client = self._signer = await connected(settings.endpoint_url, config)
+            self._patient = await connected(settings.endpoint_url, patient)
             if settings.public_url is not None:
-                signing = session.client("s3", endpoint_url=settings.public_url, config=config)
-                self._signer = await self._held.enter_async_context(signing)
+                self._signer = await connected(settings.public_url, config)
         await self._try()
 
     async def _try(self) -> None:
@@ -107,12 +124,13 @@ class S3Store:
             code = _code(error)
             if code in _HINTS:
                 raise StoreUnusable(f"s3://{self._settings.bucket}: {_HINTS[code]} ({code})") from error
-        except BotoCoreError as error:
-            if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-                raise StoreUnusable(
-                    f"s3://{self._settings.bucket}: there are no keys for it: set FLYTE_AWS_ACCESS_KEY_ID "
-                    "and FLYTE_AWS_SECRET_ACCESS_KEY, or FLYTE_DATAPROXY_S3_ANONYMOUS=1 for a public bucket"
-                ) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise StoreUnusable(
+                f"s3://{self._settings.bucket}: there are no keys for it: set FLYTE_AWS_ACCESS_KEY_ID "
+                "and FLYTE_AWS_SECRET_ACCESS_KEY, or FLYTE_DATAPROXY_S3_ANONYMOUS=1 for a public bucket"
+            ) from error
+        except BotoCoreError as error:  # it may come back, and clients ask again until it has
+            log.warning("dataproxy.store.away", bucket=self._settings.bucket, error=str(error))
 
     async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactLocations`."""
@@ -127,18 +145,34 @@ class S3Store:
 
     async def touch(self, key: ArtifactKey) -> None:
         """See `ArtifactLocations`. S3 gives an object that is copied onto itself a new time."""
-        named = self._named(key)
+        kept = await self.stat(key)
         with _named(self._settings.bucket):
             try:
-                await self._client.copy_object(
-                    **named,
-                    CopySource=named,
-                    MetadataDirective="REPLACE",
-                    ContentType="application/octet-stream",
-                )
+                if kept is not None and kept.size_bytes > COPY_LIMIT_BYTES:
+                    await self._copy_in_parts(kept)
+                elif kept is not None:
+                    await self._patient.copy_object(
+                        **self._named(key),
+                        CopySource=self._named(key),
+                        MetadataDirective="REPLACE",
+                        ContentType="application/octet-stream",
+                    )
             except ClientError as error:
                 if _code(error) not in _ABSENT:
                     raise
+
+    async def _copy_in_parts(self, kept: Kept) -> None:
+        upload_id = await self._begin(kept.key)
+        for number in range(1, part_count(kept.size_bytes) + 1):
+            start, end = part_range(kept.size_bytes, number)
+            await self._patient.upload_part_copy(
+                **self._named(kept.key),
+                UploadId=upload_id,
+                PartNumber=number,
+                CopySource=self._named(kept.key),
+                CopySourceRange=f"bytes={start}-{end - 1}",
+            )
+        await self._join(kept.key, upload_id, await self._parts(kept.key, upload_id))
 
     async def upload(self, content: Content, upload_id: str | None, wanted: tuple[int, ...]) -> Upload:
         """See `ArtifactLocations`."""
@@ -160,13 +194,7 @@ class S3Store:
                 parts = await self._parts(content.key, upload_id)
                 if set(parts) != set(range(1, len(content.part_md5s) + 1)):
                     raise UploadLost(f"{len(parts)} of {len(content.part_md5s)} parts are there")
-                await self._client.complete_multipart_upload(
-                    **self._named(content.key),
-                    UploadId=upload_id,
-                    MultipartUpload={
-                        "Parts": [{"PartNumber": number, "ETag": parts[number]} for number in sorted(parts)]
-                    },
-                )
+                await self._join(content.key, upload_id, parts)
             except ClientError as error:
                 if _code(error) not in _LOST:
                     raise
@@ -202,10 +230,11 @@ class S3Store:
         """See `ArtifactKeep`."""
         count = 0
         with _named(self._settings.bucket):
-            answer = await self._client.list_multipart_uploads(
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self._settings.bucket, Prefix=self._settings.prefix
             )
-            for found in answer.get("Uploads", ()):
+            uploads = [found async for page in pages for found in page.get("Uploads", ())]
+            for found in uploads:
                 if self._key_of(found["Key"]) is None or found["Initiated"].timestamp() >= before:
                     continue
                 count += 1
@@ -220,6 +249,12 @@ class S3Store:
             **self._named(key), ContentType="application/octet-stream"
         )
         return str(answer["UploadId"])
+
+    async def _join(self, key: ArtifactKey, upload_id: str, parts: dict[int, str]) -> None:
+        listed = [{"PartNumber": number, "ETag": parts[number]} for number in sorted(parts)]
+        await self._patient.complete_multipart_upload(
+            **self._named(key), UploadId=upload_id, MultipartUpload={"Parts": listed}
+        )
 
     async def _parts(self, key: ArtifactKey, upload_id: str) -> dict[int, str]:
         """The ETags of the parts that are there, by number."""
