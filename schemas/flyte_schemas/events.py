@@ -99,6 +99,8 @@ class ActionQueued(EventData):
     TYPE: ClassVar[str] = "flyte.action.queued.v1"
     attempt: PositiveInt
     pool: str
+    interruptible: bool = False
+    """Whether it may run on a machine that can be taken away at any moment."""
 
 
 class AttemptPlaced(EventData):

@@ -23,6 +23,7 @@ from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
 from flyte._local_run import LocalRun
 from flyte._logger import logger
+from flyte._places import Places
 from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert, group
 from flyte._runtime.child import Child
@@ -45,8 +46,8 @@ class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
     `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make;
-    `happenings` is told what happens. With `disable_cache` no result is kept or taken, with `overwrite_cache`
-    none is taken.
+    `happenings` is told what happens; `max_action_concurrency` is how many actions run at a time. With
+    `disable_cache` no result is kept or taken, with `overwrite_cache` none is taken.
     """
 
     name: str
@@ -59,6 +60,7 @@ class LocalOptions:
     overwrite_cache: bool = False
     disable_cache: bool = False
     cache_scope: str = ""
+    max_action_concurrency: int | None = None
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -101,6 +103,7 @@ class _Actions:
         self._happenings = options.happenings
         self.reports: dict[str, Path] = {}
         self._computing = Computing()
+        self.places = Places(options.max_action_concurrency)
 
     @functools.cached_property
     def _cache(self) -> "LocalCache":
@@ -167,6 +170,14 @@ class _Actions:
 
     async def _attempts(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         """One action with its retries; how the last attempt ended."""
+        try:
+            if (turn := self.places.take(name)) is not None:
+                await asyncio.wrap_future(turn)
+            return await self._tries(name, task, data)
+        finally:
+            self.places.leave(name)
+
+    async def _tries(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
@@ -179,6 +190,14 @@ class _Actions:
         raise AssertionError("attempts are counted without end")
 
     def _attempts_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
+        try:
+            if (turn := self.places.take(name)) is not None:
+                turn.result()
+            return self._tries_blocking(name, task, data)
+        finally:
+            self.places.leave(name)
+
+    def _tries_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         limits = Limits(task)
         for attempt in itertools.count():
             with self._around(name, task, attempt):
@@ -260,6 +279,7 @@ class _Children:
         self._loop = SideLoop()
 
     async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
+        self._actions.places.leave(self._action)
         if task.is_async:
             return await self._actions.run(self._actions.ask(task), task, inputs)
         return await self.start(task, inputs).wait()
@@ -270,6 +290,7 @@ class _Children:
     def _start(self, task: Task[..., Any], inputs: dict[str, Any]) -> "Future[Any]":
         if task.is_async:
             return self._loop.submit(self.call(task, inputs))
+        self._actions.places.leave(self._action)
         name = self._actions.ask(task)
         data = convert.inputs_to_json(task.native_interface, inputs)
         return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))

@@ -34,8 +34,8 @@ def event_text(event: AnyEvent) -> str:
             parent = f" by {data.parent}" if data.parent else ""
             group = f" in group {data.group}" if data.group else ""
             return f"requested{parent}: {data.task}{group}"
-        case ActionQueued(attempt=attempt, pool=pool):
-            return f"queued attempt {attempt} on {pool}"
+        case ActionQueued(attempt=attempt, pool=pool, interruptible=interruptible):
+            return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
         case AttemptPlaced(attempt=attempt, worker=worker):
             return f"placed attempt {attempt} on {worker}"
         case AttemptStarted(attempt=attempt):

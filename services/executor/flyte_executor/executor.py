@@ -198,9 +198,14 @@ class Executor:
         if state.is_live and state.requested is not None and state.requested.parent is not None:
             await self._launch(self._placement.has_children(key.run.action(state.requested.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
-            await self._launch(self._placement.want(AttemptKey(key, state.attempt)))
+            limit = self._outlook.settings_of(key.run).max_action_concurrency
+            await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit))
         elif state.is_terminal:
             await self._end(key, state)
+        elif state.has_open_attempt:
+            await self._launch(self._placement.claimed(AttemptKey(key, state.attempt)))
+        else:
+            await self._launch(self._placement.unclaimed(key))
 
     async def _end(self, key: ActionKey, state: ActionState) -> None:
         for child, child_state in self._runs.fold(key.run).children(key.action):

@@ -19,6 +19,7 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
@@ -38,13 +39,19 @@ def after(*happened: EventData) -> ActionState:
 
 
 def around(
-    *, parent_ended: bool = False, deployed: bool = True, after_s: float = 0.0, **policies: object
+    *,
+    parent_ended: bool = False,
+    deployed: bool = True,
+    after_s: float = 0.0,
+    settings: RunSettings | None = None,
+    **policies: object,
 ) -> Surroundings:
     """What surrounds an action `after_s` seconds after the morning began."""
     task = template("env.fn", policies=Policies.model_validate(policies))
     return Surroundings(
         now=MORNING + timedelta(seconds=after_s),
         template=task if deployed else None,
+        settings=settings or RunSettings(),
         parent_ended=parent_ended,
         max_system_failures=3,
     )
@@ -210,3 +217,28 @@ def test_of_several_times_the_first_is_waited_for() -> None:
     assert decide(after(*rounds(1), pause), around(deadline_s=20)) == later(20)
     assert decide(after(REQUESTED, QUEUED), around(deadline_s=20, max_queued_s=7)) == later(7)
     assert decide(after(REQUESTED, QUEUED, PLACED), around(deadline_s=20, max_queued_s=7)) == later(20)
+
+
+@pytest.mark.parametrize(
+    ("of_task", "of_run", "expected"),
+    [(False, None, False), (True, None, True), (False, True, True), (True, False, False)],
+)
+def test_the_run_has_the_last_word_on_whether_an_attempt_may_be_preempted(
+    of_task: bool, of_run: bool | None, expected: bool
+) -> None:
+    settings = RunSettings(interruptible=of_run)
+    queued = ActionQueued(attempt=1, pool="process", interruptible=expected)
+    assert decide(after(REQUESTED), around(settings=settings, interruptible=of_task)) == queued
+
+
+def test_the_last_attempt_that_the_platform_has_left_is_not_interruptible() -> None:
+    """The budget here is of three losses in a row."""
+    queued = []
+    happened: list[EventData] = [REQUESTED]
+    for attempt in (1, 2, 3):
+        decision = decide(after(*happened), around(interruptible=True))
+        assert isinstance(decision, ActionQueued)
+        queued.append(decision.interruptible)
+        lost = failed(attempt, FailureKind.SYSTEM)
+        happened += [decision, lost, ActionRetried(attempt=attempt, reason="lost")]
+    assert queued == [True, True, False]

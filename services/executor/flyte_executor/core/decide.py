@@ -18,11 +18,14 @@ from flyte_schemas.events import (
     ActionRetried,
     ActionTimedOut,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
+
+_NO_SETTINGS = RunSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +34,12 @@ class Surroundings:
 
     `cache` is what the cache says of an action that waits for its first attempt.
     `template` None: the task version was never deployed. `max_system_failures` is how many attempts in a row
-    the platform may lose before it gives up.
+    the platform may lose before it gives up. `settings` are the run's.
     """
 
     now: datetime
     template: TaskTemplate | None
+    settings: RunSettings = _NO_SETTINGS
     cache: Lookup = NOTHING
     parent_ended: bool
     max_system_failures: int
@@ -58,10 +62,21 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     if around.cache.is_computed_elsewhere:
         return next_look(state, policies)
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
-        return ActionQueued(attempt=state.attempt + 1, pool="process")
+        return ActionQueued(
+            attempt=state.attempt + 1,
+            pool="process",
+            interruptible=may_be_interrupted(state, policies, around),
+        )
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:
         return next_look(state, policies)
     return after_failure(state, state.failure, policies, around)
+
+
+def may_be_interrupted(state: ActionState, policies: Policies, around: Surroundings) -> bool:
+    """Whether the next attempt may run where it can be pre-empted; the last that is left may not."""
+    of_run = around.settings.interruptible
+    wanted = policies.interruptible if of_run is None else of_run
+    return wanted and state.system_failures < around.max_system_failures - 1
 
 
 def after_failure(
