@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from flyte_bus import event_loop
 from flyte_bus.errors import BusError
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_embedded.app import Stack
@@ -29,7 +30,7 @@ def main() -> int:
         nats_user=os.environ.get("FLYTE_NATS_USER", ""),
         nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
     )
-    return asyncio.run(_run(settings))
+    return event_loop.run(_run(settings))
 
 
 async def _run(settings: StackSettings) -> int:

@@ -1,6 +1,5 @@
 """An agent's process: fork the runner, then live on an event loop until the attempt is over."""
 
-import asyncio
 import os
 
 import structlog
@@ -9,6 +8,7 @@ from flyte_agent.attempt import Attempt
 from flyte_agent.order import Order, recorded
 from flyte_agent.process import Forked, fork_runner
 from flyte_agent.settings import AgentSettings, from_environment
+from flyte_bus import event_loop
 from flyte_bus import settings as bus_settings
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.jetstream import connect
@@ -25,7 +25,7 @@ def run_attempt(order: Order) -> int:
         configure_logging()
         structlog.contextvars.bind_contextvars(service="flyte-agent", attempt=str(order.key))
         try:
-            asyncio.run(_run(order, forked, settings))
+            event_loop.run(_run(order, forked, settings))
         except BusUnavailable as error:
             log.error("agent.bus.lost", error=str(error))
             return 1
