@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.rows import Row
 from testkit.cli import Cli
+from testkit.processes import below, stat_fields
 
 LINES = 200
 LINE_PAUSE_S = 0.02
@@ -36,7 +37,7 @@ def idle(home: Path) -> Iterator[Row]:
     """A stack that was started and is left alone: memory and processor time of all its processes."""
     time.sleep(SETTLE_S)
     stack = json.loads((home / "stack.json").read_text())["pid"]
-    processes = [stack, *_below(stack)]
+    processes = [stack, *below(stack)]
     resident = sum(_resident_bytes(pid) for pid in processes) / 2**20
     before = sum(map(_processor_s, processes))
     time.sleep(IDLE_S)
@@ -61,29 +62,10 @@ def log_lines(cli: Cli) -> Iterator[Row]:
     yield Row(what="a line printed in a task → shown, p99", unit="ms", figures=(late,), goal="≤ 500 ms")
 
 
-def _below(parent: int) -> list[int]:
-    """The processes that `parent` and those below it have started and that live."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int(_stat(int(folder.name))[1])
-        except OSError:  # it has ended meanwhile
-            continue
-    found, level = [], [parent]
-    while level := [pid for pid, its_parent in parents.items() if its_parent in level]:
-        found += level
-    return found
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat that follow the command's name."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
 def _resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _processor_s(pid: int) -> float:
-    user, system = _stat(pid)[11:13]
+    user, system = stat_fields(pid)[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

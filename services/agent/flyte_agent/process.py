@@ -34,8 +34,12 @@ class Forked:
     pipes: dict[Stream, int]
 
 
-def fork_runner() -> Forked:
-    """Fork the user's process. Call it before there is an event loop or a thread."""
+def fork_runner(apart_from: socket.socket | None = None, *, exercise: bool = False) -> Forked:
+    """Fork the user's process. Call it before there is an event loop or a thread.
+
+    `apart_from` is a socket of the agent's that the user's process has no part in. With `exercise` that
+    process warms up while it waits.
+    """
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -45,7 +49,9 @@ def fork_runner() -> Forked:
         for descriptor in (out_read, err_read):
             os.close(descriptor)
         ours.close()
-        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent))
+        if apart_from is not None:
+            apart_from.close()
+        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent, exercise=exercise))
     for descriptor in (out_write, err_write):
         os.close(descriptor)
     theirs.close()
@@ -54,7 +60,7 @@ def fork_runner() -> Forked:
     return Forked(pid=pid, connection=ours, pipes={"stdout": out_read, "stderr": err_read})
 
 
-def _become_runner(connection: socket.socket, out: int, err: int, agent: int) -> int:
+def _become_runner(connection: socket.socket, out: int, err: int, agent: int, *, exercise: bool) -> int:
     os.setpgid(0, 0)
     with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed socket ends it instead
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -66,6 +72,10 @@ def _become_runner(connection: socket.socket, out: int, err: int, agent: int) ->
         os.close(source)
     from flyte._runtime import runner
 
+    if exercise:
+        from flyte._runtime.exercise import exercise_runner
+
+        exercise_runner()
     return runner.main(connection)
 
 
