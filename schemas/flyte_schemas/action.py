@@ -6,9 +6,11 @@ but the version. So a repeated event changes nothing either, and every replay en
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial, reduce
+from operator import attrgetter
+from typing import Any
 
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
@@ -109,14 +111,29 @@ class ActionState:
         return self.is_terminal and not ended_by_itself
 
 
+_FIELDS = tuple(field.name for field in fields(ActionState))
+_values = attrgetter(*_FIELDS)
+_SETTERS = {name: getattr(ActionState, name).__set__ for name in _FIELDS}
+
+
+def _changed(state: ActionState, **changes: Any) -> ActionState:
+    """As `dataclasses.replace`, at less than half its price: every event of every fold pays it."""
+    after: ActionState = object.__new__(ActionState)
+    for put, value in zip(_SETTERS.values(), _values(state), strict=True):
+        put(after, value)
+    for name, value in changes.items():
+        _SETTERS[name](after, value)
+    return after
+
+
 def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     """The state after `event`, which stands at `sequence` in the log."""
     data = event.data
     version = max(state.version, sequence)
     phase = TRANSITIONS.get((state.phase, type(data)))  # type: ignore[arg-type]
     if phase is None or _is_fenced(state, data):
-        return replace(state, version=version)
-    then = partial(replace, state, version=version, phase=phase)
+        return _changed(state, version=version)
+    then = partial(_changed, state, version=version, phase=phase)
     match data:
         case ActionRequested():
             return then(requested=data, request_id=event.id, cause=event.cause, requested_at=event.time)
@@ -173,7 +190,7 @@ def _is_fenced(state: ActionState, data: object) -> bool:
 
 def skip(state: ActionState, sequence: int) -> ActionState:
     """The state after a message that nobody can read: nothing happened, but it is the last on its subject."""
-    return replace(state, version=max(state.version, sequence))
+    return _changed(state, version=max(state.version, sequence))
 
 
 def fold(events: Iterable[tuple[AnyEvent, int]], start: ActionState | None = None) -> ActionState:

@@ -58,7 +58,7 @@ class Executor:
         self._busy: Counter[RunKey] = Counter()
         self._appending = asyncio.Semaphore(settings.max_appends)
         self._is_stopping = False
-        self._since_checkpoint = 0
+        self._has_read = asyncio.Event()
 
     async def start(self) -> None:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
@@ -95,7 +95,7 @@ class Executor:
                     self._touch(key)
 
     async def _read(self, entry: Entry) -> ActionKey | None:
-        self._since_checkpoint += 1
+        self._has_read.set()
         key = await self._runs.fold_entry(entry)
         if isinstance(entry.content, Malformed):
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
@@ -105,10 +105,10 @@ class Executor:
 
     async def _checkpoints(self) -> None:
         while True:
+            await self._has_read.wait()
             await asyncio.sleep(self._settings.checkpoint_s)
-            if self._since_checkpoint:
-                self._since_checkpoint = 0
-                await self._runs.save()
+            self._has_read.clear()
+            await self._runs.save()
 
     # -- after a restart ---------------------------------------------------------------------------------
 

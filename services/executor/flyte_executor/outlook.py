@@ -20,6 +20,8 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.task import TaskTemplate
 
+_NO_SETTINGS = RunSettings()
+
 
 class Clock(Protocol):
     """The time of day for decisions about an action."""
@@ -74,7 +76,7 @@ class Outlook:
     def settings_of(self, run: RunKey) -> RunSettings:
         """What its user said of a run as a whole."""
         root = self._runs.fold(run).root.requested
-        return (root.settings if root else None) or RunSettings()
+        return (root.settings if root else None) or _NO_SETTINGS
 
     async def keep_result(self, key: ActionKey) -> tuple[ActionKey, ...]:
         """Keep what an action that ended has computed, where its task wants that; who waited for it."""
