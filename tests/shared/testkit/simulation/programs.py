@@ -57,7 +57,7 @@ def _draw(dice: random.Random, name: str, below: list[str]) -> Program:
         policies=_policies(dice),
         calls=calls,
         endings=endings,
-        longest_s=dice.choice((0.0, 0.0, 1.0, 1.0, 30.0, 30.0, 900.0, ENDLESS_S)),
+        longest_s=dice.choice((0.0, 0.0, 1.0, 30.0, 300.0, 300.0, 900.0, ENDLESS_S)),
     )
 
 

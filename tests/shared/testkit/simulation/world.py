@@ -15,6 +15,7 @@ from typing import Any
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.ports import Entry
 from flyte_bus.service import LoopDied
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
@@ -28,14 +29,16 @@ from flyte_schemas.streams import RUNS, TIMERS
 from flyte_schemas.subjects import RunKey, abort_request, parse_action, run_request, task_subject
 from testkit.events import MORNING
 from testkit.simulation.chance import Chance
+from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.simulation.machine import Machine, MachineBackend, described, x_of
 from testkit.simulation.programs import Program, draw_programs
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
 
-TROUBLE_S = 120.0
-"""How long things go wrong, in seconds of the world."""
+RUNS_OF_A_WORLD = (1, 1, 1, 2, 3)
+EXECUTORS_OF_A_WORLD = (1, 1, 2, 2, 3)
+"""Drawn from: small worlds show as much, and twice as many of them can be lived through."""
 BOUND_S = 200_000.0
 """How long after that every run has ended."""
 ABORTED_WITHIN_S = 2_000.0
@@ -71,9 +74,9 @@ class _Life:
 class World:
     """A control plane in virtual time; `run` tells its story."""
 
-    def __init__(self, seed: int, loop: VirtualTimeLoop) -> None:
-        self.seed = seed
-        self.chance = Chance(seed)
+    def __init__(self, told: Circumstances, loop: VirtualTimeLoop) -> None:
+        self.told = told
+        self.chance = Chance(told.seed, told.without)
         self._loop = loop
         self.server = MemoryServer(clock=loop.time, now=self.now)
         self.acknowledged: dict[int, str] = {}
@@ -84,11 +87,15 @@ class World:
         self.runs: list[RunKey] = []
         self.crashes = 0
         self._requests = 0
+        self._now = (0.0, MORNING)
         self._progress: dict[RunKey, RunFold] = {}
         self._seen = 0
 
     def now(self) -> datetime:
-        return MORNING + timedelta(seconds=self._loop.time())
+        time_s = self._loop.time()
+        if time_s != self._now[0]:
+            self._now = (time_s, MORNING + timedelta(seconds=time_s))
+        return self._now[1]
 
     async def run(self) -> Story:
         """Live through trouble and peace, and tell what was wrong."""
@@ -109,15 +116,16 @@ class World:
         """What was wrong in the end."""
         dice = self.chance.dice
         wrongs: list[str] = []
+        executors, runs = dice.choice(EXECUTORS_OF_A_WORLD), dice.choice(RUNS_OF_A_WORLD)
         living: list[Coroutine[Any, Any, None]] = [
-            *(self._executor() for _ in range(dice.randint(1, 3))),
-            *(self._client(number) for number in range(dice.randint(1, 5))),
+            *(self._executor() for _ in range(self.told.at_most(executors, self.told.executors))),
+            *(self._client(number) for number in range(self.told.at_most(runs, self.told.runs))),
             self._killer(),
             self._outages(),
             self._peace(),
         ]
         try:
-            async with asyncio.timeout(TROUBLE_S + BOUND_S):
+            async with asyncio.timeout(self.told.trouble_s + BOUND_S):
                 await asyncio.gather(*living)
                 await self._settled()
         except TimeoutError:
@@ -131,7 +139,7 @@ class World:
 
     async def _executor(self) -> None:
         """Lives one after the other, until peace; the last one stays."""
-        slots = self.chance.dice.randint(1, 6)
+        slots = self.chance.dice.randint(1, 3)
         while True:
             life = await self._begin(slots)
             while not self.chance.peace:
@@ -201,7 +209,7 @@ class World:
                 self.server.start()
 
     async def _peace(self) -> None:
-        await asyncio.sleep(TROUBLE_S)
+        await asyncio.sleep(self.told.trouble_s)
         self.chance.peace = True
 
     async def _deploy(self, program: Program) -> None:
@@ -245,7 +253,7 @@ class World:
         folds = list(fresh.values())
         wrongs += await self._circles(folds)
         wrongs += _foreign_values(folds)
-        wrongs += _late_ends(folds, MORNING + timedelta(seconds=TROUBLE_S))
+        wrongs += _late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
         for life in self.lives:
             wrongs += self._about(life.executor, fresh)
         wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
@@ -304,7 +312,7 @@ class World:
     async def _tell(self, wrongs: list[str]) -> Story:
         log = list(self.server.stream(RUNS.name).between("flyte.run.>", 0, 10**9))
         return Story(
-            seed=self.seed,
+            seed=self.told.seed,
             wrongs=tuple(wrongs),
             world_s=self._loop.time(),
             runs=len(self.runs),
@@ -343,11 +351,21 @@ def _foreign_values(folds: list[RunFold]) -> list[str]:
     return wrongs
 
 
-def simulate(seed: int) -> Story:
-    """Run the world of one seed. Raises what the product's code raised where nobody caught it."""
+def simulate(world: int | Circumstances) -> Story:
+    """Run one world, told by its seed or more. Raises what the product's code raised and nobody caught."""
+    return _live(Circumstances(seed=world) if isinstance(world, int) else world)[0]
+
+
+def entries_of(world: Circumstances) -> list[Entry]:
+    """The log of runs of one world."""
+    return list(_live(world)[1].server.stream(RUNS.name).between(RUNS.subjects[0], 0, 10**9))
+
+
+def _live(told: Circumstances) -> tuple[Story, World]:
     loop = VirtualTimeLoop()
     try:
-        return loop.run_until_complete(World(seed, loop).run())
+        world = World(told, loop)
+        return loop.run_until_complete(world.run()), world
     finally:
         _finish_loop(loop)
 
