@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import flyte_schemas
 from flyte import errors
 from flyte._limits import MAX_MESSAGE_CHARACTERS, MAX_TRACEBACK_CHARACTERS
+from flyte._runtime.advice import advice_on, missing_module
 from flyte._runtime.convert import Mismatch
 from flyte_schemas.phase import ActionPhase
 
@@ -68,7 +69,7 @@ def _recorded(error: BaseException) -> "Failure":
         code=_code(error)[:200],
         kind=_kind(error),
         message=cut(_message(error), MAX_MESSAGE_CHARACTERS),
-        hint=error.failure.hint if isinstance(error, errors.BaseRuntimeError) and error.failure else "",
+        hint=_hint(error),
         traceback=cut(_whole_traceback(error), MAX_TRACEBACK_CHARACTERS),
         recoverable=not isinstance(error, errors.NonRecoverableError),
     )
@@ -159,15 +160,26 @@ def _kind(error: BaseException) -> "FailureKind":
             return FailureKind.USER
 
 
+def _hint(error: BaseException) -> str:
+    recorded = isinstance(error, errors.BaseRuntimeError) and error.failure
+    return recorded.hint if recorded else advice_on(error)
+
+
 def _code(error: BaseException) -> str:
     if isinstance(error, Mismatch):
         return TypeError.__name__
+    if missing_module(error) is not None:
+        return ModuleNotFoundError.__name__
     return error.code if isinstance(error, errors.BaseRuntimeError) else type(error).__name__
 
 
 def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the task called sys.exit({'' if error.code is None else repr(error.code)})"
+    if isinstance(error, errors.ModuleLoadError) and missing_module(error) is not None:
+        return f"{str(error).partition(chr(10))[0]} {error.__cause__}"  # the traceback has the rest
+    if isinstance(error, MemoryError):
+        return str(error) or "Python could not get the memory that the task asked for"
     return str(error)
 
 

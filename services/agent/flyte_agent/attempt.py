@@ -202,7 +202,7 @@ class Attempt:
                 await asyncio.wait({exited}, timeout=self._settings.exit_grace_s)
                 return None
             if exited.done():
-                return failure_of_status(exited.result())
+                return failure_of_status(exited.result(), self._runner.memory())
             if self._broken.done():
                 self._broken.result()  # raises
             return timed_out(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()

@@ -17,10 +17,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from flyte._runtime.memory import peak_bytes, read_limits
 from flyte._runtime.messages import Message, pack, unpack
+from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Stream
 
 _PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "200"
+"""Of agent and runner the kernel takes the runner when memory runs out: somebody is left to tell."""
 CRASHED = 71
 """The exit code of a runner that failed in our own code."""
 
@@ -66,6 +70,8 @@ def _become_runner(connection: socket.socket, out: int, err: int, agent: int, *,
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != agent:
         return 0
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+        score.write(_OOM_SCORE)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
@@ -106,11 +112,13 @@ class RunnerProcess:
         self.pid = forked.pid
         self._connection = forked.connection
         self._exit: asyncio.Task[int] | None = None
+        self._peak_bytes = 0
+        self._limits_before = read_limits()
 
     async def open(self) -> None:
         """Attach to the event loop."""
         self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
-        self._exit = asyncio.create_task(asyncio.to_thread(_wait_for, self.pid))
+        self._exit = asyncio.create_task(asyncio.to_thread(self._wait_for_exit))
 
     async def send(self, message: Message) -> None:
         """Tell the runner something; quiet when it is gone, which its exit will tell."""
@@ -129,6 +137,11 @@ class RunnerProcess:
         """Wait for the end of the process; its wait status."""
         assert self._exit is not None
         return await asyncio.shield(self._exit)
+
+    def memory(self) -> MemoryUse:
+        """What memory had to do with its end, once it has ended."""
+        before, now = self._limits_before, read_limits()
+        return MemoryUse.between(before, now, peak_bytes=self._peak_bytes)
 
     async def end(self, grace_s: float) -> int:
         """SIGTERM to the process and what it started, SIGKILL after `grace_s`; the wait status."""
@@ -149,6 +162,7 @@ class RunnerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-
-def _wait_for(pid: int) -> int:
-    return os.waitpid(pid, 0)[1]
+    def _wait_for_exit(self) -> int:
+        _, status, usage = os.wait4(self.pid, 0)
+        self._peak_bytes = peak_bytes(usage)
+        return status
