@@ -1,11 +1,14 @@
 """What follows from where an action stands."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.times import WakeAt
+from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState, fold
 from flyte_schemas.events import (
     ActionAborted,
@@ -139,10 +142,27 @@ def test_the_platforms_losses_are_not_charged_to_the_task() -> None:
         assert isinstance(decide(after(*rounds(losses, FailureKind.SYSTEM)), around()), ActionRetried)
 
 
-def test_the_platform_gives_up_after_its_own_budget_and_says_so() -> None:
-    decision = decide(after(*rounds(3, FailureKind.SYSTEM)), around(retries=10))
+def test_the_platform_gives_up_after_its_own_budget_in_the_words_of_the_last_loss() -> None:
+    lost = failed(3, FailureKind.SYSTEM, code="AgentLost", message="gone")
+    decision = decide(after(*rounds(3, FailureKind.SYSTEM)[:-1], lost), around(retries=10))
     assert isinstance(decision, ActionFailed)
-    assert "the last of 3 losses in a row" in decision.failure.message
+    failure = decision.failure
+    assert (failure.code, failure.kind) == ("MaxSystemFailuresExceeded", FailureKind.SYSTEM)
+    assert failure.message == "AgentLost: gone (the platform lost an attempt 3 times in a row, and gave up)"
+    assert "tries no more" in failure.hint
+
+
+def test_the_4th_loss_in_a_row_is_the_last_by_default(tmp_path: Path) -> None:
+    budget = ExecutorSettings(home=tmp_path).max_system_failures
+    for losses in (1, 2, 3, 4):
+        surroundings = replace(around(), max_system_failures=budget)
+        decision = decide(after(*rounds(losses, FailureKind.SYSTEM)), surroundings)
+        assert isinstance(decision, ActionFailed if losses == 4 else ActionRetried)
+
+
+def test_a_parent_whose_child_the_platform_gave_up_is_not_tried_again_to_meet_it_again() -> None:
+    given_up = failed(1, FailureKind.SYSTEM, code="MaxSystemFailuresExceeded", message="gone")
+    assert decide(after(REQUESTED, QUEUED, given_up), around()) == ActionFailed(failure=given_up.failure)
 
 
 def test_losses_count_only_in_a_row() -> None:

@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     RunSettings,
 )
 from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
+from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
@@ -84,6 +85,8 @@ def after_failure(
 ) -> EventData:
     """Another attempt or the end. The user's budget is the task's `retries`; the platform has its own."""
     reason = f"{failure.code}: {failure.message}"
+    if failure.code == MAX_SYSTEM_FAILURES:  # a child's: its parent would meet the same child again
+        return ActionFailed(failure=failure)
     if failure.kind is FailureKind.SYSTEM:
         if state.system_failures < around.max_system_failures:
             return ActionRetried(attempt=state.attempt, reason=reason)
@@ -97,10 +100,16 @@ def after_failure(
 
 
 def _given_up(failure: Failure, times: int) -> Failure:
-    if times == 1:
-        return failure
+    """The end of the platform's patience, with the words of the last failure."""
+    often = f"{times} times in a row" if times > 1 else "once, as often as it may"
+    last = f"{failure.code}: {failure.message}" if failure.message else failure.code
     return failure.model_copy(
-        update={"message": f"{failure.message} (the last of {times} losses in a row; the platform gave up)"}
+        update={
+            "code": MAX_SYSTEM_FAILURES,
+            "message": f"{last} (the platform lost an attempt {often}, and gave up)",
+            "hint": "the platform tries no more: mend what the last loss names, then run again",
+            "recoverable": False,
+        }
     )
 
 
