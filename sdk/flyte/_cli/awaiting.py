@@ -60,6 +60,7 @@ def _tell_failure(run: "Run", state: "ActionState") -> None:
     sys.stdout.flush()
     title = f"run {run.name} {state.phase.name if state.phase else 'UNKNOWN'}"
     say_failure(title, ending_text(state), *ending_box(state))
+    typer.echo(f"why, and what to do: flyte explain {run.name}", err=True)
 
 
 def _document(run: "Run", details: Any) -> dict[str, Any]:
