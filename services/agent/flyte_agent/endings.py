@@ -3,6 +3,7 @@
 import os
 import signal
 
+from flyte._runtime.transfer import ArtifactRefused
 from flyte_agent.memory import MemoryUse
 from flyte_schemas.failure import RAN_TOO_LONG, Failure, FailureKind
 from flyte_schemas.failure_codes import OUT_OF_MEMORY
@@ -90,7 +91,9 @@ def not_understood(error: Exception) -> Failure:
 
 
 def not_prepared(error: Exception, code: str) -> Failure:
-    """Something of the platform's kept the attempt from starting."""
+    """Something of the platform's kept the attempt from going on; what was refused is its asker's doing."""
+    if isinstance(error, ArtifactRefused):
+        return error.failure
     return Failure(
         code=code,
         kind=FailureKind.SYSTEM,
