@@ -1,4 +1,4 @@
-"""`flyte explain` as it is typed: of runs that failed in the ways that puzzle people, and of runs that wait."""
+"""`flyte explain` as it is typed: of runs that failed in ways that puzzle people, and of runs that wait."""
 
 import json
 from pathlib import Path
