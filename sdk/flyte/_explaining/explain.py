@@ -129,9 +129,11 @@ def _alive(plain: Explanation, record: RunRecord, around: Surroundings) -> Expla
     state = record.state(plain.action)
     waits = tuple(waits_of(record, plain.action, around))
     for_slots = any(wait.waits_for is WaitsFor.SLOT for wait in waits)
+    root = record.fold.root.requested
+    limit = root.settings.max_action_concurrency if root and root.settings else None
     return replace(
         plain,
-        notes=(wording.slots(busy(record), around.waiting_elsewhere),) if for_slots else (),
+        notes=(wording.slots(busy(record), limit, around.waiting_elsewhere),) if for_slots else (),
         summary=wording.not_over(_subject(plain), plain.phase.value, state.requested_at, around.now),
         attempts=record.attempts(plain.action),
         waits=waits,

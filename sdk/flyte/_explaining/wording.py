@@ -173,9 +173,11 @@ def waits_for_slot(position: int, number: int) -> str:
     return f"waits for a free slot of the executor: {place}"
 
 
-def slots(busy: int, elsewhere: int | None) -> str:
+def slots(busy: int, limit: int | None, elsewhere: int | None) -> str:
     """Who has, and who wants, the slots that an action waits for."""
     have = f"{counted(busy, 'action')} of this run {'has' if busy == 1 else 'have'} a slot now"
+    if limit is not None and busy >= limit:
+        return f"{have}, which is all that its max_action_concurrency={limit} allows."
     if elsewhere is None:
         return f"{have}; who else waits is not known: the registry does not answer."
     others = f"{elsewhere} of other runs here {'waits' if elsewhere == 1 else 'wait'} too"

@@ -12,6 +12,7 @@ from flyte_schemas.events import (
     AttemptPlaced,
     AttemptStarted,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.task import Policies, TaskReference
@@ -34,15 +35,21 @@ class Story:
             self.record.take(name, happened, self.seconds)
         return self
 
-    def asked(self, name: str, parent: str | None = None) -> "Story":
+    def asked(self, name: str, parent: str | None = None, settings: RunSettings | None = None) -> "Story":
         """Somebody asks for the task `env.NAME`."""
         reference = TaskReference(name=f"env.{name}", version="v1")
-        return self.happens(name, ActionRequested(task=reference, parent=parent))
+        return self.happens(name, ActionRequested(task=reference, parent=parent, settings=settings))
 
-    def runs(self, name: str, parent: str | None = None, attempt: int = 1) -> "Story":
+    def runs(
+        self,
+        name: str,
+        parent: str | None = None,
+        attempt: int = 1,
+        settings: RunSettings | None = None,
+    ) -> "Story":
         """It is asked for (when it is its first attempt), placed and started."""
         if attempt == 1:
-            self.asked(name, parent)
+            self.asked(name, parent, settings)
         return self.happens(
             name,
             ActionQueued(attempt=attempt, pool="process"),

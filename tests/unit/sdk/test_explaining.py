@@ -17,6 +17,7 @@ from flyte_schemas.events import (
     AttemptStopped,
     AttemptSucceeded,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
@@ -203,6 +204,13 @@ def test_it_waits_for_a_slot_in_its_place_in_the_queue() -> None:
     )
     assert found.waits[0].waits_for is WaitsFor.CHILDREN
     assert "the registry does not answer" in story.explained().notes[0]
+
+
+def test_a_run_that_holds_itself_back_says_so() -> None:
+    story = Story().runs("a0", settings=RunSettings(max_action_concurrency=1))
+    story.runs("busy", "a0").asked("x", "a0").happens("x", QUEUED)
+    note = "1 action of this run has a slot now, which is all that its max_action_concurrency=1 allows."
+    assert story.explained(waiting_elsewhere=2).notes == (note,)
 
 
 def test_a_parent_that_is_tried_again_waits_for_no_slot() -> None:
