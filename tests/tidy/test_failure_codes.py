@@ -3,6 +3,7 @@
 import ast
 import builtins
 import functools
+import importlib
 import re
 import signal
 from collections.abc import Iterator
@@ -10,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import flyte_schemas.failure
-import flyte_schemas.failure_codes
 from flyte import errors
 from flyte_agent.endings import failure_of_status
 from flyte_schemas.failure_codes import BY_CODE, FAILURE_CODES, FailureCode, find_code
@@ -23,8 +22,6 @@ PRODUCT = ("schemas/flyte_schemas", "bus", "services", "deploy", "sdk/flyte")
 NEVER_WRITTEN = {"ArtifactError"}
 """The code of a class that only its subclasses are raised of."""
 
-CONSTANTS = {**vars(flyte_schemas.failure), **vars(flyte_schemas.failure_codes)}
-
 
 def trees() -> Iterator[ast.Module]:
     for folder in PRODUCT:
@@ -32,12 +29,25 @@ def trees() -> Iterator[ast.Module]:
             yield ast.parse(path.read_text(encoding="utf-8"))
 
 
-def value_of(node: ast.expr | None) -> str | None:
-    """The text that an expression stands for: a constant, or the name of one of ours."""
+def constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module has names for, its own and those that it imports from ours."""
+    found: dict[str, str] = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+                found[name] = text
+            case ast.ImportFrom(module=str(module), names=names) if module.startswith("flyte"):
+                there = vars(importlib.import_module(module))
+                texts = {one.asname or one.name: there.get(one.name) for one in names}
+                found |= {name: text for name, text in texts.items() if isinstance(text, str)}
+    return found
+
+
+def value_of(node: ast.expr | None, known: dict[str, str]) -> str | None:
+    """The text that an expression stands for: a constant, or the name of one."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
-    found = CONSTANTS.get(node.id) if isinstance(node, ast.Name) else None
-    return found if isinstance(found, str) else None
+    return known.get(node.id) if isinstance(node, ast.Name) else None
 
 
 def makers(tree: ast.Module) -> dict[str, int]:
@@ -54,19 +64,20 @@ def makers(tree: ast.Module) -> dict[str, int]:
 
 def codes_in(tree: ast.Module, known: dict[str, int]) -> Iterator[str | None]:
     """The codes that a module writes into failures, as far as they are written out."""
+    texts = constants(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="Failure"), keywords=keywords):
-                yield from (value_of(one.value) for one in keywords if one.arg == "code")
+                yield from (value_of(one.value, texts) for one in keywords if one.arg == "code")
             case ast.Call(func=ast.Name(id=name), args=arguments) if len(arguments) > known.get(name, 99):
-                yield value_of(arguments[known[name]])
+                yield value_of(arguments[known[name]], texts)
             case ast.ClassDef(body=body):
                 for one in body:
                     if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "code":
-                        yield value_of(one.value)
+                        yield value_of(one.value, texts)
             case ast.Dict(keys=keys, values=values):
                 yield from (
-                    value_of(value)
+                    value_of(value, texts)
                     for key, value in zip(keys, values, strict=True)
                     if isinstance(key, ast.Constant) and key.value == "code"
                 )
