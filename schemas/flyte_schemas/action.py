@@ -27,6 +27,9 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    TraceEnded,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import Literals
@@ -39,6 +42,8 @@ _LIVE = (_P.QUEUED, *_OPEN)
 
 TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (None, ActionRequested): _P.QUEUED,
+    (None, TraceSucceeded): _P.SUCCEEDED,
+    (None, TraceFailed): _P.FAILED,
     (_P.QUEUED, ActionQueued): _P.WAITING_FOR_RESOURCES,
     (_P.QUEUED, ActionCacheHit): _P.SUCCEEDED,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
@@ -63,12 +68,13 @@ class ActionState:
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
-    of each attempt.
+    of each attempt. `traced` is all there is to a step that was not asked for: a call of a traced function.
     """
 
     version: int = 0
     phase: ActionPhase | None = None
     requested: ActionRequested | None = None
+    traced: TraceEnded | None = None
     request_id: str = ""
     cause: str | None = None
     attempt: int = 0
@@ -98,6 +104,29 @@ class ActionState:
     def is_live(self) -> bool:
         """Asked for, and not ended."""
         return self.phase is not None and not self.phase.is_terminal
+
+    @property
+    def parent(self) -> str | None:
+        """The action that asked for this one, or of which it is a step."""
+        origin = self.requested or self.traced
+        return origin.parent if origin else None
+
+    @property
+    def group(self) -> str | None:
+        origin = self.requested or self.traced
+        return origin.group if origin else None
+
+    @property
+    def task_name(self) -> str | None:
+        """What runs: a task by its full name, a traced function by its module's and its own."""
+        if self.requested is not None:
+            return self.requested.task.name
+        return self.traced.name if self.traced else None
+
+    @property
+    def inputs(self) -> Literals:
+        origin = self.requested or self.traced
+        return origin.inputs if origin else {}
 
     @property
     def has_open_attempt(self) -> bool:
@@ -165,6 +194,16 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             )
         case ActionCacheHit(outputs=outputs, source=source):
             return then(outputs=outputs, cached_from=source, failure=None, ended_at=event.time)
+        case TraceEnded(outputs=outputs, started_at=began):
+            failure = data.failure if isinstance(data, TraceFailed) else None
+            return then(
+                traced=data,
+                outputs=outputs if failure is None else None,
+                failure=failure,
+                requested_at=began,
+                started_at=began,
+                ended_at=event.time,
+            )
         case ActionRetried(retry_at=retry_at):
             return then(retry_at=retry_at)
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):

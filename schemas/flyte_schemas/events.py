@@ -188,6 +188,38 @@ class ActionCacheHit(EventData):
     outputs: Mapping[str, AnyLiteral] = {}
 
 
+class TraceEnded(EventData):
+    """A step of a running action is over: a call of a traced function, or one item of a traced generator.
+
+    The step has a subject of its own, by a name that follows from the call as a child's does, and this is the
+    first and last word on it. `name` is the function's, with its module.
+    """
+
+    name: str = Field(min_length=1, max_length=300)
+    parent: Name
+    parent_attempt: PositiveInt
+    group: str | None = None
+    inputs: Mapping[str, AnyLiteral] = {}
+    outputs: Mapping[str, AnyLiteral] = {}
+    started_at: datetime
+
+
+class TraceSucceeded(TraceEnded):
+    """The step gave a value: who repeats the call gets it, and nothing runs."""
+
+    TYPE: ClassVar[str] = "flyte.trace.succeeded.v1"
+
+
+class TraceFailed(TraceEnded):
+    """The step raised. Under the call's own name only what is not recoverable: that is raised again.
+
+    What is recoverable is executed again, so it stands under a name that is the attempt's too.
+    """
+
+    TYPE: ClassVar[str] = "flyte.trace.failed.v1"
+    failure: Failure
+
+
 class AttemptStopped(EventData):
     """The process of an attempt that its action's end cut short is gone: the proof that nothing runs on."""
 
@@ -288,6 +320,8 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionTimedOut,
     ActionAborted,
     ActionCacheHit,
+    TraceSucceeded,
+    TraceFailed,
     AttemptStopped,
     TimerDue,
     LogWritten,

@@ -23,6 +23,8 @@ from flyte_schemas.events import (
     AttemptSucceeded,
     EventData,
     LogWritten,
+    TraceFailed,
+    TraceSucceeded,
     UnknownData,
 )
 from flyte_schemas.failure import Failure, FailureKind
@@ -71,6 +73,17 @@ def retried(attempt: int = 1) -> ActionRetried:
 
 
 HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
+
+TRACED = TraceSucceeded(
+    name="m.fetch",
+    parent="a0",
+    parent_attempt=1,
+    group="g",
+    inputs={"x": InlineLiteral(value=1)},
+    outputs={"o0": InlineLiteral(value=2)},
+    started_at=MORNING,
+)
+NOT_TRACED = TraceFailed(name="m.fetch", parent="a0", parent_attempt=1, failure=THEIRS, started_at=MORNING)
 
 FINALS: tuple[EventData, ...] = (
     ActionFailed(failure=THEIRS),
@@ -233,6 +246,17 @@ class TestAStory:
         state = after(requested(), queued(), failed(), retried(), queued(2), succeeded(1))
         assert state.phase is P.WAITING_FOR_RESOURCES
 
+    def test_a_traced_step_is_over_with_its_first_word(self) -> None:
+        good, bad = after(TRACED), after(NOT_TRACED)
+        assert (good.phase, good.outputs, good.failure) == (P.SUCCEEDED, TRACED.outputs, None)
+        assert (bad.phase, bad.failure) == (P.FAILED, THEIRS)
+        assert (good.task_name, good.parent, good.group, good.inputs) == ("m.fetch", "a0", "g", TRACED.inputs)
+        assert (good.requested, good.attempt, good.is_cut_short) == (None, 0, False)
+        assert (good.requested_at, good.started_at, good.ended_at) == (MORNING, MORNING, at(1))
+        for later in (TRACED, NOT_TRACED, requested(), queued(), started()):
+            assert meaning(after(TRACED, later)) == meaning(good)
+        assert after(requested(), TRACED).phase is P.QUEUED
+
     def test_what_nobody_knows_moves_only_the_version(self) -> None:
         unknown = UnknownData(type="flyte.action.dreamt.v9", document=None)
         log = LogWritten(attempt=1, offset=0, size_bytes=0, segments=())
@@ -276,6 +300,8 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     failed(),
     retried(),
     HIT,
+    TRACED,
+    NOT_TRACED,
     *FINALS,
 )
 _ATTEMPTS = (1, 2, 3)
@@ -290,7 +316,8 @@ anything = st.lists(
     st.one_of(
         st.sampled_from((requested(), requested(parent="a0"))),
         st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
-        st.sampled_from((*FINALS, HIT, LogWritten(attempt=1, offset=0, size_bytes=0, segments=()))),
+        st.sampled_from((*FINALS, HIT, TRACED, NOT_TRACED)),
+        st.sampled_from((LogWritten(attempt=1, offset=0, size_bytes=0, segments=()),)),
         st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
     ),
     max_size=25,
@@ -377,7 +404,7 @@ def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownDa
         assert after_it.attempt in (before.attempt, before.attempt + 1)
         assert (after_it.fence == sequence) == (after_it.attempt > before.attempt)
         assert after_it.user_failures + after_it.system_failures <= after_it.attempt
-        assert (after_it.phase is None) == (after_it.requested is None)
+        assert (after_it.phase is None) == (after_it.requested is None and after_it.traced is None)
         assert (after_it.ended_at is not None) == after_it.is_terminal
         assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
         if after_it.phase is not before.phase:

@@ -17,6 +17,8 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure
 
@@ -51,6 +53,10 @@ def event_text(event: AnyEvent) -> str:
             return f"tries again{pause}: {_first_line(reason)}"
         case ActionCacheHit(source=source):
             return f"taken from the cache: {source} has computed it"
+        case TraceSucceeded(name=name, parent=parent):
+            return f"traced in {parent}: {name}"
+        case TraceFailed(name=name, parent=parent, failure=failure):
+            return f"traced in {parent}: {name} failed: {_brief(failure)}"
         case AttemptStopped(attempt=attempt):
             return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):

@@ -25,7 +25,7 @@ class Values:
         self._run = run
         self._interface = interface
 
-    async def inputs(self, task: TaskReference, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
+    async def inputs(self, task: TaskReference | None, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
         """By name, defaults not filled in. Raises the errors of the bus and of the artifact store."""
         values = await self._fetched(literals)
         interface = await self._interface_of(task)
@@ -37,7 +37,7 @@ class Values:
             if name in interface.inputs
         }
 
-    async def outputs(self, task: TaskReference, literals: Mapping[str, AnyLiteral]) -> ActionOutputs:
+    async def outputs(self, task: TaskReference | None, literals: Mapping[str, AnyLiteral]) -> ActionOutputs:
         """In order. Raises the errors of the bus and of the artifact store."""
         values = await self._fetched(literals)
         interface = await self._interface_of(task)
@@ -57,9 +57,11 @@ class Values:
     async def _fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
         return await restore(literals, Artifacts(self._bus.ask, self._run.project, self._run.domain))
 
-    async def _interface_of(self, task: TaskReference) -> NativeInterface | None:
+    async def _interface_of(self, task: TaskReference | None) -> NativeInterface | None:
         if self._interface is not None:
             return self._interface
+        if task is None:
+            return None
         template = await find_task(self._bus.log, self._run.project, self._run.domain, task)
         return described_interface(template) if template is not None else None
 

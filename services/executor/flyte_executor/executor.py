@@ -91,7 +91,7 @@ class Executor:
         async with aclosing(entries):
             async for entry in entries:
                 key = await self._read(entry)
-                if key is not None:
+                if key is not None and self._runs.state(key).traced is None:  # nothing follows from a step
                     self._touch(key)
 
     async def _read(self, entry: Entry) -> ActionKey | None:

@@ -28,6 +28,8 @@ from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
     TimerDue,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
@@ -252,6 +254,14 @@ def _running() -> tuple[AnyEvent, ...]:
     reported = AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512)
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
+    traced: dict[str, Any] = {
+        "name": "my_module.fetch",
+        "parent": "a0",
+        "parent_attempt": 2,
+        "group": "batch",
+        "inputs": VALUES,
+        "started_at": MORNING,
+    }
     return (
         _event(run_request(RUN), "s1", start, source="sdk"),
         _event(abort_request(RUN), "b1", abort, source="sdk"),
@@ -282,6 +292,8 @@ def _running() -> tuple[AnyEvent, ...]:
             ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)}),
             source=executor,
         ),
+        _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**traced, outputs=VALUES), source=agent),
+        _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**traced, failure=FAILURE), source=agent),
         _event(subject, "r7k2m9.a0.2.stopped", AttemptStopped(attempt=2, worker="host/124"), source=executor),
         _event(timer_subject(ACTION), "r7k2m9.a0.timer", TimerDue(at=MORNING), source=executor),
     )
