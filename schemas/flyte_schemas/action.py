@@ -195,11 +195,11 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case ActionCacheHit(outputs=outputs, source=source):
             return then(outputs=outputs, cached_from=source, failure=None, ended_at=event.time)
         case TraceEnded(outputs=outputs, started_at=began):
-            failure = data.failure if isinstance(data, TraceFailed) else None
+            why = data.failure if isinstance(data, TraceFailed) else None
             return then(
                 traced=data,
-                outputs=outputs if failure is None else None,
-                failure=failure,
+                outputs=outputs if why is None else None,
+                failure=why,
                 requested_at=began,
                 started_at=began,
                 ended_at=event.time,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from flyte._computing import Computing
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
+from flyte._local_record import LocalRecord
 from flyte._local_run import LocalRun
 from flyte._logger import logger
 from flyte._places import Places
@@ -31,6 +32,7 @@ from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.side_loop import SideLoop
+from flyte._runtime.steps import Recorded, Steps
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
@@ -178,9 +180,9 @@ class _Actions:
             self.places.leave(name)
 
     async def _tries(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
-        limits = Limits(task)
+        limits, known = Limits(task), dict[str, Recorded]()
         for attempt in itertools.count():
-            with self._around(name, task, attempt):
+            with self._around(name, task, attempt, known):
                 outcome = await attempt_aio(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
@@ -198,9 +200,9 @@ class _Actions:
             self.places.leave(name)
 
     def _tries_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
-        limits = Limits(task)
+        limits, known = Limits(task), dict[str, Recorded]()
         for attempt in itertools.count():
-            with self._around(name, task, attempt):
+            with self._around(name, task, attempt, known):
                 outcome = attempt_blocking(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
@@ -239,8 +241,13 @@ class _Actions:
             self._happenings.ended(name, attempt + 1, outcome, is_last=is_last)
 
     @contextmanager
-    def _around(self, name: str, task: Task[..., Any], attempt: int) -> Iterator[None]:
-        """What an attempt finds around it: variables, its context, somebody to ask for children."""
+    def _around(
+        self, name: str, task: Task[..., Any], attempt: int, known: dict[str, Recorded]
+    ) -> Iterator[None]:
+        """What an attempt finds around it: variables, its context, somebody to ask for children.
+
+        `known` are the steps that earlier attempts have taken.
+        """
         options = self._options
         inherited = context.get_custom_context() if name != ROOT_ACTION else self._custom_context
         here = context.TaskContext(
@@ -254,7 +261,8 @@ class _Actions:
             report=Report(task.name),
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
-        children = _Children(self, name, keeps_reports=task.report)
+        record = LocalRecord(name, attempt + 1, known, self._happenings)
+        children = _Children(self, name, Steps(record, name), keeps_reports=task.report)
         if self._happenings is not None:
             self._happenings.started(name, attempt + 1)
         with applied(variables), context.use(here), controller.use(children):
@@ -271,7 +279,8 @@ class _Actions:
 class _Children:
     """The controller of one attempt: runs its children in this process."""
 
-    def __init__(self, actions: _Actions, action: str, *, keeps_reports: bool) -> None:
+    def __init__(self, actions: _Actions, action: str, steps: Steps, *, keeps_reports: bool) -> None:
+        self.steps = steps
         self._actions = actions
         self._action = action
         self._keeps_reports = keeps_reports

@@ -246,17 +246,6 @@ class TestAStory:
         state = after(requested(), queued(), failed(), retried(), queued(2), succeeded(1))
         assert state.phase is P.WAITING_FOR_RESOURCES
 
-    def test_a_traced_step_is_over_with_its_first_word(self) -> None:
-        good, bad = after(TRACED), after(NOT_TRACED)
-        assert (good.phase, good.outputs, good.failure) == (P.SUCCEEDED, TRACED.outputs, None)
-        assert (bad.phase, bad.failure) == (P.FAILED, THEIRS)
-        assert (good.task_name, good.parent, good.group, good.inputs) == ("m.fetch", "a0", "g", TRACED.inputs)
-        assert (good.requested, good.attempt, good.is_cut_short) == (None, 0, False)
-        assert (good.requested_at, good.started_at, good.ended_at) == (MORNING, MORNING, at(1))
-        for later in (TRACED, NOT_TRACED, requested(), queued(), started()):
-            assert meaning(after(TRACED, later)) == meaning(good)
-        assert after(requested(), TRACED).phase is P.QUEUED
-
     def test_what_nobody_knows_moves_only_the_version(self) -> None:
         unknown = UnknownData(type="flyte.action.dreamt.v9", document=None)
         log = LogWritten(attempt=1, offset=0, size_bytes=0, segments=())

@@ -6,6 +6,7 @@ the user can act on: our own frames and the machinery that called them are left 
 
 import functools
 import importlib
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,17 @@ def failure_of(error: BaseException) -> "Failure":
 
         code, message = type(error).__name__, f"the exception cannot be shown: {type(worse).__name__}"
         return Failure(code=code[:200], kind=FailureKind.USER, message=message)
+
+
+def failure_in(error: BaseException, root: str) -> "Failure":
+    """The same, with the files below `root` as the user knows them: relative to it."""
+    failure, prefix = failure_of(error), root + os.sep
+    return failure.model_copy(
+        update={
+            "message": failure.message.replace(prefix, ""),
+            "traceback": failure.traceback.replace(prefix, ""),
+        }
+    )
 
 
 def _recorded(error: BaseException) -> "Failure":

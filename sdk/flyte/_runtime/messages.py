@@ -12,6 +12,7 @@ from flyte_schemas.endpoints import (
     DownloadLocation,
     UploadLocation,
 )
+from flyte_schemas.events import TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
@@ -123,6 +124,35 @@ class Reported(Word):
     size_bytes: int
 
 
+class Recall(Word):
+    """To the agent: what has an earlier attempt recorded under this name?"""
+
+    kind: Literal["recall"] = "recall"
+    call: int
+    step: str
+
+
+class Record(Word):
+    """To the agent: record this step; call `call` waits until it stands in the log."""
+
+    kind: Literal["record"] = "record"
+    call: int
+    step: str
+    trace: TraceSucceeded | TraceFailed
+
+
+class Kept(Word):
+    """To the runner: what the record has under the name that call `call` is about.
+
+    After a `Record`, None says that its own word stands; else another attempt's does.
+    """
+
+    kind: Literal["kept"] = "kept"
+    call: int
+    trace: TraceSucceeded | TraceFailed | None = None
+    failure: Failure | None = None
+
+
 class Returned(Word):
     """To the agent, last: the function returned."""
 
@@ -148,6 +178,9 @@ Message = Annotated[
     | Locate
     | Located
     | Reported
+    | Recall
+    | Record
+    | Kept
     | Returned
     | Raised,
     Field(discriminator="kind"),

@@ -20,8 +20,21 @@ from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
-from flyte._runtime.messages import Ask, ChildEnded, Find, Found, GiveUp, Locate, Located, Reported, Start
+from flyte._runtime.messages import (
+    Ask,
+    ChildEnded,
+    Find,
+    Found,
+    GiveUp,
+    Kept,
+    Locate,
+    Located,
+    Reported,
+    Start,
+)
+from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
+from flyte._runtime.steps import Steps
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
 from flyte_schemas.failure import Failure
@@ -52,6 +65,8 @@ class RemoteController:
         self._keeps_reports = start.template.report
         self._version = start.version
         self._names = ChildNames(start.action)
+        self._record = RemoteRecord(channel, start)
+        self.steps = Steps(self._record, start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
         self._finding: dict[int, Future[Found]] = {}
@@ -151,6 +166,8 @@ class RemoteController:
                     self._finding.pop(message.call).set_result(message)
                 elif isinstance(message, Located):
                     self._located(message)
+                elif isinstance(message, Kept):
+                    self._record.answered(message)
         except OSError:
             pass  # the agent is gone
         except Exception:

@@ -19,7 +19,7 @@ from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
-from flyte._runtime.failure import failure_of
+from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
@@ -27,7 +27,6 @@ from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
-from flyte_schemas.failure import Failure
 
 
 def main(connection: socket.socket) -> int:
@@ -51,7 +50,7 @@ def _say(channel: Channel, start: Start, last_word: Message) -> None:
     except OSError:
         raise
     except Exception as error:
-        channel.send(Raised(failure=_failure(error, start)))
+        channel.send(Raised(failure=failure_in(error, start.root)))
 
 
 def _prepare(start: Start) -> None:
@@ -79,20 +78,9 @@ def _run(channel: Channel, start: Start) -> Message:
             returned = _call(channel, start, task, inputs)
             return Returned(outputs=outputs_to_wire(task.native_interface, returned))
     except errors.ModuleLoadError as error:
-        return Raised(failure=_failure(error, start).model_copy(update={"recoverable": False}))
+        return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
-        return Raised(failure=_failure(error, start))
-
-
-def _failure(error: BaseException, start: Start) -> Failure:
-    """The failure with the user's files as the user knows them: relative to the root of the source."""
-    failure, root = failure_of(error), start.root + os.sep
-    return failure.model_copy(
-        update={
-            "message": failure.message.replace(root, ""),
-            "traceback": failure.traceback.replace(root, ""),
-        }
-    )
+        return Raised(failure=failure_in(error, start.root))
 
 
 def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> Any:

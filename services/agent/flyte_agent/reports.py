@@ -19,6 +19,8 @@ from flyte_schemas.events import (
     AttemptReported,
     EventData,
     LogWritten,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
@@ -80,6 +82,19 @@ class Reports:
             time=self._now(),
             cause=f"{self._order.key}",
             data=data,
+        )
+        await self._log.append(event, expected=0)
+
+    async def record(self, step: str, trace: TraceSucceeded | TraceFailed) -> None:
+        """Record a step of this attempt. Raises Conflict when something is recorded under its name."""
+        key = self._order.key.action.run.action(step)
+        event: AnyEvent = Event(
+            id=f"{key}.traced.{self._order.attempt}",
+            source=self._source,
+            subject=action_subject(key),
+            time=self._now(),
+            cause=f"{self._order.key}",
+            data=trace,
         )
         await self._log.append(event, expected=0)
 

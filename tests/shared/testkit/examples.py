@@ -254,14 +254,6 @@ def _running() -> tuple[AnyEvent, ...]:
     reported = AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512)
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
-    traced: dict[str, Any] = {
-        "name": "my_module.fetch",
-        "parent": "a0",
-        "parent_attempt": 2,
-        "group": "batch",
-        "inputs": VALUES,
-        "started_at": MORNING,
-    }
     return (
         _event(run_request(RUN), "s1", start, source="sdk"),
         _event(abort_request(RUN), "b1", abort, source="sdk"),
@@ -292,10 +284,24 @@ def _running() -> tuple[AnyEvent, ...]:
             ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)}),
             source=executor,
         ),
-        _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**traced, outputs=VALUES), source=agent),
-        _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**traced, failure=FAILURE), source=agent),
         _event(subject, "r7k2m9.a0.2.stopped", AttemptStopped(attempt=2, worker="host/124"), source=executor),
         _event(timer_subject(ACTION), "r7k2m9.a0.timer", TimerDue(at=MORNING), source=executor),
+    )
+
+
+def _tracing() -> tuple[AnyEvent, ...]:
+    subject = action_subject(ACTION)
+    step: dict[str, Any] = {
+        "name": "my_module.fetch",
+        "parent": "a0",
+        "parent_attempt": 2,
+        "group": "batch",
+        "inputs": VALUES,
+        "started_at": MORNING,
+    }
+    return (
+        _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**step, outputs=VALUES), source="agent"),
+        _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**step, failure=FAILURE), source="agent"),
     )
 
 
@@ -315,5 +321,5 @@ def _printing() -> tuple[AnyEvent, ...]:
     )
 
 
-EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_printing())
+EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_tracing(), *_printing())
 """Every type of the log once."""
