@@ -51,12 +51,15 @@ def trace(func: Callable[P, R]) -> Callable[P, R]:
         raise TypeError(f"{func.name} is a task, and recorded as one: @flyte.trace is for plain functions")
     if not callable(func):
         raise TypeError(f"@flyte.trace decorates functions, not {func!r}")
-    return cast(Callable[P, R], functools.wraps(func)(recorded(func)))
+    return cast(Callable[P, R], recorded(func))
 
 
 def recorded(func: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     """`func` as a traced step; its name in the log is its own with its module's, unless one is given."""
-    traced = _Declared(func, name)
+    return functools.wraps(func)(_wrapped(func, _Declared(func, name)))
+
+
+def _wrapped(func: Callable[..., Any], traced: "_Declared") -> Callable[..., Any]:
     if inspect.iscoroutinefunction(func):
         return _coroutine(func, traced)
     if inspect.isasyncgenfunction(func):
