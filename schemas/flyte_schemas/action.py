@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -50,6 +51,7 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
     **{(phase, AttemptReported): phase for phase in _OPEN},
+    **{(phase, AttemptCheckpointed): phase for phase in _OPEN},
     **{(phase, AttemptSucceeded): _P.SUCCEEDED for phase in _OPEN},
     **{(phase, AttemptFailed): phase for phase in _OPEN},
     **{(phase, ActionRetried): _P.QUEUED for phase in _OPEN},
@@ -68,7 +70,8 @@ class ActionState:
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
-    of each attempt. `traced` is all there is to a step that was not asked for: a call of a traced function.
+    of each attempt, `checkpoint` is the last of all. `traced` is all there is to a step that was not asked for:
+    a call of a traced function.
     """
 
     version: int = 0
@@ -89,6 +92,7 @@ class ActionState:
     outputs: Literals | None = None
     cached_from: str = ""
     reports: tuple[AttemptReported, ...] = ()
+    checkpoint: AttemptCheckpointed | None = None
     log_end: int | None = None
     requested_at: datetime | None = None
     queued_at: datetime | None = None
@@ -182,6 +186,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case AttemptReported(attempt=attempt):
             earlier = (report for report in state.reports if report.attempt != attempt)
             return then(reports=(*earlier, data))
+        case AttemptCheckpointed():
+            return then(checkpoint=data)
         case AttemptSucceeded(outputs=outputs, log_end=log_end):
             return then(outputs=outputs, log_end=log_end, failure=None, ended_at=event.time)
         case AttemptFailed(failure=failure, log_end=log_end):
@@ -221,7 +227,9 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt + 1
         case ActionRetried(attempt=attempt):
             return attempt != state.attempt or not state.attempt_over
-        case AttemptPlaced() | AttemptStarted() | AttemptReported() | AttemptSucceeded() | AttemptFailed():
+        case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
+            return data.attempt != state.attempt or state.attempt_over
+        case AttemptReported() | AttemptCheckpointed():
             return data.attempt != state.attempt or state.attempt_over
         case _:
             return False

@@ -129,6 +129,21 @@ class AttemptReported(EventData):
     size_bytes: NonNegativeInt
 
 
+class AttemptCheckpointed(EventData):
+    """What the attempt saved of its work lies in the artifact store, for later attempts; the last one counts.
+
+    `name` is that of the file or folder; a folder is stored as a tar archive.
+    """
+
+    TYPE: ClassVar[str] = "flyte.attempt.checkpointed.v1"
+    attempt: PositiveInt
+    uri: str
+    sha256: Sha256
+    size_bytes: NonNegativeInt
+    name: str = Field(min_length=1, max_length=255)
+    is_folder: bool = False
+
+
 class AttemptSucceeded(EventData):
     """The function returned; `log_end` is how many bytes of output the attempt wrote."""
 
@@ -313,6 +328,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     AttemptPlaced,
     AttemptStarted,
     AttemptReported,
+    AttemptCheckpointed,
     AttemptSucceeded,
     AttemptFailed,
     ActionRetried,

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flyte._checkpoint import Checkpoint
 from flyte._computing import Computing
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
@@ -250,6 +251,8 @@ class _Actions:
         """
         options = self._options
         inherited = context.get_custom_context() if name != ROOT_ACTION else self._custom_context
+        kept = f"{self._raw_data_path.path.rstrip('/')}/{name}/checkpoints"
+        checkpoint = Checkpoint.of_attempt(kept, attempt)
         here = context.TaskContext(
             action=context.ActionID(
                 name=name, run_name=options.name, project=options.project, domain=options.domain
@@ -259,6 +262,8 @@ class _Actions:
             run_start_time=self._began,
             raw_data_path=self._raw_data_path,
             report=Report(task.name),
+            checkpoint=checkpoint,
+            checkpoint_paths=checkpoint.paths,
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
         record = LocalRecord(name, attempt + 1, known, self._happenings)

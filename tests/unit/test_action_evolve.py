@@ -16,6 +16,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -64,6 +65,10 @@ def reported(attempt: int = 1, sha256: str = "ab" * 32) -> AttemptReported:
     return AttemptReported(attempt=attempt, uri="x", sha256=sha256, size_bytes=1)
 
 
+def checkpointed(attempt: int = 1) -> AttemptCheckpointed:
+    return AttemptCheckpointed(attempt=attempt, uri="x", sha256="ab" * 32, size_bytes=1, name="c")
+
+
 def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:
     return AttemptFailed(attempt=attempt, failure=failure, log_end=5)
 
@@ -74,15 +79,7 @@ def retried(attempt: int = 1) -> ActionRetried:
 
 HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
 
-TRACED = TraceSucceeded(
-    name="m.fetch",
-    parent="a0",
-    parent_attempt=1,
-    group="g",
-    inputs={"x": InlineLiteral(value=1)},
-    outputs={"o0": InlineLiteral(value=2)},
-    started_at=MORNING,
-)
+TRACED = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
 NOT_TRACED = TraceFailed(name="m.fetch", parent="a0", parent_attempt=1, failure=THEIRS, started_at=MORNING)
 
 FINALS: tuple[EventData, ...] = (
@@ -285,6 +282,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     placed(),
     started(),
     reported(),
+    checkpointed(),
     succeeded(),
     failed(),
     retried(),
@@ -296,7 +294,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
 _ATTEMPTS = (1, 2, 3)
 _OF_ATTEMPTS = tuple(
     make(attempt)
-    for make in (queued, placed, started, reported, succeeded, failed, retried)
+    for make in (queued, placed, started, reported, checkpointed, succeeded, failed, retried)
     for attempt in _ATTEMPTS
 )
 _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)

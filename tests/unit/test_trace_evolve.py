@@ -1,4 +1,4 @@
-"""What a traced step is for the fold: over with its first word."""
+"""What a traced step is for the fold: over with its first word; and what an attempt saves is for the next."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +9,9 @@ from flyte_schemas.action import ActionState, fold
 from flyte_schemas.events import (
     ActionQueued,
     ActionRequested,
+    ActionRetried,
+    AttemptCheckpointed,
+    AttemptFailed,
     AttemptStarted,
     EventData,
     TraceFailed,
@@ -65,3 +68,22 @@ def test_nothing_changes_a_step(later: EventData) -> None:
 
 def test_an_action_that_was_asked_for_is_no_step() -> None:
     assert after(REQUESTED, GOOD) == after(REQUESTED)
+
+
+def test_a_checkpoint_outlasts_its_attempt_until_a_later_one_saves() -> None:
+    def saved(attempt: int, name: str) -> AttemptCheckpointed:
+        return AttemptCheckpointed(attempt=attempt, uri="u", sha256="ab" * 32, size_bytes=1, name=name)
+
+    first = (
+        REQUESTED,
+        ActionQueued(attempt=1, pool="p"),
+        saved(1, "one"),
+        saved(1, "two"),
+        AttemptFailed(attempt=1, failure=WHY),
+        saved(1, "too late"),
+        ActionRetried(attempt=1, reason=""),
+        ActionQueued(attempt=2, pool="p"),
+        saved(1, "of a stranger"),
+    )
+    assert after(*first).checkpoint == saved(1, "two")
+    assert after(*first, saved(2, "three")).checkpoint == saved(2, "three")

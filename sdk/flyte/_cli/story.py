@@ -11,6 +11,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -44,6 +45,8 @@ def event_text(event: AnyEvent) -> str:
             return f"started attempt {attempt}"
         case AttemptReported(attempt=attempt, size_bytes=size):
             return f"reported in attempt {attempt}: {size} bytes"
+        case AttemptCheckpointed(attempt=attempt, name=name, size_bytes=size):
+            return f"saved a checkpoint in attempt {attempt}: {name}, {size} bytes"
         case AttemptSucceeded(attempt=attempt):
             return f"succeeded in attempt {attempt}"
         case AttemptFailed(attempt=attempt, failure=failure):

@@ -12,7 +12,7 @@ from flyte_schemas.endpoints import (
     DownloadLocation,
     UploadLocation,
 )
-from flyte_schemas.events import TraceFailed, TraceSucceeded
+from flyte_schemas.events import AttemptCheckpointed, TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
@@ -23,7 +23,8 @@ from flyte_schemas.words import Sha256, Word
 class Start(Word):
     """To the runner, first and once: run this task.
 
-    `root` is where the bundle was unpacked, `run_began` when the run was asked for.
+    `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
+    earlier attempt saved.
     """
 
     kind: Literal["start"] = "start"
@@ -39,6 +40,7 @@ class Start(Word):
     custom_context: Mapping[str, str] = {}
     root: str
     run_began: datetime | None = None
+    checkpoint: AttemptCheckpointed | None = None
 
 
 class Entered(Word):
@@ -124,12 +126,27 @@ class Reported(Word):
     size_bytes: int
 
 
+class Save(Word):
+    """To the agent: this is the attempt's checkpoint now; call `call` waits until the log says so."""
+
+    kind: Literal["save"] = "save"
+    call: int
+    checkpoint: AttemptCheckpointed
+
+
+class Saved(Word):
+    """To the runner: the checkpoint of call `call` stands in the log."""
+
+    kind: Literal["saved"] = "saved"
+    call: int
+
+
 class Recall(Word):
-    """To the agent: what has an earlier attempt recorded under this name?"""
+    """To the agent: what has an earlier attempt recorded under this name? None: under all names."""
 
     kind: Literal["recall"] = "recall"
     call: int
-    step: str
+    step: str | None = None
 
 
 class Record(Word):
@@ -139,6 +156,19 @@ class Record(Word):
     call: int
     step: str
     trace: TraceSucceeded | TraceFailed
+
+
+class Remembered(Word):
+    """To the runner: what earlier attempts recorded, without inputs; what is `large` is asked for by name.
+
+    `more`: another such word follows. It answers a `Recall` of all names; a `Kept` tells of its failure.
+    """
+
+    kind: Literal["remembered"] = "remembered"
+    call: int
+    traces: Mapping[str, TraceSucceeded | TraceFailed] = {}
+    large: tuple[str, ...] = ()
+    more: bool = False
 
 
 class Kept(Word):
@@ -178,8 +208,11 @@ Message = Annotated[
     | Locate
     | Located
     | Reported
+    | Save
+    | Saved
     | Recall
     | Record
+    | Remembered
     | Kept
     | Returned
     | Raised,

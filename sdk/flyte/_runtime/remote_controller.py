@@ -9,7 +9,7 @@ import itertools
 import os
 import threading
 import traceback
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,7 +29,10 @@ from flyte._runtime.messages import (
     Kept,
     Locate,
     Located,
+    Remembered,
     Reported,
+    Save,
+    Saved,
     Start,
 )
 from flyte._runtime.remote_record import RemoteRecord
@@ -37,6 +40,7 @@ from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.steps import Steps
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
+from flyte_schemas.events import AttemptCheckpointed
 from flyte_schemas.failure import Failure
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
@@ -71,6 +75,7 @@ class RemoteController:
         self._waiting: dict[int, Future[ChildEnded]] = {}
         self._finding: dict[int, Future[Found]] = {}
         self._locating: dict[int, Future[Located]] = {}
+        self._saving: dict[int, Future[None]] = {}
         self._lock = threading.Lock()
 
     def listen(self) -> None:
@@ -140,6 +145,15 @@ class RemoteController:
             raise NotLocated(located.failure)
         return cast(AnswerT, found)
 
+    async def checkpointed(self, checkpoint: AttemptCheckpointed) -> None:
+        """Have it in the log that this is the attempt's checkpoint now."""
+        answer: Future[None] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._saving[call] = answer
+        self._channel.send(Save(call=call, checkpoint=checkpoint))
+        await asyncio.wrap_future(answer)
+
     async def publish(self, report: Report) -> None:
         if not self._keeps_reports:
             warn_of_no_report()
@@ -166,7 +180,10 @@ class RemoteController:
                     self._finding.pop(message.call).set_result(message)
                 elif isinstance(message, Located):
                     self._located(message)
-                elif isinstance(message, Kept):
+                elif isinstance(message, Saved):
+                    with contextlib.suppress(InvalidStateError):  # whoever waited was cancelled
+                        self._saving.pop(message.call).set_result(None)
+                elif isinstance(message, Kept | Remembered):
                     self._record.answered(message)
         except OSError:
             pass  # the agent is gone

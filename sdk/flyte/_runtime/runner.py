@@ -23,6 +23,7 @@ from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
+from flyte._runtime.remote_checkpoint import RemoteCheckpoint
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
@@ -87,7 +88,9 @@ def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> 
     """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
     remote = RemoteController(channel, start)
     remote.listen()
-    with controller.use(remote):
+    checkpoint = RemoteCheckpoint(remote, start)
+    here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
+    with controller.use(remote), context.use(here):
         try:
             if task.is_async:
                 return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))

@@ -27,6 +27,8 @@ from flyte._runtime.messages import (
     Record,
     Reported,
     Returned,
+    Save,
+    Saved,
     Start,
 )
 from flyte._runtime.offload import offload, restore
@@ -182,6 +184,7 @@ class Attempt:
             custom_context=state.requested.custom_context,
             root=str(root),
             run_began=await self._run_began(state),
+            checkpoint=state.checkpoint,
         )
 
     async def _run_began(self, state: ActionState) -> datetime | None:
@@ -255,6 +258,9 @@ class Attempt:
                 self._children.ask(message)
             case GiveUp(call=call) if self._children is not None:
                 self._children.give_up(call)
+            case Save(call=call, checkpoint=checkpoint):
+                await self._reports.numbered(checkpoint)
+                await self._runner.send(Saved(call=call))
             case Recall() | Record() if self._traces is not None:
                 self._traces.hear(message)
             case Find():

@@ -6,13 +6,12 @@ told what that was.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any
 
 import structlog
 
-from flyte._runtime.messages import Kept, Recall, Record
+from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import Store, offload, restore
 from flyte._runtime.transfer import ArtifactError
 from flyte_agent.endings import not_prepared
@@ -22,6 +21,7 @@ from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Entry, EventLog
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TraceFailed, TraceSucceeded
+from flyte_schemas.literals import ReferencedLiteral
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import action_subject, parse_action, run_filter
 
@@ -32,8 +32,13 @@ LOOK_AGAIN_S = 0.05
 LOOKS = 100
 """How often a word is looked for that the stream has refused another for."""
 
+AT_A_TIME = 500
+"""How many steps are told in one word."""
+SMALL_BYTES = 8_000
+"""Of the word of a step in the log; what is larger, or lies beside the log, is told when it is asked for."""
+
 Trace = TraceSucceeded | TraceFailed
-Answer = Callable[[Kept], Awaitable[None]]
+Answer = Callable[[Kept | Remembered], Awaitable[None]]
 OnBroken = Callable[[BaseException], None]
 
 
@@ -59,13 +64,13 @@ class Traces:
         self._answer = answer
         self._on_broken = on_broken
         self._known: dict[str, Trace] = {}
+        self._large: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def hear(self, message: Recall | Record) -> None:
         """Serve one word, in the background: steps that are taken side by side are recorded so."""
-        serving = self._recall(message) if isinstance(message, Recall) else self._record(message)
-        task = asyncio.create_task(self._serve(message.call, serving))
+        task = asyncio.create_task(self._serve(message))
         self._tasks.add(task)
         task.add_done_callback(self._served)
 
@@ -76,12 +81,18 @@ class Traces:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _serve(self, call: int, serving: Coroutine[Any, Any, Trace | None]) -> None:
+    async def _serve(self, message: Recall | Record) -> None:
         try:
-            kept = Kept(call=call, trace=await serving)
+            match message:
+                case Record():
+                    answer: Kept | Remembered = Kept(call=message.call, trace=await self._record(message))
+                case Recall(step=str(step)):
+                    answer = Kept(call=message.call, trace=await self._recall(step))
+                case _:
+                    answer = await self._recall_all(message.call)
         except (BusError, ArtifactError) as error:
-            kept = Kept(call=call, failure=not_prepared(error, "TraceNotRecorded"))
-        await self._answer(kept)
+            answer = Kept(call=message.call, failure=not_prepared(error, "TraceNotRecorded"))
+        await self._answer(answer)
 
     def _served(self, task: "asyncio.Task[None]") -> None:
         """A step that is never answered would leave the user's code waiting for ever."""
@@ -90,14 +101,24 @@ class Traces:
         if error is not None:
             self._on_broken(error)
 
-    async def _recall(self, question: Recall) -> Trace | None:
+    async def _recall(self, step: str) -> Trace | None:
+        await self._have_read()
+        known = self._known.get(step)
+        return None if known is None else await self._restored(known)
+
+    async def _recall_all(self, call: int) -> Remembered:
+        """Tell everything that is small, in several words; the last, which says what else there is."""
+        await self._have_read()
+        small = [name for name in self._known if name not in self._large]
+        for start in range(0, len(small), AT_A_TIME):
+            traces = {name: _without_inputs(self._known[name]) for name in small[start : start + AT_A_TIME]}
+            await self._answer(Remembered(call=call, traces=traces, more=True))
+        return Remembered(call=call, large=tuple(self._large))
+
+    async def _have_read(self) -> None:
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
-        if not self._reading.done():
-            await asyncio.shield(self._reading)
-        self._reading.result()
-        known = self._known.get(question.step)
-        return None if known is None else await self._restored(known)
+        await asyncio.shield(self._reading)
 
     async def _record(self, said: Record) -> Trace | None:
         """What stands under the name when it is not this; steps that are known need not be written."""
@@ -143,6 +164,10 @@ class Traces:
         key, trace = parse_action(entry.subject), _trace_of(entry)
         if key is not None and trace is not None and trace.parent == self._order.action:
             self._known.setdefault(key.action, trace)
+            if len(entry.raw) > SMALL_BYTES or any(
+                isinstance(literal, ReferencedLiteral) for literal in trace.outputs.values()
+            ):
+                self._large.add(key.action)
 
     async def _offloaded(self, trace: Trace) -> Trace:
         changes = {
@@ -152,8 +177,14 @@ class Traces:
         return trace.model_copy(update=changes)
 
     async def _restored(self, trace: Trace) -> Trace:
-        """The step as it was, but for its inputs: who asks has them."""
-        return trace.model_copy(update={"inputs": {}, "outputs": await restore(trace.outputs, self._store)})
+        return _without_inputs(trace).model_copy(
+            update={"outputs": await restore(trace.outputs, self._store)}
+        )
+
+
+def _without_inputs(trace: Trace) -> Trace:
+    """Who asks has them."""
+    return trace.model_copy(update={"inputs": {}})
 
 
 def _trace_of(entry: Entry) -> Trace | None:

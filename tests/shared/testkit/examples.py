@@ -12,6 +12,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -299,8 +300,17 @@ def _tracing() -> tuple[AnyEvent, ...]:
         "inputs": VALUES,
         "started_at": MORNING,
     }
+    checkpointed = AttemptCheckpointed(
+        attempt=1,
+        uri="flyte://artifacts/p/d/0f",
+        sha256="0f" * 32,
+        size_bytes=512,
+        name="epoch-3",
+        is_folder=True,
+    )
     return (
         _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**step, outputs=VALUES), source="agent"),
+        _event(subject, "r7k2m9.a0.1.checkpointed.1", checkpointed, source="agent"),
         _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**step, failure=FAILURE), source="agent"),
     )
 

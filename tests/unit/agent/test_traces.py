@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flyte._runtime.messages import Kept, Recall, Record
+from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import restore
 from flyte_agent.order import Order
 from flyte_agent.reports import Reports
-from flyte_agent.traces import Trace, Traces
+from flyte_agent.traces import AT_A_TIME, Trace, Traces
 from flyte_bus.errors import Conflict
 from flyte_bus.memory import MemoryBus
 from flyte_bus.ports import Entry
@@ -54,6 +54,7 @@ class Steps:
         bus = bus or around.bus
         order = Order.model_validate(around.order.model_dump() | {"attempt": attempt})
         self.answers: dict[int, Kept] = {}
+        self.remembered: list[Remembered] = []
         self.broken: list[BaseException] = []
         self.traces = Traces(
             bus.log,
@@ -65,7 +66,10 @@ class Steps:
             on_broken=self.broken.append,
         )
 
-    async def _answer(self, kept: Kept) -> None:
+    async def _answer(self, kept: Kept | Remembered) -> None:
+        if isinstance(kept, Remembered):
+            self.remembered.append(kept)
+            return
         assert kept.call not in self.answers
         self.answers[kept.call] = kept
 
@@ -128,6 +132,26 @@ async def test_another_attempt_is_told_what_was_recorded_and_writes_nothing_twic
         assert other.trace is not None
         assert other.trace.outputs == step(0).outputs
         assert await recorded(attempt, "t0") == [step(0)]
+
+
+async def test_an_attempt_that_asks_for_all_is_told_all_that_is_small(attempt: OpenAttempt) -> None:
+    store = MemoryStore()
+    async with steps_of(attempt, store=store) as first:
+        for number in range(AT_A_TIME + 3):
+            first.traces.hear(Record(call=number, step=f"t{number}", trace=step(number)))
+        await first.record("large", step("x" * 100_000), 10_000)
+        await first.record("middle", step("x" * 10_000), 10_001)
+        await until(lambda: len(first.answers) == AT_A_TIME + 3)
+    async with steps_of(attempt, 2, store=store) as second:
+        second.traces.hear(Recall(call=7))
+        await until(lambda: bool(second.remembered) and not second.remembered[-1].more)
+        told = {name: trace for word in second.remembered for name, trace in word.traces.items()}
+        assert told == {
+            f"t{number}": step(number).model_copy(update={"inputs": {}}) for number in range(AT_A_TIME + 3)
+        }
+        assert [word.more for word in second.remembered] == [True, True, False]
+        assert set(second.remembered[-1].large) == {"large", "middle"}
+        assert {word.call for word in second.remembered} == {7}
 
 
 async def test_of_two_attempts_that_record_a_step_the_first_counts_for_both(attempt: OpenAttempt) -> None:
