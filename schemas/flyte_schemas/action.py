@@ -70,8 +70,8 @@ class ActionState:
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
-    of each attempt, `checkpoint` is the last of all. `traced` is all there is to a step that was not asked for:
-    a call of a traced function.
+    of each attempt, `checkpoint` is the last of all. `traced` is all there is to a step that nobody asked
+    for: a call of a traced function.
     """
 
     version: int = 0

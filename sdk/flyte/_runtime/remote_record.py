@@ -22,8 +22,8 @@ Trace = TraceSucceeded | TraceFailed
 class RemoteRecord:
     """Implements `flyte._runtime.steps.Keeper` over the agent's socket.
 
-    A later attempt asks once for all that is recorded: from then on a step is looked up here, and only a large
-    one is fetched.
+    A later attempt asks once for all that is recorded: from then on a step is looked up here, and only a
+    large one is asked for.
     """
 
     def __init__(self, channel: Channel, start: Start) -> None:
