@@ -38,8 +38,9 @@ def trace(func: Callable[P, R]) -> Callable[P, R]:
     comes as it is recorded is known, the first that differs and all that follow are new. One that its caller
     left before its end counts as interrupted.
 
-    Outside of a task the function is what it was. Within a task that runs locally, steps are kept in memory
-    for the task's further attempts.
+    Steps belong to the task around them: in its own code, its coroutines, `asyncio.to_thread`. In a thread of
+    one's own, and outside of a task, the function is what it was. Within a task that runs locally, steps are
+    kept in memory for the task's further attempts.
 
     Calling a task inside raises TraceDoesNotAllowNestedTasksError. A call raises TypeError for arguments or a
     value that cannot be written down, RuntimeSystemError when the record cannot be reached. Raises TypeError
