@@ -43,6 +43,7 @@ def order() -> str:
 async def train(epochs: int) -> int:
     """Loses its process twice on the way, and goes on from the last checkpoint."""
     checkpoint = flyte.ctx().checkpoint
+    assert checkpoint is not None  # every task has one
     saved = await checkpoint.load()
     done = int(saved.read_text()) if saved else 0
     print(f"from epoch {done}")
