@@ -1,8 +1,8 @@
 """Whom to take for lost: workers that were silent for longer than their lease, while they could have spoken.
 
 A silence counts only while the bus took what was written to it. After every interruption (an outage, the
-start of this executor, a pause of it) each worker has one whole time to live in which to show itself. And what
-is due here is only a suspicion: whoever acts upon it looks at the lease and the log once more.
+start of this executor, a pause of it) each worker has one whole time to live in which to show itself. And
+what is due here is only a suspicion: whoever acts upon it looks at the lease and the log once more.
 
 Times are in seconds, by a clock that never jumps.
 """
