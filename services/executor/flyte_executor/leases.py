@@ -5,6 +5,7 @@ worker does. When that was late, or its own lease expired, workers may have been
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from typing import Any
@@ -40,7 +41,6 @@ class Leases:
         self._elapsed = elapsed
         self._liveness = Liveness(ttl_s)
         self._own_key = f"{SERVICE}.{uuid4().hex}"
-        self._written_at: float | None = None
         self._changed = asyncio.Event()
         self._tasks = Supervisor(SERVICE)
 
@@ -78,8 +78,7 @@ class Leases:
             return False
         if await self._bucket.get(self._own_key) is None:  # ours is gone too: all are, whoever lives
             self._interrupted("the executor's own lease had expired")
-            return False
-        return True
+        return self._liveness.can_tell(self._elapsed())
 
     async def _watch(self) -> None:
         async with aclosing(self._bucket.watch()) as entries:
@@ -90,21 +89,18 @@ class Leases:
                 elif attempt is not None:
                     self._liveness.expired(attempt, self._elapsed())
                     self._changed.set()
-                elif entry.key == self._own_key and entry.value is None and self._written_at is not None:
+                elif entry.key == self._own_key and entry.value is None and self._liveness.is_watching:
                     self._interrupted("the executor's own lease has expired")
 
     async def _renew_own(self) -> None:
         while True:
             while not self._liveness.is_watching:
-                self._written_at = None
+                self._liveness.rests()
                 await self._until_changed(None)
             await self._bucket.put(self._own_key, b"", ttl_s=self._ttl_s)
-            now = self._elapsed()
-            last, self._written_at = self._written_at, now
-            if last is None:
-                self._liveness.interrupted(now)  # before, nobody looked
-            elif now - last > 2 * self._ttl_s / OWN_RENEWALS:
-                self._interrupted(f"the bus took nothing for {now - last:.1f} s")
+            gap_s = self._liveness.wrote(self._elapsed())
+            if 0.0 < gap_s < math.inf:
+                log.info("executor.leases.interrupted", reason=f"the bus took nothing for {gap_s:.1f} s")
             self._changed.set()
             await asyncio.sleep(self._ttl_s / OWN_RENEWALS)
 
@@ -114,7 +110,8 @@ class Leases:
             for suspect in self._liveness.due(now):
                 self._tasks.spawn(f"silent {suspect.attempt}", self._on_silent(suspect))
             due = self._liveness.next_due()
-            await self._until_changed(None if due is None else max(due - now, 0.0))
+            is_late = due is None or due <= now  # then the next write of ours tells more
+            await self._until_changed(None if is_late else due - now)
 
     async def _until_changed(self, timeout_s: float | None) -> None:
         self._changed.clear()

@@ -9,10 +9,18 @@ FIRST, SECOND = AttemptKey(ACTION, 1), AttemptKey(ACTION, 2)
 SUSPECT = Suspect(attempt=FIRST, worker="host/1")
 
 
-def watching(*, heard_since: float = -100.0) -> Liveness:
-    """Attempt 1 was claimed at 0."""
-    liveness = Liveness(TTL_S)
-    liveness.interrupted(heard_since)
+class Watch(Liveness):
+    """The bus takes all writes."""
+
+    def due(self, now: float) -> list[Suspect]:
+        self._written_at = now
+        return super().due(now)
+
+
+def watching() -> Liveness:
+    """Attempt 1 was claimed at 0; the bus has been there for long."""
+    liveness = Watch(TTL_S)
+    liveness.interrupted(-100.0)
     liveness.claimed(FIRST, "host/1", 0.0)
     return liveness
 
@@ -70,6 +78,33 @@ def test_while_nobody_knows_whether_the_bus_takes_anything_nobody_is_suspect() -
     assert liveness.due(1e9) == []
 
 
+def test_a_silence_that_begins_with_an_outage_is_no_suspicion_in_it() -> None:
+    liveness = Liveness(TTL_S)
+    liveness.claimed(FIRST, "host/1", 0.0)
+    for now in (0.0, 2.0, 4.0, 6.0):
+        liveness.wrote(now)
+    assert liveness.due(100.0) == []
+    assert not liveness.can_tell(100.0)
+    assert liveness.wrote(101.0) == 95.0
+    assert liveness.due(101.0) == []
+    for now in (103.0, 106.0, 109.0):
+        assert liveness.wrote(now) == 0.0
+        assert liveness.due(now) == []
+    assert liveness.due(111.0) == [SUSPECT]
+
+
+def test_who_has_rested_has_to_listen_anew() -> None:
+    liveness = Liveness(TTL_S)
+    liveness.claimed(FIRST, "host/1", 0.0)
+    liveness.wrote(0.0)
+    liveness.rests()
+    liveness.wrote(1.0)
+    for now in range(2, 11):
+        liveness.wrote(float(now))
+    assert liveness.due(10.5) == []
+    assert liveness.due(11.0) == [SUSPECT]
+
+
 def test_a_fact_in_the_log_is_a_sign_of_life_whatever_became_of_the_lease() -> None:
     liveness = watching()
     liveness.renewed(FIRST, "host/1", 3.0)
@@ -86,7 +121,7 @@ def test_the_signs_of_another_worker_are_none() -> None:
 
 
 def test_a_lease_that_was_there_before_the_claim_was_read_counts() -> None:
-    liveness = Liveness(TTL_S)
+    liveness = Watch(TTL_S)
     liveness.interrupted(0.0)
     liveness.renewed(FIRST, "host/1", 1.0)
     liveness.claimed(FIRST, "host/1", 2.0)

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 
 from flyte_schemas.subjects import ActionKey, AttemptKey
 
+GAP = 1 / 3
+"""What part of a time to live may pass between two of the executor's own writes before workers may have been
+kept from writing too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
@@ -46,6 +50,7 @@ class Liveness:
         self._ttl_s = ttl_s
         self._watched: dict[ActionKey, _Watched] = {}
         self._leases: dict[AttemptKey, str] = {}
+        self._written_at: float | None = None
         self._heard_since = math.inf
 
     @property
@@ -81,19 +86,39 @@ class Liveness:
         """A fact of this worker stands in the log: it lives, whatever became of its lease."""
         self._lives(action, worker, now, leased=False)
 
+    def wrote(self, now: float) -> float:
+        """The bus took a write of ours; how long it may have taken nothing before (0: it was there)."""
+        gap_s = math.inf if self._written_at is None else now - self._written_at
+        self._written_at = now
+        if gap_s <= GAP * self._ttl_s:
+            return 0.0
+        self.interrupted(now)
+        return gap_s
+
+    def rests(self) -> None:
+        """We write no more: from now on nobody can tell."""
+        self._written_at = None
+
     def interrupted(self, now: float) -> None:
         """Until now somebody who lives may have been kept from speaking."""
         self._heard_since = now
 
+    def can_tell(self, now: float) -> bool:
+        """Whether the bus has taken all writes for a time to live, up to just now."""
+        is_there = self._written_at is not None and now - self._written_at <= GAP * self._ttl_s
+        return is_there and now >= self._heard_since + self._ttl_s
+
     def due(self, now: float) -> list[Suspect]:
         """Who has been silent for too long; each is named once for each silence."""
+        if not self.can_tell(now):
+            return []
         found = [watched for watched in self._watched.values() if self._due_at(watched) <= now]
         for watched in found:
             watched.since, watched.expired, watched.leased = now, False, False
         return [watched.suspect for watched in found]
 
     def next_due(self) -> float | None:
-        """When somebody may have been silent for too long; None: never, as things are."""
+        """When somebody will have been silent for too long, if the bus is there until then; None: nobody."""
         moments = [self._due_at(watched) for watched in self._watched.values()]
         next_one = min(moments, default=math.inf)
         return None if next_one == math.inf else next_one
