@@ -42,7 +42,7 @@ from flyte_agent.endings import (
     not_understood,
     timed_out,
 )
-from flyte_agent.lease import Lease, LeaseLost, Standing
+from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
 from flyte_agent.order import Order
 from flyte_agent.outbox import Outbox
@@ -110,32 +110,20 @@ class Attempt:
 
     async def _run_while_ours(self, root: Path) -> None:
         """Run, and keep the lease; when it is lost nothing more is done or said. Raises LeaseLost."""
-        working = asyncio.create_task(self._run_claimed(root))
-        keeping = asyncio.create_task(self._keep_lease())
         keep_words = True
         try:
-            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
-            if keeping.done() and not working.done():
-                await self._runner.end(0.0)
-                keeping.result()
-            await working
+            await self._lease.hold(self._run_claimed(root), ended=self._stopped.set, lost=self._kill_runner)
         except LeaseLost:
             keep_words = False
             raise
         finally:
-            for task in (working, keeping):
-                task.cancel()
-            await asyncio.gather(working, keeping, return_exceptions=True)
             await self._outbox.close(keep=keep_words)
             self._spool.leave()
             await self._lease.release()
 
-    async def _keep_lease(self) -> None:
-        """Renew the lease; when the action was ended by somebody, stop politely. Raises LeaseLost."""
-        if await self._lease.keep() is Standing.GIVEN_AWAY:
-            raise LeaseLost(f"{self._order.key} was given away")
-        self._stopped.set()
-        await asyncio.Event().wait()
+    async def _kill_runner(self) -> None:
+        """Without a chance to clean up: another one has begun."""
+        await self._runner.end(0.0)
 
     async def _run_claimed(self, root: Path) -> None:
         self._pump.start()
@@ -146,7 +134,7 @@ class Attempt:
         except BaseException as error:
             shipping.cancel()
             if isinstance(error, LeaseLost):
-                await self._runner.end(0.0)  # it may not even clean up: another one has begun
+                await self._kill_runner()
             raise
         finally:
             await self._runner.end(self._settings.grace_s)

@@ -9,9 +9,9 @@ what is shorter than that costs no lease at all.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -80,6 +80,33 @@ class Lease:
     def is_fresh(self) -> bool:
         """Whether nobody can have taken us for silent so far."""
         return not self._is_lost and self._now() < self._fresh_until
+
+    async def hold(
+        self,
+        work: Coroutine[Any, Any, None],
+        *,
+        ended: Callable[[], object],
+        lost: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Do the work and keep the lease meanwhile.
+
+        `ended` is called when what we hold was ended from outside: the work is to come to an end by itself.
+        When it was given away `lost` is called, the work is cancelled, and LeaseLost raised.
+        """
+        working = asyncio.create_task(work)
+        keeping = asyncio.create_task(self.keep())
+        try:
+            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done() and not working.done():
+                if keeping.result() is Standing.GIVEN_AWAY:
+                    await lost()
+                    raise LeaseLost(f"what {self._worker} was working on was given away")
+                ended()
+            await working
+        finally:
+            for task in (working, keeping):
+                task.cancel()
+            await asyncio.gather(working, keeping, return_exceptions=True)
 
     async def keep(self) -> Standing:
         """Renew for as long as what we hold is ours; then say how we stand to it."""

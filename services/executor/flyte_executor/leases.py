@@ -110,8 +110,8 @@ class Leases:
             for suspect in self._liveness.due(now):
                 self._tasks.spawn(f"silent {suspect.attempt}", self._on_silent(suspect))
             due = self._liveness.next_due()
-            is_late = due is None or due <= now  # then the next write of ours tells more
-            await self._until_changed(None if is_late else due - now)
+            late = due is None or due <= now  # then the next write of ours tells more
+            await self._until_changed(None if late or due is None else due - now)
 
     async def _until_changed(self, timeout_s: float | None) -> None:
         self._changed.clear()
