@@ -26,6 +26,7 @@ from flyte_schemas.events import (
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
 log = structlog.get_logger()
@@ -68,6 +69,8 @@ class Reports:
         self._now = now
         self._order = order
         self._number = 0
+        self._ours_at = 0
+        """The last word on the action when the attempt was known to be ours."""
         self.worker = f"{platform.node()}/{pid}"
 
     async def claim(self) -> bool:
@@ -86,6 +89,9 @@ class Reports:
 
     async def standing(self) -> Standing:
         """Whether the attempt is still this worker's. Raises the bus's errors."""
+        last = await self._log.last(RUNS, action_subject(self._order.key.action))
+        if last is not None and last.sequence == self._ours_at:
+            return Standing.OURS
         state, _ = await read_action(self._log, self._order.key.action)
         return self._standing(state)
 
@@ -171,7 +177,10 @@ class Reports:
         mine = (self._order.attempt, self.worker)
         if (state.attempt, state.worker) != mine or (state.attempt_over and state.is_live):
             return Standing.GIVEN_AWAY
-        return Standing.ENDED if state.is_terminal else Standing.OURS
+        if state.is_terminal:
+            return Standing.ENDED
+        self._ours_at = state.version
+        return Standing.OURS
 
     async def _write(self, event: AnyEvent, *, is_output: bool = False) -> None:
         if self._outbox is None:

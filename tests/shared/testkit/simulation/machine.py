@@ -20,7 +20,6 @@ from flyte_agent.reports import Reports
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
-from flyte_bus.settings import LEASE_TTL_S
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
@@ -35,7 +34,9 @@ from testkit.simulation.faulty_bus import FaultyBus, Reach
 from testkit.simulation.programs import Ending, Program
 from testkit.simulation.steps import StepsTaken
 
-AWAY_S = 60.0
+TTL_S = 30
+"""How long leases live; long enough that worlds of some hours do not consist of renewals."""
+AWAY_S = 120.0
 """How long an agent is asleep or cut off at most."""
 SPOOL_BYTES = 1024**2
 
@@ -207,7 +208,7 @@ class _Agent:
             fence=launch.fence,
         )
         self._pid = pid
-        self._lease = Lease(bus.bucket(LEASES_BUCKET), LEASE_TTL_S)
+        self._lease = Lease(bus.bucket(LEASES_BUCKET), TTL_S)
         self._outbox = Outbox(bus.log, spool, self._lease, limit_bytes=SPOOL_BYTES)
         self._reports = Reports(
             bus, self._order, pid, machine.now, outbox=self._outbox, confirm=self._lease.confirm

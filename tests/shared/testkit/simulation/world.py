@@ -17,7 +17,7 @@ from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.ports import Entry
 from flyte_bus.service import LoopDied
-from flyte_bus.settings import LEASE_TTL_S, SERVICE_PATIENCE_S
+from flyte_bus.settings import SERVICE_PATIENCE_S
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
@@ -39,7 +39,7 @@ from testkit.events import MORNING
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
-from testkit.simulation.machine import Machine, MachineBackend, described, x_of
+from testkit.simulation.machine import TTL_S, Machine, MachineBackend, described, x_of
 from testkit.simulation.programs import Program, draw_programs
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
@@ -188,7 +188,10 @@ class World:
         clock = _Clock(self.now)
         place = self.chance.dice.randrange(PLACES)
         settings = ExecutorSettings(
-            home=Path("/nowhere"), slots=slots, checkpoint_s=self.chance.dice.choice((2.0, 20.0, 1e6))
+            home=Path("/nowhere"),
+            slots=slots,
+            checkpoint_s=self.chance.dice.choice((2.0, 20.0, 1e6)),
+            lease_ttl_s=TTL_S,
         )
         backend = MachineBackend(self.machine, place, bus.log)
         life = _Life(bus, clock, Executor(bus, backend, settings, clock.now))
@@ -327,7 +330,7 @@ class World:
                 ):
                     worker = workers[f"{entry.subject}/{attempt}"]
                     lost_at = self.chance.written_at[entry.sequence]
-                    if self.machine.was_sound(worker, lost_at - 2 * LEASE_TTL_S, lost_at):
+                    if self.machine.was_sound(worker, lost_at - 2 * TTL_S, lost_at):
                         found.append(f"{worker} was sound when it counted as lost at {lost_at:g} s")
                 case _:
                     pass
