@@ -1,4 +1,4 @@
-"""A machine is lost with its executor and all that ran there: another goes on when the leases have run out."""
+"""A machine is lost with its executor and all that ran there: another goes on after the leases."""
 
 import os
 import signal

@@ -269,10 +269,11 @@ class _Agent:
         if outcome is not None:
             await self._reports.fact(outcome)
             await self._outbox.flush()
-            if isinstance(outcome, AttemptSucceeded):
-                after, _ = await read_action(self._bus.log, self._attempt.action)
-                if after.phase is ActionPhase.SUCCEEDED:
-                    self._machine.succeeded(self._attempt)
+            after, _ = await read_action(self._bus.log, self._attempt.action)
+            if after.has_open_attempt and after.worker == self._reports.worker:
+                self._machine.wrongs.append(f"{self._attempt} has ended, and its last word is lost")
+            if isinstance(outcome, AttemptSucceeded) and after.phase is ActionPhase.SUCCEEDED:
+                self._machine.succeeded(self._attempt)
 
     async def _away(self) -> None:
         """Nothing is heard of this agent for a while. What it runs may run elsewhere too meanwhile: it goes
