@@ -13,6 +13,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
@@ -23,6 +24,9 @@ from flyte_schemas.events import (
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     LogWritten,
     TraceFailed,
@@ -82,6 +86,9 @@ def retried(attempt: int = 1) -> ActionRetried:
     return ActionRetried(attempt=attempt, reason="again")
 
 
+RECOVERED = ActionRecovered(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
+ASKED = ConditionRequested(prompt="Go on?", parent="a0", parent_attempt=1, group="g")
+ANSWERED = ConditionSignalled(value=True, signalled_by="somebody")
 HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
 
 TRACED = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
@@ -97,6 +104,7 @@ TO_PHASE: dict[ActionPhase, tuple[EventData, ...]] = {
     P.WAITING_FOR_RESOURCES: (requested(), queued()),
     P.INITIALIZING: (requested(), queued(), placed()),
     P.RUNNING: (requested(), queued(), placed(), started()),
+    P.PAUSED: (ASKED,),
 }
 
 
@@ -217,6 +225,28 @@ class TestAStory:
     def test_a_result_from_the_cache_comes_too_late_for_an_attempt_that_is_open(self) -> None:
         assert after(requested(), queued(), HIT).phase is P.WAITING_FOR_RESOURCES
 
+    def test_a_recovered_action_has_the_result_of_another_run_and_no_attempt(self) -> None:
+        state = after(requested("a0"), RECOVERED)
+        assert (state.phase, state.attempt, state.recovered_from) == (P.RECOVERED, 0, "p/d/r/a0")
+        assert (state.outputs, state.is_cut_short) == (RECOVERED.outputs, False)
+        assert after(requested(), queued(), RECOVERED).phase is P.WAITING_FOR_RESOURCES
+
+    def test_a_condition_pauses_until_it_is_answered_and_the_answer_is_its_output(self) -> None:
+        state = after(ASKED)
+        assert (state.phase, state.parent, state.group, state.is_live) == (P.PAUSED, "a0", "g", True)
+        assert not state.has_open_attempt
+        state = after(ASKED, ConditionAnnounced(), ANSWERED)
+        assert (state.phase, state.signalled_by, state.is_announced) == (P.SUCCEEDED, "somebody", True)
+        assert state.outputs == {"o0": InlineLiteral(value=True)}
+
+    def test_of_two_answers_the_first_counts(self) -> None:
+        state = after(ASKED, ANSWERED, ConditionSignalled(value=False, signalled_by="another"))
+        assert (state.outputs, state.signalled_by) == ({"o0": InlineLiteral(value=True)}, "somebody")
+
+    def test_a_task_cannot_be_answered_and_a_condition_cannot_be_queued(self) -> None:
+        assert after(*TO_PHASE[P.RUNNING], ANSWERED).phase is P.RUNNING
+        assert after(ASKED, queued(), started(), succeeded()).phase is P.PAUSED
+
     def test_an_action_that_ends_before_its_attempt_is_cut_short(self) -> None:
         aborted = ActionAborted(reason="enough")
         assert after(*TO_PHASE[P.RUNNING], aborted).is_cut_short
@@ -308,6 +338,10 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     HIT,
     TRACED,
     NOT_TRACED,
+    RECOVERED,
+    ASKED,
+    ConditionAnnounced(),
+    ANSWERED,
     *FINALS,
 )
 _ATTEMPTS = (1, 2, 3)
@@ -320,9 +354,9 @@ _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)
 
 anything = st.lists(
     st.one_of(
-        st.sampled_from((requested(), requested(parent="a0"))),
+        st.sampled_from((requested(), requested(parent="a0"), ASKED)),
         st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
-        st.sampled_from((*FINALS, HIT, TRACED, NOT_TRACED)),
+        st.sampled_from((*FINALS, HIT, RECOVERED, ANSWERED, TRACED, NOT_TRACED)),
         st.sampled_from((LogWritten(attempt=1, offset=0, size_bytes=0, segments=()),)),
         st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
     ),
@@ -410,8 +444,9 @@ def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownDa
         assert after_it.attempt in (before.attempt, before.attempt + 1)
         assert (after_it.fence == sequence) == (after_it.attempt > before.attempt)
         assert after_it.user_failures + after_it.system_failures <= after_it.attempt
-        assert (after_it.phase is None) == (after_it.requested is None and after_it.traced is None)
+        nothing = after_it.requested is after_it.condition is after_it.traced is None
+        assert (after_it.phase is None) == nothing
         assert (after_it.ended_at is not None) == after_it.is_terminal
-        assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
+        assert (after_it.outputs is not None) == (after_it.phase is not None and after_it.phase.is_success)
         if after_it.phase is not before.phase:
             assert TRANSITIONS[before.phase, type(one.data)] is after_it.phase  # type: ignore[index]
