@@ -81,10 +81,10 @@ class ActionState:
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
-    `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt. `reports`
-    has the last one of each attempt, `checkpoint` is the last of all. A condition has no `requested` but a
-    `condition`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of a traced
-    function.
+    `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
+    `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
+    for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of a
+    traced function.
     """
 
     version: int = 0
@@ -231,8 +231,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             return then(outputs=outputs, recovered_from=source, failure=None, ended_at=event.time)
         case ConditionRequested():
             return then(condition=data, request_id=event.id, cause=event.cause, requested_at=event.time)
-        case ConditionAnnounced():
-            return then(is_announced=True)
+        case ConditionAnnounced(error=error):
+            return then(is_announced=state.is_announced or not error)
         case ConditionSignalled(value=value, signalled_by=somebody):
             outputs = {"o0": InlineLiteral(value=value)}
             return then(outputs=outputs, signalled_by=somebody, ended_at=event.time)

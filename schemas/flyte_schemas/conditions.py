@@ -14,7 +14,7 @@ ANSWER_LIMIT_BYTES = 64 * 1024
 
 _A = {"bool": "a bool (true or false)", "int": "an int", "float": "a float", "str": "a str"}
 
-TIMED_OUT = "ConditionTimedout"
+TIMED_OUT = "ConditionTimedoutError"
 """The code of a condition that nobody answered in time."""
 
 

@@ -225,28 +225,6 @@ class TestAStory:
     def test_a_result_from_the_cache_comes_too_late_for_an_attempt_that_is_open(self) -> None:
         assert after(requested(), queued(), HIT).phase is P.WAITING_FOR_RESOURCES
 
-    def test_a_recovered_action_has_the_result_of_another_run_and_no_attempt(self) -> None:
-        state = after(requested("a0"), RECOVERED)
-        assert (state.phase, state.attempt, state.recovered_from) == (P.RECOVERED, 0, "p/d/r/a0")
-        assert (state.outputs, state.is_cut_short) == (RECOVERED.outputs, False)
-        assert after(requested(), queued(), RECOVERED).phase is P.WAITING_FOR_RESOURCES
-
-    def test_a_condition_pauses_until_it_is_answered_and_the_answer_is_its_output(self) -> None:
-        state = after(ASKED)
-        assert (state.phase, state.parent, state.group, state.is_live) == (P.PAUSED, "a0", "g", True)
-        assert not state.has_open_attempt
-        state = after(ASKED, ConditionAnnounced(), ANSWERED)
-        assert (state.phase, state.signalled_by, state.is_announced) == (P.SUCCEEDED, "somebody", True)
-        assert state.outputs == {"o0": InlineLiteral(value=True)}
-
-    def test_of_two_answers_the_first_counts(self) -> None:
-        state = after(ASKED, ANSWERED, ConditionSignalled(value=False, signalled_by="another"))
-        assert (state.outputs, state.signalled_by) == ({"o0": InlineLiteral(value=True)}, "somebody")
-
-    def test_a_task_cannot_be_answered_and_a_condition_cannot_be_queued(self) -> None:
-        assert after(*TO_PHASE[P.RUNNING], ANSWERED).phase is P.RUNNING
-        assert after(ASKED, queued(), started(), succeeded()).phase is P.PAUSED
-
     def test_an_action_that_ends_before_its_attempt_is_cut_short(self) -> None:
         aborted = ActionAborted(reason="enough")
         assert after(*TO_PHASE[P.RUNNING], aborted).is_cut_short

@@ -47,7 +47,7 @@ def get_action(
         rows.append(
             (
                 one.name,
-                one.task_name or "",
+                one.task_name or ("(condition)" if state.condition is not None else ""),
                 state.phase.name if state.phase else "",
                 one.parent_name or "",
                 one.group or "",
@@ -113,7 +113,7 @@ def get_io(
     values: dict[str, Any] = {}
     if not outputs_only:
         values["inputs"] = dict(details.inputs())
-    if not inputs_only and details.status == "SUCCEEDED":
+    if not inputs_only and details.phase.is_success:
         values["outputs"] = details.outputs().named_outputs
     if as_json:
         typer.echo(json_text(plain(values)))

@@ -29,12 +29,15 @@ from flyte._runtime.messages import (
     Kept,
     Locate,
     Located,
+    Pause,
+    Paused,
     Remembered,
     Reported,
     Save,
     Saved,
     Start,
 )
+from flyte._runtime.questions import Asked, Question, answer_in
 from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.steps import Steps
@@ -42,7 +45,6 @@ from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
 from flyte_schemas.events import AttemptCheckpointed
 from flyte_schemas.failure import Failure
-from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class RemoteController:
         self.steps = Steps(self._record, start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
+        self._pausing: dict[int, Future[None]] = {}
         self._finding: dict[int, Future[Found]] = {}
         self._locating: dict[int, Future[Located]] = {}
         self._saving: dict[int, Future[None]] = {}
@@ -121,6 +124,29 @@ class RemoteController:
             self._waiting.pop(call, None)
             with contextlib.suppress(OSError):  # the agent is gone, and this process goes with it
                 self._channel.send(GiveUp(call=call))
+
+    def pause(self, question: Question) -> Asked:
+        opened: Future[None] = Future()
+        answer: Future[ChildEnded] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._pausing[call], self._waiting[call] = opened, answer
+        webhook = question.webhook
+        self._channel.send(
+            Pause(
+                call=call,
+                condition=question.name,
+                prompt=question.prompt,
+                prompt_type=question.prompt_type,
+                data_type=question.data_type,
+                description=question.description,
+                timeout_s=question.timeout_s,
+                group=group.current(),
+                webhook=webhook.url if webhook else None,
+                payload=webhook.payload if webhook else None,
+            )
+        )
+        return Asked(opened, lambda: Child(answer, partial(answer_in, question)))
 
     def find(self, name: str, version: str | None) -> Found:
         """A deployed version of a task, the latest by default; blocks until the agent has answered."""
@@ -176,6 +202,8 @@ class RemoteController:
             while (message := self._channel.receive()) is not None:
                 if isinstance(message, ChildEnded):
                     self._answer(message)
+                elif isinstance(message, Paused):
+                    self._paused(message)
                 elif isinstance(message, Found):
                     self._finding.pop(message.call).set_result(message)
                 elif isinstance(message, Located):
@@ -191,6 +219,14 @@ class RemoteController:
             traceback.print_exc()
         os._exit(AGENT_GONE)
 
+    def _paused(self, paused: Paused) -> None:
+        opened = self._pausing.pop(paused.call)
+        if paused.failure is None:
+            opened.set_result(None)
+        else:
+            self._waiting.pop(paused.call, None)
+            opened.set_exception(error_of(paused.failure))
+
     def _located(self, located: Located) -> None:
         answer = self._locating.pop(located.call)
         if answer.set_running_or_notify_cancel():
@@ -204,6 +240,6 @@ class RemoteController:
 
 def _value(task: "Task[..., Any]", ended: ChildEnded) -> Any:
     """What the call gives. Raises the child's error."""
-    if ended.phase is ActionPhase.SUCCEEDED:
+    if ended.phase.is_success:
         return outputs_from_wire(task.native_interface, ended.outputs)
     raise error_of(ended.failure, ended.phase, ended.abort_reason)

@@ -22,6 +22,7 @@ from flyte._runtime.messages import (
     GiveUp,
     Locate,
     Message,
+    Pause,
     Raised,
     Recall,
     Record,
@@ -308,6 +309,8 @@ class Attempt:
                 )
             case Ask() if self._children is not None:
                 self._children.ask(message)
+            case Pause() if self._children is not None:
+                self._children.pause(message)
             case GiveUp(call=call) if self._children is not None:
                 self._children.give_up(call)
             case Save(call=call, checkpoint=checkpoint):

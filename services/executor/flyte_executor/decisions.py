@@ -3,6 +3,7 @@
 All look at the log first and expect what they saw; a conflict means that it went on, so each try sees more.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -26,6 +27,11 @@ from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
 log = structlog.get_logger()
 
 NO_REASON = "it was aborted by request"
+
+
+def digest_of(request_id: str) -> str:
+    """A request's id as it may stand in a header: whoever chose it may have put anything into it."""
+    return hashlib.sha256(request_id.encode()).hexdigest()[:16]
 
 
 def decision_event(key: ActionKey, data: EventData, state: ActionState, now: datetime) -> AnyEvent:
@@ -119,7 +125,11 @@ async def signal(
         answer = answer_to(state, request)
         if answer is None or isinstance(answer, str):
             return answer or True
-        event = replace(decision_event(key, answer, state, now()), cause=request_id)
+        event = replace(
+            decision_event(key, answer, state, now()),
+            id=f"{key}.signalled.{digest_of(request_id)}",  # two answers are two events
+            cause=request_id,
+        )
         try:
             await events.append(event, expected=state.version)
         except Conflict:

@@ -4,15 +4,13 @@ A request names the run, so admitting it twice meets the first admission and cha
 by one inbox, so that a run is aborted after it was started.
 """
 
-import hashlib
-
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
 from flyte_executor.clock import Now, utc_now
-from flyte_executor.decisions import abort, signal
+from flyte_executor.decisions import abort, digest_of, signal
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import AbortAction, ActionRequested, SignalCondition, StartRun
@@ -76,7 +74,7 @@ class Admission:
     async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
         key = _run(place).action(ROOT_ACTION)
         event = Event(
-            id=f"{key}.requested.{_digest(request_id)}",
+            id=f"{key}.requested.{digest_of(request_id)}",
             source=f"/{SERVICE}",
             subject=action_subject(key),
             time=self._now(),
@@ -114,8 +112,3 @@ class Admission:
 
 def _run(place: Request) -> RunKey:
     return RunKey(place.project, place.domain, place.name)
-
-
-def _digest(request_id: str) -> str:
-    """A request's id as it may stand in a header: whoever chose it may have put anything into it."""
-    return hashlib.sha256(request_id.encode()).hexdigest()[:16]

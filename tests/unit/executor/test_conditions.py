@@ -115,7 +115,7 @@ async def test_a_question_that_nobody_answers_in_time_is_over(plane: Plane, away
     state = await ended(plane, run)
     assert state.phase is P.TIMED_OUT
     assert state.failure is not None
-    assert state.failure.code == "ConditionTimedout"
+    assert state.failure.code == "ConditionTimedoutError"
 
 
 async def test_a_paused_run_holds_no_slot(plane: Plane) -> None:

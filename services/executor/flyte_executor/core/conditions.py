@@ -20,7 +20,7 @@ def until_answered(
 
 
 def answer_to(state: ActionState, request: SignalCondition) -> ConditionSignalled | str | None:
-    """The decision that an answer brings, or why it is none; None when it came late: the condition is over."""
+    """The decision that an answer brings, or why it is none; None when it came too late."""
     if state.condition is None:
         return f"{request.condition} is no condition"
     if state.is_terminal:

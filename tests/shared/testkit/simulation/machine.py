@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.order import Order
@@ -333,7 +333,8 @@ class _Agent:
         finally:
             await children.close()
 
-    async def _answer(self, ended: ChildEnded) -> None:
+    async def _answer(self, ended: ChildEnded | Paused) -> None:
+        assert isinstance(ended, ChildEnded), "no program of this machine asks people"
         answer = self._answers[ended.call]
         if answer.done():
             self._machine.wrongs.append(f"{self._attempt}: call {ended.call} was answered twice")
