@@ -12,7 +12,12 @@ AnswerType = Literal["bool", "int", "float", "str"]
 ANSWER_LIMIT_BYTES = 64 * 1024
 """Of the UTF-8 of an answer that is a text: it travels on the bus itself."""
 
-_A = {"bool": "a bool (true or false)", "int": "an int", "float": "a float", "str": "a str"}
+DESCRIBED: dict[AnswerType, str] = {
+    "bool": "a bool (true or false)",
+    "int": "an int",
+    "float": "a float",
+    "str": "a str",
+}
 
 TIMED_OUT = "ConditionTimedoutError"
 """The code of a condition that nobody answered in time."""
@@ -37,7 +42,7 @@ def unfit(condition: str, data_type: AnswerType, value: Any) -> str:
     """One sentence on a value that is no answer to a condition."""
     if isinstance(value, str) and data_type == "str":
         return f"the answer to condition {condition!r} is larger than {ANSWER_LIMIT_BYTES} bytes"
-    return f"condition {condition!r} takes {_A[data_type]}, not {value!r} ({type(value).__name__})"
+    return f"condition {condition!r} takes {DESCRIBED[data_type]}, not {value!r} ({type(value).__name__})"
 
 
 def may_be_named(name: str) -> bool:

@@ -145,6 +145,7 @@ def _facts(run: str, action: str) -> str:
         "run": details.run_name,
         "task": f"{details.task_name}:{details.task_version}" if details.task_version else "",
         "trace": "" if details.task_version else details.task_name or "",
+        "condition": "" if details.task_name else "an answer is waited for, or was given",
         "phase": details.status,
         "parent": details.parent_name or "",
         "group": details.group or "",

@@ -52,6 +52,7 @@ def signal_condition(
 
 def _answer(found: "Condition", value: str | None, context: typer.Context) -> "Answer":
     from flyte._runtime.questions import answer_from_text
+    from flyte_schemas.conditions import DESCRIBED
 
     if value is None:
         if not sys.stdin.isatty():
@@ -63,7 +64,6 @@ def _answer(found: "Condition", value: str | None, context: typer.Context) -> "A
         value = typer.prompt(f"{found.prompt} ({found.expected_type})", err=True)
     answer = answer_from_text(found.expected_type, str(value))
     if answer is None:
-        raise click.UsageError(
-            f"condition {found.name} takes a {found.expected_type}, not {value!r}", context
-        )
+        wanted = f"condition {found.name} takes {DESCRIBED[found.expected_type]}"
+        raise click.UsageError(f"{wanted}, not {value!r}", context)
     return answer

@@ -71,7 +71,7 @@ def event_text(event: AnyEvent) -> str:
             return f"recovered: {source} had given it"
         case ConditionRequested() as data:
             limit = f" within {data.timeout_s:g} s" if data.timeout_s else ""
-            return f"paused by {data.parent}: asks for a {data.data_type}{limit}: {_first_line(data.prompt)}"
+            return f"paused by {data.parent}: {_first_line(data.prompt)} ({data.data_type}{limit})"
         case ConditionAnnounced(error=error):
             return f"webhook not told: {error}" if error else "webhook told"
         case ConditionSignalled(value=value, signalled_by=somebody):

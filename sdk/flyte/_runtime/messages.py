@@ -25,7 +25,7 @@ class Start(Word):
     """To the runner, first and once: run this task.
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
-    earlier attempt saved.
+    earlier attempt saved. Children are named as those of `names_of`; None: as this action's own.
     """
 
     kind: Literal["start"] = "start"
@@ -42,6 +42,7 @@ class Start(Word):
     root: str
     run_began: datetime | None = None
     checkpoint: AttemptCheckpointed | None = None
+    names_of: str | None = None
 
 
 class Entered(Word):

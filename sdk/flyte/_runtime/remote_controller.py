@@ -70,7 +70,7 @@ class RemoteController:
         self.place = (start.project, start.domain)
         self._keeps_reports = start.template.report
         self._version = start.version
-        self._names = ChildNames(start.action)
+        self._names = ChildNames(start.names_of or start.action)
         self._record = RemoteRecord(channel, start)
         self.steps = Steps(self._record, start.action)
         self._calls = itertools.count(1)

@@ -238,6 +238,7 @@ class Attempt:
             root=str(root),
             run_began=await self._run_began(state),
             checkpoint=state.checkpoint,
+            names_of=_recovered(state),
         )
 
     async def _run_began(self, state: ActionState) -> datetime | None:
@@ -373,3 +374,9 @@ class Attempt:
             failure = self._last_word.failure
         assert failure is not None
         await self._reports.fact(AttemptFailed(attempt=attempt, failure=failure, log_end=end))
+
+
+def _recovered(state: ActionState) -> str | None:
+    """The action of an earlier run whose children this one's are to match by name."""
+    settings = state.requested.settings if state.requested else None
+    return settings.recovery.root if settings and settings.recovery else None
