@@ -18,6 +18,7 @@ DESCRIBED: dict[AnswerType, str] = {
     "float": "a float",
     "str": "a str",
 }
+"""What an answer is, for people."""
 
 TIMED_OUT = "ConditionTimedoutError"
 """The code of a condition that nobody answered in time."""

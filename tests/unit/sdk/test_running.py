@@ -134,7 +134,7 @@ def test_blocking_streams_work_beside_a_running_loop(one: Any) -> None:
 @pytest.mark.parametrize(
     "words",
     [{"force_rerun_actions": ["a1"]}, {"allow_missing_source_outputs": True}],
-    ids=["again", "missing"],
+    ids=["actions to run again", "missing outputs"],
 )
 def test_what_concerns_a_recovery_is_refused_without_one(words: dict[str, Any]) -> None:
     _session.configure(ClientConfig(endpoint="nats://127.0.0.1:1"))

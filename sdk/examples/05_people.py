@@ -1,0 +1,36 @@
+"""A task that waits for a person, and goes on with the answer.
+
+    flyte run sdk/examples/05_people.py release --version 1.2
+
+On a stack, answer from another terminal:
+
+    flyte get run --paused-only
+    flyte get condition RUN
+    flyte signal condition RUN approve yes
+
+A local run (`--local`) asks at its own terminal.
+"""
+
+import datetime
+
+import flyte
+
+env = flyte.TaskEnvironment(name="people")
+
+
+@env.task
+async def test(version: str) -> int:
+    return len(version) * 100
+
+
+@env.task
+async def release(version: str = "1.0") -> str:
+    passed = await test(version)
+    approval = await flyte.new_condition.aio(
+        "approve",
+        prompt=f"{passed} tests have passed: release {version}?",
+        timeout=datetime.timedelta(days=2),
+    )
+    if not await approval.wait.aio():
+        return f"{version} stays where it is"
+    return f"{version} is out"
