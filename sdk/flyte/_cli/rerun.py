@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
+Recovers = Annotated[bool, typer.Option("--recover", help="Take over what had succeeded, and run the rest.")]
+RunsAgain = Annotated[
+    list[str] | None,
+    typer.Option("--force-rerun-action", help="Recovering, run this action anyway, with all below it."),
+]
+AllowsMissing = Annotated[
+    bool, typer.Option("--allow-missing-outputs", help="Recovering, run again what has lost its outputs.")
+]
+OtherVersion = Annotated[
+    str | None,
+    typer.Option("--task-version", help="Run this version of the task; `latest`: the one deployed last."),
+]
+
 
 @app.command("rerun", context_settings={"ignore_unknown_options": True})
 def rerun(
@@ -32,21 +45,10 @@ def rerun(
     action_name: Annotated[
         str, typer.Option("--action-name", help="Which action of the run to run again.")
     ] = "a0",
-    recover: Annotated[
-        bool, typer.Option("--recover", help="Take over what had succeeded, and run the rest.")
-    ] = False,
-    force_rerun_action: Annotated[
-        list[str] | None,
-        typer.Option("--force-rerun-action", help="Recovering, run this action anyway, with all below it."),
-    ] = None,
-    allow_missing_outputs: Annotated[
-        bool,
-        typer.Option("--allow-missing-outputs", help="Recovering, run again what has lost its outputs."),
-    ] = False,
-    task_version: Annotated[
-        str | None,
-        typer.Option("--task-version", help="Run this version of the task; `latest`: the one deployed last."),
-    ] = None,
+    recover: Recovers = False,
+    force_rerun_action: RunsAgain = None,
+    allow_missing_outputs: AllowsMissing = False,
+    task_version: OtherVersion = None,
     follow: Follow = False,
     detach: Detach = False,
     no_progress: NoProgress = False,
