@@ -83,8 +83,8 @@ class ActionState:
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
-    for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of a
-    traced function.
+    for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
+    a traced function.
     """
 
     version: int = 0

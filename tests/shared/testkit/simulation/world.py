@@ -111,7 +111,7 @@ class World:
         self.server = MemoryServer(clock=loop.time, now=self.now)
         self.acknowledged: dict[int, str] = {}
         self.programs: dict[str, Program] = draw_programs(self.chance.dice)
-        self.people = People(seed, self.programs)
+        self.people = People(told.seed, self.programs)
         self.machine = Machine(self._connect, self.chance, self.programs, self.now, self.people)
         self.plain = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
         self.lives: list[_Life] = []
@@ -239,7 +239,7 @@ class World:
         recovery = self.people.recovery(run)
         if recovery is None:
             return
-        await asyncio.sleep(self.people.dice.random() * 2 * TROUBLE_S)
+        await asyncio.sleep(self.people.dice.random() * 2 * self.told.trouble_s)
         again = RunKey(run.project, run.domain, f"{run.run}r")
         self.runs.append(again)
         settings = RunSettings(recovery=recovery)
