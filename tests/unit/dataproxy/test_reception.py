@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_dataproxy.reception import receive
@@ -41,7 +41,6 @@ async def test_anything_else_is_refused_and_leaves_nothing(content: bytes, code:
     assert await store.stat(KEY) is None
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(max_size=30), max_size=6), st.integers(-2, 2), st.booleans())
 async def test_an_object_is_stored_exactly_when_it_is_what_was_announced(
     chunks: list[bytes], off: int, is_same: bool

@@ -4,13 +4,12 @@ import hashlib
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flyte_dataproxy.core.keys import ArtifactKey
 from flyte_dataproxy.core.signing import Grant, SignedGrant, Verdict, from_request, sign, to_query, verify
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SECRET = b"s" * 32
 NOW = 1_700_000_000
 PLACES = st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True)
@@ -111,7 +110,6 @@ def test_a_query_that_is_not_exactly_ours_claims_nothing(query: str) -> None:
 URL = f"{GRANT.key.path}?{QUERY}"
 
 
-@UNHURRIED
 @given(st.integers(0, len(URL) - 1), st.characters(codec="utf-8"), st.sampled_from(["instead", "before"]))
 def test_a_url_with_one_other_character_is_good_for_nothing(place: int, other: str, how: str) -> None:
     changed = URL[:place] + other + URL[place + (how == "instead") :]
@@ -121,7 +119,6 @@ def test_a_url_with_one_other_character_is_good_for_nothing(place: int, other: s
     assert claimed is None or verify(SECRET, claimed, NOW) is Verdict.FORGED
 
 
-@UNHURRIED
 @given(st.text(), st.text(), st.text())
 def test_no_request_whatever_breaks_the_reader(method: str, path: str, query: str) -> None:
     claimed = from_request(method, path, query)
