@@ -44,6 +44,7 @@ class Start(Word):
     custom_context: Mapping[str, str] = {}
     root: str
     run_began: datetime | None = None
+    raw_data_path: str = ""
     patience_s: float = 60.0
 
 
