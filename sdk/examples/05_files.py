@@ -49,7 +49,7 @@ async def count(folder: Dir) -> int:
 
 @env.task
 async def report(words: int) -> dict[str, int]:
-    folder = await split(await write(words), parts=4)
+    folder = await split.aio(await write(words), parts=4)
     files = [file async for file in folder.walk()]
     sizes = await asyncio.gather(*(size.aio(file) for file in files))
     return {str(file.name): found for file, found in zip(files, sizes, strict=True)}
