@@ -1,4 +1,4 @@
-"""A folder of many small files, to and from the artifact store in S3 and `s3://` itself, beside `aws s3 cp`."""
+"""A folder of many small files, to and from the artifact store in S3 and `s3://`, beside `aws s3 cp`."""
 
 import os
 import random
