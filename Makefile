@@ -38,7 +38,7 @@ fmt: $(STAMP)  ## Format the code and fix what can be fixed
 
 SEEDS ?= 2000
 simulate: $(STAMP)  ## Simulate SEEDS=2000 worlds in which everything goes wrong
-	@PYTHONHASHSEED=0 FLYTE_SIMULATION_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q --numprocesses auto tests/simulation/test_seeds.py
+	@PYTHONHASHSEED=0 PYTHONPATH=tests/shared $(BIN)/python -m testkit.simulation.many $(SEEDS)
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import stack
 from bench.rows import Row, several, timed
 from testkit.cli import Cli
 from testkit.nats_server import NatsServer
@@ -96,7 +97,9 @@ def with_stack() -> Iterator[Row]:
                 floor_is="nats-server start",
                 goal="≤ 2 s",
             )
+            yield from stack.idle(Path(folder) / "home")
             yield from _typed(cli)
+            yield from stack.log_lines(cli)
             yield from _children(cli)
         finally:
             cli.ok("stop")

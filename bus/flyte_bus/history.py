@@ -4,7 +4,7 @@ Whoever places or runs an action asks here and not the registry, so that nothing
 read model being up.
 """
 
-from flyte_bus.ports import EventLog
+from flyte_bus.ports import Entry, EventLog
 from flyte_schemas.action import ActionState, evolve, skip
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TaskDeployed
@@ -15,14 +15,27 @@ from flyte_schemas.task import TaskReference, TaskTemplate
 
 
 async def find_task(log: EventLog, project: str, domain: str, task: TaskReference) -> TaskTemplate | None:
-    """The template of one version of a task; None when it was never deployed."""
-    async for entry in log.read(TASKS, task_subject(project, domain, task.name)):
-        if isinstance(entry.content, Malformed):
-            continue
-        data = entry.content.data
-        if isinstance(data, TaskDeployed) and data.version == task.version:
-            return data.template
+    """The template of one version of a task; None when it was never deployed.
+
+    It is the last version mostly, so that is looked at before all of them are read.
+    """
+    subject = task_subject(project, domain, task.name)
+    last = await log.last(TASKS, subject)
+    if last is None:
+        return None
+    if (found := _template(last, task.version)) is not None:
+        return found
+    async for entry in log.read(TASKS, subject):
+        if (found := _template(entry, task.version)) is not None:
+            return found
     return None
+
+
+def _template(entry: Entry, version: str) -> TaskTemplate | None:
+    if isinstance(entry.content, Malformed):
+        return None
+    data = entry.content.data
+    return data.template if isinstance(data, TaskDeployed) and data.version == version else None
 
 
 async def find_version(

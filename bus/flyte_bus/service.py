@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from flyte_bus import event_loop
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.ports import Bus, Entry, Server
 from flyte_bus.settings import BusSettings, from_environment
@@ -199,7 +200,7 @@ def run_process(name: str, connect: Connect, build: Build) -> int:
     except ValueError as error:
         log.error("process.misconfigured", error=str(error))
         return 2
-    return asyncio.run(_until_signal(_live(settings, connect, build)))
+    return event_loop.run(_until_signal(_live(settings, connect, build)))
 
 
 async def _until_signal(life: Coroutine[Any, Any, None]) -> int:

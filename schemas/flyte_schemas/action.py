@@ -6,9 +6,11 @@ but the version. So a repeated event changes nothing either, and every replay en
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial, reduce
+from operator import attrgetter
+from typing import Any
 
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
@@ -19,12 +21,16 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    TraceEnded,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import Literals
@@ -37,12 +43,15 @@ _LIVE = (_P.QUEUED, *_OPEN)
 
 TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (None, ActionRequested): _P.QUEUED,
+    (None, TraceSucceeded): _P.SUCCEEDED,
+    (None, TraceFailed): _P.FAILED,
     (_P.QUEUED, ActionQueued): _P.WAITING_FOR_RESOURCES,
     (_P.QUEUED, ActionCacheHit): _P.SUCCEEDED,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
     **{(phase, AttemptReported): phase for phase in _OPEN},
+    **{(phase, AttemptCheckpointed): phase for phase in _OPEN},
     **{(phase, AttemptSucceeded): _P.SUCCEEDED for phase in _OPEN},
     **{(phase, AttemptFailed): phase for phase in _OPEN},
     **{(phase, ActionRetried): _P.QUEUED for phase in _OPEN},
@@ -61,12 +70,14 @@ class ActionState:
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
-    of each attempt.
+    of each attempt, `checkpoint` is the last of all. `traced` is all there is to a step that nobody asked
+    for: a call of a traced function.
     """
 
     version: int = 0
     phase: ActionPhase | None = None
     requested: ActionRequested | None = None
+    traced: TraceEnded | None = None
     request_id: str = ""
     cause: str | None = None
     attempt: int = 0
@@ -81,6 +92,7 @@ class ActionState:
     outputs: Literals | None = None
     cached_from: str = ""
     reports: tuple[AttemptReported, ...] = ()
+    checkpoint: AttemptCheckpointed | None = None
     log_end: int | None = None
     requested_at: datetime | None = None
     queued_at: datetime | None = None
@@ -98,6 +110,29 @@ class ActionState:
         return self.phase is not None and not self.phase.is_terminal
 
     @property
+    def parent(self) -> str | None:
+        """The action that asked for this one, or of which it is a step."""
+        origin = self.requested or self.traced
+        return origin.parent if origin else None
+
+    @property
+    def group(self) -> str | None:
+        origin = self.requested or self.traced
+        return origin.group if origin else None
+
+    @property
+    def task_name(self) -> str | None:
+        """What runs: a task by its full name, a traced function by its module's and its own."""
+        if self.requested is not None:
+            return self.requested.task.name
+        return self.traced.name if self.traced else None
+
+    @property
+    def inputs(self) -> Literals:
+        origin = self.requested or self.traced
+        return origin.inputs if origin else {}
+
+    @property
     def has_open_attempt(self) -> bool:
         """Whether some worker should be running, or about to run, the current attempt."""
         return self.phase in _OPEN and not self.attempt_over
@@ -109,14 +144,29 @@ class ActionState:
         return self.is_terminal and not ended_by_itself
 
 
+_FIELDS = tuple(field.name for field in fields(ActionState))
+_values = attrgetter(*_FIELDS)
+_SETTERS = {name: getattr(ActionState, name).__set__ for name in _FIELDS}
+
+
+def _changed(state: ActionState, **changes: Any) -> ActionState:
+    """As `dataclasses.replace`, at less than half its price: every event of every fold pays it."""
+    after: ActionState = object.__new__(ActionState)
+    for put, value in zip(_SETTERS.values(), _values(state), strict=True):
+        put(after, value)
+    for name, value in changes.items():
+        _SETTERS[name](after, value)
+    return after
+
+
 def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     """The state after `event`, which stands at `sequence` in the log."""
     data = event.data
     version = max(state.version, sequence)
     phase = TRANSITIONS.get((state.phase, type(data)))  # type: ignore[arg-type]
     if phase is None or _is_fenced(state, data):
-        return replace(state, version=version)
-    then = partial(replace, state, version=version, phase=phase)
+        return _changed(state, version=version)
+    then = partial(_changed, state, version=version, phase=phase)
     match data:
         case ActionRequested():
             return then(requested=data, request_id=event.id, cause=event.cause, requested_at=event.time)
@@ -136,6 +186,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case AttemptReported(attempt=attempt):
             earlier = (report for report in state.reports if report.attempt != attempt)
             return then(reports=(*earlier, data))
+        case AttemptCheckpointed():
+            return then(checkpoint=data)
         case AttemptSucceeded(outputs=outputs, log_end=log_end):
             return then(outputs=outputs, log_end=log_end, failure=None, ended_at=event.time)
         case AttemptFailed(failure=failure, log_end=log_end):
@@ -148,6 +200,16 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             )
         case ActionCacheHit(outputs=outputs, source=source):
             return then(outputs=outputs, cached_from=source, failure=None, ended_at=event.time)
+        case TraceEnded(outputs=outputs, started_at=began):
+            why = data.failure if isinstance(data, TraceFailed) else None
+            return then(
+                traced=data,
+                outputs=outputs if why is None else None,
+                failure=why,
+                requested_at=began,
+                started_at=began,
+                ended_at=event.time,
+            )
         case ActionRetried(retry_at=retry_at):
             return then(retry_at=retry_at)
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
@@ -165,7 +227,9 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt + 1
         case ActionRetried(attempt=attempt):
             return attempt != state.attempt or not state.attempt_over
-        case AttemptPlaced() | AttemptStarted() | AttemptReported() | AttemptSucceeded() | AttemptFailed():
+        case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
+            return data.attempt != state.attempt or state.attempt_over
+        case AttemptReported() | AttemptCheckpointed():
             return data.attempt != state.attempt or state.attempt_over
         case _:
             return False
@@ -173,7 +237,7 @@ def _is_fenced(state: ActionState, data: object) -> bool:
 
 def skip(state: ActionState, sequence: int) -> ActionState:
     """The state after a message that nobody can read: nothing happened, but it is the last on its subject."""
-    return replace(state, version=max(state.version, sequence))
+    return _changed(state, version=max(state.version, sequence))
 
 
 def fold(events: Iterable[tuple[AnyEvent, int]], start: ActionState | None = None) -> ActionState:

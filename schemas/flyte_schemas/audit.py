@@ -19,6 +19,7 @@ from flyte_schemas.events import (
     ActionTimedOut,
     AttemptPlaced,
     AttemptStarted,
+    TraceEnded,
 )
 from flyte_schemas.literals import Literals
 from flyte_schemas.phase import ActionPhase
@@ -32,6 +33,7 @@ INVARIANTS: dict[str, str] = {
     "request": "an action is asked for once, and nothing happens to it before",
     "decision": "a decision takes effect: whoever made it had seen the last word",
     "claim": "an attempt is claimed by one worker at most, and only while it is open",
+    "trace": "a traced step is recorded once, by an attempt of an action of the same run",
     "no repetition": "what has succeeded is not started again",
     "parent": "an action is asked for by an action of the same run that exists",
     "family": "when a run is settled no action lives on below one that has ended",
@@ -111,7 +113,9 @@ class Audit:
         match event.data:
             case ActionRequested() if before.phase is not None and event.id != before.request_id:
                 yield "request", f"{key} was asked for before"
-            case ActionRequested():
+            case TraceEnded() if before.phase is not None and event.data != before.traced:
+                yield "trace", f"{key} was recorded before"
+            case ActionRequested() | TraceEnded():
                 pass
             case _ if before.phase is None:
                 yield "request", f"{type(event.data).__name__} of an action that nobody asked for"
@@ -132,6 +136,10 @@ class Audit:
                 state = self._states.get(key.run.action(parent))
                 if state is None or state.attempt == 0:
                     yield "parent", f"its parent {parent} has never run"
+            case TraceEnded(parent=parent, parent_attempt=attempt):
+                state = self._states.get(key.run.action(parent))
+                if state is None or state.attempt < attempt:
+                    yield "trace", f"attempt {attempt} of {parent}, which recorded it, was not opened"
             case ActionCacheHit(source=source, outputs=outputs):
                 computed = self._outputs_of(source)
                 if computed is not None and dict(computed) != dict(outputs):
@@ -148,7 +156,7 @@ class Audit:
                 return None
 
     def _is_orphan(self, key: ActionKey, state: ActionState) -> bool:
-        parent = state.requested.parent if state.requested else None
+        parent = state.parent
         return parent is not None and self._states.get(key.run.action(parent), ActionState()).is_terminal
 
     def _report(self, invariant: str, subject: str, sequence: int, what: str) -> None:

@@ -9,8 +9,12 @@ from typing import Any
 from flyte_schemas.cache_keys import call_key, without_places
 from flyte_schemas.literals import AnyLiteral, InlineLiteral, Literals
 from flyte_schemas.policies import CacheRule
+from flyte_schemas.subjects import ActionKey
 from flyte_schemas.task import Interface
 from flyte_schemas.words import Name, Word
+
+GLOBAL = "global"
+"""The scope in which results of every project and domain count."""
 
 
 class CachedResult(Word):
@@ -38,6 +42,19 @@ def cache_key(task: str, interface: Interface, rule: CacheRule, inputs: Literals
         inputs={name: _counted(literal) for name, literal in inputs.items()},
         ignored=rule.ignored_inputs,
     )
+
+
+def bucket_keys(key: ActionKey, digest: str) -> dict[str, str]:
+    """Where in the bucket a result stands, by scope."""
+    return {
+        GLOBAL: f"{GLOBAL}.{digest}",
+        "project-domain": f"in.{key.run.project}.{key.run.domain}.{digest}",
+    }
+
+
+def reservation_key(place: str) -> str:
+    """Where in the bucket the action is named that computes the result of this place."""
+    return f"computing.{place}"
 
 
 def _counted(literal: AnyLiteral) -> Any:

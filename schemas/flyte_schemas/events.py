@@ -99,6 +99,8 @@ class ActionQueued(EventData):
     TYPE: ClassVar[str] = "flyte.action.queued.v1"
     attempt: PositiveInt
     pool: str
+    interruptible: bool = False
+    """Whether it may run on a machine that can be taken away at any moment."""
 
 
 class AttemptPlaced(EventData):
@@ -125,6 +127,21 @@ class AttemptReported(EventData):
     uri: str
     sha256: Sha256
     size_bytes: NonNegativeInt
+
+
+class AttemptCheckpointed(EventData):
+    """What the attempt saved of its work lies in the artifact store, for later attempts; the last one counts.
+
+    `name` is that of the file or folder; a folder is stored as a tar archive.
+    """
+
+    TYPE: ClassVar[str] = "flyte.attempt.checkpointed.v1"
+    attempt: PositiveInt
+    uri: str
+    sha256: Sha256
+    size_bytes: NonNegativeInt
+    name: str = Field(min_length=1, max_length=255)
+    is_folder: bool = False
 
 
 class AttemptSucceeded(EventData):
@@ -184,6 +201,38 @@ class ActionCacheHit(EventData):
     TYPE: ClassVar[str] = "flyte.action.cache-hit.v1"
     source: str
     outputs: Mapping[str, AnyLiteral] = {}
+
+
+class TraceEnded(EventData):
+    """A step of a running action is over: a call of a traced function, or one item of a traced generator.
+
+    The step has a subject of its own, by a name that follows from the call as a child's does, and this is the
+    first and last word on it. `name` is the function's, with its module.
+    """
+
+    name: str = Field(min_length=1, max_length=300)
+    parent: Name
+    parent_attempt: PositiveInt
+    group: str | None = None
+    inputs: Mapping[str, AnyLiteral] = {}
+    outputs: Mapping[str, AnyLiteral] = {}
+    started_at: datetime
+
+
+class TraceSucceeded(TraceEnded):
+    """The step gave a value: who repeats the call gets it, and nothing runs."""
+
+    TYPE: ClassVar[str] = "flyte.trace.succeeded.v1"
+
+
+class TraceFailed(TraceEnded):
+    """The step raised. Under the call's own name only what is not recoverable: that is raised again.
+
+    What is recoverable is executed again, so it stands under a name that is the attempt's too.
+    """
+
+    TYPE: ClassVar[str] = "flyte.trace.failed.v1"
+    failure: Failure
 
 
 class AttemptStopped(EventData):
@@ -279,6 +328,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     AttemptPlaced,
     AttemptStarted,
     AttemptReported,
+    AttemptCheckpointed,
     AttemptSucceeded,
     AttemptFailed,
     ActionRetried,
@@ -286,6 +336,8 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionTimedOut,
     ActionAborted,
     ActionCacheHit,
+    TraceSucceeded,
+    TraceFailed,
     AttemptStopped,
     TimerDue,
     LogWritten,

@@ -31,8 +31,9 @@ class FailureKind(StrEnum):
 class Failure(Word):
     """Why an attempt or an action failed.
 
-    `code` is stable and fit for programs (`ValueError`, `AgentLost`, `TaskNotFound`); `message` says what
-    happened; `hint` says what to do; `traceback` shows the user's own files and lines only.
+    `code` is stable and fit for programs (`ValueError`, `AgentLost`, `TaskNotFound`); those of the platform
+    stand in `flyte_schemas.failure_codes`. `message` says what happened; `hint` says what to do; `traceback`
+    shows the user's own files and lines only.
     """
 
     code: str = Field(min_length=1, max_length=200)

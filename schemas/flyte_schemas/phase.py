@@ -23,6 +23,9 @@ class ActionPhase(StrEnum):
     RECOVERED = "recovered"
     """Took the result of an earlier run. No action is in it yet."""
 
+    __hash__ = str.__hash__
+    """A table of phases is looked into with every event; the hash of an `Enum` is slower than the table."""
+
     @property
     def is_terminal(self) -> bool:
         """Whether nothing can follow."""

@@ -20,6 +20,7 @@ class RunFold:
     def __init__(self) -> None:
         self.actions: dict[str, ActionState] = {}
         self._children: dict[str, set[str]] = {}
+        self._asking: set[str] = set()
         self._live = 0
 
     def apply(self, action: str, event: AnyEvent, sequence: int) -> ActionState:
@@ -30,8 +31,10 @@ class RunFold:
         after = evolve(before, event, sequence)
         self.actions[action] = after
         self._live += after.is_live - before.is_live
-        if before.requested is None and after.requested is not None and after.requested.parent is not None:
-            self._children.setdefault(after.requested.parent, set()).add(action)
+        if before.parent is None and after.parent is not None:
+            self._children.setdefault(after.parent, set()).add(action)
+            if after.requested is not None:
+                self._asking.add(after.parent)
         return after
 
     def skip(self, action: str, sequence: int) -> None:
@@ -44,12 +47,13 @@ class RunFold:
         return self.actions.get(action, _NOTHING)
 
     def children(self, action: str) -> Iterator[tuple[str, ActionState]]:
-        """The direct children of an action."""
+        """The direct children of an action, its traced steps among them."""
         for child in sorted(self._children.get(action, ())):
             yield child, self.actions[child]
 
     def has_children(self, action: str) -> bool:
-        return action in self._children
+        """Whether it has asked for another action; a traced step is part of itself."""
+        return action in self._asking
 
     @property
     def root(self) -> ActionState:

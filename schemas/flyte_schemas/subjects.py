@@ -1,6 +1,7 @@
 """Where each word is published: the subjects of the log, built and read in one place."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 ROOT_ACTION = "a0"
 """The root action of every run."""
@@ -13,6 +14,9 @@ REJECTED = "flyte.rejected"
 DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 RUN_REQUESTS = "flyte.req.*.*.run.*"
 ABORT_REQUESTS = "flyte.req.*.*.abort.*"
+
+ACTIONS_KNOWN = 10_000
+"""For how many subjects their action is remembered: each has several events, and several readers."""
 
 TIMERS_DUE = "flyte.timer.due.>"
 """Timers that have gone off."""
@@ -127,6 +131,7 @@ def parse_request(subject: str) -> Request | None:
             return None
 
 
+@lru_cache(maxsize=ACTIONS_KNOWN)
 def parse_action(subject: str) -> ActionKey | None:
     """The action of `flyte.run.…` or `flyte.log.…`; None for anything else."""
     match subject.split("."):

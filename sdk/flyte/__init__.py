@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flyte import storage as storage
     from flyte import syncify as syncify
     from flyte._cache import Cache, CachePolicy, CacheRequest
+    from flyte._checkpoint import BaseCheckpoint, Checkpoint, latest_checkpoint
     from flyte._deploy import Deployment, deploy
     from flyte._devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Device, DeviceClass, Neuron
     from flyte._environment import Environment, TaskEnvironment
@@ -59,9 +60,11 @@ __all__ = [
     "ActionPhase",
     "AsyncFunctionTaskTemplate",
     "Backoff",
+    "BaseCheckpoint",
     "Cache",
     "CachePolicy",
     "CacheRequest",
+    "Checkpoint",
     "Cron",
     "Deployment",
     "Device",
@@ -103,6 +106,7 @@ __all__ = [
     "init_from_config",
     "init_in_cluster",
     "init_passthrough",
+    "latest_checkpoint",
     "logger",
     "map",
     "rerun",
@@ -115,6 +119,7 @@ __all__ = [
 
 _HOMES: dict[str, tuple[str, ...]] = {
     "flyte._cache": ("Cache", "CachePolicy", "CacheRequest"),
+    "flyte._checkpoint": ("BaseCheckpoint", "Checkpoint", "latest_checkpoint"),
     "flyte._deploy": ("Deployment", "deploy"),
     "flyte._devices": ("AMD_GPU", "Device", "DeviceClass", "GPU", "HABANA_GAUDI", "Neuron", "TPU"),
     "flyte._environment": ("Environment", "TaskEnvironment"),

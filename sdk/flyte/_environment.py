@@ -39,6 +39,11 @@ def declared() -> list["TaskEnvironment"]:
     return list(_declared)
 
 
+def forget(environment: "TaskEnvironment") -> None:
+    """An environment that was made in passing counts no more."""
+    _declared.remove(environment)
+
+
 class Environment:
     """What code runs in: image, resources, variables, secrets.
 

@@ -9,9 +9,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flyte._local_attempt import Failed, Outcome
+from flyte._runtime.steps import Recorded
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     ActionAborted,
@@ -25,6 +26,8 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
@@ -77,6 +80,18 @@ class Happenings:
             self._take(action, ActionTimedOut(failure=outcome.failure))
         else:
             self._take(action, ActionFailed(failure=outcome.failure))
+
+    def traced(self, step: str, action: str, attempt: int, recorded: Recorded) -> None:
+        """A step of an action is over; its values are not kept here."""
+        said: dict[str, Any] = {
+            "name": recorded.name,
+            "parent": action,
+            "parent_attempt": attempt,
+            "group": recorded.group,
+            "started_at": recorded.began,
+        }
+        failure = recorded.failure
+        self._take(step, TraceSucceeded(**said) if failure is None else TraceFailed(**said, failure=failure))
 
     def given_up(self, action: str) -> None:
         """Whoever waited for the action was cancelled."""

@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flyte._checkpoint import Checkpoint
 from flyte._computing import Computing
 from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
+from flyte._local_record import LocalRecord
 from flyte._local_run import LocalRun
 from flyte._logger import logger
+from flyte._places import Places
 from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert, group
 from flyte._runtime.child import Child
@@ -31,6 +34,7 @@ from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.side_loop import SideLoop
+from flyte._runtime.steps import Recorded, Steps
 from flyte._runtime.threads import Threads, in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
@@ -46,8 +50,8 @@ class LocalOptions:
     """What a local run is told: its name, where it claims to be, variables that win over the task's.
 
     `custom_context` is handed down to all of its actions; below `raw_data_path` lies the data that they make;
-    `happenings` is told what happens. With `disable_cache` no result is kept or taken, with `overwrite_cache`
-    none is taken.
+    `happenings` is told what happens; `max_action_concurrency` is how many actions run at a time. With
+    `disable_cache` no result is kept or taken, with `overwrite_cache` none is taken.
     """
 
     name: str
@@ -60,6 +64,7 @@ class LocalOptions:
     overwrite_cache: bool = False
     disable_cache: bool = False
     cache_scope: str = ""
+    max_action_concurrency: int | None = None
 
 
 def run_here(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
@@ -102,6 +107,7 @@ class _Actions:
         self._happenings = options.happenings
         self.reports: dict[str, Path] = {}
         self._computing = Computing()
+        self.places = Places(options.max_action_concurrency)
 
     @functools.cached_property
     def _cache(self) -> "LocalCache":
@@ -169,9 +175,17 @@ class _Actions:
 
     async def _attempts(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         """One action with its retries; how the last attempt ended."""
-        limits = Limits(task)
+        try:
+            if (turn := self.places.take(name)) is not None:
+                await asyncio.wrap_future(turn)
+            return await self._tries(name, task, data)
+        finally:
+            self.places.leave(name)
+
+    async def _tries(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
+        limits, known = Limits(task), dict[str, Recorded]()
         for attempt in itertools.count():
-            with self._around(name, task, attempt):
+            with self._around(name, task, attempt, known):
                 outcome = await attempt_aio(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
@@ -181,9 +195,17 @@ class _Actions:
         raise AssertionError("attempts are counted without end")
 
     def _attempts_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
-        limits = Limits(task)
+        try:
+            if (turn := self.places.take(name)) is not None:
+                turn.result()
+            return self._tries_blocking(name, task, data)
+        finally:
+            self.places.leave(name)
+
+    def _tries_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
+        limits, known = Limits(task), dict[str, Recorded]()
         for attempt in itertools.count():
-            with self._around(name, task, attempt):
+            with self._around(name, task, attempt, known):
                 outcome = attempt_blocking(task, data, limits)
             pause_s = limits.pause_after_s(outcome)
             self._tell(name, attempt, outcome, is_last=pause_s is None)
@@ -222,10 +244,17 @@ class _Actions:
             self._happenings.ended(name, attempt + 1, outcome, is_last=is_last)
 
     @contextmanager
-    def _around(self, name: str, task: Task[..., Any], attempt: int) -> Iterator[None]:
-        """What an attempt finds around it: variables, its context, somebody to ask for children."""
+    def _around(
+        self, name: str, task: Task[..., Any], attempt: int, known: dict[str, Recorded]
+    ) -> Iterator[None]:
+        """What an attempt finds around it: variables, its context, somebody to ask for children.
+
+        `known` are the steps that earlier attempts have taken.
+        """
         options = self._options
         inherited = context.get_custom_context() if name != ROOT_ACTION else self._custom_context
+        kept = f"{self._raw_data_path.path.rstrip('/')}/{name}/checkpoints"
+        checkpoint = Checkpoint.of_attempt(kept, attempt)
         here = context.TaskContext(
             action=context.ActionID(
                 name=name, run_name=options.name, project=options.project, domain=options.domain
@@ -235,9 +264,12 @@ class _Actions:
             run_start_time=self._began,
             raw_data_path=self._raw_data_path,
             report=Report(task.name),
+            checkpoint=checkpoint,
+            checkpoint_paths=checkpoint.paths,
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
-        children = _Children(self, name, keeps_reports=task.report)
+        record = LocalRecord(name, attempt + 1, known, self._happenings)
+        children = _Children(self, name, Steps(record, name), keeps_reports=task.report)
         if self._happenings is not None:
             self._happenings.started(name, attempt + 1)
         with applied(variables), context.use(here), controller.use(children):
@@ -254,7 +286,8 @@ class _Actions:
 class _Children:
     """The controller of one attempt: runs its children in this process."""
 
-    def __init__(self, actions: _Actions, action: str, *, keeps_reports: bool) -> None:
+    def __init__(self, actions: _Actions, action: str, steps: Steps, *, keeps_reports: bool) -> None:
+        self.steps = steps
         self._actions = actions
         self._action = action
         self._keeps_reports = keeps_reports
@@ -262,6 +295,7 @@ class _Children:
         self._loop = SideLoop()
 
     async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
+        self._actions.places.leave(self._action)
         if task.is_async:
             return await self._actions.run(self._actions.ask(task), task, inputs)
         return await self.start(task, inputs).wait()
@@ -272,6 +306,7 @@ class _Children:
     def _start(self, task: Task[..., Any], inputs: dict[str, Any]) -> "Future[Any]":
         if task.is_async:
             return self._loop.submit(self.call(task, inputs))
+        self._actions.places.leave(self._action)
         name = self._actions.ask(task)
         data = convert.inputs_to_json(task.native_interface, inputs)
         return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))

@@ -165,8 +165,9 @@ def with_runcontext(
 
     `mode` None is remote when a client is configured. `env_vars` win over the environment's, `custom_context`
     is handed down to every action. `dry_run` plans and sends nothing. Values keep their types here, so
-    `preserve_original_types` changes nothing. What the platform does not act upon yet (labels, annotations,
-    queue, cache, interruptible, concurrency, service account, raw data path, debug) is kept with the run.
+    `preserve_original_types` changes nothing. `max_action_concurrency` is how many of the run's actions may
+    run at a time, those that wait for children not counted. What the platform does not act upon yet (labels,
+    annotations, queue, service account, raw data path, debug) is kept with the run.
 
     Raises ValueError for a bad mode, name or value, TypeError for one of a wrong type, NotImplementedError
     for an option that this version refuses.
@@ -289,4 +290,5 @@ def _local(options: RunOptions) -> LocalOptions:
         overwrite_cache=options.settings.overwrite_cache,
         disable_cache=options.settings.disable_cache,
         cache_scope=options.settings.cache_scope,
+        max_action_concurrency=options.settings.max_action_concurrency,
     )

@@ -1,5 +1,6 @@
 """Words that several parts of the surface share: phases, ids, the context of a task."""
 
+from flyte._checkpoint import CheckpointPaths
 from flyte._limits import MAX_INLINE_IO_BYTES
 from flyte._names import generate_random_name
 from flyte._raw_data import RawDataPath
@@ -13,6 +14,7 @@ __all__ = [
     "NULL_TASK_CONTEXT",
     "ActionID",
     "ActionPhase",
+    "CheckpointPaths",
     "GroupData",
     "NativeInterface",
     "RawDataPath",

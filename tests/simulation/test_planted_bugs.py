@@ -14,6 +14,7 @@ import flyte_executor.results
 import flyte_schemas.action
 from flyte_agent.children import Children
 from flyte_agent.reports import Reports
+from flyte_agent.traces import Traces
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.memory.stream import MemoryStream
 from flyte_executor.alarms import Alarms
@@ -198,6 +199,18 @@ def ids_that_stand_for_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(flyte_executor.executor, "decision_event", same)
 
 
+def a_record_that_nobody_reads(patch: pytest.MonkeyPatch) -> None:
+    async def forgetful(self: Traces, step: str) -> None: ...
+
+    patch.setattr(Traces, "_recall", forgetful)
+
+
+def steps_that_are_known_before_they_are_written(patch: pytest.MonkeyPatch) -> None:
+    async def hasty(self: Reports, step: str, trace: object) -> None: ...
+
+    patch.setattr(Reports, "record", hasty)
+
+
 BUGS: tuple[Plant, ...] = (
     a_dropped_fence,
     decisions_that_expect_nothing,
@@ -219,6 +232,8 @@ BUGS: tuple[Plant, ...] = (
     a_reader_with_gaps,
     a_conflict_that_is_taken_for_a_success,
     ids_that_stand_for_everything,
+    a_record_that_nobody_reads,
+    steps_that_are_known_before_they_are_written,
 )
 
 

@@ -16,6 +16,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -23,6 +24,8 @@ from flyte_schemas.events import (
     AttemptSucceeded,
     EventData,
     LogWritten,
+    TraceFailed,
+    TraceSucceeded,
     UnknownData,
 )
 from flyte_schemas.failure import Failure, FailureKind
@@ -62,6 +65,10 @@ def reported(attempt: int = 1, sha256: str = "ab" * 32) -> AttemptReported:
     return AttemptReported(attempt=attempt, uri="x", sha256=sha256, size_bytes=1)
 
 
+def checkpointed(attempt: int = 1) -> AttemptCheckpointed:
+    return AttemptCheckpointed(attempt=attempt, uri="x", sha256="ab" * 32, size_bytes=1, name="c")
+
+
 def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:
     return AttemptFailed(attempt=attempt, failure=failure, log_end=5)
 
@@ -71,6 +78,9 @@ def retried(attempt: int = 1) -> ActionRetried:
 
 
 HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
+
+TRACED = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
+NOT_TRACED = TraceFailed(name="m.fetch", parent="a0", parent_attempt=1, failure=THEIRS, started_at=MORNING)
 
 FINALS: tuple[EventData, ...] = (
     ActionFailed(failure=THEIRS),
@@ -272,16 +282,19 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     placed(),
     started(),
     reported(),
+    checkpointed(),
     succeeded(),
     failed(),
     retried(),
     HIT,
+    TRACED,
+    NOT_TRACED,
     *FINALS,
 )
 _ATTEMPTS = (1, 2, 3)
 _OF_ATTEMPTS = tuple(
     make(attempt)
-    for make in (queued, placed, started, reported, succeeded, failed, retried)
+    for make in (queued, placed, started, reported, checkpointed, succeeded, failed, retried)
     for attempt in _ATTEMPTS
 )
 _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)
@@ -290,7 +303,8 @@ anything = st.lists(
     st.one_of(
         st.sampled_from((requested(), requested(parent="a0"))),
         st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
-        st.sampled_from((*FINALS, HIT, LogWritten(attempt=1, offset=0, size_bytes=0, segments=()))),
+        st.sampled_from((*FINALS, HIT, TRACED, NOT_TRACED)),
+        st.sampled_from((LogWritten(attempt=1, offset=0, size_bytes=0, segments=()),)),
         st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
     ),
     max_size=25,
@@ -377,7 +391,7 @@ def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownDa
         assert after_it.attempt in (before.attempt, before.attempt + 1)
         assert (after_it.fence == sequence) == (after_it.attempt > before.attempt)
         assert after_it.user_failures + after_it.system_failures <= after_it.attempt
-        assert (after_it.phase is None) == (after_it.requested is None)
+        assert (after_it.phase is None) == (after_it.requested is None and after_it.traced is None)
         assert (after_it.ended_at is not None) == after_it.is_terminal
         assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
         if after_it.phase is not before.phase:

@@ -12,10 +12,13 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    TraceFailed,
+    TraceSucceeded,
 )
+from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.task import TaskReference
-from testkit.events import action, event
+from testkit.events import MORNING, action, event
 
 TASK = TaskReference(name="env.fn", version="v1")
 REQUESTED = ActionRequested(task=TASK)
@@ -24,6 +27,14 @@ QUEUED = ActionQueued(attempt=1, pool="p")
 PLACED = AttemptPlaced(attempt=1, worker="w")
 STARTED = AttemptStarted(attempt=1, worker="w")
 DONE = AttemptSucceeded(attempt=1, outputs={"o0": InlineLiteral(value=1)})
+TRACED = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
+NOT_TRACED = TraceFailed(
+    name="m.fetch",
+    parent="a0",
+    parent_attempt=1,
+    started_at=MORNING,
+    failure=Failure(code="ValueError", kind=FailureKind.USER),
+)
 LIFE = (("a0", REQUESTED), ("a0", QUEUED), ("a0", PLACED), ("a0", STARTED))
 
 
@@ -40,7 +51,8 @@ def audited(*told: tuple[str, EventData], ids: dict[int, str] | None = None) -> 
 def test_an_honest_log_breaks_nothing() -> None:
     hit = ActionCacheHit(source="project/domain/run/a0", outputs=DONE.outputs)
     child = (("c", CHILD), ("c", QUEUED), ("c", ActionAborted(reason="")))
-    assert audited(*LIFE, *child, ("a0", DONE), ("a0", STARTED), ("b", REQUESTED), ("b", hit)) == []
+    traces = (("t", TRACED), ("t", TRACED), ("u", NOT_TRACED))
+    assert audited(*LIFE, *child, *traces, ("a0", DONE), ("a0", STARTED), ("b", REQUESTED), ("b", hit)) == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +66,11 @@ def test_an_honest_log_breaks_nothing() -> None:
         ("no repetition", (*LIFE, ("a0", DONE), ("a0", AttemptStarted(attempt=2, worker="w")))),
         ("parent", (("c", CHILD),)),
         ("parent", (("a0", REQUESTED), ("c", CHILD))),
+        ("trace", (("t", TRACED),)),
+        ("trace", (("a0", REQUESTED), ("t", TRACED))),
+        ("trace", (*LIFE, ("t", TRACED), ("t", NOT_TRACED))),
+        ("request", (*LIFE, ("t", TRACED), ("t", CHILD))),
+        ("decision", (*LIFE, ("t", TRACED), ("t", QUEUED))),
         ("family", (*LIFE, ("c", CHILD), ("a0", DONE))),
         (
             "cache",
@@ -77,4 +94,4 @@ def test_an_id_stands_for_one_content() -> None:
 
 def test_every_invariant_that_is_reported_is_explained() -> None:
     reported = {"identity", "request", "decision", "claim", "no repetition", "parent", "family", "cache"}
-    assert reported == set(INVARIANTS)
+    assert reported | {"trace"} == set(INVARIANTS)

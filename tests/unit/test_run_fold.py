@@ -1,11 +1,11 @@
 """A run as a fold of its actions' events."""
 
 from flyte_schemas.action import ActionState, fold
-from flyte_schemas.events import ActionAborted, ActionQueued, ActionRequested
+from flyte_schemas.events import ActionAborted, ActionQueued, ActionRequested, TraceSucceeded
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.task import TaskReference
-from testkit.events import action, event
+from testkit.events import MORNING, action, event
 
 TASK = TaskReference(name="env.fn", version="v1")
 
@@ -32,6 +32,16 @@ def test_children_are_known_by_their_parents() -> None:
     assert [name for name, _ in run.children("a0")] == ["c1", "c2"]
     assert run.has_children("a0")
     assert not run.has_children("c1")
+
+
+def test_a_traced_step_stands_below_its_action_which_has_asked_nobody_for_it() -> None:
+    run = RunFold()
+    run.apply("a0", event(action(), requested()), 1)
+    step = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
+    run.apply("t", event(action("t"), step), 2)
+    assert [name for name, _ in run.children("a0")] == ["t"]
+    assert not run.has_children("a0")
+    assert not run.is_settled
 
 
 def test_a_run_is_settled_when_every_action_has_ended() -> None:

@@ -56,8 +56,8 @@ class MemoryInbox:
                 yield MemoryDelivery(self._link, self._consumer, handed)
                 continue
             due = self._consumer.next_due()
-            await changed.wait(None if due is None else max(due - clock(), 0.0))
+            await self._link.wait(changed, None if due is None else max(due - clock(), 0.0))
 
     def close(self) -> None:
         self._is_open = False
-        self._link.server.wake()
+        self._consumer.stream.changed.ring()

@@ -51,7 +51,8 @@ class MemoryKeyValue:
                     yield watch.unseen.popleft()
                     continue
                 expiry = bucket.next_expiry()
-                await bucket.changed.wait(None if expiry is None else max(expiry - clock(), 0.0))
+                timeout_s = None if expiry is None else max(expiry - clock(), 0.0)
+                await self._link.wait(bucket.changed, timeout_s)
         finally:
             bucket.unwatch(watch)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.memory.server import MemoryServer
+from flyte_bus.memory.signal import Signal
 from flyte_bus.memory.stream import MemoryStream
 
 
@@ -15,6 +16,7 @@ class Link:
         self.server = server
         self.patience_s = patience_s
         self.is_open = True
+        self._closed = Signal()
 
     async def reach(self) -> None:
         """Return when the server is up, after at least one turn of the event loop.
@@ -22,13 +24,16 @@ class Link:
         Raises BusUnavailable when patience ends first, or the connection was closed.
         """
         await asyncio.sleep(0)
-        await self._until(lambda: self.server.is_up, "the bus stayed away")
+        if not (self.is_open and self.server.is_up):
+            await self._until(lambda: self.server.is_up, "the bus stayed away")
 
     async def stream(self, find: Callable[[], MemoryStream | None]) -> MemoryStream:
         """What `find` finds, once the server is up and has it. Raises BusUnavailable as `reach` does."""
         await self.reach()
-        await self._until(lambda: self.server.is_up and find() is not None, "nobody made the stream")
         found = find()
+        if found is None:
+            await self._until(lambda: self.server.is_up and find() is not None, "nobody made the stream")
+            found = find()
         assert found is not None  # nothing can happen in between
         return found
 
@@ -38,7 +43,7 @@ class Link:
             left_s = deadline - self.server.clock()
             if left_s <= 0:
                 raise BusUnavailable(f"{trouble} for {self.patience_s:g} s")
-            await self.server.changed.wait(left_s)
+            await self.wait(self.server.changed, left_s)
         if not self.is_open:
             raise BusUnavailable("this connection to the bus is closed")
 
@@ -46,10 +51,16 @@ class Link:
         """Wait for as long as an outage lasts; False when the connection was closed."""
         await asyncio.sleep(0)
         while self.is_open and not self.server.is_up:
-            await self.server.changed.wait()
+            await self.wait(self.server.changed)
         return self.is_open
+
+    async def wait(
+        self, signal: Signal, timeout_s: float | None = None, *, pattern: str | None = None
+    ) -> None:
+        """As `Signal.wait`; the end of this connection ends it too."""
+        await signal.wait(timeout_s, pattern=pattern, also=self._closed)
 
     def close(self) -> None:
         """Wake everything that waits on this connection, so that it can end."""
         self.is_open = False
-        self.server.wake()
+        self._closed.ring()

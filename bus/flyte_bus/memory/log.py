@@ -44,13 +44,13 @@ class MemoryLog:
         if not stream.republish:
             raise ValueError(f"{stream.name} is not republished, so nobody can follow it")
         while await self._link.outlast():
-            kept = await self._stream(stream)
+            kept = self._link.server.find_stream(stream.name) or await self._stream(stream)
             upto = kept.last_sequence
             for entry in list(kept.between(subject, after, upto)):
                 yield entry
             after = max(after, upto)
             if self._link.is_open and self._link.server.is_up and kept.last_sequence <= after:
-                await kept.changed.wait()
+                await self._link.wait(kept.changed, pattern=subject)
 
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         """See `EventLog.last`."""

@@ -48,4 +48,4 @@ async def _wait(link: Link, subject: str, deadline: float, timeout_s: float) -> 
     left_s = deadline - link.server.clock()
     if left_s <= 0:
         raise NoAnswer(subject, timeout_s)
-    await link.server.changed.wait(left_s)
+    await link.wait(link.server.changed, left_s)

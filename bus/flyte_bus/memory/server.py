@@ -109,8 +109,9 @@ class MemoryServer:
     def stream_of(self, subject: str) -> MemoryStream | None:
         """The stream that holds a subject; None when none does."""
         for stream in self._streams.values():
-            if any(matches(pattern, subject) for pattern in stream.spec.subjects):
-                return stream
+            for pattern in stream.spec.subjects:
+                if matches(pattern, subject):
+                    return stream
         return None
 
     def bucket(self, name: str) -> MemoryBucket:

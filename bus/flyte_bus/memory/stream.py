@@ -52,7 +52,7 @@ class MemoryStream:
         self._by_subject.setdefault(subject, []).append(self.last_sequence)
         if id is not None:
             self._ids[id] = (self.last_sequence, now)
-        self.changed.ring()
+        self.changed.ring(subject)
         return self.last_sequence
 
     def between(self, pattern: str, after: int, upto: int) -> Iterator[Entry]:

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from flyte_bus import event_loop
 from flyte_bus.errors import BusError
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_dataproxy.http import PortTaken
@@ -35,7 +36,7 @@ def main() -> int:
         artifacts=arguments.artifacts,
         endpoint_url=arguments.endpoint_url,
     )
-    return asyncio.run(_run(settings))
+    return event_loop.run(_run(settings))
 
 
 async def _run(settings: StackSettings) -> int:

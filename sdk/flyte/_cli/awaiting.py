@@ -59,7 +59,9 @@ def _tell_failure(run: "Run", state: "ActionState") -> None:
 
     sys.stdout.flush()
     title = f"run {run.name} {state.phase.name if state.phase else 'UNKNOWN'}"
-    say_failure(title, ending_text(state), *ending_box(state))
+    pointer = f"why, and what to do: flyte explain {run.name}"
+    cause, rest = ending_box(state)
+    say_failure(title, f"{ending_text(state)}\n{pointer}", cause, f"{rest}\n\n{pointer}".lstrip())
 
 
 def _document(run: "Run", details: Any) -> dict[str, Any]:

@@ -31,10 +31,6 @@ def gc(
             "--keep-runs", help="Forget the data of runs that ended longer ago, e.g. 90 days; else none."
         ),
     ] = None,
-    despite_unreadable: Annotated[
-        bool,
-        typer.Option("--despite-unreadable", help="Go on when messages of the log cannot be read."),
-    ] = False,
     output: Output = None,
 ) -> None:
     """Find the objects, in all projects, that no task version and no run refers to, and remove them.
@@ -62,12 +58,7 @@ def gc(
     async def work() -> "Garbage":
         with translated():
             bus = await _session.client().bus()
-            garbage = await find_garbage(
-                bus,
-                before=before,
-                runs_ended_before=ended_before,
-                despite_unreadable=despite_unreadable,
-            )
+            garbage = await find_garbage(bus, before=before, runs_ended_before=ended_before)
             if apply:
                 await remove_garbage(bus, garbage, before)
         return garbage

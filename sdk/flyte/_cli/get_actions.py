@@ -143,7 +143,8 @@ def _facts(run: str, action: str) -> str:
     facts = {
         "name": details.name,
         "run": details.run_name,
-        "task": f"{details.task_name}:{details.task_version}",
+        "task": f"{details.task_name}:{details.task_version}" if details.task_version else "",
+        "trace": "" if details.task_version else details.task_name or "",
         "phase": details.status,
         "parent": details.parent_name or "",
         "group": details.group or "",

@@ -57,6 +57,7 @@ def _options(wishes: Wishes) -> "LocalOptions":
         domain=config.domain,
         env_vars=wishes.env_vars,
         raw_data_path=wishes.kept.get("raw_data_path") or "",
+        max_action_concurrency=wishes.kept.get("max_action_concurrency"),
     )
 
 
@@ -70,7 +71,6 @@ def _say_what_is_idle(wishes: Wishes) -> None:
         "--detach": wishes.detach,
         "--service-account": wishes.kept.get("service_account"),
         "--queue": wishes.kept.get("queue"),
-        "--max-action-concurrency": wishes.kept.get("max_action_concurrency"),
         "--debug": wishes.kept.get("debug"),
         "--label": wishes.kept.get("labels") and not wishes.as_json,
     }

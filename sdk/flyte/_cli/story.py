@@ -11,12 +11,15 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure
 
@@ -34,14 +37,16 @@ def event_text(event: AnyEvent) -> str:
             parent = f" by {data.parent}" if data.parent else ""
             group = f" in group {data.group}" if data.group else ""
             return f"requested{parent}: {data.task}{group}"
-        case ActionQueued(attempt=attempt, pool=pool):
-            return f"queued attempt {attempt} on {pool}"
+        case ActionQueued(attempt=attempt, pool=pool, interruptible=interruptible):
+            return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
         case AttemptPlaced(attempt=attempt, worker=worker):
             return f"placed attempt {attempt} on {worker}"
         case AttemptStarted(attempt=attempt):
             return f"started attempt {attempt}"
         case AttemptReported(attempt=attempt, size_bytes=size):
             return f"reported in attempt {attempt}: {size} bytes"
+        case AttemptCheckpointed(attempt=attempt, name=name, size_bytes=size):
+            return f"saved a checkpoint in attempt {attempt}: {name}, {size} bytes"
         case AttemptSucceeded(attempt=attempt):
             return f"succeeded in attempt {attempt}"
         case AttemptFailed(attempt=attempt, failure=failure):
@@ -51,6 +56,10 @@ def event_text(event: AnyEvent) -> str:
             return f"tries again{pause}: {_first_line(reason)}"
         case ActionCacheHit(source=source):
             return f"taken from the cache: {source} has computed it"
+        case TraceSucceeded(name=name, parent=parent):
+            return f"traced in {parent}: {name}"
+        case TraceFailed(name=name, parent=parent, failure=failure):
+            return f"traced in {parent}: {name} failed: {_brief(failure)}"
         case AttemptStopped(attempt=attempt):
             return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):

@@ -146,7 +146,7 @@ def _bunches(children: Iterator[Member]) -> Iterator[_Bunch | _Single]:
     """The children of one action, in the order in which the first of each kind was asked for."""
     found: dict[tuple[str | None, str], list[Member]] = {}
     for action, state in sorted(children, key=lambda member: _asked(member[1])):
-        group = state.requested.group if state.requested else None
+        group = state.group
         found.setdefault((group, "" if group else task_name(state)), []).append((action, state))
     for (group, task), members in found.items():
         if group or len(members) >= BUNCH_FROM:
@@ -169,8 +169,8 @@ def _asked(state: ActionState) -> float:
 
 
 def task_name(state: ActionState) -> str:
-    """The name of an action's task without its environment; empty while nobody knows who asked for it."""
-    return state.requested.task.name.rpartition(".")[2] if state.requested else ""
+    """The name of an action's function, without environment or module; empty while nobody knows it."""
+    return (state.task_name or "").rpartition(".")[2]
 
 
 def _seconds(state: ActionState, now: datetime) -> float:

@@ -71,7 +71,7 @@ async def _list_actions(
     for name, state in pairs if order.ascending else reversed(pairs):
         if wanted and state.phase not in wanted:
             continue
-        if parent_name is not None and (not state.requested or state.requested.parent != parent_name):
+        if parent_name is not None and state.parent != parent_name:
             continue
         if created.admits(state.requested_at) and updated.admits(last_change(state)):
             yield Action(client, run.action(name), state)
@@ -97,18 +97,15 @@ class Action(Tracked):
 
     @property
     def task_name(self) -> str | None:
-        requested = self.known.requested
-        return requested.task.name if requested else None
+        return self.known.task_name
 
     @property
     def parent_name(self) -> str | None:
-        requested = self.known.requested
-        return requested.parent if requested else None
+        return self.known.parent
 
     @property
     def group(self) -> str | None:
-        requested = self.known.requested
-        return requested.group if requested else None
+        return self.known.group
 
     @property
     def relation(self) -> str | None:

@@ -23,6 +23,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey
+from flyte_schemas.task import TaskReference
 
 
 class Connected(Protocol):
@@ -84,7 +85,7 @@ class Details(Documented):
 
     @property
     def task_name(self) -> str | None:
-        return self._state.requested.task.name if self._state.requested else None
+        return self._state.task_name
 
     @property
     def task_version(self) -> str | None:
@@ -92,11 +93,11 @@ class Details(Documented):
 
     @property
     def parent_name(self) -> str | None:
-        return self._state.requested.parent if self._state.requested else None
+        return self._state.parent
 
     @property
     def group(self) -> str | None:
-        return self._state.requested.group if self._state.requested else None
+        return self._state.group
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -211,22 +212,17 @@ class Details(Documented):
 
     async def _inputs(self) -> ActionInputs:
         """What it was called with, by name. Raises the SDK's errors."""
-        requested = self._state.requested
-        if requested is None:
-            return ActionInputs({})
         with translated():
-            return ActionInputs(await (await self._values()).inputs(requested.task, requested.inputs))
+            return ActionInputs(await (await self._values()).inputs(self._task, self._state.inputs))
 
     async def _outputs(self) -> ActionOutputs:
         """What it gave.
 
         Raises RuntimeError while it is not over, and the action's own error when it did not succeed.
         """
-        state = self._state
         literals = self._given()
-        assert state.requested is not None  # it has ended
         with translated():
-            return await (await self._values()).outputs(state.requested.task, literals)
+            return await (await self._values()).outputs(self._task, literals)
 
     def _given(self) -> Mapping[str, AnyLiteral]:
         """The outputs as the log has them. Raises as `outputs` says."""
@@ -234,7 +230,7 @@ class Details(Documented):
         if not state.is_terminal or state.phase is None:
             what = f"run {self.run_name}" if self._key.is_root else f"action {self._key.action}"
             raise RuntimeError(f"{what} is not over yet: call wait() first")
-        if state.phase is not ActionPhase.SUCCEEDED or state.requested is None:
+        if state.phase is not ActionPhase.SUCCEEDED:
             raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
         return state.outputs or {}
 
@@ -251,14 +247,18 @@ class Details(Documented):
             store = Artifacts((await self._connected.bus()).ask, run.project, run.domain)
             return (await store.get(last.uri, last.sha256, last.size_bytes)).decode()
 
+    @property
+    def _task(self) -> TaskReference | None:
+        """The task that runs; None of a traced step."""
+        return self._state.requested.task if self._state.requested else None
+
     async def _values(self) -> Values:
         return Values(await self._connected.bus(), self._key.run, self._interface)
 
     async def _input_literals(self) -> dict[str, Any]:
         """What it was called with, as the JSON data that travels."""
-        requested = self._state.requested
         with translated():
-            return await (await self._values()).plain(requested.inputs if requested else {})
+            return await (await self._values()).plain(self._state.inputs)
 
     async def _output_literals(self) -> dict[str, Any]:
         """What it gave, as the JSON data that travels. Raises as `outputs` does."""

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from flyte._client.references import OVERLAP_BYTES, may_hold_references, references_in
 from flyte._runtime.transfer import Artifacts
-from flyte.errors import RuntimeUserError
 from flyte_bus.ports import Bus
 from flyte_schemas.endpoints import (
     LIST_ARTIFACTS,
@@ -27,7 +26,7 @@ from flyte_schemas.endpoints import (
     RemoveArtifacts,
     RemoveUnfinishedUploads,
 )
-from flyte_schemas.envelope import AnyEvent, Malformed, encode
+from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import CACHE_BUCKET, REQUESTS, RUNS, TASKS
 from flyte_schemas.subjects import RunKey, parse_action
@@ -57,24 +56,15 @@ class Garbage:
     removed_bytes: int = 0
 
 
-async def find_garbage(
-    bus: Bus, *, before: datetime, runs_ended_before: datetime | None, despite_unreadable: bool = False
-) -> Garbage:
+async def find_garbage(bus: Bus, *, before: datetime, runs_ended_before: datetime | None) -> Garbage:
     """What was last modified `before` that time and is not referred to.
 
     A run that ended before `runs_ended_before` counts as forgotten: what only it refers to is garbage.
 
-    Raises RuntimeUserError when messages of the log cannot be read, for nobody knows what they refer to; the
-    errors of the bus and of the artifact store.
+    Raises the errors of the bus and of the artifact store.
     """
     there = {found.uri: found async for found in _listed(bus)}
     log = await _read_log(bus, runs_ended_before)
-    if log.unreadable and not despite_unreadable:
-        raise RuntimeUserError(
-            "UnreadableLog",
-            f"{log.unreadable} messages of the log cannot be read, so nobody knows what they refer to: use "
-            "the flyte of the version that wrote them, or --despite-unreadable if they are none of flyte's",
-        )
     used = await _closure(bus, there, log.kept())
     garbage = Garbage(forgotten_runs=log.forgotten)
     for found in there.values():
@@ -122,7 +112,6 @@ class _Log:
 
     references: dict[RunKey | None, set[str]] = field(default_factory=lambda: defaultdict(set))
     ended: set[RunKey] = field(default_factory=set)
-    unreadable: int = 0
 
     @property
     def forgotten(self) -> int:
@@ -138,18 +127,15 @@ async def _read_log(bus: Bus, runs_ended_before: datetime | None) -> _Log:
     found = _Log()
     for stream, subjects in ((REQUESTS, "flyte.req.>"), (TASKS, "flyte.task.>")):
         async for entry in bus.log.read(stream, subjects):
-            if isinstance(entry.content, Malformed):
-                found.unreadable += 1
-            else:
-                found.references[None] |= references_in(encode(entry.content))
+            found.references[None] |= references_in(entry.raw)
     folds: dict[RunKey, RunFold] = defaultdict(RunFold)
     last: dict[RunKey, datetime] = {}
     async for entry in bus.log.read(RUNS, "flyte.run.>"):
         key = parse_action(entry.subject)
-        if key is None or isinstance(entry.content, Malformed):
-            found.unreadable += 1
+        if key is None or isinstance(entry.content, Malformed):  # also what cannot be read may name objects
+            found.references[None] |= references_in(entry.raw)
             continue
-        found.references[key.run] |= references_in(encode(entry.content))
+        found.references[key.run] |= references_in(entry.raw)
         if runs_ended_before is not None:
             _fold(folds, last, key.run, key.action, entry.content, entry.sequence)
     found.ended = {

@@ -20,6 +20,7 @@ from flyte._client.pictures import ActionDetails, watch_details
 from flyte._client.trouble import Say, say_on_stderr, translated
 from flyte._client.watch import Happening, RunWatch
 from flyte._documents import Documented
+from flyte._explaining.explanation import Explanation
 from flyte._outputs import ActionInputs, ActionOutputs
 from flyte._raw_phase import RawPhase, raw
 from flyte._runtime.interface import NativeInterface
@@ -160,6 +161,19 @@ class Tracked(Documented):
     def _unknown(self) -> Exception:
         return ActionNotFoundError(unknown(self._action))
 
+    async def _explain(self) -> Explanation:
+        """Why it ended as it did, or what it waits for; `print` it, or look at its fields.
+
+        Raises RuntimeUserError (`RunNotFound`) or ActionNotFoundError for what the log does not know.
+        """
+        from flyte._client.explaining import explain_action
+
+        with translated():
+            found = await explain_action(await self._connected.bus(), self._action)
+        if found is None:
+            raise self._unknown()
+        return found
+
     async def lines(self, attempt: int | None = None) -> list[LogLine]:
         """What it has printed until now, line by line."""
         with translated():
@@ -255,6 +269,7 @@ class Tracked(Documented):
     done = syncify(_done)
     sync = syncify(_sync)
     abort = syncify(_abort)
+    explain = syncify(_explain)
     logs = syncify(_logs)
     show_logs = syncify(_show_logs)
     get_logs = streamed(_get_logs)

@@ -26,7 +26,7 @@ class Values:
         self._run = run
         self._interface = interface
 
-    async def inputs(self, task: TaskReference, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
+    async def inputs(self, task: TaskReference | None, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
         """By name, defaults not filled in. Raises the errors of the bus and of the artifact store."""
         values = await self._fetched(literals)
         interface = await self._interface_of(task)
@@ -42,7 +42,7 @@ class Values:
 
         return await aside(read)  # a table is fetched while it is read
 
-    async def outputs(self, task: TaskReference, literals: Mapping[str, AnyLiteral]) -> ActionOutputs:
+    async def outputs(self, task: TaskReference | None, literals: Mapping[str, AnyLiteral]) -> ActionOutputs:
         """In order. Raises the errors of the bus and of the artifact store."""
         values = await self._fetched(literals)
         interface = await self._interface_of(task)
@@ -65,9 +65,11 @@ class Values:
         store = Artifacts(self._bus.ask, self._run.project, self._run.domain)
         return await restore(literals, store, payloads=payloads)
 
-    async def _interface_of(self, task: TaskReference) -> NativeInterface | None:
+    async def _interface_of(self, task: TaskReference | None) -> NativeInterface | None:
         if self._interface is not None:
             return self._interface
+        if task is None:
+            return None
         template = await find_task(self._bus.log, self._run.project, self._run.domain, task)
         return described_interface(template) if template is not None else None
 

@@ -34,8 +34,7 @@ class RunWatch:
 
     def task_of(self, action: str) -> str | None:
         """The name of an action's task, once the watch has seen who asked for it."""
-        requested = self.fold.get(action).requested
-        return requested.task.name if requested else None
+        return self.fold.get(action).task_name
 
     async def refresh(self) -> ActionState:
         """Read on to the end of the log; the root action's state."""

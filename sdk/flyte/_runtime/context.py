@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyte._raw_data import RawDataPath
 from flyte._runtime import group, tracing
 from flyte._runtime.reports import Report
+
+if TYPE_CHECKING:
+    from flyte._checkpoint import Checkpoint, CheckpointPaths
 
 Mode = Literal["local", "remote", "hybrid"]
 
@@ -56,9 +59,8 @@ class GroupData:
 class TaskContext:
     """The running attempt. `attempt_number` counts from 0; `data` is the task's own to keep things in.
 
-    These mean nothing yet and are None or empty: `input_path`, `output_path`, `run_base_dir`,
-    `checkpoint_paths`, `checkpoint`, `code_bundle`, `compiled_image_cache`,
-    `task_action`, and the places of a distributed task (`rank`, `world_size`, …).
+    These mean nothing yet and are None or empty: `input_path`, `output_path`, `run_base_dir`, `code_bundle`,
+    `compiled_image_cache`, `task_action`, and the places of a distributed task (`rank`, `world_size`, …).
     """
 
     action: ActionID
@@ -78,8 +80,9 @@ class TaskContext:
     disable_run_cache: bool = False
     report: Report | None = None
     """What the attempt has written of its HTML report."""
-    checkpoint_paths: None = None
-    checkpoint: None = None
+    checkpoint_paths: "CheckpointPaths | None" = None
+    checkpoint: "Checkpoint | None" = None
+    """What earlier attempts saved, and where this one saves for later ones."""
     code_bundle: None = None
     compiled_image_cache: None = None
     task_action: None = None
@@ -137,6 +140,14 @@ _custom_outside: ContextVar[Mapping[str, str]] = ContextVar("flyte_custom_contex
 def ctx() -> TaskContext | NullContext:
     """The context of the running task; a falsy object outside of one."""
     return _context.get() or NULL_CONTEXT
+
+
+def current() -> TaskContext:
+    """The context of the running task. Raises LookupError outside of one."""
+    running = _context.get()
+    if running is None:
+        raise LookupError("no task is running")
+    return running
 
 
 @contextmanager

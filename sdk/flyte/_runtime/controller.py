@@ -13,15 +13,21 @@ from flyte._runtime.child import Child
 from flyte._runtime.reports import Report
 
 if TYPE_CHECKING:
+    from flyte._runtime.steps import Steps
     from flyte._task import Task
 
 
 class Controller(Protocol):
-    """Runs child actions. Both methods may be called from any thread and any event loop.
+    """Runs child actions. All of it may be called from any thread and any event loop.
 
     `inputs` are bound Python values, defaults included; `group.current()` is the child's group, and
     `context.get_custom_context()` what it inherits.
     """
+
+    @property
+    def steps(self) -> "Steps":
+        """Where the attempt's own calls of traced functions get their names, and are recorded."""
+        ...
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
         """Run `task` as a child action and return its value.

@@ -6,6 +6,7 @@ the user can act on: our own frames and the machinery that called them are left 
 
 import functools
 import importlib
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import flyte_schemas
 from flyte import errors
 from flyte._limits import MAX_MESSAGE_CHARACTERS, MAX_TRACEBACK_CHARACTERS
+from flyte._runtime.advice import advice_on, missing_module
 from flyte._runtime.convert import Mismatch
 from flyte_schemas.phase import ActionPhase
 
@@ -61,6 +63,17 @@ def failure_of(error: BaseException) -> "Failure":
         return Failure(code=code[:200], kind=FailureKind.USER, message=message)
 
 
+def failure_in(error: BaseException, root: str) -> "Failure":
+    """The same, with the files below `root` as the user knows them: relative to it."""
+    failure, prefix = failure_of(error), root + os.sep
+    return failure.model_copy(
+        update={
+            "message": failure.message.replace(prefix, ""),
+            "traceback": failure.traceback.replace(prefix, ""),
+        }
+    )
+
+
 def _recorded(error: BaseException) -> "Failure":
     from flyte_schemas.failure import Failure
 
@@ -68,7 +81,7 @@ def _recorded(error: BaseException) -> "Failure":
         code=_code(error)[:200],
         kind=_kind(error),
         message=cut(_message(error), MAX_MESSAGE_CHARACTERS),
-        hint=error.failure.hint if isinstance(error, errors.BaseRuntimeError) and error.failure else "",
+        hint=_hint(error),
         traceback=cut(_whole_traceback(error), MAX_TRACEBACK_CHARACTERS),
         recoverable=not isinstance(error, errors.NonRecoverableError),
     )
@@ -159,15 +172,26 @@ def _kind(error: BaseException) -> "FailureKind":
             return FailureKind.USER
 
 
+def _hint(error: BaseException) -> str:
+    recorded = isinstance(error, errors.BaseRuntimeError) and error.failure
+    return recorded.hint if recorded else advice_on(error)
+
+
 def _code(error: BaseException) -> str:
     if isinstance(error, Mismatch):
         return TypeError.__name__
+    if missing_module(error) is not None:
+        return ModuleNotFoundError.__name__
     return error.code if isinstance(error, errors.BaseRuntimeError) else type(error).__name__
 
 
 def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the task called sys.exit({'' if error.code is None else repr(error.code)})"
+    if isinstance(error, errors.ModuleLoadError) and missing_module(error) is not None:
+        return f"{str(error).partition(chr(10))[0]} {error.__cause__}"  # the traceback has the rest
+    if isinstance(error, MemoryError):
+        return str(error) or "Python could not get the memory that the task asked for"
     return str(error)
 
 

@@ -7,18 +7,23 @@ children it already had. Identical calls are told apart by their number.
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from flyte_schemas.cache_keys import without_places
-from flyte_schemas.literals import AnyLiteral, InlineLiteral
+
+if TYPE_CHECKING:
+    from flyte_schemas.literals import AnyLiteral
 
 NAME_LENGTH = 20
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def inputs_digest(inputs: Mapping[str, AnyLiteral]) -> str:
+def inputs_digest(inputs: "Mapping[str, AnyLiteral]") -> str:
     """SHA-256 of the inputs in canonical JSON, as hex; what carries a hash counts by it, wherever it lies."""
+    from flyte_schemas.literals import InlineLiteral
+
     document = {
         name: without_places(literal.model_dump(mode="json"))
         if isinstance(literal, InlineLiteral)
@@ -28,16 +33,29 @@ def inputs_digest(inputs: Mapping[str, AnyLiteral]) -> str:
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def data_digest(data: Mapping[str, Any]) -> str:
+    """The same of values that are JSON data and no literals."""
+    document = {name: without_places(value) for name, value in data.items()}
+    return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 class ChildNames:
-    """Names for the children of one attempt of one action. Not safe across threads by itself."""
+    """Names for the children of one attempt of one action, or for the steps of one traced call.
+
+    Not safe across threads by itself.
+    """
 
     def __init__(self, parent: str) -> None:
         self._parent = parent
         self._calls: Counter[tuple[str, str, str]] = Counter()
 
-    def next(self, task: str, inputs: Mapping[str, AnyLiteral], group: str | None) -> str:
+    def next(self, task: str, inputs: "Mapping[str, AnyLiteral]", group: str | None) -> str:
         """The name for the next call of `task` with these inputs in this group."""
-        call = (task, inputs_digest(inputs), group or "")
+        return self.next_of(task, inputs_digest(inputs), group)
+
+    def next_of(self, what: str, digest: str, group: str | None) -> str:
+        """The same for anything that is called, by the digest of what it is called with."""
+        call = (what, digest, group or "")
         self._calls[call] += 1
         identity = "\n".join((self._parent, *call, str(self._calls[call])))
         return "a" + _base36(hashlib.sha256(identity.encode()).digest())[: NAME_LENGTH - 1]

@@ -14,6 +14,7 @@ from flyte_schemas.endpoints import (
     UploadCompleted,
     UploadLocation,
 )
+from flyte_schemas.events import AttemptCheckpointed, TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 from flyte_schemas.phase import ActionPhase
@@ -27,8 +28,9 @@ MAX_FRAME_BYTES = 256 * 1024**2
 class Start(Word):
     """To the runner, first and once: run this task.
 
-    `root` is where the bundle was unpacked, `run_began` when the run was asked for; `patience_s` is how long
-    the runner outlasts an artifact store that is away, in seconds. Inputs that are large are references.
+    `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
+    earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
+    seconds. Inputs that are large are references.
     """
 
     kind: Literal["start"] = "start"
@@ -46,6 +48,7 @@ class Start(Word):
     run_began: datetime | None = None
     raw_data_path: str = ""
     patience_s: float = 60.0
+    checkpoint: AttemptCheckpointed | None = None
 
 
 class Entered(Word):
@@ -133,6 +136,63 @@ class Reported(Word):
     size_bytes: int
 
 
+class Save(Word):
+    """To the agent: this is the attempt's checkpoint now; call `call` waits until the log says so."""
+
+    kind: Literal["save"] = "save"
+    call: int
+    checkpoint: AttemptCheckpointed
+
+
+class Saved(Word):
+    """To the runner: the checkpoint of call `call` stands in the log."""
+
+    kind: Literal["saved"] = "saved"
+    call: int
+
+
+class Recall(Word):
+    """To the agent: what has an earlier attempt recorded under this name? None: under all names."""
+
+    kind: Literal["recall"] = "recall"
+    call: int
+    step: str | None = None
+
+
+class Record(Word):
+    """To the agent: record this step; call `call` waits until it stands in the log."""
+
+    kind: Literal["record"] = "record"
+    call: int
+    step: str
+    trace: TraceSucceeded | TraceFailed
+
+
+class Remembered(Word):
+    """To the runner: what earlier attempts recorded, without inputs; what is `large` is asked for by name.
+
+    `more`: another such word follows. It answers a `Recall` of all names; a `Kept` tells of its failure.
+    """
+
+    kind: Literal["remembered"] = "remembered"
+    call: int
+    traces: Mapping[str, TraceSucceeded | TraceFailed] = {}
+    large: tuple[str, ...] = ()
+    more: bool = False
+
+
+class Kept(Word):
+    """To the runner: what the record has under the name that call `call` is about.
+
+    After a `Record`, None says that its own word stands; else another attempt's does.
+    """
+
+    kind: Literal["kept"] = "kept"
+    call: int
+    trace: TraceSucceeded | TraceFailed | None = None
+    failure: Failure | None = None
+
+
 class Returned(Word):
     """To the agent, last: the function returned."""
 
@@ -158,6 +218,12 @@ Message = Annotated[
     | Locate
     | Located
     | Reported
+    | Save
+    | Saved
+    | Recall
+    | Record
+    | Remembered
+    | Kept
     | Returned
     | Raised,
     Field(discriminator="kind"),

@@ -11,7 +11,7 @@ import os
 import threading
 import traceback
 from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -29,18 +29,25 @@ from flyte._runtime.messages import (
     Find,
     Found,
     GiveUp,
+    Kept,
     Locate,
     Located,
     Message,
+    Remembered,
     Reported,
+    Save,
+    Saved,
     Start,
 )
 from flyte._runtime.offload import is_elsewhere, is_large, offload, restore
 from flyte._runtime.publishing import published, published_aio
+from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
+from flyte._runtime.steps import Steps
 from flyte._syncify import background_loop, block_on
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
+from flyte_schemas.events import AttemptCheckpointed
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
 from flyte_schemas.phase import ActionPhase
@@ -77,10 +84,13 @@ class RemoteController:
         self._version = start.version
         self._patience_s = start.patience_s
         self._names = ChildNames(start.action)
+        self._record = RemoteRecord(channel, start)
+        self.steps = Steps(self._record, start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
         self._finding: dict[int, Future[Found]] = {}
         self._locating: dict[int, Future[Located]] = {}
+        self._saving: dict[int, Future[None]] = {}
         self._lock = threading.Lock()
 
     def listen(self) -> None:
@@ -199,6 +209,15 @@ class RemoteController:
             raise NotLocated(located.failure)
         return cast(AnswerT, found)
 
+    async def checkpointed(self, checkpoint: AttemptCheckpointed) -> None:
+        """Have it in the log that this is the attempt's checkpoint now."""
+        answer: Future[None] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._saving[call] = answer
+        self._channel.send(Save(call=call, checkpoint=checkpoint))
+        await asyncio.wrap_future(answer)
+
     async def publish(self, report: Report) -> None:
         if not self._keeps_reports:
             warn_of_no_report()
@@ -233,6 +252,11 @@ class RemoteController:
             self._finding.pop(message.call).set_result(message)
         elif isinstance(message, Located):
             self._located(message)
+        elif isinstance(message, Saved):
+            with contextlib.suppress(InvalidStateError):  # whoever waited was cancelled
+                self._saving.pop(message.call).set_result(None)
+        elif isinstance(message, Kept | Remembered):
+            self._record.answered(message)
 
     def _located(self, located: Located) -> None:
         answer = self._locating.pop(located.call)

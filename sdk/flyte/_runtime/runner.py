@@ -20,16 +20,16 @@ from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
-from flyte._runtime.failure import failure_of
+from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.publishing import published
+from flyte._runtime.remote_checkpoint import RemoteCheckpoint
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
-from flyte_schemas.failure import Failure
 from flyte_schemas.literals import AnyLiteral
 
 
@@ -54,7 +54,7 @@ def _say(channel: Channel, start: Start, last_word: Message) -> None:
     except OSError:
         raise
     except Exception as error:
-        channel.send(Raised(failure=_failure(error, start)))
+        channel.send(Raised(failure=failure_in(error, start.root)))
 
 
 def _prepare(start: Start) -> None:
@@ -80,27 +80,18 @@ def _run(channel: Channel, start: Start) -> Message:
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
             return Returned(outputs=_called(channel, start, task))
     except errors.ModuleLoadError as error:
-        return Raised(failure=_failure(error, start).model_copy(update={"recoverable": False}))
+        return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
-        return Raised(failure=_failure(error, start))
-
-
-def _failure(error: BaseException, start: Start) -> Failure:
-    """The failure with the user's files as the user knows them: relative to the root of the source."""
-    failure, root = failure_of(error), start.root + os.sep
-    return failure.model_copy(
-        update={
-            "message": failure.message.replace(root, ""),
-            "traceback": failure.traceback.replace(root, ""),
-        }
-    )
+        return Raised(failure=failure_in(error, start.root))
 
 
 def _called(channel: Channel, start: Start, task: Any) -> Mapping[str, AnyLiteral]:
     """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
     remote = RemoteController(channel, start)
     remote.listen()
-    with controller.use(remote):
+    checkpoint = RemoteCheckpoint(remote, start)
+    here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
+    with controller.use(remote), context.use(here):
         inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:

@@ -21,8 +21,12 @@ from flyte._runtime.messages import (
     Locate,
     Message,
     Raised,
+    Recall,
+    Record,
     Reported,
     Returned,
+    Save,
+    Saved,
     Start,
 )
 from flyte._runtime.transfer import ArtifactError, Artifacts
@@ -41,6 +45,7 @@ from flyte_agent.output import OutputPump
 from flyte_agent.process import Forked, RunnerProcess
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
+from flyte_agent.traces import Traces
 from flyte_agent.work import work_folder
 from flyte_bus.history import find_task, find_version, read_action
 from flyte_bus.ports import Bus
@@ -69,6 +74,7 @@ class Attempt:
         self._entered = asyncio.Event()
         self._last_word: Returned | Raised | None = None
         self._children: Children | None = None
+        self._traces: Traces | None = None
         self._locations = Locations(bus, self._runner.send)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -101,8 +107,9 @@ class Attempt:
         finally:
             await self._runner.end(self._settings.grace_s)
             await self._locations.close()
-            if self._children is not None:
-                await self._children.close()
+            for part in (self._children, self._traces):
+                if part is not None:
+                    await part.close()
         await self._drain(shipping)
         await self._report(failure)
 
@@ -151,6 +158,15 @@ class Attempt:
             on_broken=self._on_broken,
             env_vars=state.requested.env_vars,
         )
+        self._traces = Traces(
+            self._bus.log,
+            self._order,
+            self._reports,
+            self._artifacts,
+            since=first,
+            answer=self._runner.send,
+            on_broken=self._on_broken,
+        )
         root_state = await self._root_state(state)
         settings = (root_state.requested.settings if root_state.requested else None) or RunSettings()
         return Start(
@@ -168,6 +184,7 @@ class Attempt:
             run_began=root_state.requested_at,
             raw_data_path=settings.raw_data_path,
             patience_s=self._settings.patience_s,
+            checkpoint=state.checkpoint,
         )
 
     async def _root_state(self, state: ActionState) -> ActionState:
@@ -202,7 +219,7 @@ class Attempt:
                 await asyncio.wait({exited}, timeout=self._settings.exit_grace_s)
                 return None
             if exited.done():
-                return failure_of_status(exited.result())
+                return failure_of_status(exited.result(), self._runner.memory())
             if self._broken.done():
                 self._broken.result()  # raises
             return timed_out(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()
@@ -241,6 +258,11 @@ class Attempt:
                 self._children.ask(message)
             case GiveUp(call=call) if self._children is not None:
                 self._children.give_up(call)
+            case Save(call=call, checkpoint=checkpoint):
+                await self._reports.numbered(checkpoint)
+                await self._runner.send(Saved(call=call))
+            case Recall() | Record() if self._traces is not None:
+                self._traces.hear(message)
             case Find():
                 await self._runner.send(await self._find(message))
             case Locate():

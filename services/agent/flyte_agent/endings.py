@@ -3,7 +3,10 @@
 import os
 import signal
 
+from flyte._runtime.transfer import ArtifactRefused
+from flyte_agent.memory import MemoryUse
 from flyte_schemas.failure import RAN_TOO_LONG, Failure, FailureKind
+from flyte_schemas.failure_codes import OUT_OF_MEMORY
 
 _SIGNALS: dict[int, tuple[str, str, str]] = {
     signal.SIGSEGV: (
@@ -14,7 +17,7 @@ _SIGNALS: dict[int, tuple[str, str, str]] = {
     signal.SIGKILL: (
         "Killed",
         "the task's process was killed (SIGKILL)",
-        "the usual reason is that the machine ran out of memory: give the task more, or let it need less",
+        "somebody sent it that signal, and memory was left: look for who did",
     ),
     signal.SIGABRT: (
         "ProcessAborted",
@@ -24,10 +27,12 @@ _SIGNALS: dict[int, tuple[str, str, str]] = {
 }
 
 
-def failure_of_status(status: int) -> Failure:
-    """The failure behind a wait status of a process that reported nothing."""
+def failure_of_status(status: int, memory: MemoryUse | None = None) -> Failure:
+    """The failure behind a wait status of a process that reported nothing, and was not ended by us."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
+        if number == signal.SIGKILL and memory is not None and memory.ran_out:
+            return _out_of_memory(memory)
         unusual = f"the task's process was ended by signal {_name(number)}"
         code, message, hint = _SIGNALS.get(number, ("ProcessKilled", unusual, "find out who sent it"))
     else:
@@ -36,6 +41,15 @@ def failure_of_status(status: int) -> Failure:
         message = f"the task's process exited with code {exit_code} before the task returned"
         hint = "something called os._exit or the like: return from the task, or raise, instead"
     return Failure(code=code, kind=FailureKind.USER, message=message, hint=hint)
+
+
+def _out_of_memory(memory: MemoryUse) -> Failure:
+    return Failure(
+        code=OUT_OF_MEMORY,
+        kind=FailureKind.USER,
+        message=f"the task's process was killed because memory ran out: {memory}",
+        hint="let the task hold less at a time, run fewer tasks beside it, or give the machine more memory",
+    )
 
 
 def _name(number: int) -> str:
@@ -77,7 +91,9 @@ def not_understood(error: Exception) -> Failure:
 
 
 def not_prepared(error: Exception, code: str) -> Failure:
-    """Something of the platform's kept the attempt from starting."""
+    """Something of the platform's kept the attempt from going on; what was refused is its asker's doing."""
+    if isinstance(error, ArtifactRefused):
+        return error.failure
     return Failure(
         code=code,
         kind=FailureKind.SYSTEM,

@@ -17,10 +17,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from flyte._runtime.memory import peak_bytes, read_limits
 from flyte._runtime.messages import MAX_FRAME_BYTES, Message, pack, unpack
+from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Stream
 
 _PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "200"
+"""Of agent and runner the kernel takes the runner when memory runs out: somebody is left to tell."""
 CRASHED = 71
 """The exit code of a runner that failed in our own code."""
 
@@ -34,8 +38,12 @@ class Forked:
     pipes: dict[Stream, int]
 
 
-def fork_runner() -> Forked:
-    """Fork the user's process. Call it before there is an event loop or a thread."""
+def fork_runner(apart_from: socket.socket | None = None, *, exercise: bool = False) -> Forked:
+    """Fork the user's process. Call it before there is an event loop or a thread.
+
+    `apart_from` is a socket of the agent's that the user's process has no part in. With `exercise` that
+    process warms up while it waits.
+    """
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
@@ -45,7 +53,9 @@ def fork_runner() -> Forked:
         for descriptor in (out_read, err_read):
             os.close(descriptor)
         ours.close()
-        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent))
+        if apart_from is not None:
+            apart_from.close()
+        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent, exercise=exercise))
     for descriptor in (out_write, err_write):
         os.close(descriptor)
     theirs.close()
@@ -54,18 +64,24 @@ def fork_runner() -> Forked:
     return Forked(pid=pid, connection=ours, pipes={"stdout": out_read, "stderr": err_read})
 
 
-def _become_runner(connection: socket.socket, out: int, err: int, agent: int) -> int:
+def _become_runner(connection: socket.socket, out: int, err: int, agent: int, *, exercise: bool) -> int:
     os.setpgid(0, 0)
     with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed socket ends it instead
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != agent:
         return 0
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+        score.write(_OOM_SCORE)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
         os.close(source)
     from flyte._runtime import runner
 
+    if exercise:
+        from flyte._runtime.exercise import exercise_runner
+
+        exercise_runner()
     return runner.main(connection)
 
 
@@ -96,11 +112,13 @@ class RunnerProcess:
         self.pid = forked.pid
         self._connection = forked.connection
         self._exit: asyncio.Task[int] | None = None
+        self._peak_bytes = 0
+        self._limits_before = read_limits()
 
     async def open(self) -> None:
         """Attach to the event loop."""
         self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
-        self._exit = asyncio.create_task(asyncio.to_thread(_wait_for, self.pid))
+        self._exit = asyncio.create_task(asyncio.to_thread(self._wait_for_exit))
 
     async def send(self, message: Message) -> None:
         """Tell the runner something; quiet when it is gone, which its exit will tell."""
@@ -122,6 +140,11 @@ class RunnerProcess:
         assert self._exit is not None
         return await asyncio.shield(self._exit)
 
+    def memory(self) -> MemoryUse:
+        """What memory had to do with its end, once it has ended."""
+        before, now = self._limits_before, read_limits()
+        return MemoryUse.between(before, now, peak_bytes=self._peak_bytes)
+
     async def end(self, grace_s: float) -> int:
         """SIGTERM to the process and what it started, SIGKILL after `grace_s`; the wait status."""
         assert self._exit is not None
@@ -141,6 +164,7 @@ class RunnerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-
-def _wait_for(pid: int) -> int:
-    return os.waitpid(pid, 0)[1]
+    def _wait_for_exit(self) -> int:
+        _, status, usage = os.wait4(self.pid, 0)
+        self._peak_bytes = peak_bytes(usage)
+        return status

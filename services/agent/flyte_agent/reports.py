@@ -19,6 +19,8 @@ from flyte_schemas.events import (
     AttemptReported,
     EventData,
     LogWritten,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
@@ -36,7 +38,7 @@ class Reports:
         self._log = bus.log
         self._now = now
         self._order = order
-        self._html_reports = 0
+        self._number = 0
         self.worker = f"{platform.node()}/{pid}"
 
     async def claim(self) -> bool:
@@ -63,12 +65,16 @@ class Reports:
         await self._log.append(event)
 
     async def reported(self, report: Reported) -> None:
-        """Append where the attempt's HTML report lies; each one has a number of its own."""
-        self._html_reports += 1
+        """Append where the attempt's HTML report lies."""
         fact = AttemptReported(
             attempt=self._order.attempt, uri=report.uri, sha256=report.sha256, size_bytes=report.size_bytes
         )
-        await self._log.append(self._event(fact, str(self._html_reports)))
+        await self.numbered(fact)
+
+    async def numbered(self, data: EventData) -> None:
+        """Append a fact that may come again: each has a number of its own."""
+        self._number += 1
+        await self._log.append(self._event(data, str(self._number)))
 
     async def request_child(self, action: str, data: ActionRequested) -> None:
         """Ask for a child action. Raises Conflict when it was asked for before."""
@@ -80,6 +86,19 @@ class Reports:
             time=self._now(),
             cause=f"{self._order.key}",
             data=data,
+        )
+        await self._log.append(event, expected=0)
+
+    async def record(self, step: str, trace: TraceSucceeded | TraceFailed) -> None:
+        """Record a step of this attempt. Raises Conflict when something is recorded under its name."""
+        key = self._order.key.action.run.action(step)
+        event: AnyEvent = Event(
+            id=f"{key}.traced.{self._order.attempt}",
+            source=self._source,
+            subject=action_subject(key),
+            time=self._now(),
+            cause=f"{self._order.key}",
+            data=trace,
         )
         await self._log.append(event, expected=0)
 

@@ -13,6 +13,7 @@ class AgentSettings:
     `grace_s`: from SIGTERM to SIGKILL of the user's process; `exit_grace_s`: how long that process may take
     to end after its last word; `drain_s`: how long silence lasts before the output of a process that has
     ended counts as complete; `leftover_s`: how long what the task left running may still print.
+    `spares`: how many agents a zygote keeps in reserve.
     """
 
     home: Path
@@ -21,6 +22,7 @@ class AgentSettings:
     exit_grace_s: float = 10.0
     drain_s: float = 0.3
     leftover_s: float = 5.0
+    spares: int = 2
     max_bundle_bytes: int = 2 * 1024**3
     max_bundle_files: int = 100_000
 
@@ -41,8 +43,9 @@ class AgentSettings:
 
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_HOME` and `FLYTE_AGENT_PATIENCE_S`."""
+    """Settings from `FLYTE_HOME`, `FLYTE_AGENT_PATIENCE_S` and `FLYTE_AGENT_SPARES`."""
     return AgentSettings(
         home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
+        spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
     )

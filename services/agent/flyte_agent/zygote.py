@@ -2,7 +2,7 @@
 
 Orders come as JSON lines on standard input; each is answered by a line with the process id, or with what is
 wrong with it. It has one thread and no event loop, so that its children start from a clean state. When its
-input ends, it ends, and the agents live on.
+input ends, it ends, and the agents live on. It keeps some agents in reserve (`flyte_agent.spare`).
 """
 
 import gc
@@ -19,6 +19,7 @@ from flyte_agent.order import Order
 from flyte_agent.process import exit_as
 from flyte_agent.run_attempt import run_attempt
 from flyte_agent.settings import from_environment
+from flyte_agent.spare import Reserve
 from flyte_agent.work import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_schemas.envelope import one_sentence
@@ -31,31 +32,41 @@ def serve() -> int:
     """Fork an agent for each line of standard input, until it ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the agents
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
-    clear_leftovers(from_environment().work)
+    settings = from_environment()
+    clear_leftovers(settings.work)
     warm_up()
     gc.collect()
     gc.freeze()
+    reserve = Reserve(settings.spares, _become_agent)
+    reserve.refill()
     while line := sys.stdin.buffer.readline():
-        sys.stdout.buffer.write(orjson.dumps(_answer(line)) + b"\n")
+        sys.stdout.buffer.write(orjson.dumps(_answer(line, reserve)) + b"\n")
         sys.stdout.buffer.flush()
+        reserve.refill()
+    reserve.end()
     return 0
 
 
-def _answer(line: bytes) -> dict[str, object]:
-    """Fork an agent for this order; what to say of it. An order that cannot be served harms no other."""
+def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
+    """An agent for this order; what to say of it. An order that cannot be served harms no other."""
     try:
         order = Order.model_validate_json(line)
+        if (spare := reserve.take(line)) is not None:
+            return {"pid": spare.pid, "started": spare.started}
         pid = os.fork()
     except ValidationError as error:
         return {"error": one_sentence(error)}
     except OSError as error:
         return {"error": str(error)}
     if pid == 0:
-        exit_as(lambda: _become_agent(order))
+        reserve.let_go()
+        _become_agent()
+        exit_as(lambda: run_attempt(order))
     return {"pid": pid, "started": start_time(pid)}
 
 
-def _become_agent(order: Order) -> int:
+def _become_agent() -> None:
+    """Leave the zygote's session, its signals and its ways to the executor."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -63,4 +74,3 @@ def _become_agent(order: Order) -> int:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)  # standard output was the way to the executor
-    return run_attempt(order)

@@ -58,7 +58,7 @@ class Executor:
         self._busy: Counter[RunKey] = Counter()
         self._appending = asyncio.Semaphore(settings.max_appends)
         self._is_stopping = False
-        self._since_checkpoint = 0
+        self._has_read = asyncio.Event()
 
     async def start(self) -> None:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
@@ -91,11 +91,11 @@ class Executor:
         async with aclosing(entries):
             async for entry in entries:
                 key = await self._read(entry)
-                if key is not None:
+                if key is not None and self._runs.state(key).traced is None:  # nothing follows from a step
                     self._touch(key)
 
     async def _read(self, entry: Entry) -> ActionKey | None:
-        self._since_checkpoint += 1
+        self._has_read.set()
         key = await self._runs.fold_entry(entry)
         if isinstance(entry.content, Malformed):
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
@@ -105,10 +105,10 @@ class Executor:
 
     async def _checkpoints(self) -> None:
         while True:
+            await self._has_read.wait()
             await asyncio.sleep(self._settings.checkpoint_s)
-            if self._since_checkpoint:
-                self._since_checkpoint = 0
-                await self._runs.save()
+            self._has_read.clear()
+            await self._runs.save()
 
     # -- after a restart ---------------------------------------------------------------------------------
 
@@ -198,9 +198,14 @@ class Executor:
         if state.is_live and state.requested is not None and state.requested.parent is not None:
             await self._launch(self._placement.has_children(key.run.action(state.requested.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
-            await self._launch(self._placement.want(AttemptKey(key, state.attempt)))
+            limit = self._outlook.settings_of(key.run).max_action_concurrency
+            await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit))
         elif state.is_terminal:
             await self._end(key, state)
+        elif state.has_open_attempt:
+            await self._launch(self._placement.claimed(AttemptKey(key, state.attempt)))
+        else:
+            await self._launch(self._placement.unclaimed(key))
 
     async def _end(self, key: ActionKey, state: ActionState) -> None:
         for child, child_state in self._runs.fold(key.run).children(key.action):

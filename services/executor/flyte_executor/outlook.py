@@ -20,6 +20,8 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.task import TaskTemplate
 
+_NO_SETTINGS = RunSettings()
+
 
 class Clock(Protocol):
     """The time of day for decisions about an action."""
@@ -47,6 +49,7 @@ class Outlook:
         around = Surroundings(
             now=self._clock.now(key),
             template=template,
+            settings=self.settings_of(key.run),
             cache=looked_up,
             parent_ended=self.parent_ended(key, state),
             max_system_failures=self._settings.max_system_failures,
@@ -70,13 +73,18 @@ class Outlook:
         is_current = state.has_open_attempt and state.attempt == attempt.attempt
         return is_current and not self.parent_ended(key, state)
 
+    def settings_of(self, run: RunKey) -> RunSettings:
+        """What its user said of a run as a whole."""
+        root = self._runs.fold(run).root.requested
+        return (root.settings if root else None) or _NO_SETTINGS
+
     async def keep_result(self, key: ActionKey) -> tuple[ActionKey, ...]:
         """Keep what an action that ended has computed, where its task wants that; who waited for it."""
         state = self._runs.state(key)
         if state.phase is ActionPhase.SUCCEEDED:
             template = await self.template(key)
             if template is not None:
-                await self._results.keep(key, state, template, self._settings_of(key.run))
+                await self._results.keep(key, state, template, self.settings_of(key.run))
         return self._results.waited_for(key)
 
     async def _template(self, key: ActionKey) -> TaskTemplate | None:
@@ -88,8 +96,4 @@ class Outlook:
         if template is None or state.requested is None or self.parent_ended(key, state):
             return NOTHING
         template = template.overridden(state.requested.overrides)
-        return await self._results.look(key, state, template, self._settings_of(key.run))
-
-    def _settings_of(self, run: RunKey) -> RunSettings:
-        root = self._runs.fold(run).root.requested
-        return (root.settings if root else None) or RunSettings()
+        return await self._results.look(key, state, template, self.settings_of(key.run))

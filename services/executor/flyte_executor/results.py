@@ -14,16 +14,14 @@ from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_executor.core.lookup import (
-    GLOBAL,
     NOTHING,
     Lookup,
-    bucket_keys,
     is_asked_for,
     is_worth_keeping,
     may_use,
 )
 from flyte_schemas.action import ActionState
-from flyte_schemas.caching import CachedResult, cache_key
+from flyte_schemas.caching import GLOBAL, CachedResult, bucket_keys, cache_key, reservation_key
 from flyte_schemas.events import RunSettings
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import CACHE_BUCKET
@@ -54,7 +52,7 @@ class Results:
             return Lookup(hit=hit)
         if not rule.serialize:
             return NOTHING
-        return await self._reserve(f"computing.{place}", key, anew=settings.overwrite_cache)
+        return await self._reserve(reservation_key(place), key, anew=settings.overwrite_cache)
 
     async def keep(
         self, key: ActionKey, state: ActionState, template: TaskTemplate, settings: RunSettings

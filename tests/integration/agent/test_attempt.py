@@ -132,11 +132,12 @@ def main() -> Any:
         (MUTE, "Mute"),
         ("@env.task\ndef main(): raise ValueError('half a name: \\udcff')\n", "ValueError"),
         (NESTED.format(levels=5_000), None),
-        ("import not_installed\n@env.task\ndef main(): ...\n", "ModuleLoadError"),
+        ("import not_installed\n@env.task\ndef main(): ...\n", "ModuleNotFoundError"),
+        ("@env.task\ndef main(): import not_installed\n", "ModuleNotFoundError"),
         ("exit(4)\n@env.task\ndef main(): ...\n", "ModuleLoadError"),
         ("@env.task\ndef another(): ...\n", "ModuleLoadError"),
     ],
-    ids=["mute", "undecodable", "deep", "no such module", "exit at import", "no such task"],
+    ids=["mute", "undecodable", "deep", "no such module", "none later", "exit at import", "no such task"],
 )
 async def test_strange_mistakes_are_the_users_failures_too(
     agents: Agents, source: str, code: str | None
@@ -145,6 +146,47 @@ async def test_strange_mistakes_are_the_users_failures_too(
     assert failure.kind is FailureKind.USER
     assert failure.code == code or code is None
     assert failure.code not in ("ProcessExited", "AgentLost")
+
+
+async def test_a_missing_module_is_named_and_said_how_to_be_had(agents: Agents) -> None:
+    order = await agents.open("import not_installed.part\n@env.task\ndef main(): ...\n")
+    failure = failure_of(await agents.run(order))
+    assert failure.message == "my_example.py does not import: No module named 'not_installed'"
+    assert "install the package that has 'not_installed'" in failure.hint
+    assert "in the bundle" in failure.hint
+    assert 'File "my_example.py", line' in failure.traceback
+    assert not failure.recoverable
+
+
+LIMITED = """\
+@env.task
+def main():
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
+    bytearray(1 << 32)
+"""
+
+
+async def test_memory_that_python_does_not_get_is_told_with_what_was_held_and_the_limit(
+    agents: Agents,
+) -> None:
+    failure = failure_of(await agents.run(await agents.open(LIMITED)))
+    assert (failure.code, failure.kind) == ("MemoryError", FailureKind.USER)
+    assert "memory" in failure.message
+    assert "limited to 1 GiB (RLIMIT_AS)" in failure.hint
+    assert " MiB at its peak" in failure.hint
+
+
+async def test_of_a_task_and_its_agent_the_kernel_takes_the_task_when_memory_runs_out(agents: Agents) -> None:
+    order = await agents.open(
+        "@env.task\ndef main() -> list[int]:\n"
+        "    scores = [Path(f'/proc/{pid}/oom_score_adj') for pid in (os.getppid(), os.getpid())]\n"
+        "    return [int(score.read_text()) for score in scores]\n"
+    )
+    found = await agents.output(await agents.run(order))
+    assert isinstance(found, list)
+    of_agent, of_task = found
+    assert of_task > of_agent
 
 
 async def test_a_value_too_deep_for_json_travels_as_a_pickle(agents: Agents) -> None:

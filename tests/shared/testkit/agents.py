@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from flyte_schemas.task import BundleReference, Policies, TaskReference
 from testkit.cases.harness import GUARD_S, until
 from testkit.events import event
 from testkit.nats_server import NatsServer
+from testkit.processes import below
 from testkit.tasks import template
 
 TASK = TaskReference(name="env.main", version="v1")
@@ -80,7 +82,7 @@ class AgentProcess:
 class Zygote:
     """A real zygote, which forks real agents; their home is `home`."""
 
-    def __init__(self, server: NatsServer, home: Path) -> None:
+    def __init__(self, server: NatsServer, home: Path, *, spares: int = 2) -> None:
         self.home = home
         clean = {name: value for name, value in os.environ.items() if not name.startswith("FLYTE_")}
         variables = {
@@ -89,6 +91,7 @@ class Zygote:
             "FLYTE_NATS_USER": server.user,
             "FLYTE_NATS_PASSWORD": server.password,
             "FLYTE_HOME": str(home),
+            "FLYTE_AGENT_SPARES": str(spares),
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flyte_agent", "zygote"],
@@ -111,6 +114,19 @@ class Zygote:
         """An agent for this order."""
         answer = self.ask(order.model_dump_json().encode())
         return AgentProcess(answer["pid"], answer["started"])
+
+    def descendants(self, count: int) -> list[int]:
+        """The processes below it (spares and their runners), once there are so many."""
+        deadline = time.monotonic() + GUARD_S
+        while len(found := below(self._process.pid)) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} processes came"
+            time.sleep(0.01)
+        return found
+
+    def kill(self) -> None:
+        """End it without a word."""
+        with self._process as process:
+            process.kill()
 
     def end(self) -> int:
         """Close its input and wait; its exit code."""

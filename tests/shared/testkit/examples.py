@@ -12,6 +12,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
     AttemptReported,
@@ -28,6 +29,8 @@ from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
     TimerDue,
+    TraceFailed,
+    TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
@@ -287,6 +290,31 @@ def _running() -> tuple[AnyEvent, ...]:
     )
 
 
+def _tracing() -> tuple[AnyEvent, ...]:
+    subject = action_subject(ACTION)
+    step: dict[str, Any] = {
+        "name": "my_module.fetch",
+        "parent": "a0",
+        "parent_attempt": 2,
+        "group": "batch",
+        "inputs": VALUES,
+        "started_at": MORNING,
+    }
+    checkpointed = AttemptCheckpointed(
+        attempt=1,
+        uri="flyte://artifacts/p/d/0f",
+        sha256="0f" * 32,
+        size_bytes=512,
+        name="epoch-3",
+        is_folder=True,
+    )
+    return (
+        _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**step, outputs=VALUES), source="agent"),
+        _event(subject, "r7k2m9.a0.1.checkpointed.1", checkpointed, source="agent"),
+        _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**step, failure=FAILURE), source="agent"),
+    )
+
+
 def _printing() -> tuple[AnyEvent, ...]:
     segments = (LogSegment(stream="stdout", text="Grüße\n"), LogSegment(stream="stderr", text="\\xff\n"))
     written = LogWritten(attempt=1, offset=7, size_bytes=10, segments=segments)
@@ -303,5 +331,5 @@ def _printing() -> tuple[AnyEvent, ...]:
     )
 
 
-EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_printing())
+EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_tracing(), *_printing())
 """Every type of the log once."""

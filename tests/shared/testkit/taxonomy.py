@@ -140,5 +140,12 @@ SEEN = {
         "<class 'str'>"
     ),
 }
-"""`type|code|kind|message` of what the parent catches. On the stack a platform's failure says, after the
-message, how often it happened."""
+"""`type|code|kind|message` of what the parent catches."""
+
+SEEN_ON_STACK = {
+    "the platform's": (
+        "RuntimeSystemError|MaxSystemFailuresExceeded|system|Lost: gone "
+        "(the platform lost an attempt 4 times in a row, and gave up)"
+    )
+}
+"""What is otherwise on the stack, where the platform tries its own failures again."""

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from flyte._runtime.transfer import ArtifactUnavailable
+from flyte._runtime.transfer import ArtifactRefused, ArtifactUnavailable
 from flyte_agent.endings import failure_of_status, interrupted, not_prepared, not_understood, timed_out
 from flyte_schemas.failure import Failure, FailureKind
 
@@ -58,3 +58,8 @@ def test_every_failure_says_what_happened_and_what_to_do(
 
 def test_a_timeout_says_how_long_it_was() -> None:
     assert "1.5 s" in timed_out(1.5).message
+
+
+def test_what_the_artifact_store_refuses_keeps_its_code_and_is_no_loss_of_the_platforms() -> None:
+    refused = Failure(code="ArtifactTooLarge", kind=FailureKind.USER, message="too large", hint="smaller")
+    assert not_prepared(ArtifactRefused(refused), "ChildNotRequested") == refused

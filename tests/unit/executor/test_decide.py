@@ -1,11 +1,14 @@
 """What follows from where an action stands."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.times import WakeAt
+from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState, fold
 from flyte_schemas.events import (
     ActionAborted,
@@ -19,6 +22,7 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptSucceeded,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
@@ -38,13 +42,19 @@ def after(*happened: EventData) -> ActionState:
 
 
 def around(
-    *, parent_ended: bool = False, deployed: bool = True, after_s: float = 0.0, **policies: object
+    *,
+    parent_ended: bool = False,
+    deployed: bool = True,
+    after_s: float = 0.0,
+    settings: RunSettings | None = None,
+    **policies: object,
 ) -> Surroundings:
     """What surrounds an action `after_s` seconds after the morning began."""
     task = template("env.fn", policies=Policies.model_validate(policies))
     return Surroundings(
         now=MORNING + timedelta(seconds=after_s),
         template=task if deployed else None,
+        settings=settings or RunSettings(),
         parent_ended=parent_ended,
         max_system_failures=3,
     )
@@ -132,10 +142,27 @@ def test_the_platforms_losses_are_not_charged_to_the_task() -> None:
         assert isinstance(decide(after(*rounds(losses, FailureKind.SYSTEM)), around()), ActionRetried)
 
 
-def test_the_platform_gives_up_after_its_own_budget_and_says_so() -> None:
-    decision = decide(after(*rounds(3, FailureKind.SYSTEM)), around(retries=10))
+def test_the_platform_gives_up_after_its_own_budget_in_the_words_of_the_last_loss() -> None:
+    lost = failed(3, FailureKind.SYSTEM, code="AgentLost", message="gone")
+    decision = decide(after(*rounds(3, FailureKind.SYSTEM)[:-1], lost), around(retries=10))
     assert isinstance(decision, ActionFailed)
-    assert "the last of 3 losses in a row" in decision.failure.message
+    failure = decision.failure
+    assert (failure.code, failure.kind) == ("MaxSystemFailuresExceeded", FailureKind.SYSTEM)
+    assert failure.message == "AgentLost: gone (the platform lost an attempt 3 times in a row, and gave up)"
+    assert "tries no more" in failure.hint
+
+
+def test_the_4th_loss_in_a_row_is_the_last_by_default(tmp_path: Path) -> None:
+    budget = ExecutorSettings(home=tmp_path).max_system_failures
+    for losses in (1, 2, 3, 4):
+        surroundings = replace(around(), max_system_failures=budget)
+        decision = decide(after(*rounds(losses, FailureKind.SYSTEM)), surroundings)
+        assert isinstance(decision, ActionFailed if losses == 4 else ActionRetried)
+
+
+def test_a_parent_whose_child_the_platform_gave_up_is_not_tried_again_to_meet_it_again() -> None:
+    given_up = failed(1, FailureKind.SYSTEM, code="MaxSystemFailuresExceeded", message="gone")
+    assert decide(after(REQUESTED, QUEUED, given_up), around()) == ActionFailed(failure=given_up.failure)
 
 
 def test_losses_count_only_in_a_row() -> None:
@@ -210,3 +237,28 @@ def test_of_several_times_the_first_is_waited_for() -> None:
     assert decide(after(*rounds(1), pause), around(deadline_s=20)) == later(20)
     assert decide(after(REQUESTED, QUEUED), around(deadline_s=20, max_queued_s=7)) == later(7)
     assert decide(after(REQUESTED, QUEUED, PLACED), around(deadline_s=20, max_queued_s=7)) == later(20)
+
+
+@pytest.mark.parametrize(
+    ("of_task", "of_run", "expected"),
+    [(False, None, False), (True, None, True), (False, True, True), (True, False, False)],
+)
+def test_the_run_has_the_last_word_on_whether_an_attempt_may_be_preempted(
+    of_task: bool, of_run: bool | None, expected: bool
+) -> None:
+    settings = RunSettings(interruptible=of_run)
+    queued = ActionQueued(attempt=1, pool="process", interruptible=expected)
+    assert decide(after(REQUESTED), around(settings=settings, interruptible=of_task)) == queued
+
+
+def test_the_last_attempt_that_the_platform_has_left_is_not_interruptible() -> None:
+    """The budget here is of three losses in a row."""
+    queued = []
+    happened: list[EventData] = [REQUESTED]
+    for attempt in (1, 2, 3):
+        decision = decide(after(*happened), around(interruptible=True))
+        assert isinstance(decision, ActionQueued)
+        queued.append(decision.interruptible)
+        lost = failed(attempt, FailureKind.SYSTEM)
+        happened += [decision, lost, ActionRetried(attempt=attempt, reason="lost")]
+    assert queued == [True, True, False]

@@ -17,6 +17,7 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import FailureKind
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.run import RunFold
 from flyte_schemas.streams import REJECTED
 from flyte_schemas.subjects import RunKey, action_subject, run_request
 from flyte_schemas.task import TaskReference
@@ -97,6 +98,33 @@ async def test_the_platforms_failures_have_their_own_budget(plane: Plane) -> Non
     root = await plane.settled(await plane.start())
     assert (root.phase, root.attempt) == (P.FAILED, 3)
     assert (root.user_failures, root.system_failures) == (0, 3)
+
+
+async def test_a_run_has_no_more_actions_at_a_time_than_it_wants(plane: Plane) -> None:
+    most = 0
+
+    async def work(agent: Agent) -> None:
+        nonlocal most
+        if not await agent.claim():
+            return
+        await agent.enter()
+        if agent.attempt.action.is_root:
+            for number in range(9):
+                await agent.ask(f"child{number}", CHILD)
+            await plane.until(agent.attempt.action.run, lambda fold: len(ended(fold)) == 9)
+        else:
+            most = max(most, len(plane.machine.running) - 1)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        await agent.succeed()
+
+    def ended(fold: RunFold) -> list[str]:
+        return [name for name, state in fold.actions.items() if state.is_terminal]
+
+    plane.machine.script = work
+    await plane.executor(slots=6)
+    root = await plane.settled(await plane.start(max_action_concurrency=2))
+    assert (root.phase, most) == (P.SUCCEEDED, 2)
 
 
 async def test_more_runs_than_slots_all_have_their_turn(plane: Plane) -> None:

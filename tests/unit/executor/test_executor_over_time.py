@@ -46,7 +46,8 @@ async def test_agents_that_vanish_again_and_again_end_the_action(plane: Plane) -
     root = await plane.settled(await plane.start())
     assert (root.phase, root.attempt) == (P.FAILED, 3)
     assert root.failure is not None
-    assert root.failure.code == "AgentLost"
+    assert root.failure.code == "MaxSystemFailuresExceeded"
+    assert root.failure.message.startswith("AgentLost: ")
 
 
 async def test_launches_that_fail_keep_no_slot(plane: Plane) -> None:

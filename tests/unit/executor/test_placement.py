@@ -96,10 +96,51 @@ def test_what_runs_already_has_its_slot() -> None:
     assert placement.attempt_over(attempt("a")) == [attempt("b")]
 
 
+def test_a_run_has_no_more_actions_at_a_time_than_it_wants() -> None:
+    placement = Placement(8)
+    ready = [names(placement.want(attempt(name), 2)) for name in "abcd"]
+    assert ready == [["a"], ["b"], [], []]
+    assert names(placement.ended(RUN.action("b"))) == ["c"]
+    other = AttemptKey(RunKey("project", "domain", "other").action("a0"), 1)
+    assert placement.want(other) == [other]
+    assert names(placement.attempt_over(attempt("a"))) == ["d"]
+
+
+def test_a_parent_that_waits_does_not_count_as_one_of_its_run() -> None:
+    placement = Placement(8)
+    placement.want(attempt("parent"), 1)
+    assert placement.want(attempt("child"), 1) == []
+    assert names(placement.has_children(RUN.action("parent"))) == ["child"]
+
+
+def test_what_runs_elsewhere_counts_for_its_run_and_holds_no_slot() -> None:
+    placement = Placement(1)
+    assert placement.claimed(attempt("elsewhere")) == []
+    assert placement.holding == frozenset()
+    assert placement.want(attempt("a"), 1) == []
+    assert names(placement.unclaimed(RUN.action("elsewhere"))) == ["a"]
+
+
+def test_what_is_tried_again_here_after_it_ran_elsewhere_counts_once() -> None:
+    placement = Placement(2)
+    placement.claimed(attempt("a"))
+    assert names(placement.want(attempt("a", 2), 2)) == ["a"]
+    assert names(placement.want(attempt("b"), 2)) == ["b"]
+
+
+def test_an_attempt_that_somebody_else_has_claimed_is_not_launched() -> None:
+    placement = Placement(1)
+    placement.want(attempt("a"))
+    placement.want(attempt("b"))
+    placement.claimed(attempt("b"))
+    assert placement.ended(RUN.action("a")) == []
+
+
 class PlacementRules(RuleBasedStateMachine):
     """Actions come, are tried again, ask for children and end, in any order."""
 
     SLOTS = 3
+    LIMIT: int | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,13 +165,13 @@ class PlacementRules(RuleBasedStateMachine):
         self.count += 1
         key = RUN.action(f"a{self.count}")
         self.current[key] = 1
-        self.launch(self.placement.want(AttemptKey(key, 1)))
+        self.launch(self.placement.want(AttemptKey(key, 1), self.LIMIT))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
     def an_open_attempt_is_looked_at_again(self, data: st.DataObject) -> None:
         key = self.some(data)
-        self.launch(self.placement.want(AttemptKey(key, self.current[key])))
+        self.launch(self.placement.want(AttemptKey(key, self.current[key]), self.LIMIT))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
@@ -150,10 +191,10 @@ class PlacementRules(RuleBasedStateMachine):
         self.current[over.action] += 1
         again = AttemptKey(over.action, over.attempt + 1)
         if retried_first:
-            self.launch(self.placement.want(again))
+            self.launch(self.placement.want(again, self.LIMIT))
         self.launch(self.placement.attempt_over(over))
         if not retried_first:
-            self.launch(self.placement.want(again))
+            self.launch(self.placement.want(again, self.LIMIT))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
@@ -163,9 +204,14 @@ class PlacementRules(RuleBasedStateMachine):
         self.parents.discard(key)
         self.launch(self.placement.ended(key))
 
+    @property
+    def most(self) -> int:
+        """How many actions may run at a time."""
+        return min(self.SLOTS, self.LIMIT or self.SLOTS)
+
     @invariant()
     def never_more_than_the_slots_are_held_and_never_by_parents(self) -> None:
-        assert len(self.placement.holding) <= self.SLOTS
+        assert len(self.placement.holding) <= self.most
         assert not self.placement.holding & self.parents
 
     @invariant()
@@ -174,7 +220,7 @@ class PlacementRules(RuleBasedStateMachine):
 
     @invariant()
     def nobody_waits_while_a_slot_is_free(self) -> None:
-        assert not self.placement.waiting or len(self.placement.holding) == self.SLOTS
+        assert not self.placement.waiting or len(self.placement.holding) == self.most
 
     @invariant()
     def every_open_attempt_was_launched_or_waits(self) -> None:
@@ -199,3 +245,13 @@ class PlacementRules(RuleBasedStateMachine):
 
 TestPlacementRules = PlacementRules.TestCase
 TestPlacementRules.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+class LimitedRules(PlacementRules):
+    """The same, when the run wants less than there is."""
+
+    LIMIT = 2
+
+
+TestLimitedRules = LimitedRules.TestCase
+TestLimitedRules.settings = TestPlacementRules.settings

@@ -373,7 +373,7 @@ def test_the_context_is_full_and_what_means_nothing_is_none(env: flyte.TaskEnvir
         assert context.action is not None
         assert (context.action.name, context.action.org, context.mode) == ("a0", None, "local")
         assert (context.attempt_number, context.version, context.group_data) == (0, "", None)
-        assert (context.checkpoint, context.rank, context.output_path) == (None,) * 3
+        assert (context.code_bundle, context.rank, context.output_path) == (None,) * 3
         assert context.raw_data_path is not None
         assert context.raw_data_path.get_random_remote_path("a.txt").endswith("/a.txt")
         assert context.data == {}

@@ -18,11 +18,15 @@ from flyte_schemas.events import (
     ActionRetried,
     ActionTimedOut,
     EventData,
+    RunSettings,
 )
 from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
+from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
 from flyte_schemas.task import TaskReference, TaskTemplate
+
+_NO_SETTINGS = RunSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +35,12 @@ class Surroundings:
 
     `cache` is what the cache says of an action that waits for its first attempt.
     `template` None: the task version was never deployed. `max_system_failures` is how many attempts in a row
-    the platform may lose before it gives up.
+    the platform may lose before it gives up. `settings` are the run's.
     """
 
     now: datetime
     template: TaskTemplate | None
+    settings: RunSettings = _NO_SETTINGS
     cache: Lookup = NOTHING
     parent_ended: bool
     max_system_failures: int
@@ -58,10 +63,21 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     if around.cache.is_computed_elsewhere:
         return next_look(state, policies)
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
-        return ActionQueued(attempt=state.attempt + 1, pool="process")
+        return ActionQueued(
+            attempt=state.attempt + 1,
+            pool="process",
+            interruptible=may_be_interrupted(state, policies, around),
+        )
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:
         return next_look(state, policies)
     return after_failure(state, state.failure, policies, around)
+
+
+def may_be_interrupted(state: ActionState, policies: Policies, around: Surroundings) -> bool:
+    """Whether the next attempt may run where it can be pre-empted; the last that is left may not."""
+    of_run = around.settings.interruptible
+    wanted = policies.interruptible if of_run is None else of_run
+    return wanted and state.system_failures < around.max_system_failures - 1
 
 
 def after_failure(
@@ -69,6 +85,8 @@ def after_failure(
 ) -> EventData:
     """Another attempt or the end. The user's budget is the task's `retries`; the platform has its own."""
     reason = f"{failure.code}: {failure.message}"
+    if failure.code == MAX_SYSTEM_FAILURES:  # a child's: its parent would meet the same child again
+        return ActionFailed(failure=failure)
     if failure.kind is FailureKind.SYSTEM:
         if state.system_failures < around.max_system_failures:
             return ActionRetried(attempt=state.attempt, reason=reason)
@@ -82,10 +100,16 @@ def after_failure(
 
 
 def _given_up(failure: Failure, times: int) -> Failure:
-    if times == 1:
-        return failure
+    """The end of the platform's patience, with the words of the last failure."""
+    often = f"{times} times in a row" if times > 1 else "once, as often as it may"
+    last = f"{failure.code}: {failure.message}" if failure.message else failure.code
     return failure.model_copy(
-        update={"message": f"{failure.message} (the last of {times} losses in a row; the platform gave up)"}
+        update={
+            "code": MAX_SYSTEM_FAILURES,
+            "message": f"{last} (the platform lost an attempt {often}, and gave up)",
+            "hint": "the platform tries no more: mend what the last loss names, then run again",
+            "recoverable": False,
+        }
     )
 
 

@@ -10,9 +10,6 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import CacheRule
 from flyte_schemas.subjects import ActionKey
 
-GLOBAL = "global"
-"""The scope in which results of every project and domain count."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
@@ -41,14 +38,6 @@ def may_use(result: CachedResult, key: ActionKey) -> bool:
     """Whether a result can be used by an action: large values lie in their project's own store."""
     at_home = (result.project, result.domain) == (key.run.project, key.run.domain)
     return at_home or not any(isinstance(value, ReferencedLiteral) for value in result.outputs.values())
-
-
-def bucket_keys(key: ActionKey, digest: str) -> dict[str, str]:
-    """Where in the bucket a result stands, by scope."""
-    return {
-        GLOBAL: f"{GLOBAL}.{digest}",
-        "project-domain": f"in.{key.run.project}.{key.run.domain}.{digest}",
-    }
 
 
 def _is_cached(rule: CacheRule, settings: RunSettings) -> bool:

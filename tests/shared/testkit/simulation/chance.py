@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Rates:
 class Chance:
     """The dice of one world. With `peace` nothing goes wrong any more."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, without: Sequence[str] = ()) -> None:
         self.dice = random.Random(seed)
         self.peace = False
         self.circling = asyncio.Event()
@@ -31,7 +32,7 @@ class Chance:
         roll = self.dice.random
         self.rates = Rates(
             lost_ack=self.dice.choice((0.0, 0.05, 0.5)),
-            late_copy=self.dice.choice((0.0, 0.1, 0.5)),
+            late_copy=self.dice.choice((0.0, 0.2, 0.8)),
             lost_delivery=roll() * 0.2,
             crash=roll() * 0.5,
             failed_launch=roll() * 0.1,
@@ -40,6 +41,7 @@ class Chance:
             outage=roll() * 0.3,
             delay_s=self.dice.choice((0.0, 0.001, 0.02, 1.0)),
         )
+        self.rates = replace(self.rates, **dict.fromkeys(without, 0.0))
 
     def happens(self, rate: float) -> bool:
         """Whether something of this rate goes wrong now."""

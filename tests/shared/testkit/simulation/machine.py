@@ -24,6 +24,7 @@ from flyte_schemas.subjects import ActionKey, AttemptKey
 from testkit.simulation.chance import Chance
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.simulation.programs import Ending, Program
+from testkit.simulation.steps import StepsTaken
 
 
 class Machine:
@@ -46,6 +47,7 @@ class Machine:
         self._tasks: dict[int, tuple[AttemptKey, asyncio.Task[None]]] = {}
         self._inside: dict[ActionKey, int] = {}
         self._done: set[ActionKey] = set()
+        self.steps: dict[tuple[ActionKey, str], str] = {}
 
     @property
     def running(self) -> list[tuple[int, AttemptKey, "asyncio.Task[None]"]]:
@@ -96,6 +98,17 @@ class Machine:
     def leave(self, attempt: AttemptKey, pid: int) -> None:
         if self._inside.get(attempt.action) == pid:
             del self._inside[attempt.action]
+
+    def step_runs(self, attempt: AttemptKey, step: str) -> None:
+        """The code of a traced step runs."""
+        if (attempt.action, step) in self.steps:
+            self.wrongs.append(f"{attempt} runs the step {step}, which was recorded before")
+
+    def step_is_known(self, attempt: AttemptKey, step: str, value: str) -> None:
+        """A traced step gives this value, and its word stands in the log."""
+        known = self.steps.setdefault((attempt.action, step), value)
+        if known != value:
+            self.wrongs.append(f"{attempt}: the step {step} gave {known!r} before, and {value!r} now")
 
     def succeeded(self, attempt: AttemptKey) -> None:
         """Its success stands in the log."""
@@ -154,6 +167,9 @@ class _Agent:
         """What the function gives; None when its process vanishes without a word."""
         number = self._attempt.attempt
         await self._machine.chance.pause(self._program.longest_s)
+        await StepsTaken(self._machine, self._bus, self._order, self._reports, first).take(
+            self._program.steps
+        )
         below = await self._call_children(first)
         match self._program.ending(number):
             case Ending.VANISHES:

@@ -31,6 +31,11 @@ class Program:
     endings: tuple[Ending, ...]
     longest_s: float
 
+    @property
+    def steps(self) -> int:
+        """How many traced steps it takes before it calls its children."""
+        return (len(self.calls) + len(self.endings)) % 3
+
     def ending(self, attempt: int) -> Ending:
         return self.endings[attempt - 1] if attempt <= len(self.endings) else Ending.SUCCEEDS
 
@@ -57,7 +62,7 @@ def _draw(dice: random.Random, name: str, below: list[str]) -> Program:
         policies=_policies(dice),
         calls=calls,
         endings=endings,
-        longest_s=dice.choice((0.0, 0.0, 1.0, 1.0, 30.0, 30.0, 900.0, ENDLESS_S)),
+        longest_s=dice.choice((0.0, 0.0, 1.0, 30.0, 300.0, 300.0, 900.0, ENDLESS_S)),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.ports import Entry
 from flyte_bus.service import LoopDied
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
@@ -25,17 +26,19 @@ from flyte_schemas.events import AbortAction, EventData, StartRun, TaskDeployed
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS, TIMERS
-from flyte_schemas.subjects import RunKey, abort_request, run_request, task_subject
+from flyte_schemas.subjects import RunKey, abort_request, parse_action, run_request, task_subject
 from testkit.events import MORNING
 from testkit.simulation.chance import Chance
+from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.simulation.machine import Machine, MachineBackend, described, x_of
 from testkit.simulation.programs import Program, draw_programs
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
 
-TROUBLE_S = 120.0
-"""How long things go wrong, in seconds of the world."""
+RUNS_OF_A_WORLD = (1, 1, 1, 2, 3)
+EXECUTORS_OF_A_WORLD = (1, 1, 2, 2, 3)
+"""Drawn from: small worlds show as much, and twice as many of them can be lived through."""
 BOUND_S = 200_000.0
 """How long after that every run has ended."""
 ABORTED_WITHIN_S = 2_000.0
@@ -71,9 +74,9 @@ class _Life:
 class World:
     """A control plane in virtual time; `run` tells its story."""
 
-    def __init__(self, seed: int, loop: VirtualTimeLoop) -> None:
-        self.seed = seed
-        self.chance = Chance(seed)
+    def __init__(self, told: Circumstances, loop: VirtualTimeLoop) -> None:
+        self.told = told
+        self.chance = Chance(told.seed, told.without)
         self._loop = loop
         self.server = MemoryServer(clock=loop.time, now=self.now)
         self.acknowledged: dict[int, str] = {}
@@ -84,9 +87,15 @@ class World:
         self.runs: list[RunKey] = []
         self.crashes = 0
         self._requests = 0
+        self._now = (0.0, MORNING)
+        self._progress: dict[RunKey, RunFold] = {}
+        self._seen = 0
 
     def now(self) -> datetime:
-        return MORNING + timedelta(seconds=self._loop.time())
+        time_s = self._loop.time()
+        if time_s != self._now[0]:
+            self._now = (time_s, MORNING + timedelta(seconds=time_s))
+        return self._now[1]
 
     async def run(self) -> Story:
         """Live through trouble and peace, and tell what was wrong."""
@@ -107,15 +116,16 @@ class World:
         """What was wrong in the end."""
         dice = self.chance.dice
         wrongs: list[str] = []
+        executors, runs = dice.choice(EXECUTORS_OF_A_WORLD), dice.choice(RUNS_OF_A_WORLD)
         living: list[Coroutine[Any, Any, None]] = [
-            *(self._executor() for _ in range(dice.randint(1, 3))),
-            *(self._client(number) for number in range(dice.randint(1, 5))),
+            *(self._executor() for _ in range(self.told.at_most(executors, self.told.executors))),
+            *(self._client(number) for number in range(self.told.at_most(runs, self.told.runs))),
             self._killer(),
             self._outages(),
             self._peace(),
         ]
         try:
-            async with asyncio.timeout(TROUBLE_S + BOUND_S):
+            async with asyncio.timeout(self.told.trouble_s + BOUND_S):
                 await asyncio.gather(*living)
                 await self._settled()
         except TimeoutError:
@@ -129,7 +139,7 @@ class World:
 
     async def _executor(self) -> None:
         """Lives one after the other, until peace; the last one stays."""
-        slots = self.chance.dice.randint(1, 6)
+        slots = self.chance.dice.randint(1, 3)
         while True:
             life = await self._begin(slots)
             while not self.chance.peace:
@@ -199,7 +209,7 @@ class World:
                 self.server.start()
 
     async def _peace(self) -> None:
-        await asyncio.sleep(TROUBLE_S)
+        await asyncio.sleep(self.told.trouble_s)
         self.chance.peace = True
 
     async def _deploy(self, program: Program) -> None:
@@ -222,8 +232,12 @@ class World:
         await asyncio.sleep(2_000.0)  # what is still on its way arrives, and timers of ended actions go off
 
     async def _unfinished(self) -> list[str]:
-        folds = [(run, await self._fold(run)) for run in self.runs]
-        return [str(run) for run, fold in folds if not fold.is_settled]
+        async for entry in self.plain.log.read(RUNS, RUNS.subjects[0], after=self._seen):
+            self._seen = entry.sequence
+            if (key := parse_action(entry.subject)) is not None and isinstance(entry.content, Event):
+                self._progress.setdefault(key.run, RunFold()).apply(key.action, entry.content, entry.sequence)
+        nothing = RunFold()
+        return [str(run) for run in self.runs if not self._progress.get(run, nothing).is_settled]
 
     async def _fold(self, run: RunKey) -> RunFold:
         return await read_run(self.plain.log, run)
@@ -235,12 +249,13 @@ class World:
         wrongs = [str(violation) for violation in audit.violations]
         wrongs += self.machine.wrongs
         wrongs += await self._lost()
-        folds = [await self._fold(run) for run in self.runs]
+        fresh = {run: await self._fold(run) for run in self.runs}
+        folds = list(fresh.values())
         wrongs += await self._circles(folds)
         wrongs += _foreign_values(folds)
-        wrongs += _late_ends(folds, MORNING + timedelta(seconds=TROUBLE_S))
+        wrongs += _late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
         for life in self.lives:
-            wrongs += await self._about(life.executor)
+            wrongs += self._about(life.executor, fresh)
         wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
         return wrongs
 
@@ -273,7 +288,7 @@ class World:
                 found.append(f"{stream.name} has {events} events for {attempts} attempts")
         return found
 
-    async def _about(self, executor: Executor) -> list[str]:
+    def _about(self, executor: Executor, fresh: dict[RunKey, RunFold]) -> list[str]:
         """What an executor that lives on has in mind, against a fresh fold of the log."""
         wrongs = []
         placement = executor._placement
@@ -282,8 +297,7 @@ class World:
                 f"slots are held for {sorted(map(str, placement.holding))}, {placement.waiting} wait"
             )
         for run, fold in executor._runs._folds.items():
-            fresh = await self._fold(run)
-            if fold.actions != fresh.actions:
+            if run not in fresh or fold.actions != fresh[run].actions:
                 wrongs.append(f"the executor's fold of {run} is not the log's")
         for key in executor._settling:
             wrongs.append(f"{key} is being settled for ever")
@@ -296,16 +310,14 @@ class World:
         await self.plain.close()
 
     async def _tell(self, wrongs: list[str]) -> Story:
-        audit = Audit()
-        for entry in self.server.stream(RUNS.name).between("flyte.run.>", 0, 10**9):
-            audit.take(entry.subject, entry.sequence, entry.content)
+        log = list(self.server.stream(RUNS.name).between("flyte.run.>", 0, 10**9))
         return Story(
-            seed=self.seed,
+            seed=self.told.seed,
             wrongs=tuple(wrongs),
             world_s=self._loop.time(),
             runs=len(self.runs),
-            actions=audit.actions,
-            events=audit.events,
+            actions=len({entry.subject for entry in log}),
+            events=len(log),
             entries=self.machine.entries,
             crashes=self.crashes,
         )
@@ -339,11 +351,21 @@ def _foreign_values(folds: list[RunFold]) -> list[str]:
     return wrongs
 
 
-def simulate(seed: int) -> Story:
-    """Run the world of one seed. Raises what the product's code raised where nobody caught it."""
+def simulate(world: int | Circumstances) -> Story:
+    """Run one world, told by its seed or more. Raises what the product's code raised and nobody caught."""
+    return _live(Circumstances(seed=world) if isinstance(world, int) else world)[0]
+
+
+def entries_of(world: Circumstances) -> list[Entry]:
+    """The log of runs of one world."""
+    return list(_live(world)[1].server.stream(RUNS.name).between(RUNS.subjects[0], 0, 10**9))
+
+
+def _live(told: Circumstances) -> tuple[Story, World]:
     loop = VirtualTimeLoop()
     try:
-        return loop.run_until_complete(World(seed, loop).run())
+        world = World(told, loop)
+        return loop.run_until_complete(world.run()), world
     finally:
         _finish_loop(loop)
 

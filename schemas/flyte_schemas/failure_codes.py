@@ -1,0 +1,277 @@
+"""Every code of the platform's own that a failure can carry: what it means, what to do, how it is retried.
+
+A failure's code is stable: programs test it, and `docs/failures/CODE.md` has a page for it. A code that is
+not here is the name of the exception that a task raised, or one that the task chose. A test holds this list
+against the code that writes failures, and against the pages.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flyte_schemas.failure import FailureKind
+
+MAX_SYSTEM_FAILURES = "MaxSystemFailuresExceeded"
+"""Of an action of which the platform lost too many attempts in a row."""
+OUT_OF_MEMORY = "OOMKilled"
+"""Of an attempt whose process the kernel killed for its memory."""
+MODULE_MISSING = "ModuleNotFoundError"
+"""Of a module that is not there, when the task's module is imported or later."""
+
+PAGES = "docs/failures"
+"""The folder of the pages, in the source tree."""
+
+
+class Retried(StrEnum):
+    """Who tries again after a failure."""
+
+    BY_THE_TASK = "as often as the task's retries allow"
+    BY_THE_PLATFORM = "by the platform, at once; the 4th such failure in a row ends the action"
+    NEVER = "never: it would fail again in the same way"
+    BY_YOU = "by you: it is the answer to a command or a question, no attempt of a task"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCode:
+    """One code. `meaning` and `remedy` are for people: what happened, and what to do about it."""
+
+    code: str
+    kind: FailureKind
+    retried: Retried
+    meaning: str
+    remedy: str
+
+    @property
+    def page(self) -> str:
+        """Where its page is, from the root of the source tree."""
+        return f"{PAGES}/{self.code}.md"
+
+
+def find_code(code: str) -> FailureCode | None:
+    """The entry of a code; of `A|B`, of the first part that has one. None for the user's own codes."""
+    return next((BY_CODE[part] for part in (code, *code.split("|")) if part in BY_CODE), None)
+
+
+def _user(code: str, meaning: str, remedy: str, retried: Retried = Retried.BY_THE_TASK) -> FailureCode:
+    return FailureCode(code=code, kind=FailureKind.USER, retried=retried, meaning=meaning, remedy=remedy)
+
+
+def _system(code: str, meaning: str, remedy: str, retried: Retried = Retried.BY_THE_PLATFORM) -> FailureCode:
+    return FailureCode(code=code, kind=FailureKind.SYSTEM, retried=retried, meaning=meaning, remedy=remedy)
+
+
+_NEVER, _BY_YOU = Retried.NEVER, Retried.BY_YOU
+
+FAILURE_CODES = (
+    # -- how a task's process ended ------------------------------------------------------------------------
+    _user(
+        OUT_OF_MEMORY,
+        "the kernel killed the task's process because memory had run out",
+        "let the task hold less at a time, run fewer tasks beside it, or give it more memory",
+    ),
+    _user(
+        "MemoryError",
+        "Python could not get the memory that the task asked for",
+        "let the task hold less at a time, or raise the limit that its process has",
+    ),
+    _user(
+        "SegmentationFault",
+        "the task's process crashed with a segmentation fault, in native code",
+        "look at the last lines of its log, and run the task with PYTHONFAULTHANDLER=1 to see where it was",
+    ),
+    _user(
+        "ProcessAborted",
+        "the task's process aborted itself (SIGABRT), as native libraries do when an assertion fails",
+        "look at the last lines of its log: the library that gave up says why on standard error",
+    ),
+    _user(
+        "Killed",
+        "somebody killed the task's process with SIGKILL while memory was left",
+        "find out who did: a person, a service manager, or a tool that watches processes",
+    ),
+    _user(
+        "ProcessKilled",
+        "a signal ended the task's process",
+        "find out who sent the signal; the task itself may have",
+    ),
+    _user(
+        "ProcessExited",
+        "the task's process ended by itself before the task returned, as os._exit does",
+        "return from the task, or raise, instead of ending the process",
+    ),
+    _user(
+        "SystemExit",
+        "the task called sys.exit",
+        "return from the task, or raise an error that says what went wrong",
+    ),
+    # -- before the task's function was entered ------------------------------------------------------------
+    _user(
+        MODULE_MISSING,
+        "the task's code imports a module that is not there where it runs",
+        "install its package into the Python that runs the executor; a file of your own goes into the bundle",
+    ),
+    _user(
+        "ModuleLoadError",
+        "the task's module does not import, or does not declare the task",
+        "import the file in a fresh interpreter, as the task's process does, and mend what it says",
+        _NEVER,
+    ),
+    _user(
+        "BundleRefused",
+        "the code bundle holds something that is not unpacked: a path outside of it, a link, or too much",
+        "deploy again, without links and large files in the source folder",
+        _NEVER,
+    ),
+    _user(
+        "TaskNotFound",
+        "an action was asked for of a task version that is not deployed",
+        "name the called task's environment in the caller's depends_on, and deploy again",
+        _NEVER,
+    ),
+    _system(
+        "MachineNotFit",
+        "the machine could not prepare the attempt: a full disk, a missing permission, too many open files",
+        "look at the message, and at the disk and the limits of the machine that runs the executor",
+    ),
+    # -- values --------------------------------------------------------------------------------------------
+    _user(
+        "DataValidationError",
+        "a value does not have the type that the task's signature gives it",
+        "return (or pass) what the signature says, or change the signature",
+    ),
+    _user(
+        "InlineIOMaxBytesBreached",
+        "the inputs or outputs of a call are larger than the task's max_inline_io_bytes",
+        "pass large data as a File, Dir or DataFrame, or raise max_inline_io_bytes",
+    ),
+    _user(
+        "NotUnderstood",
+        "the task's process sent its agent something that cannot be read",
+        "make the value flatter: the usual reason is one that is nested some hundred levels deep",
+        _NEVER,
+    ),
+    # -- time ----------------------------------------------------------------------------------------------
+    _user(
+        "TaskTimeout",
+        "an attempt ran longer than the task's timeout (max_runtime)",
+        "raise the timeout, or make the task faster",
+    ),
+    _user(
+        "QueuedTimeout",
+        "an attempt waited for a place longer than the task's max_queued_time",
+        "raise max_queued_time, give the executor more slots, or start less at a time",
+    ),
+    _user(
+        "DeadlineExceeded",
+        "the action was not over within its deadline, all attempts together",
+        "raise the deadline, or look at what took the time",
+        _NEVER,
+    ),
+    # -- what a parent fails with when it lets a child's end pass ------------------------------------------
+    _user(
+        "TaskTimeoutError",
+        "a child timed out, and its parent did not catch that",
+        "look at the child's own code, or catch flyte.errors.TaskTimeoutError in the parent",
+    ),
+    _user(
+        "ActionAbortedError",
+        "a child was aborted, and its parent did not catch that",
+        "see who aborted it and why, or catch flyte.errors.ActionAbortedError in the parent",
+    ),
+    _user(
+        "RemoteTaskNotFoundError",
+        "the task asked for a deployed task that is not there",
+        "look at the name and version with `flyte get task`, and deploy what is missing",
+    ),
+    _system(
+        "ChildNotRequested",
+        "a running task could not ask for its child: the bus or the artifact store said no",
+        "it is tried again; if it stays, see `flyte status`, and whether the inputs are too large",
+    ),
+    _system(
+        "OutputsNotAvailable",
+        "a child succeeded, and its large outputs cannot be read from the artifact store",
+        "it is tried again; if it stays, look at the dataproxy and its store",
+    ),
+    # -- the platform's doing ------------------------------------------------------------------------------
+    _system(
+        "AgentLost",
+        "the process that watched over the attempt is gone without a report, or never came to be",
+        "nothing, if it was once; else look at the executor's log and the memory of its machine",
+    ),
+    _system(
+        "Interrupted",
+        "the attempt was told to stop, because its executor or machine went down",
+        "nothing: the attempt is repeated elsewhere or later",
+    ),
+    _system(
+        MAX_SYSTEM_FAILURES,
+        "the platform lost an attempt of the action too often in a row",
+        "the message has the last loss: look up its code, mend the cause, then `flyte rerun`",
+        _NEVER,
+    ),
+    # -- the artifact store --------------------------------------------------------------------------------
+    _system(
+        "ArtifactUnavailable",
+        "the artifact store could not be reached for as long as an attempt waits for it",
+        "see with `flyte status` whether the dataproxy runs, and whether its URL can be reached from there",
+    ),
+    _system(
+        "ArtifactCorrupted",
+        "the bytes in the artifact store are not those that were put there",
+        "have the damaged object removed from the store, then deploy or run once more; look after the disk",
+    ),
+    _user(
+        "ArtifactNotFound",
+        "there is no object of this address in the artifact store",
+        "deploy or run once more: that uploads what is missing",
+    ),
+    _user(
+        "ArtifactTooLarge",
+        "an object is larger than the dataproxy takes",
+        "keep large files out of the bundle, or raise FLYTE_DATAPROXY_MAX_OBJECT_BYTES",
+    ),
+    _user(
+        "InvalidArtifactName",
+        "no object can have this name",
+        "choose a project and domain of letters, digits, - and _",
+    ),
+    # -- answers to commands and questions -----------------------------------------------------------------
+    _user(
+        "InvalidTemplate",
+        "the registry refused a task version: something in it does not fit together",
+        "deploy with the flyte SDK of the server's version",
+        _BY_YOU,
+    ),
+    _user(
+        "TemplateTooLarge",
+        "the registry refused a task version: its description is larger than an event may be",
+        "shorten docstrings, default values and environment variables",
+        _BY_YOU,
+    ),
+    _user(
+        "VersionConflict",
+        "this version of the task is deployed already, with other content",
+        "choose another --version, or leave it out: then the content names the version",
+        _BY_YOU,
+    ),
+    _user(
+        "InvalidQuestion",
+        "a service was asked something that it cannot read",
+        "use a client of the server's version",
+        _BY_YOU,
+    ),
+    _system(
+        "ServiceCrashed",
+        "a service met an error of its own while it answered",
+        "look at the log of the service that the message names",
+        _BY_YOU,
+    ),
+    _system(
+        "RegistryBehind",
+        "the registry has not yet read all that the log holds",
+        "ask again in a moment; if it stays, look at the registry's log",
+        _BY_YOU,
+    ),
+)
+
+BY_CODE = {entry.code: entry for entry in FAILURE_CODES}

@@ -1,0 +1,74 @@
+"""The traced steps of a simulated task: the agent's own code records them, and tells later attempts."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from flyte._runtime.messages import Kept, Recall, Record, Remembered
+from flyte_agent.order import Order
+from flyte_agent.reports import Reports
+from flyte_agent.traces import Traces
+from flyte_schemas.events import TraceFailed, TraceSucceeded
+from flyte_schemas.literals import InlineLiteral
+from testkit.simulation.faulty_bus import FaultyBus
+from testkit.stores import NoStore
+
+if TYPE_CHECKING:
+    from testkit.simulation.machine import Machine
+
+
+class StepsTaken:
+    """Takes the steps of one attempt, one after the other."""
+
+    def __init__(
+        self, machine: "Machine", bus: FaultyBus, order: Order, reports: Reports, first: int
+    ) -> None:
+        self._machine = machine
+        self._order = order
+        self._reports = reports
+        self._answer: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._traces = Traces(
+            bus.log, order, reports, NoStore(), since=first, answer=self._hear, on_broken=self._broken
+        )
+
+    async def take(self, count: int) -> None:
+        """Run what is not recorded, and record it."""
+        try:
+            for number in range(count):
+                await self._take(f"{self._order.action}s{number}")
+        finally:
+            await self._traces.close()
+
+    async def _take(self, step: str) -> None:
+        attempt, trace = self._order.key, None
+        if self._order.attempt > 1:
+            trace = await self._ask(Recall(call=1, step=step))
+        if trace is None:
+            self._machine.step_runs(attempt, step)
+            await self._machine.chance.pause(1.0)
+            said = TraceSucceeded(
+                name="m.step",
+                parent=self._order.action,
+                parent_attempt=self._order.attempt,
+                outputs={"o0": InlineLiteral(value=f"{step} by {self._reports.worker}")},
+                started_at=self._machine.now(),
+            )
+            trace = await self._ask(Record(call=1, step=step, trace=said)) or said
+        value = trace.outputs["o0"]
+        assert isinstance(value, InlineLiteral)
+        self._machine.step_is_known(attempt, step, value.value)
+
+    async def _ask(self, question: Recall | Record) -> TraceSucceeded | TraceFailed | None:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._traces.hear(question)
+        kept = await self._answer
+        if kept.failure is not None:
+            raise RuntimeError(f"no answer about {question.step}: {kept.failure.message}")
+        return kept.trace
+
+    async def _hear(self, kept: Kept | Remembered) -> None:
+        assert isinstance(kept, Kept)
+        self._answer.set_result(kept)
+
+    def _broken(self, error: BaseException) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(error)
