@@ -30,6 +30,20 @@ class BusSettings:
 
 SERVICE_PATIENCE_S = 24 * 3600.0
 
+LEASE_TTL_S = 10
+"""How long a worker may be silent before its attempt may be given to another, in whole seconds."""
+
+
+def lease_ttl_from_environment() -> int:
+    """`FLYTE_LEASE_TTL_S`, the same for all agents and executors of a control plane.
+
+    Raises ValueError for anything but whole seconds from 1.
+    """
+    wanted = os.environ.get("FLYTE_LEASE_TTL_S") or str(LEASE_TTL_S)
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise ValueError(f"FLYTE_LEASE_TTL_S is {wanted!r}: give whole seconds, at least 1")
+    return int(wanted)
+
 
 def from_environment(name: str, *, patience_s: float = SERVICE_PATIENCE_S) -> BusSettings:
     """Settings from `FLYTE_NATS_URL`, `FLYTE_NATS_USER`, `FLYTE_NATS_PASSWORD`, `FLYTE_NATS_REPLICAS`.

@@ -24,6 +24,7 @@ from flyte_schemas.events import (
     AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
@@ -50,6 +51,8 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
+    (_P.INITIALIZING, AttemptReclaimed): _P.INITIALIZING,
+    (_P.RUNNING, AttemptReclaimed): _P.RUNNING,
     **{(phase, AttemptReported): phase for phase in _OPEN},
     **{(phase, AttemptCheckpointed): phase for phase in _OPEN},
     **{(phase, AttemptSucceeded): _P.SUCCEEDED for phase in _OPEN},
@@ -179,7 +182,7 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 queued_at=event.time,
                 retry_at=None,
             )
-        case AttemptPlaced(worker=worker):
+        case AttemptPlaced(worker=worker) | AttemptReclaimed(worker=worker):
             return then(worker=worker)
         case AttemptStarted(worker=worker):
             return then(worker=worker, started_at=state.started_at or event.time)
@@ -227,6 +230,8 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt + 1
         case ActionRetried(attempt=attempt):
             return attempt != state.attempt or not state.attempt_over
+        case AttemptReclaimed():
+            return data.attempt != state.attempt or state.attempt_over or data.worker != state.worker
         case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
             return data.attempt != state.attempt or state.attempt_over
         case AttemptReported() | AttemptCheckpointed():

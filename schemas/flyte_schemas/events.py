@@ -111,6 +111,17 @@ class AttemptPlaced(EventData):
     worker: str
 
 
+class AttemptReclaimed(EventData):
+    """The worker was silent for longer than its lease, and has the attempt still: it lives, and goes on.
+
+    Written expecting the last word on the action, as the loss of a worker is: one of the two comes first.
+    """
+
+    TYPE: ClassVar[str] = "flyte.attempt.reclaimed.v1"
+    attempt: PositiveInt
+    worker: str
+
+
 class AttemptStarted(EventData):
     """The user's function was entered."""
 
@@ -326,6 +337,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionRequested,
     ActionQueued,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptStarted,
     AttemptReported,
     AttemptCheckpointed,

@@ -199,6 +199,11 @@ FAILURE_CODES = (
         "nothing, if it was once; else look at the executor's log and the memory of its machine",
     ),
     _system(
+        "WorkerLost",
+        "the worker of the attempt was silent for longer than its lease",
+        "nothing, if it was once; else look at its machine and the network between",
+    ),
+    _system(
         "Interrupted",
         "the attempt was told to stop, because its executor or machine went down",
         "nothing: the attempt is repeated elsewhere or later",

@@ -107,6 +107,12 @@ def timer_setting(due: str) -> str:
     return due.replace("flyte.timer.due.", "flyte.timer.set.", 1)
 
 
+def lease_key(attempt: AttemptKey) -> str:
+    """Where in the bucket of leases the worker of an attempt shows that it lives."""
+    run = attempt.action.run
+    return f"{run.project}.{run.domain}.{run.run}.{attempt.action.action}.{attempt.attempt}"
+
+
 def live(subject: str) -> str:
     """Where a subject of the log is republished: `flyte.run.x` → `flyte.live.run.x`."""
     return LIVE_PREFIX + subject.removeprefix("flyte.")
@@ -155,5 +161,14 @@ def parse_task(subject: str) -> tuple[str, str, str] | None:
     match subject.split("."):
         case ["flyte", "task", project, domain, environment, function]:
             return project, domain, f"{environment}.{function}"
+        case _:
+            return None
+
+
+def parse_lease(key: str) -> AttemptKey | None:
+    """The attempt of a key in the bucket of leases; None for anything else."""
+    match key.split("."):
+        case [project, domain, run, action, attempt] if attempt.isdecimal():
+            return AttemptKey(ActionKey(RunKey(project, domain, run), action), int(attempt))
         case _:
             return None

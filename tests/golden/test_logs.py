@@ -77,10 +77,12 @@ def test_the_recorded_logs_tell_of_every_end_and_most_ways_there() -> None:
 
 def test_a_recording_is_never_written_anew(tmp_path: Path) -> None:
     _, entries = recorded(LOGS[0])
-    record(tmp_path / "log.jsonl", "a copy", entries)
+    copy = tmp_path / "log.jsonl"
+    record(copy, "a copy", entries)
+    written = copy.read_bytes()
     with pytest.raises(FileExistsError):
-        record(tmp_path / "log.jsonl", "another", entries)
-    assert recorded(tmp_path / "log.jsonl") == recorded(LOGS[0])
+        record(copy, "another", entries)
+    assert copy.read_bytes() == written
 
 
 def test_a_fold_that_understands_otherwise_is_noticed() -> None:

@@ -13,12 +13,16 @@ import flyte_executor.executor
 import flyte_executor.results
 import flyte_schemas.action
 from flyte_agent.children import Children
+from flyte_agent.lease import Lease, Standing
+from flyte_agent.outbox import Outbox
 from flyte_agent.reports import Reports
 from flyte_agent.traces import Traces
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.memory.stream import MemoryStream
 from flyte_executor.alarms import Alarms
+from flyte_executor.core.liveness import Liveness
 from flyte_executor.core.lookup import NOTHING, Lookup
+from flyte_executor.core.lost import worker_lost
 from flyte_executor.core.placement import Placement
 from flyte_executor.executor import Executor
 from flyte_executor.outlook import Outlook
@@ -27,6 +31,7 @@ from flyte_executor.runs import LiveRuns
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.subjects import AttemptKey
 from testkit.simulation.world import simulate
 
 SEEDS = 1_000
@@ -211,6 +216,54 @@ def steps_that_are_known_before_they_are_written(patch: pytest.MonkeyPatch) -> N
     patch.setattr(Reports, "record", hasty)
 
 
+def a_silence_that_counts_in_an_outage(patch: pytest.MonkeyPatch) -> None:
+    """The executor asks nobody whether the bus took anything meanwhile."""
+    patch.setattr(Liveness, "can_tell", lambda self, now: True)
+    patch.setattr(Liveness, "_due_at", lambda self, watched: watched.silent_until(self._ttl_s))
+
+
+def an_attempt_that_is_lost_because_it_runs_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """An executor takes what it finds claimed, and is not of its machine, for lost."""
+    reconcile = Executor._reconcile
+
+    async def hasty(self: Executor, alive: frozenset[AttemptKey]) -> None:
+        for key in self._runs.live_actions():
+            state = self._runs.state(key)
+            lost = worker_lost(state, state.attempt, state.worker, 0)
+            if lost is not None and state.worker and AttemptKey(key, state.attempt) not in alive:
+                event = flyte_executor.decisions.decision_event(key, lost, state, self._now())
+                await self._bus.log.append(event)
+        await reconcile(self, alive)
+
+    patch.setattr(Executor, "_reconcile", hasty)
+
+
+def a_renewal_that_does_not_look_at_the_log(patch: pytest.MonkeyPatch) -> None:
+    async def trusting(self: Lease) -> Standing:
+        return Standing.OURS
+
+    patch.setattr(Lease, "_look", trusting)
+
+
+def a_zombie_that_goes_on(patch: pytest.MonkeyPatch) -> None:
+    async def keep(self: Lease) -> Standing:
+        await asyncio.Event().wait()
+        raise AssertionError("for ever")
+
+    async def confirm(self: Lease) -> None: ...
+
+    patch.setattr(Lease, "keep", keep)
+    patch.setattr(Lease, "confirm", confirm)
+
+
+def a_spool_that_forgets(patch: pytest.MonkeyPatch) -> None:
+    async def forget(self: Outbox, event: object, sending: Any, *, is_output: bool) -> None:
+        if sending is not None:
+            sending.cancel()
+
+    patch.setattr(Outbox, "_keep", forget)
+
+
 BUGS: tuple[Plant, ...] = (
     a_dropped_fence,
     decisions_that_expect_nothing,
@@ -234,6 +287,11 @@ BUGS: tuple[Plant, ...] = (
     ids_that_stand_for_everything,
     a_record_that_nobody_reads,
     steps_that_are_known_before_they_are_written,
+    a_silence_that_counts_in_an_outage,
+    an_attempt_that_is_lost_because_it_runs_elsewhere,
+    a_renewal_that_does_not_look_at_the_log,
+    a_zombie_that_goes_on,
+    a_spool_that_forgets,
 )
 
 

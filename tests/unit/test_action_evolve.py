@@ -19,6 +19,7 @@ from flyte_schemas.events import (
     AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
@@ -51,6 +52,10 @@ def queued(attempt: int = 1) -> ActionQueued:
 
 def placed(attempt: int = 1) -> AttemptPlaced:
     return AttemptPlaced(attempt=attempt, worker="w")
+
+
+def reclaimed(attempt: int = 1, worker: str = "w") -> AttemptReclaimed:
+    return AttemptReclaimed(attempt=attempt, worker=worker)
 
 
 def started(attempt: int = 1) -> AttemptStarted:
@@ -145,6 +150,19 @@ class TestAStory:
         first, last = reported(1, "aa" * 32), reported(1, "bb" * 32)
         told = (requested(), queued(), started(), first, last, failed(), first, retried(), queued(2))
         assert after(*told, reported(2)).reports == (last, reported(2))
+
+    def test_a_worker_that_shows_that_it_lives_changes_nothing_but_the_version(self) -> None:
+        told = (requested(), queued(), placed(), started())
+        assert meaning(after(*told, reclaimed())) == meaning(after(*told))
+        assert after(*told, reclaimed()).version == 50
+
+    @pytest.mark.parametrize("last", [failed(), succeeded(), ActionAborted(reason="")])
+    def test_an_attempt_that_is_over_is_not_reclaimed(self, last: EventData) -> None:
+        told = (requested(), queued(), placed(), last)
+        assert meaning(after(*told, reclaimed())) == meaning(after(*told))
+
+    def test_another_worker_does_not_get_an_attempt_by_reclaiming_it(self) -> None:
+        assert after(requested(), queued(), placed(), reclaimed(worker="other")).worker == "w"
 
     def test_the_first_request_counts(self) -> None:
         state = after(requested(), requested(parent="other"))
@@ -280,6 +298,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     requested(),
     queued(),
     placed(),
+    reclaimed(),
     started(),
     reported(),
     checkpointed(),
@@ -294,7 +313,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
 _ATTEMPTS = (1, 2, 3)
 _OF_ATTEMPTS = tuple(
     make(attempt)
-    for make in (queued, placed, started, reported, checkpointed, succeeded, failed, retried)
+    for make in (queued, placed, reclaimed, started, reported, checkpointed, succeeded, failed, retried)
     for attempt in _ATTEMPTS
 )
 _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)

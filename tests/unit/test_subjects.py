@@ -33,6 +33,17 @@ def test_an_action_is_read_from_the_subject_of_its_timer(key: ActionKey) -> None
     assert subjects.parse_action(due) is None
 
 
+@given(actions, st.integers(min_value=1))
+def test_an_attempt_is_read_from_the_key_of_its_lease(key: ActionKey, number: int) -> None:
+    attempt = AttemptKey(key, number)
+    assert subjects.parse_lease(subjects.lease_key(attempt)) == attempt
+
+
+@pytest.mark.parametrize("key", ["", "executor.0f", "p.d.r.a.x", "p.d.r.a.-1", "p.d.r.a.1.2"])
+def test_another_key_in_the_bucket_of_leases_is_no_attempts(key: str) -> None:
+    assert subjects.parse_lease(key) is None
+
+
 @given(runs)
 def test_a_run_request_is_read_from_its_subject(run: RunKey) -> None:
     wanted = Request(run.project, run.domain, "run", run.run)

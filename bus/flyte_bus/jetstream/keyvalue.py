@@ -15,6 +15,8 @@ from flyte_bus.jetstream.connection import Connection, as_object
 from flyte_bus.ports import KeyEntry
 from flyte_schemas.streams import BucketSpec, StreamSpec
 
+MARKER_AGE_S = 60
+"""How long the marker of a key that expired or was deleted stays readable."""
 WATCH_AGAIN_S = 0.1
 """The pause before a watch that broke begins again."""
 
@@ -54,7 +56,7 @@ class JetStreamKeyValue:
         return await self._write(key, value, ttl_s, revision)
 
     async def delete(self, key: str) -> None:
-        await self._publish(key, b"", {"KV-Operation": "DEL"})
+        await self._publish(key, b"", {"KV-Operation": "DEL", "Nats-TTL": str(MARKER_AGE_S)})
 
     async def watch(self, keys: str = ">") -> AsyncGenerator[KeyEntry]:
         """By nats-py's own watcher: an ordered consumer, which few hold, and only services.

@@ -6,12 +6,10 @@ from flyte_bus.errors import BusError
 from flyte_bus.jetstream.codes import STREAM_NAME_IN_USE, STREAM_NOT_FOUND
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.inbox import NANOSECONDS
-from flyte_bus.jetstream.keyvalue import stream_of
+from flyte_bus.jetstream.keyvalue import MARKER_AGE_S, stream_of
 from flyte_schemas.streams import BUCKETS, STREAMS, BucketSpec, StreamSpec
 from flyte_schemas.subjects import live
 
-MARKER_AGE_S = 60
-"""How long the marker of an expired key stays readable."""
 MAX_CONSUMERS = 5_000
 """nats-server refuses the 1,001st consumer of a stream unless the stream allows more."""
 

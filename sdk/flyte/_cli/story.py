@@ -14,6 +14,7 @@ from flyte_schemas.events import (
     AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptReported,
     AttemptStarted,
     AttemptStopped,
@@ -41,6 +42,8 @@ def event_text(event: AnyEvent) -> str:
             return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
         case AttemptPlaced(attempt=attempt, worker=worker):
             return f"placed attempt {attempt} on {worker}"
+        case AttemptReclaimed(attempt=attempt, worker=worker):
+            return f"goes on with attempt {attempt}: {worker} was out of touch for longer than its lease"
         case AttemptStarted(attempt=attempt):
             return f"started attempt {attempt}"
         case AttemptReported(attempt=attempt, size_bytes=size):

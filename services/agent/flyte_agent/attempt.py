@@ -39,20 +39,25 @@ from flyte_agent.endings import (
     not_understood,
     timed_out,
 )
+from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
 from flyte_agent.order import Order
+from flyte_agent.outbox import Outbox
 from flyte_agent.output import OutputPump
 from flyte_agent.process import Forked, RunnerProcess
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
 from flyte_agent.traces import Traces
 from flyte_agent.work import work_folder
+from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import find_task, find_version, read_action
 from flyte_bus.ports import Bus
+from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded, RunSettings
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.subjects import ROOT_ACTION
+from flyte_schemas.streams import LEASES_BUCKET
+from flyte_schemas.subjects import ROOT_ACTION, lease_key
 from flyte_schemas.task import TaskTemplate
 
 log = structlog.get_logger()
@@ -66,7 +71,10 @@ class Attempt:
         self._order = order
         self._settings = settings
         self._runner = RunnerProcess(forked)
-        self._reports = Reports(bus, order, pid)
+        self._lease = Lease(bus.bucket(LEASES_BUCKET), settings.lease_ttl_s)
+        self._spool = SpoolFile(spool_path(settings.spool, pid))
+        self._outbox = Outbox(bus.log, self._spool, self._lease, limit_bytes=settings.max_spool_bytes)
+        self._reports = Reports(bus, order, pid, outbox=self._outbox, confirm=self._lease.confirm)
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
         self._pump = OutputPump(order.attempt, forked.pipes, self._reports.output)
@@ -83,17 +91,36 @@ class Attempt:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stopped.set)
         await self._runner.open()
+        began = self._lease.now()
         try:
             if not await self._reports.claim():
                 log.info("agent.attempt.taken", attempt=str(self._order.key))
                 return
+            self._lease.begin(lease_key(self._order.key), self._reports.worker, self._reports, since=began)
             with work_folder(self._settings.work) as root:
-                await self._run_claimed(root)
+                await self._run_while_ours(root)
         finally:
             await self._runner.end(0.0)
             await self._runner.close()
             if not self._broken.cancel() and not self._broken.cancelled():
                 self._broken.exception()  # it was raised, or something worse was
+
+    async def _run_while_ours(self, root: Path) -> None:
+        """Run, and keep the lease; when it is lost nothing more is done or said. Raises LeaseLost."""
+        keep_words = True
+        try:
+            await self._lease.hold(self._run_claimed(root), ended=self._stopped.set, lost=self._kill_runner)
+        except LeaseLost:
+            keep_words = False
+            raise
+        finally:
+            await self._outbox.close(keep=keep_words)
+            self._spool.leave()
+            await self._lease.release()
+
+    async def _kill_runner(self) -> None:
+        """Without a chance to clean up: another one has begun."""
+        await self._runner.end(0.0)
 
     async def _run_claimed(self, root: Path) -> None:
         self._pump.start()
@@ -101,8 +128,10 @@ class Attempt:
         shipping.add_done_callback(self._shipping_ended)
         try:
             failure = await self._run_task(root)
-        except BaseException:
+        except BaseException as error:
             shipping.cancel()
+            if isinstance(error, LeaseLost):
+                await self._kill_runner()
             raise
         finally:
             await self._runner.end(self._settings.grace_s)
@@ -112,6 +141,29 @@ class Attempt:
                     await part.close()
         await self._drain(shipping)
         await self._report(failure)
+        await self._deliver()
+
+    async def _deliver(self) -> None:
+        """Wait until the log has every word. What the bus does not take in time, or before we are told to
+        stop, stays on disk for the executor of this machine to deliver. Raises BusUnavailable then.
+        """
+        if self._outbox.is_empty:
+            return
+        flushing = asyncio.create_task(self._outbox.flush())
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait(
+                {flushing, stopped},
+                timeout=self._settings.patience_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not flushing.done():
+                raise BusUnavailable(f"the bus stays away: what is left to say waits in {self._spool.path}")
+            flushing.result()
+        finally:
+            for task in (flushing, stopped):
+                task.cancel()
+            await asyncio.gather(flushing, stopped, return_exceptions=True)
 
     async def _run_task(self, root: Path) -> Failure | None:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""

@@ -1,6 +1,7 @@
 """Which attempt an agent is for: what the backend tells it, and the record that it keeps while it lives."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,9 +31,12 @@ class Order(Word):
 
 @contextmanager
 def recorded(order: Order, folder: Path) -> Iterator[None]:
-    """Keep a record of this agent in `folder` within the block: an executor that comes back finds it."""
+    """Keep a record of this agent in `folder` within the block: an executor that comes back finds it.
+
+    When the agent is killed the record stays, and tells an executor of the same machine of the loss.
+    """
     pid = os.getpid()
-    document = order.model_dump() | {"pid": pid, "started": start_time(pid)}
+    document = order.model_dump() | {"pid": pid, "started": start_time(pid), "host": platform.node()}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{pid}.json"
     half = path.with_suffix(".part")

@@ -3,25 +3,30 @@
 import platform
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
 from flyte._runtime.messages import Reported
+from flyte_agent.lease import Confirm, Standing
 from flyte_agent.order import Order
 from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
+from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import (
     AbortAction,
     ActionRequested,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptReported,
     EventData,
     LogWritten,
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 
 log = structlog.get_logger()
@@ -31,14 +36,41 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Reports:
-    """Facts of one attempt, with ids that follow from the attempt: written twice, they count once."""
+class Appends(Protocol):
+    """Where facts and output go: to the log, or to a place from where they come there in order."""
 
-    def __init__(self, bus: Bus, order: Order, pid: int, now: Callable[[], datetime] = _utc_now) -> None:
+    async def append(self, event: AnyEvent, *, is_output: bool = False) -> None: ...
+
+
+async def _always() -> None:
+    """Who has no lease may always speak."""
+
+
+class Reports:
+    """Facts of one attempt, with ids that follow from the attempt: written twice, they count once.
+
+    Facts and output go through `outbox` (None: straight to the log). What is asked of others (`request_…`) is
+    written at once, after `confirm` has returned: a worker whose attempt was given away asks for nothing.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        order: Order,
+        pid: int,
+        now: Callable[[], datetime] = _utc_now,
+        *,
+        outbox: Appends | None = None,
+        confirm: Confirm = _always,
+    ) -> None:
         self._log = bus.log
+        self._outbox = outbox
+        self._confirm = confirm
         self._now = now
         self._order = order
         self._number = 0
+        self._ours_at = 0
+        """The last word on the action when the attempt was known to be ours."""
         self.worker = f"{platform.node()}/{pid}"
 
     async def claim(self) -> bool:
@@ -55,14 +87,37 @@ class Reports:
                 return state.has_open_attempt and state.worker == self.worker
             expected = state.version  # what came between says nothing about the attempt
 
+    async def standing(self) -> Standing:
+        """Whether the attempt is still this worker's. Raises the bus's errors."""
+        last = await self._log.last(RUNS, action_subject(self._order.key.action))
+        if last is not None and last.sequence == self._ours_at:
+            return Standing.OURS
+        state, _ = await read_action(self._log, self._order.key.action)
+        return self._standing(state)
+
+    async def reclaim(self) -> Standing:
+        """Say that this worker lives and has the attempt still, if so. Raises the bus's errors."""
+        while True:
+            state, _ = await read_action(self._log, self._order.key.action)
+            standing = self._standing(state)
+            if standing is not Standing.OURS:
+                return standing
+            word = AttemptReclaimed(attempt=self._order.attempt, worker=self.worker)
+            try:
+                await self._log.append(self._event(word, str(state.version)), expected=state.version)
+            except Conflict:
+                continue
+            log.info("agent.attempt.reclaimed", attempt=str(self._order.key))
+            return standing
+
     async def fact(self, data: EventData) -> None:
-        """Append a fact of this attempt, whatever happened meanwhile."""
-        await self._log.append(self._event(data))
+        """Write a fact of this attempt, whatever happened meanwhile."""
+        await self._write(self._event(data))
 
     async def output(self, chunk: LogWritten) -> None:
         """Append a chunk of output."""
         event = self._event(chunk, str(chunk.offset), subject=log_subject(self._order.key.action))
-        await self._log.append(event)
+        await self._write(event, is_output=True)
 
     async def reported(self, report: Reported) -> None:
         """Append where the attempt's HTML report lies."""
@@ -74,7 +129,7 @@ class Reports:
     async def numbered(self, data: EventData) -> None:
         """Append a fact that may come again: each has a number of its own."""
         self._number += 1
-        await self._log.append(self._event(data, str(self._number)))
+        await self._write(self._event(data, str(self._number)))
 
     async def request_child(self, action: str, data: ActionRequested) -> None:
         """Ask for a child action. Raises Conflict when it was asked for before."""
@@ -87,6 +142,7 @@ class Reports:
             cause=f"{self._order.key}",
             data=data,
         )
+        await self._confirm()
         await self._log.append(event, expected=0)
 
     async def record(self, step: str, trace: TraceSucceeded | TraceFailed) -> None:
@@ -100,6 +156,7 @@ class Reports:
             cause=f"{self._order.key}",
             data=trace,
         )
+        await self._confirm()
         await self._log.append(event, expected=0)
 
     async def request_abort(self, action: str) -> None:
@@ -113,7 +170,23 @@ class Reports:
             cause=f"{self._order.key}",
             data=AbortAction(action=action, reason=f"its parent, {self._order.action}, cancelled the call"),
         )
+        await self._confirm()
         await self._log.append(event)
+
+    def _standing(self, state: ActionState) -> Standing:
+        mine = (self._order.attempt, self.worker)
+        if (state.attempt, state.worker) != mine or (state.attempt_over and state.is_live):
+            return Standing.GIVEN_AWAY
+        if state.is_terminal:
+            return Standing.ENDED
+        self._ours_at = state.version
+        return Standing.OURS
+
+    async def _write(self, event: AnyEvent, *, is_output: bool = False) -> None:
+        if self._outbox is None:
+            await self._log.append(event)
+        else:
+            await self._outbox.append(event, is_output=is_output)
 
     @property
     def _source(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from flyte_agent.attempt import Attempt
+from flyte_agent.lease import LeaseLost
 from flyte_agent.order import Order, recorded
 from flyte_agent.process import Forked, fork_runner
 from flyte_agent.settings import AgentSettings, from_environment
@@ -34,6 +35,8 @@ def live(agent: Coroutine[Any, Any, None]) -> int:
     structlog.contextvars.bind_contextvars(service="flyte-agent")
     try:
         event_loop.run(agent)
+    except LeaseLost as error:
+        log.warning("agent.lease.lost", error=str(error))
     except BusUnavailable as error:
         log.error("agent.bus.lost", error=str(error))
         return 1

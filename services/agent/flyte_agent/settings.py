@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
@@ -14,6 +16,8 @@ class AgentSettings:
     to end after its last word; `drain_s`: how long silence lasts before the output of a process that has
     ended counts as complete; `leftover_s`: how long what the task left running may still print.
     `spares`: how many agents a zygote keeps in reserve.
+    `lease_ttl_s`: how long the agent may be silent before its attempt may be given away.
+    `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
 
     home: Path
@@ -23,6 +27,8 @@ class AgentSettings:
     drain_s: float = 0.3
     leftover_s: float = 5.0
     spares: int = 2
+    lease_ttl_s: int = LEASE_TTL_S
+    max_spool_bytes: int = 256 * 1024**2
     max_bundle_bytes: int = 2 * 1024**3
     max_bundle_files: int = 100_000
 
@@ -41,11 +47,20 @@ class AgentSettings:
         """The folders that attempts run in; each is removed with its attempt."""
         return self.home / "work"
 
+    @property
+    def spool(self) -> Path:
+        """What agents of this machine have to say while the bus is away."""
+        return self.home / "spool"
+
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_HOME`, `FLYTE_AGENT_PATIENCE_S` and `FLYTE_AGENT_SPARES`."""
+    """Settings from `FLYTE_HOME`, `FLYTE_AGENT_PATIENCE_S`, `FLYTE_AGENT_SPARES` and `FLYTE_LEASE_TTL_S`.
+
+    Raises ValueError.
+    """
     return AgentSettings(
         home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
+        lease_ttl_s=lease_ttl_from_environment(),
     )

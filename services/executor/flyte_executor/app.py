@@ -4,6 +4,7 @@ import structlog
 
 from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
+from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
@@ -40,5 +41,6 @@ class ExecutorService:
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
-    backend = ProcessBackend(settings.records, grace_s=settings.grace_s)
+    words = LeftWords(settings.spool, bus.log)
+    backend = ProcessBackend(settings.records, grace_s=settings.grace_s, words=words)
     return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus))

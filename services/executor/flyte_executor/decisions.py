@@ -3,6 +3,7 @@
 Both look at the log first and expect what they saw; a conflict means that it went on, so each try sees more.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,12 +14,13 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Gone
 from flyte_executor.clock import Now
-from flyte_executor.core.lost import attempt_lost
+from flyte_executor.core.liveness import Suspect
+from flyte_executor.core.lost import attempt_lost, worker_lost
 from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import AbortAction, ActionAborted, EventData
-from flyte_schemas.subjects import ActionKey, action_subject
+from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
 
 log = structlog.get_logger()
 
@@ -52,6 +54,32 @@ async def report_lost(events: EventLog, gone: Gone, now: Now) -> None:
             continue
         log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
         return
+
+
+async def report_silent(
+    events: EventLog,
+    suspect: Suspect,
+    is_silent: Callable[[Suspect], Awaitable[bool]],
+    stop: Callable[[AttemptKey], Awaitable[None]],
+    ttl_s: int,
+    now: Now,
+) -> None:
+    """Write that the attempt failed because its worker is silent, unless it shows that it lives.
+
+    The lease is looked at after the log, and what was seen there is expected: a worker that comes back writes
+    its lease first and then into the log. So, in whatever order, it is not lost, or it learns that it is.
+    """
+    key, attempt = suspect.attempt.action, suspect.attempt.attempt
+    state, _ = await read_action(events, key)
+    lost = worker_lost(state, attempt, suspect.worker, ttl_s)
+    if lost is None or not await is_silent(suspect):
+        return
+    await stop(suspect.attempt)  # it may be of this machine, and asleep: at most one is to live
+    try:
+        await events.append(decision_event(key, lost, state, now()), expected=state.version)
+    except Conflict:
+        return  # it said something, or its end was written: either way it is looked at again
+    log.warning("executor.worker.lost", attempt=str(suspect.attempt), worker=suspect.worker, lease_s=ttl_s)
 
 
 async def abort(events: EventLog, key: ActionKey, request_id: str, request: AbortAction, now: Now) -> bool:

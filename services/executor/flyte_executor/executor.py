@@ -18,10 +18,12 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
-from flyte_executor.clock import Now, utc_now
+from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
+from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
-from flyte_executor.decisions import decision_event, report_lost
+from flyte_executor.decisions import decision_event, report_lost, report_silent
+from flyte_executor.leases import Leases
 from flyte_executor.outlook import Outlook
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import SERVICE, ExecutorSettings
@@ -36,7 +38,7 @@ log = structlog.get_logger()
 
 
 class Executor:
-    """Folds, decides, appends, acts. `now` is the time of day."""
+    """Folds, decides, appends, acts. `now` is the time of day; `elapsed` is what silences are measured by."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Executor:
         backend: Backend,
         settings: ExecutorSettings,
         now: Now = utc_now,
+        elapsed: Elapsed = elapsed,
     ) -> None:
         self._bus = bus
         self._backend = backend
@@ -52,6 +55,7 @@ class Executor:
         self._placement = Placement(settings.slots)
         self._alarms = Alarms(bus, self._look_again, now)
         self._outlook = Outlook(bus, self._runs, settings, self._alarms)
+        self._leases = Leases(bus, settings.lease_ttl_s, self._on_silent, elapsed)
         self._now = now
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
@@ -73,6 +77,7 @@ class Executor:
         self._tasks.keep("follow", self._follow())
         self._tasks.keep("checkpoint", self._checkpoints())
         self._tasks.keep("alarms", self._alarms.run())
+        self._tasks.keep("leases", self._leases.run())
 
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of this died."""
@@ -101,6 +106,8 @@ class Executor:
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
         elif key is None:
             await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=self._now())
+        else:
+            self._leases.heard(key, entry.content.source)
         return key
 
     async def _checkpoints(self) -> None:
@@ -113,7 +120,10 @@ class Executor:
     # -- after a restart ---------------------------------------------------------------------------------
 
     async def _reconcile(self, alive: frozenset[AttemptKey]) -> None:
-        """Compare the processes that run with what the log says, and settle every live action."""
+        """Compare the processes that run with what the log says, and settle every live action.
+
+        An attempt that runs elsewhere is none of ours: its worker's lease tells whether it lives.
+        """
         live = self._runs.live_actions()
         for key in live:
             if self._runs.fold(key.run).has_children(key.action):
@@ -121,13 +131,6 @@ class Executor:
         for attempt in alive:
             await self._recognise(attempt)
         for key in live:
-            state = self._runs.state(key)
-            attempt = AttemptKey(key, state.attempt)
-            claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
-            if claimed and attempt not in alive:
-                reason = "its process was not there when the executor started"
-                gone = Gone(attempt=attempt, worker=state.worker, reason=reason)
-                await report_lost(self._bus.log, gone, self._now)
             self._touch(key)
 
     async def _recognise(self, attempt: AttemptKey) -> None:
@@ -195,6 +198,7 @@ class Executor:
     async def _act(self, key: ActionKey) -> None:
         """Make the world look as the log says of this action."""
         state = self._runs.state(key)
+        self._leases.look(key, state)
         if state.is_live and state.requested is not None and state.requested.parent is not None:
             await self._launch(self._placement.has_children(key.run.action(state.requested.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
@@ -253,3 +257,13 @@ class Executor:
         if known.has_open_attempt or known.is_cut_short or known.phase is None:
             await report_lost(self._bus.log, gone, self._now)
         await self._launch(self._placement.attempt_over(gone.attempt))
+
+    async def _on_silent(self, suspect: Suspect) -> None:
+        await report_silent(
+            self._bus.log,
+            suspect,
+            self._leases.is_silent,
+            self._backend.stop_attempt,
+            self._settings.lease_ttl_s,
+            self._now,
+        )

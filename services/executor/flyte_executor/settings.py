@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
+
 SERVICE = "executor"
 """The service's name: of its consumer, its endpoints, its events' source."""
 
@@ -26,6 +28,7 @@ class ExecutorSettings:
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
     `max_appends`: decisions that are on their way to the log at a time.
     `checkpoint_s`: how often the executor notes how far it has read.
+    `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
     """
 
     home: Path
@@ -35,19 +38,29 @@ class ExecutorSettings:
     stop_attempts: bool = False
     max_appends: int = 64
     checkpoint_s: float = 5.0
+    lease_ttl_s: int = LEASE_TTL_S
 
     @property
     def records(self) -> Path:
         """Where the agents of this machine keep their records."""
         return self.home / "agents"
 
+    @property
+    def spool(self) -> Path:
+        """Where the agents of this machine keep what they have to say while the bus is away."""
+        return self.home / "spool"
+
 
 def from_environment() -> ExecutorSettings:
-    """Settings from `FLYTE_HOME`, `FLYTE_EXECUTOR_SLOTS`, `FLYTE_EXECUTOR_GRACE_S`, `…_STOP_ATTEMPTS`."""
+    """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS}`.
+
+    Raises ValueError.
+    """
     environment = os.environ
     return ExecutorSettings(
         home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
         slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots()),
         grace_s=float(environment.get("FLYTE_EXECUTOR_GRACE_S") or 5.0),
         stop_attempts=environment.get("FLYTE_EXECUTOR_STOP_ATTEMPTS", "") == "1",
+        lease_ttl_s=lease_ttl_from_environment(),
     )

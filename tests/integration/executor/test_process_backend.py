@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,18 @@ from pathlib import Path
 import orjson
 import pytest
 
+from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.process import is_alive, start_time
+from flyte_bus.spool import SpoolFile, spool_path
+from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed
 from flyte_executor.backends.process import ProcessBackend, read_record
-from flyte_schemas.subjects import AttemptKey, RunKey
+from flyte_schemas.envelope import encode
+from flyte_schemas.events import AttemptSucceeded
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import AttemptKey, RunKey, action_subject
 from testkit.cases.harness import until
+from testkit.events import event
 from testkit.tasks import template
 
 RUN = RunKey("project", "domain", "run")
@@ -27,13 +35,19 @@ class Backend:
     """A backend, and what was heard of its workers; no bus is there, so its agents wait for one."""
 
     def __init__(self, folder: Path) -> None:
-        self.backend = ProcessBackend(folder, grace_s=5.0)
+        self.bus = MemoryBus(MemoryServer())
+        self.words = LeftWords(folder.parent / "spool", self.bus.log)
+        self.backend = ProcessBackend(folder, grace_s=5.0, words=self.words)
         self.folder = folder
         self.gone: list[Gone] = []
         self.found: frozenset[AttemptKey] = frozenset()
 
-    async def start(self) -> None:
+    async def start(self, heard: list[int] | None = None) -> None:
+        """Begin; with `heard`, note how many words the log had when an end was told."""
+
         async def on_gone(gone: Gone) -> None:
+            if heard is not None:
+                heard.append(await self.bus.log.last_sequence(RUNS))
             self.gone.append(gone)
 
         self.found = await self.backend.start(on_gone)
@@ -109,10 +123,48 @@ async def test_agents_outlive_the_backend_and_are_found_by_the_next(backend: Bac
     assert backend.gone == []
 
 
+async def test_an_agent_that_died_while_no_executor_ran_is_told_of_after_its_last_words(
+    backend: Backend,
+) -> None:
+    pid = await backend.launch(launch())
+    record = (backend.folder / f"{pid}.json").read_bytes()
+    await backend.backend.close(stop_attempts=False)
+    spool = SpoolFile(spool_path(backend.folder.parent / "spool", pid))
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not is_alive(pid))
+    (backend.folder / f"{pid}.json").write_bytes(record)
+    word = event(action_subject(launch().attempt.action), AttemptSucceeded(attempt=1), id="the last word")
+    spool.add(encode(word))
+    spool.leave()
+    again = Backend(backend.folder)
+    await again.bus.provision()
+    heard: list[int] = []
+    await again.start(heard)
+    assert again.found == frozenset()
+    await until(lambda: bool(again.gone))
+    (gone,) = again.gone
+    assert (gone.attempt, gone.worker) == (launch().attempt, f"{platform.node()}/{pid}")
+    assert heard == [1]  # its word was in the log by then
+    await until(lambda: not again.pids())
+    await again.backend.close(stop_attempts=True)
+
+
+async def test_the_record_of_another_machine_is_left_alone(backend: Backend) -> None:
+    order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1}
+    theirs = backend.folder / "999999999.json"
+    theirs.write_bytes(orjson.dumps(order | {"pid": 999999999, "started": "1", "host": "elsewhere"}))
+    again = Backend(backend.folder)
+    await again.start()
+    await again.backend.close(stop_attempts=True)
+    assert theirs.exists()
+    assert again.gone == []
+
+
 async def test_a_record_of_a_process_whose_number_was_given_away_is_no_agent(backend: Backend) -> None:
     stranger = os.getpid()
     order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1}
-    record = order | {"pid": stranger, "started": str(int(start_time(stranger)) - 1)}
+    started = str(int(start_time(stranger)) - 1)
+    record = order | {"pid": stranger, "started": started, "host": platform.node()}
     (backend.folder / f"{stranger}.json").write_bytes(orjson.dumps(record))
     again = Backend(backend.folder)
     await again.start()

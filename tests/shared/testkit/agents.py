@@ -82,7 +82,7 @@ class AgentProcess:
 class Zygote:
     """A real zygote, which forks real agents; their home is `home`."""
 
-    def __init__(self, server: NatsServer, home: Path, *, spares: int = 2) -> None:
+    def __init__(self, server: NatsServer, home: Path, *, spares: int = 2, **more: str) -> None:
         self.home = home
         clean = {name: value for name, value in os.environ.items() if not name.startswith("FLYTE_")}
         variables = {
@@ -92,6 +92,7 @@ class Zygote:
             "FLYTE_NATS_PASSWORD": server.password,
             "FLYTE_HOME": str(home),
             "FLYTE_AGENT_SPARES": str(spares),
+            **more,
         }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flyte_agent", "zygote"],

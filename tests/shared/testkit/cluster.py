@@ -14,12 +14,18 @@ STOP_LIMIT_S = 20.0
 
 
 class Cluster:
-    """nats-server, registry, dataproxy and executor, each a process of its own; a context manager."""
+    """nats-server, registry, dataproxy and executor, each a process of its own; a context manager.
 
-    def __init__(self, folder: Path) -> None:
+    `elsewhere` is a second executor, with a home of its own as on another machine, that is started by hand;
+    `more` are environment variables of the services.
+    """
+
+    def __init__(self, folder: Path, **more: str) -> None:
         self.home = folder / "home"
+        self.other_home = folder / "elsewhere"
         self.server = NatsServer(folder / "nats")
         self._folder = folder
+        self._more = more
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -37,11 +43,13 @@ class Cluster:
         """Start a service (or `nats-server`)."""
         if name == "nats-server":
             return self.server.start()
+        service, home = ("executor", self.other_home) if name == "elsewhere" else (name, self.home)
+        more = self._more | {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._processes[name] = subprocess.Popen(
-                [command(f"flyte-{name}")],
-                env=clean_environment(**self.variables, FLYTE_EXECUTOR_SLOTS="8"),
+                [command(f"flyte-{service}")],
+                env=clean_environment(**(self.variables | more)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -67,7 +75,8 @@ class Cluster:
         """The process ids of agents that run."""
         return [
             int(path.stem)
-            for path in (self.home / "agents").glob("*.json")
+            for home in (self.home, self.other_home)
+            for path in (home / "agents").glob("*.json")
             if path.stem.isdecimal() and is_alive(int(path.stem))
         ]
 

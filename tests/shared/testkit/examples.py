@@ -15,6 +15,7 @@ from flyte_schemas.events import (
     AttemptCheckpointed,
     AttemptFailed,
     AttemptPlaced,
+    AttemptReclaimed,
     AttemptReported,
     AttemptStarted,
     AttemptStopped,
@@ -261,6 +262,9 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
+        _event(
+            subject, "r7k2m9.a0.1.reclaimed.9", AttemptReclaimed(attempt=1, worker="host/123"), source=agent
+        ),
         _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
         _event(subject, "r7k2m9.a0.1.reported.1", reported, source=agent),
         _event(

@@ -10,6 +10,7 @@ from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.ports import Entry
+from flyte_bus.settings import SERVICE_PATIENCE_S
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
@@ -70,10 +71,17 @@ class Plane:
     With `slow_acks` an executor reads its own words before it hears that they were written.
     """
 
-    def __init__(self, tmp_path: Path, stack: AsyncExitStack, *, slow_acks: bool = False) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        stack: AsyncExitStack,
+        *,
+        slow_acks: bool = False,
+        server: MemoryServer | None = None,
+    ) -> None:
         self._slow_acks = slow_acks
-        self.server = MemoryServer()
-        self.bus = MemoryBus(self.server)
+        self.server = server or MemoryServer()
+        self.bus = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
         self.machine = Machine(self.bus)
         self._tmp_path = tmp_path
         self._stack = stack
@@ -85,9 +93,10 @@ class Plane:
         losses: int = 4,
         checkpoint_s: float = 3600.0,
         stop_attempts: bool = False,
+        machine: Machine | None = None,
     ) -> Life:
-        """Start an executor; the stack ends it."""
-        bus = await self._stack.enter_async_context(MemoryBus(self.server))
+        """Start an executor (on the plane's own machine, or on another one); the stack ends it."""
+        bus = await self._stack.enter_async_context(MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S))
         if self._slow_acks:
             bus._log = _SlowLog(bus._link)
         settings = ExecutorSettings(
@@ -97,7 +106,7 @@ class Plane:
             checkpoint_s=checkpoint_s,
             stop_attempts=stop_attempts,
         )
-        life = Life(bus, self.machine, settings)
+        life = Life(bus, machine or self.machine, settings)
         self._stack.push_async_callback(life.end)
         await life.executor.start()
         return life

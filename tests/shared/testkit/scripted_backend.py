@@ -33,12 +33,12 @@ CHILD = TaskReference(name="env.child", version="v1")
 class Agent:
     """One agent, as its script sees it."""
 
-    def __init__(self, bus: Bus, launch: Launch, pid: int) -> None:
+    def __init__(self, bus: Bus, launch: Launch, pid: int, machine: str) -> None:
         self.attempt = launch.attempt
         self.fence = launch.fence
         self.template = launch.template
         self.pid = pid
-        self.name = f"machine/{pid}"
+        self.name = f"{machine}/{pid}"
         self._bus = bus
 
     async def claim(self) -> bool:
@@ -117,8 +117,9 @@ class Machine:
     While the `door` is closed, agents begin but those who launched them do not hear of it yet.
     """
 
-    def __init__(self, bus: Bus, script: Script = succeed) -> None:
+    def __init__(self, bus: Bus, script: Script = succeed, name: str = "machine") -> None:
         self.script = script
+        self.name = name
         self.launched: list[AttemptKey] = []
         self.stopped: list[AttemptKey] = []
         self.is_broken = False
@@ -127,6 +128,8 @@ class Machine:
         self._bus = bus
         self._pids = itertools.count(1)
         self._running: dict[int, tuple[Agent, asyncio.Future[None]]] = {}
+        self.untold: dict[int, Agent] = {}
+        """Agents of whose end no backend has told yet, as the records of processes tell it."""
 
     @property
     def running(self) -> list[AttemptKey]:
@@ -141,9 +144,10 @@ class Machine:
         self.launched.append(launch.attempt)
         if self.is_broken:
             raise LaunchFailed("the machine is broken")
-        agent = Agent(self._bus, launch, next(self._pids))
+        agent = Agent(self._bus, launch, next(self._pids), self.name)
         task = asyncio.ensure_future(self.script(agent))
         self._running[agent.pid] = agent, task
+        self.untold[agent.pid] = agent
         task.add_done_callback(lambda _: self._running.pop(agent.pid))
         return agent, task
 
@@ -174,8 +178,11 @@ class ScriptedBackend:
     async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
         """See `Backend.start`."""
         self._on_gone = on_gone
-        for agent, task in self._machine.agents():
+        running = self._machine.agents()
+        for agent, task in running:
             self._watch(agent, task)
+        for agent in set(self._machine.untold.values()) - {agent for agent, _ in running}:
+            await self._tell(agent)
         return frozenset(self._live.values())
 
     async def launch(self, launch: Launch) -> None:
@@ -211,4 +218,8 @@ class ScriptedBackend:
     async def _until_gone(self, agent: Agent, task: "asyncio.Future[None]") -> None:
         await asyncio.wait({task})
         del self._live[agent.pid]
+        await self._tell(agent)
+
+    async def _tell(self, agent: Agent) -> None:
+        self._machine.untold.pop(agent.pid, None)
         await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended"))

@@ -160,3 +160,19 @@ def test_what_fails_times_out_or_is_given_up_is_seen_so(env: flyte.TaskEnvironme
         "env.slow": [(ActionPhase.TIMED_OUT, 1)],
         "env.waits": [(ActionPhase.ABORTED, 1)],
     }
+
+
+def test_traced_steps_stand_below_their_action(env: flyte.TaskEnvironment) -> None:
+    @flyte.trace
+    def step(x: int) -> int:
+        if x == 2:
+            raise ValueError("no")
+        return x
+
+    @env.task
+    def root() -> int:
+        return step(1) + step(2)
+
+    found = [(state.task_name, state.phase) for _, state in seen(root).children("a0")]
+    name = f"{__name__}.test_traced_steps_stand_below_their_action.<locals>.step"
+    assert sorted(found, key=str) == [(name, ActionPhase.FAILED), (name, ActionPhase.SUCCEEDED)]

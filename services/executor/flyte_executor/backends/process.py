@@ -2,7 +2,8 @@
 
 The zygote (`flyte-agent zygote`) has the interpreter and the SDK loaded and forks an agent for each line it
 reads. Agents live in sessions of their own and outlast the executor: each keeps a record (a small file)
-while it lives, and an executor that comes back finds them by these records.
+while it lives, and an executor that comes back finds them by these records. The record of one that was killed
+tells of its loss. Before a loss is told, what the agent had yet to say is delivered.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import orjson
 import structlog
 
 from flyte_bus.process import is_alive
+from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_executor.backends.processes import end, ended
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
@@ -36,18 +39,24 @@ class Record:
     attempt: AttemptKey
     pid: int
     started: str
+    host: str
 
     @property
     def worker(self) -> str:
-        return f"{platform.node()}/{self.pid}"
+        return f"{self.host}/{self.pid}"
 
 
 class ProcessBackend:
-    """The port `Backend` on one machine. `folder` holds the records; `grace_s` is from SIGTERM to SIGKILL."""
+    """The port `Backend` on one machine. `folder` holds the records; `grace_s` is from SIGTERM to SIGKILL.
 
-    def __init__(self, folder: Path, *, grace_s: float) -> None:
+    `words` are those that dead agents have left.
+    """
+
+    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords) -> None:
         self._folder = folder
         self._grace_s = grace_s
+        self._words = words
+        self._is_closing = False
         self._zygote: asyncio.subprocess.Process | None = None
         self._zygote_lock = asyncio.Lock()
         self._live: dict[AttemptKey, dict[int, str]] = {}
@@ -58,6 +67,7 @@ class ProcessBackend:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
         self._adopt()
+        self._spawn("words left", self._words.deliver())  # also of those that left no record
         await self._warm_zygote()  # it loads what agents need while nobody waits for it yet
         return frozenset(self._live)
 
@@ -75,6 +85,7 @@ class ProcessBackend:
 
     async def close(self, *, stop_attempts: bool) -> None:
         await asyncio.gather(*self._launches, return_exceptions=True)
+        self._is_closing = True
         if stop_attempts:
             await asyncio.gather(*(self.stop_attempt(attempt) for attempt in tuple(self._live)))
         for task in tuple(self._watches):
@@ -97,7 +108,7 @@ class ProcessBackend:
                 "fence": launch.fence,
             }
             pid, started = await self._fork(order)
-            self._watch(Record(attempt=launch.attempt, pid=pid, started=started))
+            self._watch(Record(attempt=launch.attempt, pid=pid, started=started, host=platform.node()))
 
     async def _fork(self, order: dict[str, object]) -> tuple[int, str]:
         """Have the zygote fork an agent; a zygote that died is replaced, once. Raises LaunchFailed."""
@@ -143,25 +154,24 @@ class ProcessBackend:
         return self._zygote
 
     def _adopt(self) -> None:
-        """Watch the agents that run and that we do not know."""
-        for record in self._records():
-            if record.pid not in self._live.get(record.attempt, {}):
-                self._watch(record)
-
-    def _records(self) -> list[Record]:
-        """The agents of an earlier life that still run; records of dead ones are cleared away."""
-        found = []
+        """Watch the agents that run and that we do not know; tell of those that have died meanwhile."""
         for path in self._folder.glob("*.json"):
             record = read_record(path)
-            if record is not None and is_alive(record.pid, record.started):
-                found.append(record)
-            else:
+            if record is None:
                 path.unlink(missing_ok=True)
-        return found
+            elif record.host != platform.node():
+                continue  # another machine's, in a folder that is shared
+            elif not is_alive(record.pid, record.started):
+                self._spawn(f"bury {record.attempt}", self._bury(record))
+            elif record.pid not in self._live.get(record.attempt, {}):
+                self._watch(record)
 
     def _watch(self, record: Record) -> None:
         self._live.setdefault(record.attempt, {})[record.pid] = record.started
-        task = asyncio.create_task(self._until_gone(record), name=f"watch {record.attempt}")
+        self._spawn(f"watch {record.attempt}", self._until_gone(record))
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
         self._watches.add(task)
         task.add_done_callback(self._watches.discard)
 
@@ -171,12 +181,19 @@ class ProcessBackend:
         pids.pop(record.pid, None)
         if not pids:
             self._live.pop(record.attempt, None)
-        left = self._folder / f"{record.pid}.json"
-        if read_record(left) == record:  # it was killed, and could not clear it away itself
-            left.unlink(missing_ok=True)
+        await self._bury(record)
+
+    async def _bury(self, record: Record) -> None:
+        """Say what the agent could not say any more, then that it is gone."""
+        await self._words.deliver()
+        if self._is_closing:
+            return  # its record, if it left one, tells the next executor
         await self._on_gone(
             Gone(attempt=record.attempt, worker=record.worker, reason=f"process {record.pid} ended")
         )
+        left = self._folder / f"{record.pid}.json"
+        if read_record(left) == record:  # it was killed, and could not clear it away itself
+            left.unlink(missing_ok=True)
 
     async def _end(self, pid: int, started: str) -> None:
         if await end(pid, started, self._grace_s):
@@ -190,7 +207,12 @@ def read_record(path: Path) -> Record | None:
         run = RunKey(document["project"], document["domain"], document["run"])
         action = ActionKey(run, document["action"])
         attempt = AttemptKey(action, int(document["attempt"]))
-        return Record(attempt=attempt, pid=int(document["pid"]), started=str(document["started"]))
+        return Record(
+            attempt=attempt,
+            pid=int(document["pid"]),
+            started=str(document["started"]),
+            host=str(document["host"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

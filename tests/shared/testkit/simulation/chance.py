@@ -19,6 +19,9 @@ class Rates:
     paused_agent: float
     outage: float
     delay_s: float
+    sleeping_agent: float
+    cut_off_agent: float
+    clock_jump: float
 
 
 class Chance:
@@ -27,6 +30,8 @@ class Chance:
     def __init__(self, seed: int, without: Sequence[str] = ()) -> None:
         self.dice = random.Random(seed)
         self.peace = False
+        self.written_at: dict[int, float] = {}
+        """When each event of the log of runs was written, in seconds of the world."""
         self.circling = asyncio.Event()
         """Somebody fills the log without end: the world is over."""
         roll = self.dice.random
@@ -40,6 +45,9 @@ class Chance:
             paused_agent=roll() * 0.1,
             outage=roll() * 0.3,
             delay_s=self.dice.choice((0.0, 0.001, 0.02, 1.0)),
+            sleeping_agent=roll() * 0.3,
+            cut_off_agent=roll() * 0.3,
+            clock_jump=roll() * 0.3,
         )
         self.rates = replace(self.rates, **dict.fromkeys(without, 0.0))
 

@@ -4,44 +4,95 @@ What is lost is asked for again, as the real client does; by then the server may
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.memory.keyvalue import MemoryKeyValue
 from flyte_bus.memory.link import Link
 from flyte_bus.memory.log import MemoryLog
-from flyte_bus.ports import Delivery, Entry, EventLog, Inbox
+from flyte_bus.ports import Delivery, Entry, EventLog, Inbox, KeyValue
 from flyte_schemas.envelope import AnyEvent, encode
-from flyte_schemas.streams import StreamSpec
+from flyte_schemas.events import AttemptPlaced, AttemptReclaimed
+from flyte_schemas.streams import BucketSpec, StreamSpec
 from testkit.simulation.chance import Chance
 
 LATE_S = (0.5, 300.0, 900.0)
 """How late a second try may be: within the server's window for copies, or beyond it."""
 
 
+SOON_S = 4.0
+"""When the real client asks again."""
 COPY_S = (125.0, 400.0)
 """How much later a copy that the network held back arrives."""
 MAX_EVENTS = 1_000
 """Of one world; the longest honest story has some hundreds."""
 
 
+class Reach:
+    """Whether one participant reaches the server, and when he did not, or not in time."""
+
+    def __init__(self) -> None:
+        self._absences: list[list[float]] = []
+        self._open = asyncio.Event()
+        self._open.set()
+
+    async def passed(self) -> None:
+        """Return once the way to the server is open."""
+        await self._open.wait()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nothing gets through within the block."""
+        self._open.clear()
+        with self.absent():
+            yield
+        self._open.set()
+
+    @contextmanager
+    def absent(self) -> Iterator[None]:
+        """Something gets through within the block, but nobody can count on it."""
+        absence = [asyncio.get_running_loop().time(), math.inf]
+        self._absences.append(absence)
+        yield
+        absence[1] = asyncio.get_running_loop().time()
+
+    def was_absent(self, since: float, until: float) -> bool:
+        """Whether there was any time between these in which he could not be counted on."""
+        return any(begin <= until and end >= since for begin, end in self._absences)
+
+
 class FaultyLog(MemoryLog):
     """A log whose acknowledgements may be lost; `acknowledged` are those that arrived."""
 
-    def __init__(self, link: Link, chance: Chance, acknowledged: dict[int, str]) -> None:
+    def __init__(self, link: Link, chance: Chance, acknowledged: dict[int, str], reach: Reach) -> None:
         super().__init__(link)
         self._chance = chance
         self._acknowledged = acknowledged
+        self._reach = reach
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
+        if not isinstance(event.data, AttemptPlaced | AttemptReclaimed):
+            return await self._append(event, expected=expected)
+        with self._reach.absent():  # who does not hear of his claim in time cannot keep it
+            return await self._append(event, expected=expected)
+
+    async def _append(self, event: AnyEvent, *, expected: int | None) -> int:
         await self._chance.delay()
+        await self._reach.passed()
         sequence = await super().append(event, expected=expected)
+        if event.subject.startswith("flyte.run."):
+            self._chance.written_at.setdefault(sequence, asyncio.get_running_loop().time())
         if sequence > MAX_EVENTS:
             self._chance.circling.set()
             raise RuntimeError("somebody runs in circles: the log is full of it")
         if expected is None and self._chance.happens(self._chance.rates.late_copy):
             self._copy_later(event)
         while self._chance.happens(self._chance.rates.lost_ack):
+            if isinstance(event.data, AttemptReclaimed):  # its user's code runs: the client asks again soon
+                await self._chance.pause(SOON_S)
+                break
             await self._chance.pause(self._chance.dice.choice(LATE_S))
             sequence = await super().append(event, expected=expected)
         await self._chance.delay()
@@ -92,7 +143,8 @@ class FaultyBus(MemoryBus):
     def __init__(self, server: MemoryServer, chance: Chance, acknowledged: dict[int, str]) -> None:
         super().__init__(server, patience_s=24 * 3600.0)
         self._chance = chance
-        self._faulty_log = FaultyLog(self._link, chance, acknowledged)
+        self.reach = Reach()
+        self._faulty_log = FaultyLog(self._link, chance, acknowledged, self.reach)
 
     @property
     def log(self) -> EventLog:
@@ -112,9 +164,28 @@ class FaultyBus(MemoryBus):
         async with inner as inbox:
             yield _FaultyInbox(inbox, self._chance)
 
+    def bucket(self, spec: BucketSpec) -> KeyValue:
+        return _FaultyKeyValue(self._link, spec, self.reach)
+
     def kill(self) -> None:
         """From now on nothing that this participant does reaches the server."""
         self._link.close()
+
+
+class _FaultyKeyValue(MemoryKeyValue):
+    """A bucket that cannot be written to while its user is away."""
+
+    def __init__(self, link: Link, spec: BucketSpec, reach: Reach) -> None:
+        super().__init__(link, spec)
+        self._passed = reach.passed
+
+    async def put(self, key: str, value: bytes, *, ttl_s: int | None = None) -> int:
+        await self._passed()
+        return await super().put(key, value, ttl_s=ttl_s)
+
+    async def delete(self, key: str) -> None:
+        await self._passed()
+        await super().delete(key)
 
 
 class _FaultyInbox:

@@ -8,27 +8,44 @@ import asyncio
 import itertools
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from flyte._runtime.messages import Ask, ChildEnded
 from flyte_agent.children import Children
+from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.order import Order
+from flyte_agent.outbox import Outbox
 from flyte_agent.reports import Reports
+from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_action
+from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.subjects import ActionKey, AttemptKey
+from flyte_schemas.streams import LEASES_BUCKET
+from flyte_schemas.subjects import ActionKey, AttemptKey, lease_key
+from testkit.silences import MemorySpool
 from testkit.simulation.chance import Chance
-from testkit.simulation.faulty_bus import FaultyBus
+from testkit.simulation.faulty_bus import FaultyBus, Reach
 from testkit.simulation.programs import Ending, Program
 from testkit.simulation.steps import StepsTaken
 
+TTL_S = 30
+"""How long leases live; long enough that worlds of some hours do not consist of renewals."""
+AWAY_S = 120.0
+"""How long an agent is asleep or cut off at most."""
+SPOOL_BYTES = 1024**2
+
 
 class Machine:
-    """Runs agents, and notes each entry into a user's code and what was wrong with it."""
+    """Runs agents in several places, and notes each entry into a user's code and what was wrong with it.
+
+    What outlasts an agent at its place: its spool, and, when it was killed, the record of it.
+    """
 
     def __init__(
         self,
@@ -45,6 +62,11 @@ class Machine:
         self.entries = 0
         self._pids = itertools.count(1)
         self._tasks: dict[int, tuple[AttemptKey, asyncio.Task[None]]] = {}
+        self._places: dict[int, int] = {}
+        self._spools: dict[int, MemorySpool] = {}
+        self._records: dict[int, AttemptKey] = {}
+        self._reaches: dict[int, Reach] = {}
+        self._ended_at: dict[int, float] = {}
         self._inside: dict[ActionKey, int] = {}
         self._done: set[ActionKey] = set()
         self.steps: dict[tuple[ActionKey, str], str] = {}
@@ -53,16 +75,46 @@ class Machine:
     def running(self) -> list[tuple[int, AttemptKey, "asyncio.Task[None]"]]:
         return [(pid, attempt, task) for pid, (attempt, task) in self._tasks.items()]
 
-    def launch(self, launch: Launch) -> int:
+    def at(self, place: int) -> dict[int, AttemptKey]:
+        """The agents that run in a place, and those whose records say that they were killed there."""
+        there = {pid: attempt for pid, attempt, _ in self.running} | self._records
+        return {pid: attempt for pid, attempt in there.items() if self._places[pid] == place}
+
+    def launch(self, launch: Launch, place: int) -> int:
         """Start an agent; its process id."""
         pid = next(self._pids)
+        self._places[pid] = place
+        self._spools[pid] = MemorySpool()
         task = asyncio.create_task(self._live(launch, pid), name=f"agent {pid}")
         self._tasks[pid] = (launch.attempt, task)
-        task.add_done_callback(lambda _: self._tasks.pop(pid))
+        task.add_done_callback(lambda _: self._gone(pid))
         return pid
+
+    def _gone(self, pid: int) -> None:
+        self._ended_at[pid] = asyncio.get_running_loop().time()
+        self._tasks.pop(pid)
+
+    def was_sound(self, worker: str, since: float, until: float) -> bool:
+        """Whether this worker lived and could be heard all the time between these."""
+        pid = int(worker.rpartition("/")[2])
+        lived = self._ended_at.get(pid, until + 1.0) > until
+        return lived and not self._reaches[pid].was_absent(since, until)
+
+    async def deliver_left(self, place: int, events: EventLog) -> None:
+        """Say what the dead of a place had yet to say."""
+        for pid, spool in tuple(self._spools.items()):
+            while self._places[pid] == place and pid not in self._tasks and spool.words:
+                await events.append(decode(spool.words[0]))
+                with suppress(IndexError):  # another executor of this place was faster
+                    spool.drop()
+
+    def forget(self, pid: int) -> None:
+        """Its end has been told."""
+        self._records.pop(pid, None)
 
     def kill(self, pid: int) -> None:
         if pid in self._tasks:
+            self._records[pid] = self._tasks[pid][0]
             self._tasks[pid][1].cancel()
 
     async def ended(self, pid: int) -> None:
@@ -78,8 +130,11 @@ class Machine:
 
     async def _live(self, launch: Launch, pid: int) -> None:
         bus = self._connect()
+        self._reaches[pid] = bus.reach
         try:
-            await _Agent(self, bus, launch, pid).run()
+            await _Agent(self, bus, launch, pid, self._spools[pid]).run()
+        except LeaseLost:
+            self._spools[pid].clear()
         except Exception as error:
             self.wrongs.append(f"process {pid} died of {error!r}")
         finally:
@@ -94,6 +149,14 @@ class Machine:
         if key in self._done:
             self.wrongs.append(f"{attempt} runs what has succeeded before")
         self._inside[key] = pid
+
+    def come_back(self, attempt: AttemptKey, pid: int) -> None:
+        """A user's code runs on, after its agent was out of touch, and made sure that it may."""
+        if self._inside.get(attempt.action, pid) != pid:
+            self.wrongs.append(
+                f"{attempt} runs on while process {self._inside[attempt.action]} has taken over"
+            )
+        self._inside[attempt.action] = pid
 
     def leave(self, attempt: AttemptKey, pid: int) -> None:
         if self._inside.get(attempt.action) == pid:
@@ -118,7 +181,9 @@ class Machine:
 class _Agent:
     """One agent's life."""
 
-    def __init__(self, machine: Machine, bus: FaultyBus, launch: Launch, pid: int) -> None:
+    def __init__(
+        self, machine: Machine, bus: FaultyBus, launch: Launch, pid: int, spool: MemorySpool
+    ) -> None:
         self._machine = machine
         self._bus = bus
         self._attempt = launch.attempt
@@ -133,35 +198,84 @@ class _Agent:
             fence=launch.fence,
         )
         self._pid = pid
-        self._reports = Reports(bus, self._order, pid, machine.now)
+        self._lease = Lease(bus.bucket(LEASES_BUCKET), TTL_S)
+        self._outbox = Outbox(bus.log, spool, self._lease, limit_bytes=SPOOL_BYTES)
+        self._reports = Reports(
+            bus, self._order, pid, machine.now, outbox=self._outbox, confirm=self._lease.confirm
+        )
+        self._is_inside = False
+        self._outside: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[ChildEnded]] = {}
         self._x: object = None
 
     async def run(self) -> None:
-        chance = self._machine.chance
-        await chance.delay()
+        await self._machine.chance.delay()
+        began = self._lease.now()
         if not await self._reports.claim():
-            return None
+            return
+        self._lease.begin(lease_key(self._attempt), self._reports.worker, self._reports, since=began)
+        working = asyncio.create_task(self._work())
+        try:
+            await self._lease.hold(self._until(working), ended=working.cancel, lost=self._nothing_to_kill)
+        finally:
+            tasks = [working, *([self._outside] if self._outside else [])]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._outbox.close(keep=True)
+            with suppress(BusUnavailable):  # it was killed
+                await self._lease.release()
+
+    async def _until(self, working: "asyncio.Task[None]") -> None:
+        """Return with the work, whoever ended it."""
+        await asyncio.wait({working})
+        if not working.cancelled():
+            working.result()
+
+    async def _nothing_to_kill(self) -> None: ...
+
+    async def _work(self) -> None:
+        chance = self._machine.chance
         state, first = await read_action(self._bus.log, self._attempt.action)
         self._x = x_of(state.requested)
         number = self._attempt.attempt
         if not state.has_open_attempt or state.attempt != number:
-            return await self._reports.fact(AttemptFailed(attempt=number, failure=_failure("Interrupted")))
+            await self._reports.fact(AttemptFailed(attempt=number, failure=_failure("Interrupted")))
+            return
         await self._reports.fact(AttemptStarted(attempt=number, worker=self._reports.worker))
         self._machine.enter(self._attempt, self._pid)
+        self._is_inside = True
         try:
+            if chance.happens(chance.rates.sleeping_agent):
+                await self._away()
+            if chance.happens(chance.rates.cut_off_agent):
+                self._outside = asyncio.create_task(self._away())
             outcome = await self._body(first)
         finally:
+            self._is_inside = False
             self._machine.leave(self._attempt, self._pid)
         if chance.happens(chance.rates.paused_agent):
             await chance.pause(500.0)
         if outcome is not None:
             await self._reports.fact(outcome)
-            if isinstance(outcome, AttemptSucceeded):
-                after, _ = await read_action(self._bus.log, self._attempt.action)
-                if after.phase is ActionPhase.SUCCEEDED:
-                    self._machine.succeeded(self._attempt)
-        return None
+            await self._outbox.flush()
+            after, _ = await read_action(self._bus.log, self._attempt.action)
+            if after.has_open_attempt and after.worker == self._reports.worker:
+                self._machine.wrongs.append(f"{self._attempt} has ended, and its last word is lost")
+            if isinstance(outcome, AttemptSucceeded) and after.phase is ActionPhase.SUCCEEDED:
+                self._machine.succeeded(self._attempt)
+
+    async def _away(self) -> None:
+        """Nothing is heard of this agent for a while. What it runs may run elsewhere too meanwhile: it goes
+        on only if it may.
+        """
+        await self._machine.chance.pause(5.0)
+        self._machine.leave(self._attempt, self._pid)
+        with self._bus.reach.closed():
+            await self._machine.chance.pause(AWAY_S)
+        await self._lease.confirm()
+        if self._is_inside:
+            self._machine.come_back(self._attempt, self._pid)
 
     async def _body(self, first: int) -> AttemptSucceeded | AttemptFailed | None:
         """What the function gives; None when its process vanishes without a word."""
@@ -238,18 +352,21 @@ def _failure(code: str) -> Failure:
 
 
 class MachineBackend:
-    """The port `Backend` on a machine that executors share."""
+    """The port `Backend` in one place of a machine; executors may share it."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, place: int, events: EventLog) -> None:
         self._machine = machine
+        self._place = place
+        self._events = events
         self._live: dict[int, AttemptKey] = {}
         self._watches: set[asyncio.Task[None]] = set()
 
     async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
-        for pid, attempt, _ in self._machine.running:
+        for pid, attempt in self._machine.at(self._place).items():
             self._watch(pid, attempt)
-        return frozenset(self._live.values())
+        running = {attempt for _, attempt, _ in self._machine.running}
+        return frozenset(running.intersection(self._live.values()))
 
     async def launch(self, launch: Launch) -> None:
         chance = self._machine.chance
@@ -258,7 +375,7 @@ class MachineBackend:
             raise LaunchFailed("no room")
         if launch.attempt in self._live.values():
             return
-        pid = self._machine.launch(launch)
+        pid = self._machine.launch(launch, self._place)
         self._watch(pid, launch.attempt)
         await chance.delay()
 
@@ -283,5 +400,8 @@ class MachineBackend:
         await self._machine.ended(pid)
         await self._machine.chance.delay()
         self._live.pop(pid, None)
-        worker = f"{platform.node()}/{pid}"
-        await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
+        with suppress(BusUnavailable):  # this executor has ended: the next one does it
+            await self._machine.deliver_left(self._place, self._events)
+            worker = f"{platform.node()}/{pid}"
+            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
+            self._machine.forget(pid)

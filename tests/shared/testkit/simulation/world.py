@@ -5,7 +5,7 @@ run must have ended and every promise kept.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,12 +17,20 @@ from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.ports import Entry
 from flyte_bus.service import LoopDied
+from flyte_bus.settings import SERVICE_PATIENCE_S
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.audit import Audit
 from flyte_schemas.envelope import Event
-from flyte_schemas.events import AbortAction, EventData, StartRun, TaskDeployed
+from flyte_schemas.events import (
+    AbortAction,
+    AttemptFailed,
+    AttemptPlaced,
+    EventData,
+    StartRun,
+    TaskDeployed,
+)
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS, TIMERS
@@ -31,7 +39,7 @@ from testkit.events import MORNING
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
-from testkit.simulation.machine import Machine, MachineBackend, described, x_of
+from testkit.simulation.machine import TTL_S, Machine, MachineBackend, described, x_of
 from testkit.simulation.programs import Program, draw_programs
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
@@ -43,6 +51,10 @@ BOUND_S = 200_000.0
 """How long after that every run has ended."""
 ABORTED_WITHIN_S = 2_000.0
 """How soon after its parent a child has ended; late copies of old words may be on their way until then."""
+PLACES = 2
+"""How many machines there are."""
+JUMPS_S = (-300.0, -20.0, 20.0, 300.0)
+"""How wrong an executor's time of day may be."""
 EVENTS_AN_ATTEMPT = 30
 """More events than this for each attempt mean that somebody runs in circles."""
 
@@ -61,11 +73,27 @@ class Story:
     crashes: int
 
 
+class _Clock:
+    """The time of day as one executor has it."""
+
+    def __init__(self, true: Callable[[], datetime]) -> None:
+        self._true = true
+        self._wrong_by = timedelta()
+
+    def now(self) -> datetime:
+        return self._true() + self._wrong_by
+
+    def jump(self, wrong_by_s: float) -> None:
+        """From now on it is wrong by so much."""
+        self._wrong_by = timedelta(seconds=wrong_by_s)
+
+
 @dataclass(slots=True)
 class _Life:
     """One life of an executor."""
 
     bus: FaultyBus
+    clock: _Clock
     executor: Executor
     admission: "asyncio.Task[None] | None" = None
     troubles: list[BaseException] = field(default_factory=list)
@@ -82,7 +110,7 @@ class World:
         self.acknowledged: dict[int, str] = {}
         self.programs: dict[str, Program] = draw_programs(self.chance.dice)
         self.machine = Machine(self._connect, self.chance, self.programs, self.now)
-        self.plain = MemoryBus(self.server)
+        self.plain = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
         self.lives: list[_Life] = []
         self.runs: list[RunKey] = []
         self.crashes = 0
@@ -144,8 +172,11 @@ class World:
             life = await self._begin(slots)
             while not self.chance.peace:
                 await self.chance.pause(20.0)
+                if self.chance.happens(self.chance.rates.clock_jump):
+                    life.clock.jump(self.chance.dice.choice(JUMPS_S))
                 if self.chance.happens(self.chance.rates.crash):
                     break
+            life.clock.jump(0.0)
             if self.chance.peace:
                 self.lives.append(life)
                 return
@@ -154,10 +185,16 @@ class World:
 
     async def _begin(self, slots: int) -> _Life:
         bus = self._connect()
+        clock = _Clock(self.now)
+        place = self.chance.dice.randrange(PLACES)
         settings = ExecutorSettings(
-            home=Path("/nowhere"), slots=slots, checkpoint_s=self.chance.dice.choice((2.0, 20.0, 1e6))
+            home=Path("/nowhere"),
+            slots=slots,
+            checkpoint_s=self.chance.dice.choice((2.0, 20.0, 1e6)),
+            lease_ttl_s=TTL_S,
         )
-        life = _Life(bus, Executor(bus, MachineBackend(self.machine), settings, self.now))
+        backend = MachineBackend(self.machine, place, bus.log)
+        life = _Life(bus, clock, Executor(bus, backend, settings, clock.now))
         await life.executor.start()
         life.admission = asyncio.create_task(Admission(bus, self.now).run())
         return life
@@ -205,7 +242,7 @@ class World:
             await self.chance.pause(40.0)
             if self.chance.happens(self.chance.rates.outage):
                 self.server.stop()
-                await self.chance.pause(self.chance.dice.choice((0.1, 5.0, 30.0)))
+                await self.chance.pause(self.chance.dice.choice((0.1, 5.0, 30.0, 90.0)))
                 self.server.start()
 
     async def _peace(self) -> None:
@@ -254,6 +291,7 @@ class World:
         wrongs += await self._circles(folds)
         wrongs += _foreign_values(folds)
         wrongs += _late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
+        wrongs += await self._wrongly_lost()
         for life in self.lives:
             wrongs += self._about(life.executor, fresh)
         wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
@@ -278,6 +316,25 @@ class World:
             for sequence, id in self.acknowledged.items()
             if ids.get(sequence) != id
         ]
+
+    async def _wrongly_lost(self) -> list[str]:
+        """Workers that counted as lost, and had been there and heard all the time."""
+        found = []
+        workers: dict[str, str] = {}
+        async for entry in self.plain.log.read(RUNS, "flyte.run.>"):
+            match entry.content:
+                case Event(data=AttemptPlaced(attempt=attempt, worker=worker)):
+                    workers.setdefault(f"{entry.subject}/{attempt}", worker)
+                case Event(source="/executor", data=AttemptFailed(attempt=attempt, failure=failure)) if (
+                    failure.code == "WorkerLost"
+                ):
+                    worker = workers[f"{entry.subject}/{attempt}"]
+                    lost_at = self.chance.written_at[entry.sequence]
+                    if self.machine.was_sound(worker, lost_at - 2 * TTL_S, lost_at):
+                        found.append(f"{worker} was sound when it counted as lost at {lost_at:g} s")
+                case _:
+                    pass
+        return found
 
     async def _circles(self, folds: list[RunFold]) -> list[str]:
         attempts = sum(state.attempt + 1 for fold in folds for state in fold.actions.values())
