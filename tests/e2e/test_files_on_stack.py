@@ -91,6 +91,23 @@ async def cached(salt: str) -> list[str]:
     return found
 
 
+@flyte.trace
+async def step(given: File) -> File:
+    print("the step runs")
+    async with given.open("r") as content:
+        Path("step.txt").write_text(f"step of {await content.read()}")
+    return File(path="step.txt")
+
+
+@env.task(retries=1)
+async def with_step() -> str:
+    Path("given.txt").write_text("given")
+    file = await step(File(path="given.txt"))
+    if flyte.ctx().attempt_number == 0:
+        raise ValueError("once more")
+    return Path(await file.download()).read_text()
+
+
 @env.task
 async def where() -> tuple[str, str]:
     file = File.new_remote("out.txt")
@@ -167,3 +184,10 @@ def test_a_run_says_where_the_data_of_its_tasks_goes(cli: Cli) -> None:
     base, path = json.loads(cli.ok("get", "io", "raw1", "-o", "json"))["outputs"].values()
     assert base.startswith(f"{wanted}/raw1/a") and path.startswith(f"{base}/")
     assert [found.read_text() for found in wanted.rglob("out.txt")] == ["x"]
+
+
+def test_a_recorded_step_keeps_its_file_for_the_next_attempt(cli: Cli) -> None:
+    files_of_a_user(cli)
+    printed = cli.ok("run", "--name", "step1", "--follow", "files.py", "with_step")
+    assert "step of given" in outputs_of(printed)
+    assert cli.ok("logs", "step1").count("the step runs") == 1
