@@ -363,6 +363,7 @@ class _Agent:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(error)
+                answer.exception()  # heard: only the first of them is awaited
 
 
 def x_of(requested: ActionRequested | None) -> object:
