@@ -15,11 +15,14 @@ START_LIMIT_S = 20.0
 """How long a server may take until it accepts connections."""
 LOOK_AGAIN_S = 0.01
 
+STORE_BYTES = 64 * 1024**3
+"""How much a server may store, whatever room its disk has when it starts."""
+
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
 ports_file_dir: "{folder}"
 log_file: "{folder}/nats.log"
-jetstream {{ store_dir: "{folder}/store" }}
+jetstream {{ store_dir: "{folder}/store", max_file_store: {store_bytes} }}
 authorization {{ user: "{user}", password: "{password}" }}
 """
 
@@ -27,7 +30,8 @@ authorization {{ user: "{user}", password: "{password}" }}
 class NatsServer:
     """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, store_bytes: int = STORE_BYTES) -> None:
+        self._store_bytes = store_bytes
         self.user = "tester"
         self.password = secrets.token_hex(16)
         self.port = 0
@@ -46,7 +50,13 @@ class NatsServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "nats.conf"
         config.write_text(
-            _CONFIG.format(port=self.port or -1, folder=self._folder, user=self.user, password=self.password)
+            _CONFIG.format(
+                port=self.port or -1,
+                folder=self._folder,
+                store_bytes=self._store_bytes,
+                user=self.user,
+                password=self.password,
+            )
         )
         program = Path(sys.executable).parent / "nats-server"
         self._process = subprocess.Popen(
