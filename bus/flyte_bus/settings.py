@@ -11,8 +11,8 @@ DEFAULT_SCHEME = "nats"
 class BusSettings:
     """How to reach NATS. Times in seconds.
 
-    `url` names a server, or several of one cluster with commas between them: any of them will do, and when one
-    goes away the next is taken. `replicas` is how many servers of a cluster keep each stream (1, 3 or 5).
+    `url` names a server, or several of one cluster with commas between them: any of them will do, and when
+    one goes away the next is taken. `replicas` is how many servers of a cluster keep each stream (1, 3 or 5).
     `patience_s` is how long one append, read or question waits for a bus that is away before it raises
     `BusUnavailable`; services wait practically for ever, a person at a terminal does not.
     """
@@ -25,7 +25,7 @@ class BusSettings:
     patience_s: float = 60.0
     replicas: int = 1
     waits_for_room: bool = False
-    """Whether an append waits, as long as the patience lasts, for a store that is full; else it raises StreamFull."""
+    """Whether an append waits for room in a full store as long as the patience lasts; else StreamFull."""
 
     @property
     def servers(self) -> list[str]:

@@ -34,7 +34,7 @@ LIVE_BACKLOG = 50_000
 TIMER_KEPT_S = 3600
 """How long a timer that went off waits to be taken; who was away for longer looks at everything anyway."""
 LOOK_AGAIN_S = 5.0
-"""A follower that has heard nothing for so long looks into the stream: a word may have been lost on its way."""
+"""A follower that has heard nothing for so long looks into the stream: a word may have been lost."""
 FILL_TRIES = 20
 FILL_AGAIN_S = 0.1
 """How often a gap is read, and with which pause, before what is missing counts as deleted for its age."""
