@@ -52,7 +52,10 @@ class Gate:
             await self._opened.wait()
             there, back = await asyncio.open_connection("127.0.0.1", self._target)
             writers.append(back)
-            pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
+            pumps = [
+                asyncio.create_task(self._pump(reader, back)),
+                asyncio.create_task(self._pump(there, writer)),
+            ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             finally:

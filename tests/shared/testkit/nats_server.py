@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -75,6 +76,11 @@ class NatsServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def _accepts(self) -> bool:
         self.port = self.port or self._chosen_port()
