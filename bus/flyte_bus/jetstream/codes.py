@@ -25,4 +25,4 @@ PASSING = frozenset(
         10201,  # as 10158, by the name of later servers
     }
 )
-"""What is over by itself soon: ask again, within the caller's patience. A cluster says it between two leaders."""
+"""What is over by itself soon: ask again. A cluster says it between two leaders."""

@@ -199,7 +199,7 @@ class Connection:
         """
         patience, told = Patience(self.settings.patience_s), False
         while True:
-            answer = as_object((await self.request(subject, payload, headers)).data)
+            answer = as_object((await self._ask_to_store(subject, payload, headers)).data)
             error = answer.get("error", {})
             code, reason = error.get("err_code"), error.get("description")
             if code in FULL:
@@ -215,6 +215,18 @@ class Connection:
             elif not patience.left_s:
                 raise BusUnavailable(f"{subject}: NATS at {self.settings.shown_url} says: {reason}")
             await patience.pause()
+
+    async def _ask_to_store(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
+        try:
+            return await self.request(subject, payload, headers)
+        except BusUnavailable as error:
+            if not self.client.is_connected:
+                raise
+            raise BusUnavailable(
+                f"NATS at {self.settings.shown_url} is there, and has stored nothing for "
+                f"{self.settings.patience_s:g} s: "
+                "its disk may be full, or most of its cluster away; its log says which"
+            ) from error
 
     async def last_message(self, stream: str, subject: str) -> Msg | None:
         """The last message of a subject; None when there is none."""

@@ -74,6 +74,7 @@ class Stack:
         access = await server.start()
         self._held.push_async_callback(server.stop)
         self._tasks.keep("nats-server", server.keep())
+        self._tasks.keep("nats-server-room", server.keep_room())
         return access
 
     def _tell_processes(self, access: Access) -> None:

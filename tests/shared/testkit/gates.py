@@ -1,7 +1,7 @@
 """Small TCP proxies that can be shut: a partition between processes on one machine, without any privilege.
 
-A gate that is shut keeps its connections and accepts new ones, but lets no byte through, as a network that drops
-packets does. Opened again, it passes on what was held back.
+A gate that is shut keeps its connections and accepts new ones, but lets no byte through, as a network that
+drops packets does. Opened again, it passes on what was held back.
 """
 
 import asyncio

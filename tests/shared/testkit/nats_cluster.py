@@ -1,7 +1,7 @@
-"""Three nats-servers that form a cluster on one machine: each can be killed, paused and cut off from the others.
+"""Three nats-servers that form a cluster on one machine: each can be killed, paused and cut off.
 
-Each server calls each other one through a gate of its own, and clients come to each server through one: whatever
-is cut off, nobody is told. What the servers tell each other of addresses leads nowhere, so no connection goes around.
+Each server calls each other one through a gate of its own, and clients come to each server through one:
+whatever is cut off, nobody is told. The addresses that servers tell each other lead nowhere.
 """
 
 import json

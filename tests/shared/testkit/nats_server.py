@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,20 @@ authorization {{ user: "{user}", password: "{password}" }}
 
 
 class NatsServer:
-    """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start."""
+    """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start.
 
-    def __init__(self, folder: Path, *, store_bytes: int = STORE_BYTES) -> None:
-        self._store_bytes = store_bytes
+    `inside` are words to write before its command, which may see other folders; `seen` is `folder` from here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        inside: Sequence[str] = (),
+        seen: Path | None = None,
+    ) -> None:
+        self._inside = tuple(inside)
+        self._seen = seen or folder
         self.user = "tester"
         self.password = secrets.token_hex(16)
         self.port = 0
@@ -48,20 +58,22 @@ class NatsServer:
         """Start it, on the same port and store as before, and return when it accepts connections."""
         if self._process is not None:
             raise RuntimeError("this nats-server is running")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        config = self._folder / "nats.conf"
+        self._seen.mkdir(parents=True, exist_ok=True)
+        config = self._seen / "nats.conf"
         config.write_text(
             _CONFIG.format(
                 port=self.port or -1,
                 folder=self._folder,
-                store_bytes=self._store_bytes,
+                store_bytes=STORE_BYTES,
                 user=self.user,
                 password=self.password,
             )
         )
         program = Path(sys.executable).parent / "nats-server"
         self._process = subprocess.Popen(
-            [program, "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            [*self._inside, program, "-c", self._folder / "nats.conf"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_LIMIT_S
         while not self._accepts():
@@ -94,7 +106,7 @@ class NatsServer:
 
     def _chosen_port(self) -> int:
         """The port that the server wrote down; 0 when it has not yet."""
-        for path in self._folder.glob("nats-server*.ports"):
+        for path in self._seen.glob("nats-server*.ports"):
             try:
                 (url,) = json.loads(path.read_text())["nats"]
             except ValueError:  # it is writing just now
@@ -103,7 +115,7 @@ class NatsServer:
         return 0
 
     def _log(self) -> str:
-        path = self._folder / "nats.log"
+        path = self._seen / "nats.log"
         return path.read_text() if path.exists() else "(it wrote no log)"
 
 

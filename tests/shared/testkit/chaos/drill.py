@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -103,7 +104,7 @@ class Drill:
         """The user, in a folder and a process of their own."""
         (self._folder / "work.py").write_text(WORK)
         (self._folder / "user.py").write_text(USER)
-        words = (str(self._seed), str(self._runs), str(self._parallel), str(self._diary), str(self._stop))
+        words = map(str, (self._seed, self._diary, self._stop, self._runs, self._parallel))
         with self._words.open("wb") as out, (self._folder / "user.log").open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "user.py", *words],
@@ -122,7 +123,10 @@ class Drill:
         deadline = time.monotonic() + limit_s
         while not any(said["kind"] == word for said in self._said()):
             assert user.poll() is None, f"the user's program ended with {user.returncode}"
-            assert time.monotonic() < deadline, f"no {word!r} from the user within {limit_s:g} s"
+            if time.monotonic() > deadline:
+                user.send_signal(signal.SIGUSR1)  # it tells where it waits
+                time.sleep(1.0)
+                raise AssertionError(f"no {word!r} from the user within {limit_s:g} s")
             time.sleep(0.1)
 
 

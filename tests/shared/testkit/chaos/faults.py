@@ -20,7 +20,7 @@ class Faults:
 
     fleet: Fleet
     seed: int
-    gap_s: tuple[float, float] = (0.1, 1.0)
+    gap_s: tuple[float, float] = (0.3, 2.0)
     down_s: tuple[float, float] = (0.1, 2.5)
     counts: Counter[str] = field(default_factory=Counter)
     _chance: random.Random = field(default_factory=random.Random)

@@ -1,7 +1,7 @@
 """What runs while everything breaks: small workflows, and the user who starts, aborts and awaits them.
 
-Every call of a function writes into a diary when it begins and when it ends, in one write each: which action and
-attempt it belongs to, its process, and the machine's monotonic time.
+Every call of a function writes into a diary when it begins and when it ends, in one write each: which action
+and attempt it belongs to, its process, and the machine's monotonic time.
 """
 
 WORK = '''\
@@ -71,8 +71,10 @@ async def root(number: int, diary: str) -> int:
 
 USER = '''\
 import asyncio
+import faulthandler
 import json
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -82,11 +84,24 @@ import flyte.remote
 
 import work
 
-SEED, RUNS, PARALLEL, DIARY, STOP = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], Path(sys.argv[5])
+SEED, DIARY, STOP = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+RUNS, PARALLEL = int(sys.argv[4]), int(sys.argv[5])
 
 
 def say(**facts: object) -> None:
     print(json.dumps(facts), flush=True)
+
+
+def tell_where(*_: object) -> None:
+    """Where everything waits, for a drill that failed."""
+    from flyte._syncify import background_loop
+
+    def dump() -> None:
+        for task in asyncio.all_tasks():
+            task.print_stack()
+
+    faulthandler.dump_traceback()
+    background_loop().call_soon_threadsafe(dump)
 
 
 async def patiently(what: str, ask):
@@ -112,19 +127,16 @@ async def start(name: str, number: int):
     return await patiently("start", ask)
 
 
-async def one(index: int, room: asyncio.Semaphore) -> None:
+async def one(index: int) -> None:
     chance = random.Random(f"{SEED}/{index}")
     name, number = f"chaos-{index}", chance.randrange(1000)
-    async with room:
-        if STOP.exists():
-            return
-        run = await start(name, number)
-        say(kind="started", run=name, number=number)
-        if chance.random() < 0.2:
-            await asyncio.sleep(chance.uniform(0.0, 4.0))
-            await patiently("abort", run.abort.aio)
-            say(kind="aborted", run=name)
-        say(kind="ended", run=name, status=await ended(run, name))
+    run = await start(name, number)
+    say(kind="started", run=name, number=number)
+    if chance.random() < 0.2:
+        await asyncio.sleep(chance.uniform(0.0, 4.0))
+        await patiently("abort", run.abort.aio)
+        say(kind="aborted", run=name)
+    say(kind="ended", run=name, status=await ended(run, name))
 
 
 async def ended(run, name: str) -> str:
@@ -140,11 +152,19 @@ async def ended(run, name: str) -> str:
 
 
 async def main() -> None:
+    signal.signal(signal.SIGUSR1, tell_where)
     flyte.init_from_config()
     await patiently("deploy", lambda: flyte.deploy.aio(work.env))
     say(kind="deployed")
-    room = asyncio.Semaphore(PARALLEL)
-    await asyncio.gather(*(one(index, room) for index in range(RUNS)))
+    indexes = iter(range(RUNS))
+
+    async def keep_busy() -> None:
+        for index in indexes:
+            if STOP.exists():
+                return
+            await one(index)
+
+    await asyncio.gather(*(keep_busy() for _ in range(PARALLEL)))
     say(kind="done")
 
 

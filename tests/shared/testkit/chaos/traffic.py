@@ -1,8 +1,8 @@
 """Writers, readers and counters on the bus, all at once; afterwards each must have kept its promise.
 
-Every acknowledged event stands in the log once, where its acknowledgement said; of writers that expect the same
-version one wins; who follows sees everything once and in order; a counter that is updated by its revision has
-counted every success.
+Every acknowledged event stands in the log once, where its acknowledgement said; of writers that expect the
+same version one wins; who follows sees everything once and in order; a counter that is updated by its
+revision has counted every success.
 """
 
 import asyncio

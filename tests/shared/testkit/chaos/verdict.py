@@ -1,7 +1,8 @@
-"""Whether the promises were kept: from the log, from the diary of the functions, and from what users were told."""
+"""Whether the promises were kept: from the log, the diary of the functions, and what users were told."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,6 @@ def _check_calls(folds: dict[RunKey, RunFold], calls: list[Call], verdict: Verdi
             verdict.broken.append(f"{action} ran twice in one attempt: {executions}")
         if state.phase is ActionPhase.SUCCEEDED and max(attempts) > state.attempt:
             verdict.broken.append(f"{action} succeeded in attempt {state.attempt} and ran on: {attempts}")
-        for one, other in zip(executions, executions[1:], strict=False):
+        for one, other in pairwise(executions):
             if one.ended is not None and one.ended > other.began:
                 verdict.broken.append(f"{action} ran two at a time: {one} and {other}")
