@@ -1,8 +1,9 @@
 """A cluster of three nats-servers, of which one or two are always in trouble: the bus keeps its contract."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,14 @@ async def _lost_quorum(cluster: NatsCluster, traffic: Traffic) -> None:
     await asyncio.to_thread(cluster.start)
 
 
-@pytest.mark.parametrize("trouble", [_killed_leader, _paused_leader, _partition, _lost_quorum])
-async def test_the_bus_keeps_its_promises(nats_cluster: NatsCluster, trouble) -> None:  # type: ignore[no-untyped-def]
+Trouble = Callable[[NatsCluster, Traffic], Awaitable[None]]
+QUICK: list[Trouble] = [_killed_leader, _paused_leader]
+LONG: list[Trouble] = [_partition, _lost_quorum]
+"""Half a minute each; with `make chaos` only."""
+
+
+@pytest.mark.parametrize("trouble", [*QUICK, *(LONG if os.environ.get("FLYTE_CHAOS_MINUTES") else [])])
+async def test_the_bus_keeps_its_promises(nats_cluster: NatsCluster, trouble: Trouble) -> None:
     cluster = nats_cluster
     traffic = Traffic(
         BusSettings(
