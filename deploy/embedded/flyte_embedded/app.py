@@ -94,6 +94,8 @@ class Stack:
                 password=access.password,
                 name=f"flyte-{name}",
                 patience_s=patience_s,
+                replicas=self._settings.replicas,
+                waits_for_room=True,
             )
         )
         self._held.push_async_callback(bus.close)
