@@ -31,6 +31,9 @@ BATCH_SILENCE_S = 4.0
 LIVE_BACKLOG = 50_000
 """How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
 
+KNOWN_SUBJECTS = 1_000
+"""For how many subjects a connection remembers the highest sequence that it has heard of."""
+
 TIMER_KEPT_S = 3600
 """How long a timer that went off waits to be taken; who was away for longer looks at everything anyway."""
 LOOK_AGAIN_S = 5.0
@@ -45,6 +48,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._heard: dict[str, int] = {}
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         headers = {"Nats-Msg-Id": event.id}
@@ -52,7 +56,10 @@ class JetStreamLog:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
         answer = await self._publish(event.subject, event, headers)
         if "error" in answer:
+            said = str(answer["error"].get("description", "")).rpartition(":")[2].strip()
+            self._hear(event.subject, int(said) if said.isdecimal() else 0)
             return await self._own_copy(answer["stream"], event, expected or 0)
+        self._hear(event.subject, int(answer["seq"]))
         return int(answer["seq"])
 
     async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
@@ -94,21 +101,36 @@ class JetStreamLog:
         raise Conflict(event.subject, expected)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
-        position = after
+        position, tries = after, FILL_TRIES
         while True:
             entries, pending = await self._batch(stream, subject, position)
             for entry in entries:
                 position = entry.sequence
                 yield entry
-            if not pending or not entries:
+            if pending and entries:
+                continue
+            if position >= self._heard.get(subject, 0) or not tries:
                 return
+            tries -= 1  # a member of the cluster answered that is behind what we know of
+            await asyncio.sleep(FILL_AGAIN_S)
+
+    def _hear(self, subject: str, sequence: int) -> None:
+        """Remember that there is such a message: who wrote it, or was refused for it, can read it."""
+        self._heard[subject] = max(sequence, self._heard.pop(subject, 0))
+        if len(self._heard) > KNOWN_SUBJECTS:
+            del self._heard[next(iter(self._heard))]
 
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         return _Follower(self._connection, self, stream, subject, after).run()
 
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
-        answer = await self._connection.last_message(stream.name, subject)
-        return None if answer is None else to_entry(stream.name, answer.headers or {}, answer.data)
+        for _ in range(FILL_TRIES):
+            answer = await self._connection.last_message(stream.name, subject)
+            entry = None if answer is None else to_entry(stream.name, answer.headers or {}, answer.data)
+            if (entry.sequence if entry else 0) >= self._heard.get(subject, 0):
+                break
+            await asyncio.sleep(FILL_AGAIN_S)
+        return entry
 
     async def last_sequence(self, stream: StreamSpec) -> int:
         patience = Patience(self._connection.settings.patience_s)

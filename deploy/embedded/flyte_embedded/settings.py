@@ -6,8 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own; `replicas`: how many
-    servers of a cluster keep each stream."""
+    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own;
+    `replicas`: how many servers of a cluster keep each stream.
+    """
 
     home: Path
     nats_url: str | None = None

@@ -97,7 +97,9 @@ class Traffic:
         while not self._stopping.is_set():
             number += 1
             event = numbered(action_subject(RunKey("p", "d", "facts").action(f"c{number % 7}")), number)
-            self.acknowledged[event.id] = await bus.log.append(event)
+            sequence = self.acknowledged[event.id] = await bus.log.append(event)
+            found = [entry.sequence async for entry in bus.log.read(RUNS, event.subject, after=sequence - 1)]
+            assert found == [sequence], "who wrote could not read it"
             await asyncio.sleep(FACT_PAUSE_S)
 
     async def _race(self, bus: Bus, racer: int) -> None:
