@@ -11,7 +11,7 @@ import nats
 import orjson
 import pytest
 
-from flyte_bus.errors import BusUnavailable, StreamFull
+from flyte_bus.errors import NotStored, StreamFull
 from flyte_bus.jetstream import connect
 from flyte_bus.settings import BusSettings
 from flyte_schemas.streams import RUNS
@@ -49,7 +49,7 @@ async def test_a_server_whose_disk_is_full_is_told_from_one_that_is_away(disk: S
             await bus.provision()
             assert await bus.log.append(numbered(action(), 1)) == 1
             disk.fill()
-            with pytest.raises(BusUnavailable, match="its disk may be full"):
+            with pytest.raises(NotStored, match="its disk may be full"):
                 for number in range(2, 100):
                     await bus.log.append(numbered(action(), number))
             stored = [entry.sequence async for entry in bus.log.read(RUNS, action())]

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from flyte_bus.errors import BusError, BusUnavailable, StreamFull, TooLarge
+from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.patience import Patience
@@ -222,7 +222,7 @@ class Connection:
         except BusUnavailable as error:
             if not self.client.is_connected:
                 raise
-            raise BusUnavailable(
+            raise NotStored(
                 f"NATS at {self.settings.shown_url} is there, and has stored nothing for "
                 f"{self.settings.patience_s:g} s: "
                 "its disk may be full, or most of its cluster away; its log says which"

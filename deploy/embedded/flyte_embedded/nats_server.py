@@ -28,7 +28,7 @@ MIN_STORE_BYTES = 2 * 1024**3
 """The store may take this share of what is free at the start, and never less than its streams reserve."""
 ROOM_LOOK_S = 2.0
 """How often the server's log is looked at for a full disk, and a full disk for room."""
-ROOM_BYTES = 64 * 1024**2
+ROOM_BYTES = 16 * 1024**2
 """A disk with so much room is no longer full."""
 DISK_FULL = b"no space left on device"
 """What nats-server writes into its log when the disk takes nothing more."""
