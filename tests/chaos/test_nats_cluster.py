@@ -60,8 +60,8 @@ async def _lost_quorum(cluster: NatsCluster, traffic: Traffic) -> None:
 
 
 Trouble = Callable[[NatsCluster, Traffic], Awaitable[None]]
-QUICK: list[Trouble] = [_killed_leader, _paused_leader]
-LONG: list[Trouble] = [_partition, _lost_quorum]
+QUICK: list[Trouble] = [_killed_leader]
+LONG: list[Trouble] = [_paused_leader, _partition, _lost_quorum]
 """Half a minute each; with `make chaos` only."""
 
 
