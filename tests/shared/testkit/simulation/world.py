@@ -37,12 +37,14 @@ from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS, TIMERS
 from flyte_schemas.subjects import RunKey, abort_request, parse_action, run_request, task_subject
 from testkit.events import MORNING
+from testkit.simulation.backend import MachineBackend
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
-from testkit.simulation.machine import TTL_S, Machine, MachineBackend, described, x_of
+from testkit.simulation.machine import TTL_S, Machine
 from testkit.simulation.people import People
 from testkit.simulation.programs import Program, draw_programs
+from testkit.simulation.verdicts import foreign_values, late_ends
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
 
@@ -51,8 +53,6 @@ EXECUTORS_OF_A_WORLD = (1, 1, 2, 2, 3)
 """Drawn from: small worlds show as much, and twice as many of them can be lived through."""
 BOUND_S = 200_000.0
 """How long after that every run has ended."""
-ABORTED_WITHIN_S = 2_000.0
-"""How soon after its parent a child has ended; late copies of old words may be on their way until then."""
 PLACES = 2
 """How many machines there are."""
 JUMPS_S = (-300.0, -20.0, 20.0, 300.0)
@@ -315,8 +315,8 @@ class World:
         fresh = {run: await self._fold(run) for run in self.runs}
         folds = list(fresh.values())
         wrongs += await self._circles(folds)
-        wrongs += _foreign_values(folds)
-        wrongs += _late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
+        wrongs += foreign_values(folds)
+        wrongs += late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
         wrongs += await self._wrongly_lost()
         for life in self.lives:
             wrongs += self._about(life.executor, fresh)
@@ -404,34 +404,6 @@ class World:
             entries=self.machine.entries,
             crashes=self.crashes,
         )
-
-
-def _late_ends(folds: list[RunFold], peace: datetime) -> list[str]:
-    """Actions that went on long after their parents had ended, and all trouble too."""
-    wrongs = []
-    for fold in folds:
-        for name, state in fold.actions.items():
-            parent = fold.get(state.parent or "")
-            if parent.ended_at is None or state.ended_at is None:
-                continue
-            late_s = (state.ended_at - max(parent.ended_at, peace)).total_seconds()
-            if late_s > ABORTED_WITHIN_S:
-                wrongs.append(f"{name} ended {late_s:g} s after its parent")
-    return wrongs
-
-
-def _foreign_values(folds: list[RunFold]) -> list[str]:
-    """Actions whose value is that of another call."""
-    wrongs = []
-    for fold in folds:
-        for name, state in fold.actions.items():
-            literal = (state.outputs or {}).get("o0")
-            if state.requested is None or not isinstance(literal, InlineLiteral):
-                continue
-            wanted = described(state.requested.task.name, x_of(state.requested))
-            if not literal.value.startswith(f"{wanted} by "):
-                wrongs.append(f"{name} is {wanted}, and has the value {literal.value!r}")
-    return wrongs
 
 
 def simulate(world: int | Circumstances) -> Story:
