@@ -80,19 +80,6 @@ class TestAStory:
         told = (requested(), queued(), started(), first, last, failed(), first, retried(), queued(2))
         assert after(*told, reported(2)).reports == (last, reported(2))
 
-    def test_a_worker_that_shows_that_it_lives_changes_nothing_but_the_version(self) -> None:
-        told = (requested(), queued(), placed(), started())
-        assert meaning(after(*told, reclaimed())) == meaning(after(*told))
-        assert after(*told, reclaimed()).version == 50
-
-    @pytest.mark.parametrize("last", [failed(), succeeded(), ActionAborted(reason="")])
-    def test_an_attempt_that_is_over_is_not_reclaimed(self, last: EventData) -> None:
-        told = (requested(), queued(), placed(), last)
-        assert meaning(after(*told, reclaimed())) == meaning(after(*told))
-
-    def test_another_worker_does_not_get_an_attempt_by_reclaiming_it(self) -> None:
-        assert after(requested(), queued(), placed(), reclaimed(worker="other")).worker == "w"
-
     def test_the_first_request_counts(self) -> None:
         state = after(requested(), requested(parent="other"))
         assert state.requested == requested()
