@@ -5,9 +5,8 @@ run must have ended and every promise kept.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,7 @@ from testkit.simulation.backend import MachineBackend
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
+from testkit.simulation.lives import Clock, Life, Story
 from testkit.simulation.machine import TTL_S, Machine
 from testkit.simulation.people import People
 from testkit.simulation.programs import Program, draw_programs
@@ -61,46 +61,6 @@ EVENTS_AN_ATTEMPT = 30
 """More events than this for each attempt mean that somebody runs in circles."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """What became of a world: `wrongs` are the broken promises."""
-
-    seed: int
-    wrongs: tuple[str, ...]
-    world_s: float
-    runs: int
-    actions: int
-    events: int
-    entries: int
-    crashes: int
-
-
-class _Clock:
-    """The time of day as one executor has it."""
-
-    def __init__(self, true: Callable[[], datetime]) -> None:
-        self._true = true
-        self._wrong_by = timedelta()
-
-    def now(self) -> datetime:
-        return self._true() + self._wrong_by
-
-    def jump(self, wrong_by_s: float) -> None:
-        """From now on it is wrong by so much."""
-        self._wrong_by = timedelta(seconds=wrong_by_s)
-
-
-@dataclass(slots=True)
-class _Life:
-    """One life of an executor."""
-
-    bus: FaultyBus
-    clock: _Clock
-    executor: Executor
-    admission: "asyncio.Task[None] | None" = None
-    troubles: list[BaseException] = field(default_factory=list)
-
-
 class World:
     """A control plane in virtual time; `run` tells its story."""
 
@@ -114,7 +74,7 @@ class World:
         self.people = People(told.seed, self.programs)
         self.machine = Machine(self._connect, self.chance, self.programs, self.now, self.people)
         self.plain = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
-        self.lives: list[_Life] = []
+        self.lives: list[Life] = []
         self.runs: list[RunKey] = []
         self.crashes = 0
         self._requests = 0
@@ -187,9 +147,9 @@ class World:
             await self._finish(life, crash=self.chance.dice.random() < 0.7)
             await self.chance.pause(15.0)
 
-    async def _begin(self, slots: int) -> _Life:
+    async def _begin(self, slots: int) -> Life:
         bus = self._connect()
-        clock = _Clock(self.now)
+        clock = Clock(self.now)
         place = self.chance.dice.randrange(PLACES)
         settings = ExecutorSettings(
             home=Path("/nowhere"),
@@ -198,12 +158,12 @@ class World:
             lease_ttl_s=TTL_S,
         )
         backend = MachineBackend(self.machine, place, bus.log)
-        life = _Life(bus, clock, Executor(bus, backend, settings, clock.now))
+        life = Life(bus, clock, Executor(bus, backend, settings, clock.now))
         await life.executor.start()
         life.admission = asyncio.create_task(Admission(bus, self.now).run())
         return life
 
-    async def _finish(self, life: _Life, *, crash: bool) -> None:
+    async def _finish(self, life: Life, *, crash: bool) -> None:
         """End a life: with a crash its connection goes first, in the middle of whatever it does."""
         self.crashes += crash
         if crash:
