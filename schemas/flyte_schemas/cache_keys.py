@@ -9,6 +9,9 @@ from typing import Any
 
 import orjson
 
+HASH, HASHED = "hash", "$hashed"
+"""Beside a value, or around it: what it counts by."""
+
 
 def call_key(
     task: str,
@@ -33,7 +36,11 @@ def without_places(value: Any) -> Any:
     """A value in which a file, folder or table that carries a hash counts by that, wherever it lies."""
     match value:
         case {"hash": str(known), "format": str()} if "path" in value or "uri" in value:
-            return {"hash": known}
+            return {HASH: known}
+        case {"hash": str(known), "$parquet": str()} | {"hash": str(known), "$pickle": str()}:
+            return {HASH: known}
+        case {"hash": str(known), "$hashed": _}:
+            return {HASH: known}
         case dict():
             return {key: without_places(item) for key, item in value.items()}
         case list():

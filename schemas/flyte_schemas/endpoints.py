@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from flyte_schemas.failure import Failure
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
-from flyte_schemas.words import Md5, Name, TaskName, Version, Word
+from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word
 
 AskT = TypeVar("AskT", bound=Word)
 AnswerT = TypeVar("AnswerT", bound=Word)
@@ -31,23 +31,61 @@ class Endpoint(Generic[AskT, AnswerT]):
 
 
 class CreateUploadLocation(Word):
-    """Where may I put an object with this MD5 (32 hex digits) and this many bytes?"""
+    """Where may I put an object with this name (`flyte_schemas.artifacts`) and this many bytes?
+
+    `part_md5s`: of an object of several parts, the MD5 of each. `upload_id` goes on with an upload that was
+    begun before, for the parts (numbered from 1) that are `wanted`; none means all.
+    """
 
     project: Name
     domain: Name
-    content_md5: Md5
+    content_md5: ContentName
     filename: str
     size_bytes: NonNegativeInt
+    part_md5s: tuple[Md5, ...] = ()
+    upload_id: str | None = None
+    wanted: tuple[PositiveInt, ...] = ()
+
+
+class PartLocation(Word):
+    """`PUT` the bytes of part `number` (from 1) to `signed_url` with `headers`."""
+
+    number: PositiveInt
+    signed_url: str
+    headers: dict[str, str] = {}
 
 
 class UploadLocation(Word):
-    """`PUT` the bytes to `signed_url` with `headers` before `expires_at`; or do nothing, when `exists`."""
+    """`PUT` the bytes to `signed_url` with `headers` before `expires_at`; or do nothing, when `exists`.
+
+    With `upload_id` the store wants each of the `parts` by itself, and then to be told that all are there
+    (`CompleteUpload`).
+    """
 
     uri: str
     exists: bool
     signed_url: str | None = None
     headers: dict[str, str] = {}
     expires_at: datetime | None = None
+    upload_id: str | None = None
+    parts: tuple[PartLocation, ...] = ()
+
+
+class CompleteUpload(Word):
+    """All parts are there: make them one object, and visible. The fields are `CreateUploadLocation`'s."""
+
+    project: Name
+    domain: Name
+    content_md5: ContentName
+    size_bytes: NonNegativeInt
+    part_md5s: tuple[Md5, ...]
+    upload_id: str
+
+
+class UploadCompleted(Word):
+    """The object is there, whole."""
+
+    uri: str
 
 
 class CreateDownloadLocation(Word):
@@ -57,7 +95,7 @@ class CreateDownloadLocation(Word):
 
 
 class DownloadLocation(Word):
-    """`GET` the bytes from `signed_url` before `expires_at`."""
+    """`GET` the bytes, or a `Range` of them, from `signed_url` before `expires_at`."""
 
     signed_url: str
     headers: dict[str, str] = {}
@@ -65,9 +103,58 @@ class DownloadLocation(Word):
     size_bytes: NonNegativeInt
 
 
+class ListArtifacts(Word):
+    """Which objects are there, of all projects? `after`: go on behind the last answer's `last`."""
+
+    after: str = ""
+    limit: PositiveInt = 1000
+
+
+class ArtifactSummary(Word):
+    """One object; `modified_at` is when it was stored, or was last relied upon by an uploader."""
+
+    uri: str
+    size_bytes: NonNegativeInt
+    modified_at: datetime
+
+
+class ArtifactList(Word):
+    """In a fixed order. `last` is empty when there are no more."""
+
+    artifacts: tuple[ArtifactSummary, ...]
+    last: str = ""
+
+
+class RemoveArtifacts(Word):
+    """Remove those of these objects that were last modified `before`; nothing of the log is asked for."""
+
+    uris: tuple[str, ...]
+    before: datetime
+
+
+class RemoveUnfinishedUploads(Word):
+    """Remove what is there of uploads that began `before` and were never completed; `apply` false counts."""
+
+    before: datetime
+    apply: bool = False
+
+
+class ArtifactsRemoved(Word):
+    """How many there were, and the bytes that they took (0 when nobody knows)."""
+
+    count: NonNegativeInt
+    size_bytes: NonNegativeInt = 0
+
+
+LIST_ARTIFACTS = Endpoint("flyte.svc.dataproxy.list-artifacts", ListArtifacts, ArtifactList)
+REMOVE_ARTIFACTS = Endpoint("flyte.svc.dataproxy.remove-artifacts", RemoveArtifacts, ArtifactsRemoved)
+REMOVE_UNFINISHED_UPLOADS = Endpoint(
+    "flyte.svc.dataproxy.remove-unfinished-uploads", RemoveUnfinishedUploads, ArtifactsRemoved
+)
 CREATE_UPLOAD_LOCATION = Endpoint(
     "flyte.svc.dataproxy.create-upload-location", CreateUploadLocation, UploadLocation
 )
+COMPLETE_UPLOAD = Endpoint("flyte.svc.dataproxy.complete-upload", CompleteUpload, UploadCompleted)
 CREATE_DOWNLOAD_LOCATION = Endpoint(
     "flyte.svc.dataproxy.create-download-location", CreateDownloadLocation, DownloadLocation
 )

@@ -268,6 +268,21 @@ FAILURE_CODES = (
         "no object can have this name",
         "choose a project and domain of letters, digits, - and _",
     ),
+    _system(
+        "ArtifactStoreFailed",
+        "the dataproxy could not ask the store behind it: its S3, or its disk",
+        "look at the store and the dataproxy's log; uploads and downloads wait for a while and go on",
+    ),
+    _user(
+        "UploadLost",
+        "the store knows nothing of an upload that was begun in parts",
+        "nothing: the upload begins anew by itself",
+    ),
+    _user(
+        "TooYoung",
+        "objects were to be removed that may belong to work under way",
+        "let `flyte gc --older-than` be an hour at least",
+    ),
     # -- answers to commands and questions -----------------------------------------------------------------
     _user(
         "InvalidTemplate",

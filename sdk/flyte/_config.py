@@ -38,6 +38,8 @@ class ClientConfig:
     image_builder: str = ""
     image_registry: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
+    storage: Any = field(default=None, repr=False)
+    """How remote storage is reached: a `flyte.storage.Storage`, or None for what variables say."""
     sync_sys_paths: bool = True
     """Whether tasks get the folders of this process's `sys.path` that lie below the root."""
 

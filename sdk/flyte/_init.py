@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from flyte import errors
 from flyte._config import ClientConfig, make_config, parse_api_key
 from flyte._logger import set_up as set_up_logging
+from flyte._reach import NO_CLIENT_HINT
 from flyte._runtime.context import ctx
-from flyte._session import NO_CLIENT_HINT, configure
+from flyte._session import configure
 from flyte._twins import Twinned
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _init(
         image_registry=image_registry,
         look_around=False,
     )
-    configure(replace(found, sync_sys_paths=sync_local_sys_paths))
+    configure(replace(found, sync_sys_paths=sync_local_sys_paths, storage=_storage(storage)))
 
 
 def _init_from_config(
@@ -119,7 +120,7 @@ def _init_from_config(
         image_builder=image_builder,
         images=images,
     )
-    _connect(replace(found, sync_sys_paths=sync_local_sys_paths))
+    _connect(replace(found, sync_sys_paths=sync_local_sys_paths, storage=_storage(storage)))
 
 
 def _init_from_api_key(
@@ -151,6 +152,7 @@ def _init_from_api_key(
         root_dir=root_dir,
         log_level=log_level,
         log_format=log_format,
+        storage=storage,
         api_key=key,
         image_builder=image_builder,
         images=images,
@@ -221,12 +223,22 @@ _REFUSED = (
     "proxy_command",
     "auth_client_config",
     "http_proxy_url",
-    "storage",
     "local_persistence",
     "local_tracked",
     "local_tracked_strict",
 )
 """Options that this version does not have."""
+
+
+def _storage(given: Any) -> Any:
+    """Raises TypeError for what does not say how storage is reached."""
+    if given is None:
+        return None
+    from flyte.storage import Storage
+
+    if not isinstance(given, Storage):
+        raise TypeError(f"storage is a flyte.storage.S3, GCS or ABFS, not {type(given).__name__}")
+    return given
 
 
 def _refuse(where: str, given: Mapping[str, Any]) -> None:

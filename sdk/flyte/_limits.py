@@ -38,8 +38,27 @@ QUIET_WAIT_S = 3.0
 LOGS_PATIENCE_S = 15.0
 """How long after the end of a run a client waits for log bytes that the terminal facts announced."""
 
-UPLOADS_AT_A_TIME = 16
-"""Of the files of one folder."""
+TRANSFERS_AT_A_TIME = 8
+"""Of the files of one folder, up or down."""
+
+PACKED_FILE_BYTES = 1024 * 1024
+"""A file of a folder that is smaller lies together with others in one object."""
+
+PACK_BYTES = 8 * 1024 * 1024
+"""How much of small files one object holds; as much is in memory for each transfer at a time."""
+
+REMEMBERED_FOLDERS = 64
+"""How many lists of a folder's files a process keeps in memory."""
+
+READ_RANGE_BYTES = 512 * 1024
+"""What a reader of an object asks for first, and after a jump; while it goes straight on, four times as much.
+"""
+
+READ_RANGE_LIMIT_BYTES = 8 * 1024 * 1024
+"""The most that it asks for at a time, and so holds in memory."""
+
+TABLE_PART_ROWS = 65_536
+"""Of a table that is read in parts."""
 
 LOCAL_SYNC_CHILDREN = 64
 """Of one parent in a local run: how many sync children have a thread at a time."""

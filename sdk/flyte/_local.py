@@ -10,6 +10,7 @@ import asyncio
 import datetime
 import functools
 import itertools
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -127,9 +128,10 @@ class _Actions:
 
     def keep_report(self, action: str, page: str) -> None:
         """Write an action's report to a file of its own, and tell the user where. Raises as `open` does."""
-        from flyte.io._places import local_path
-
-        path = local_path(self._raw_data_path.path, "write to") / action / "report.html"
+        folder = self._raw_data_path.path
+        if "://" in folder and not folder.startswith("file://"):
+            folder = tempfile.mkdtemp(prefix="flyte-report-")  # a report is for whoever sits here
+        path = Path(folder.removeprefix("file://")) / action / "report.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
         if action not in self.reports:

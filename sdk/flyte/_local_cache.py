@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flyte._cache import VersionParameters
+from flyte._local_content import by_content, is_all_there
 from flyte._logger import logger
 from flyte._stack import stack_home
 from flyte._task import Task
@@ -51,7 +52,11 @@ class LocalCache:
             [(one.name, one.type_name) for one in (*interface.inputs.values(), *interface.outputs)],
             version=self._version(task),
             salt=cache.salt,
-            inputs={name: without_places(value) for name, value in data.items()},
+            inputs={
+                name: without_places(by_content(value))
+                for name, value in data.items()
+                if name not in cache.ignored_inputs
+            },
             ignored=cache.ignored_inputs,
         )
 
@@ -65,7 +70,10 @@ class LocalCache:
             return None
         with self._opened() as connection:
             row = connection.execute("SELECT source, outputs FROM results WHERE key = ?", (key,)).fetchone()
-            return None if row is None else (str(row[0]), json.loads(row[1]))
+            if row is None:
+                return None
+            outputs = json.loads(row[1])
+            return (str(row[0]), outputs) if is_all_there(outputs) else None  # temporary files go
         return None
 
     def keep(self, key: str, outputs: Data) -> None:

@@ -1,18 +1,32 @@
-"""Where the data of a task lies that outlives it: a folder, and new paths below it."""
+"""Where the data of a task lies that outlives it: a place, and new names below it."""
 
-import os
 import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-RAW_DATA = "raw"
-"""The folder below `$FLYTE_HOME` that holds what tasks on the stack make."""
+RAW = "flyte://raw/"
+"""Begins what a task on the stack names before it is written.
+
+The artifact store names what it has by content, so this is a name within the task's process only; what
+leaves it carries the name of the content."""
+
+_scratch: list[str] = []
+
+
+def use_scratch(folder: str) -> None:
+    """Keep copies and half-written files below `folder` from here on: it goes when the attempt is over."""
+    _scratch[:] = [folder]
+
+
+def scratch() -> str | None:
+    """Where they are kept; None for the folder of temporary files."""
+    return _scratch[0] if _scratch else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDataPath:
-    """The folder `path`, which need not exist yet."""
+    """The folder `path` (or a URI), which need not exist yet."""
 
     path: str
 
@@ -22,10 +36,9 @@ class RawDataPath:
         return cls(path=str(local_folder or tempfile.mkdtemp(prefix="flyte-")))
 
     @classmethod
-    def of_action(cls, run: str, action: str) -> "RawDataPath":
-        """Where an action on the stack puts its data: below `$FLYTE_HOME`."""
-        home = Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte")
-        return cls(path=str(home / RAW_DATA / run / action))
+    def of_action(cls, run: str, action: str, wanted: str = "") -> "RawDataPath":
+        """Where an action on the stack puts its data: where the run wants it, or in the artifact store."""
+        return cls(path=f"{wanted.rstrip('/')}/{run}/{action}" if wanted else f"{RAW}{run}/{action}")
 
     @classmethod
     def of_local_run(cls, run: str, wanted: str = "") -> "RawDataPath":

@@ -26,6 +26,7 @@ from flyte._rerun import again, recover_of
 from flyte._run_options import RunOptions, options_of
 from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire
+from flyte._runtime.publishing import published_aio
 from flyte._syncify import await_on, block_on, syncify
 from flyte._task import Task
 from flyte._task_details import TaskDetails
@@ -181,6 +182,7 @@ async def submit(task: Any, inputs: dict[str, Any], options: RunOptions) -> "Run
     """Deploy the task's environment, unless it is deployed, and ask for the run. Raises the SDK's errors."""
     from flyte._client.starting import start_run
     from flyte._client.trouble import translated
+    from flyte._store import in_place
 
     client = _session.client()
     if is_deployed(task):
@@ -188,11 +190,14 @@ async def submit(task: Any, inputs: dict[str, Any], options: RunOptions) -> "Run
         project, domain = options.project or details.project, options.domain or details.domain
         reference = TaskReference(name=details.name, version=details.version)
         interface, overrides = details.native_interface, details.overrides
-        literals = inputs_to_wire(interface, bind(interface, (), inputs))
+        bound = bind(interface, (), inputs)
+        with in_place(project, domain):
+            literals = await published_aio(lambda: inputs_to_wire(interface, bound))
     else:
         project = options.project or client.config.project
         domain = options.domain or client.config.domain
-        literals = inputs_to_wire(task.native_interface, inputs)
+        with in_place(project, domain):
+            literals = await published_aio(lambda: inputs_to_wire(task.native_interface, inputs))
         plan = await carry_out(_plan(task, options, project, domain), project, domain)
         reference, interface, overrides = plan.reference(task.name), task.native_interface, task.overrides
     key = RunKey(project, domain, options.name or new_run_name())

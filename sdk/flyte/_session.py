@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from flyte import errors
+from flyte import _reach, errors
 from flyte._config import ClientConfig
 from flyte._runtime.codecs import pickles
 from flyte._runtime.context import TaskContext, ctx
@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 _config: ClientConfig | None = None
 _client: "Client | None" = None
 
-NO_CLIENT_HINT = (
-    "start a stack with `flyte start`, or write a config.yaml with admin: {endpoint: nats://host:4222}"
-)
-
 
 def configure(config: ClientConfig) -> None:
     """Use `config` from here on; a client for another one is closed."""
@@ -27,6 +23,7 @@ def configure(config: ClientConfig) -> None:
         _client = None
     _config = config
     pickles.use_source_root(config.root_dir)
+    _reach.use_storage(config.storage)
 
 
 def configured() -> ClientConfig | None:
@@ -48,16 +45,15 @@ def client() -> "Client":
     if is_importing():
         raise errors.InitializationError(ASKED_AT_IMPORT, "user", WHY)
     if _config is None or not _config.endpoint:
-        raise errors.InitializationError(
-            "ClientNotInitializedError",
-            "user",
-            f"no client is configured: call flyte.init_from_config() first; {NO_CLIENT_HINT}",
-        )
+        raise _reach.no_client()
     if _client is None:
         from flyte._client.client import Client
 
         _client = Client(_config)
     return _client
+
+
+_reach.use_client(client)
 
 
 def current_project() -> str:

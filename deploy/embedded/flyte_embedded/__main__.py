@@ -11,6 +11,8 @@ from flyte_bus import event_loop
 from flyte_bus.errors import BusError
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_bus.settings import replicas_from_environment
+from flyte_dataproxy.http import PortTaken
+from flyte_dataproxy.store.port import StoreUnusable
 from flyte_embedded.app import Stack
 from flyte_embedded.home import HomeInUse
 from flyte_embedded.nats_server import NatsServerFailed
@@ -24,6 +26,8 @@ def main() -> int:
     parser.add_argument(
         "--nats", metavar="URL", help="use this NATS server (or several, with commas) instead of our own"
     )
+    parser.add_argument("--artifacts", default="", help="a folder, or s3://BUCKET/PREFIX")
+    parser.add_argument("--endpoint-url", default="", metavar="URL", help="where that S3 is, if not at AWS")
     arguments = parser.parse_args()
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()
@@ -37,6 +41,8 @@ def main() -> int:
         nats_user=os.environ.get("FLYTE_NATS_USER", ""),
         nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
         replicas=replicas if arguments.nats else 1,
+        artifacts=arguments.artifacts,
+        endpoint_url=arguments.endpoint_url,
     )
     return event_loop.run(_run(settings))
 
@@ -48,7 +54,7 @@ async def _run(settings: StackSettings) -> int:
     stack = Stack(settings)
     try:
         await stack.start()
-    except (HomeInUse, NatsServerFailed, BusError) as error:
+    except (HomeInUse, NatsServerFailed, BusError, StoreUnusable, PortTaken, ValueError) as error:
         _say(f"cannot start: {error}")
         await stack.stop()
         return 2

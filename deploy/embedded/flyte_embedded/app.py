@@ -41,7 +41,8 @@ class Stack:
     async def start(self) -> None:
         """Bring everything up; returns when a run would succeed.
 
-        Raises HomeInUse, NatsServerFailed, BusUnavailable.
+        Raises HomeInUse, NatsServerFailed, BusUnavailable; StoreUnusable or ValueError for artifacts that
+        cannot be kept as the settings say.
         """
         self._held.enter_context(self._home.held())
         self._held.push_async_callback(self._tasks.stop)
@@ -85,6 +86,10 @@ class Stack:
             "FLYTE_NATS_PASSWORD": access.password,
             "FLYTE_HOME": str(self._settings.home),
         }
+        if self._settings.artifacts:
+            os.environ["FLYTE_DATAPROXY_ROOT"] = self._settings.artifacts
+        if self._settings.endpoint_url:
+            os.environ["FLYTE_AWS_ENDPOINT"] = self._settings.endpoint_url
 
     async def _connect(self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S) -> Bus:
         bus = await connect(
@@ -124,4 +129,5 @@ class Stack:
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
             "home": str(self._settings.home),
+            "artifacts": self._settings.artifacts or str(self._settings.home / "artifacts"),
         }

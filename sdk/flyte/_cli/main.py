@@ -28,6 +28,7 @@ COMMANDS = {
     "events": ("history:events", "Show what happened to a run, event by event."),
     "explain": ("explain:explain", "Say why a run failed, or what it waits for."),
     "audit": ("audit:audit", "Check the log against what must hold of it."),
+    "gc": ("gc:gc", "Remove objects that nothing refers to any more."),
     "get": ("get", "Show runs, actions, tasks, projects and the configuration."),
     "create": ("create", "Create configurations and projects."),
     "update": ("update", "Change projects."),

@@ -74,6 +74,7 @@ def settle(
     """Configure this process for a command. Raises InitializationError when it needs a stack and has none."""
     from flyte import _session
     from flyte._config import make_config
+    from flyte._reach import NO_CLIENT_HINT
     from flyte.errors import InitializationError
 
     given = globals_of(context)
@@ -91,7 +92,7 @@ def settle(
         raise InitializationError(
             "ClientNotInitializedError",
             "user",
-            f"no stack is running and none is configured: {_session.NO_CLIENT_HINT}",
+            f"no stack is running and none is configured: {NO_CLIENT_HINT}",
         )
     if not (needs_client or keep_endpoint):
         config = replace(config, endpoint="")

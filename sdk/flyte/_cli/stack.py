@@ -40,6 +40,12 @@ def start(
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
     home: Home = None,
     nats: Annotated[str | None, typer.Option("--nats", help="Use this NATS server.")] = None,
+    artifacts: Annotated[
+        str | None, typer.Option("--artifacts", help="Keep objects in this folder, or in s3://BUCKET/PREFIX.")
+    ] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option("--endpoint-url", help="Where that S3 is, if not at AWS.")
+    ] = None,
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""
     _refuse_words(context)
@@ -50,6 +56,7 @@ def start(
         raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
+    command += _artifacts(context, artifacts, endpoint_url)
     if not detach:
         os.execv(sys.executable, command)
     _start_detached(command, home)
@@ -97,6 +104,19 @@ def status(context: typer.Context, output: Output = None) -> None:
             typer.echo(f"{service:<10} {said or 'no answer'}")
     if not all(answers.values()):
         sys.exit(1)
+
+
+def _artifacts(context: typer.Context, artifacts: str | None, endpoint_url: str | None) -> list[str]:
+    """The options of the stack about objects. Raises UsageError for a place that they cannot be kept in."""
+    on_s3 = artifacts is not None and artifacts.startswith("s3://")
+    if endpoint_url is not None and not on_s3:
+        raise click.UsageError("--endpoint-url is where S3 is: add --artifacts s3://BUCKET/PREFIX", context)
+    if artifacts is None:
+        return []
+    if not on_s3 and "://" in artifacts:
+        raise click.UsageError(f"objects are kept in a folder or in s3://BUCKET, not in {artifacts}", context)
+    place = artifacts if on_s3 else str(Path(artifacts).expanduser().absolute())
+    return ["--artifacts", place, *(["--endpoint-url", endpoint_url] if endpoint_url else [])]
 
 
 def _refuse_words(context: typer.Context) -> None:

@@ -12,9 +12,11 @@ from flyte._client.trouble import translated
 from flyte._names import new_run_name
 from flyte._rerun import Recover
 from flyte._runtime.convert import inputs_to_wire
-from flyte._runtime.described import described_interface
+from flyte._runtime.described import described_interface, placed_for_others
 from flyte._runtime.offload import restore
+from flyte._runtime.publishing import published_aio
 from flyte._runtime.transfer import Artifacts
+from flyte._store import in_place
 from flyte.errors import ActionNotFoundError, RemoteTaskNotFoundError
 from flyte_bus.history import find_version
 from flyte_bus.ports import Bus
@@ -52,7 +54,7 @@ async def start_again(
         place = (source.run.project, source.run.domain)
         task, template = await task_of(bus, source, requested.task, task_version)
         recovery = None if recover is None else await recovery_from(bus, source, recover)
-        literals = await restore(requested.inputs, Artifacts(bus.ask, *place))
+        literals = await restore(requested.inputs, Artifacts(bus.ask, *place), payloads=False)
     settings = requested.settings or RunSettings()
     settings = settings.model_copy(
         update={
@@ -62,7 +64,8 @@ async def start_again(
         }
     )
     key = RunKey(*place, name or new_run_name())
-    merged = _merged(template, literals, inputs, are_json=are_json)
+    with in_place(*place):
+        merged = await published_aio(lambda: _merged(template, literals, inputs, are_json=are_json))
     with translated():
         request_id = await start_run(
             bus,
@@ -97,9 +100,12 @@ def _merged(
     template: TaskTemplate, old: Mapping[str, AnyLiteral], new: Mapping[str, Any], *, are_json: bool
 ) -> dict[str, InlineLiteral]:
     kept = {name: literal for name, literal in old.items() if isinstance(literal, InlineLiteral)}
-    if are_json:
-        return kept | {name: InlineLiteral(value=value) for name, value in new.items()}
     interface = described_interface(template)
+    if are_json:
+        return kept | {
+            name: InlineLiteral(value=placed_for_others(interface.inputs[name].codec, value))
+            for name, value in new.items()
+        }
     for name in new:
         if name not in interface.inputs:
             raise ValueError(f"task {template.name} has no input {name!r}")

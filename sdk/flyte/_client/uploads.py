@@ -1,14 +1,13 @@
 """Files and folders of this machine, put into the stack's artifact store for tasks to read."""
 
-import asyncio
 import os
 from pathlib import Path
 
 from flyte._client.trouble import translated
-from flyte._limits import UPLOADS_AT_A_TIME
 from flyte._runtime.transfer import Artifacts
 from flyte._syncify import Syncified
-from flyte.io._artifacts import listing_text
+from flyte.io._folders import upload
+from flyte.io._threads import aside
 
 LocalPath = str | os.PathLike[str]
 
@@ -34,25 +33,8 @@ async def _upload_dir(dir_path: LocalPath, verify: bool = True, prefix: str | No
 
     With a `prefix`, the files are found below it. Raises NotADirectoryError, the SDK's errors.
     """
-    root = Path(dir_path)
-    files = await asyncio.to_thread(_files_below, root)
-    store, turns = _artifacts(), asyncio.Semaphore(UPLOADS_AT_A_TIME)
-
-    async def put(path: Path) -> tuple[str, str]:
-        relative = path.relative_to(root).as_posix()
-        async with turns:
-            stored = await store.put_file(path)
-        return (f"{prefix.strip('/')}/{relative}" if prefix else relative), stored.uri
-
     with translated():
-        found = dict(await asyncio.gather(*(put(path) for path in files)))
-        return (await store.put(listing_text(found), "folder.json")).uri
-
-
-def _files_below(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise NotADirectoryError(f"there is no folder {root}")
-    return sorted(path for path in root.rglob("*") if path.is_file())
+        return await aside(upload, Path(dir_path), prefix or "")
 
 
 def _artifacts() -> Artifacts:

@@ -10,6 +10,7 @@ from flyte._runtime.described import described_interface
 from flyte._runtime.interface import NativeInterface
 from flyte._runtime.offload import restore
 from flyte._runtime.transfer import Artifacts
+from flyte.io._threads import aside
 from flyte_bus.history import find_task
 from flyte_bus.ports import Bus
 from flyte_schemas.literals import AnyLiteral
@@ -31,11 +32,15 @@ class Values:
         interface = await self._interface_of(task)
         if interface is None:
             return {name: wire_json.unwrap(convert.inline_value(value)) for name, value in values.items()}
-        return {
-            name: convert.from_json(interface.inputs[name], convert.inline_value(value))
-            for name, value in values.items()
-            if name in interface.inputs
-        }
+        known = {name: value for name, value in values.items() if name in interface.inputs}
+
+        def read() -> dict[str, Any]:
+            return {
+                name: convert.from_json(interface.inputs[name], convert.inline_value(value))
+                for name, value in known.items()
+            }
+
+        return await aside(read)  # a table is fetched while it is read
 
     async def outputs(self, task: TaskReference | None, literals: Mapping[str, AnyLiteral]) -> ActionOutputs:
         """In order. Raises the errors of the bus and of the artifact store."""
@@ -46,16 +51,19 @@ class Values:
                 wire_json.unwrap(convert.inline_value(values[name])) for name in sorted(values, key=_place)
             ]
             return ActionOutputs(plain or [None], tuple(sorted(values, key=_place)))
-        returned = convert.outputs_from_wire(interface, values)
+        returned = await aside(convert.outputs_from_wire, interface, values)
         return ActionOutputs.of(returned, interface)
 
     async def plain(self, literals: Mapping[str, AnyLiteral]) -> dict[str, Any]:
         """By name, as the JSON data that travels."""
-        fetched = await self._fetched(literals)
+        fetched = await self._fetched(literals, payloads=False)
         return {name: convert.inline_value(fetched[name]) for name in sorted(fetched, key=_place)}
 
-    async def _fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
-        return await restore(literals, Artifacts(self._bus.ask, self._run.project, self._run.domain))
+    async def _fetched(
+        self, literals: Mapping[str, AnyLiteral], *, payloads: bool = True
+    ) -> Mapping[str, AnyLiteral]:
+        store = Artifacts(self._bus.ask, self._run.project, self._run.domain)
+        return await restore(literals, store, payloads=payloads)
 
     async def _interface_of(self, task: TaskReference | None) -> NativeInterface | None:
         if self._interface is not None:

@@ -15,6 +15,7 @@ import orjson
 from flyte._runtime import wire_json
 from flyte._runtime.codecs import Unfit, annotation_text
 from flyte._runtime.interface import NativeInterface, NativeParameter
+from flyte._runtime.payloads import size_in_json
 from flyte._runtime.pending import resolved
 from flyte.errors import InlineIOMaxBytesBreached, RuntimeDataValidationError
 
@@ -208,7 +209,7 @@ def _check_size(
 
 def _size_bytes(parameter: NativeParameter, value: Any) -> int:
     try:
-        return len(orjson.dumps(value))
+        return len(orjson.dumps(value)) + size_in_json(value)
     except TypeError as error:  # half of a surrogate pair, in text from a file name
         raise Mismatch(parameter, value, f"JSON cannot hold it: {error}") from error
 

@@ -23,6 +23,8 @@ from flyte._runtime.docstring import parse_docstring
 from flyte._runtime.interface import REQUIRED, NativeInterface, NativeParameter
 from flyte_schemas.task import Parameter, TaskTemplate
 
+_PLACED = ("file", "dir", "frame")
+"""Forms of what is elsewhere: a value says where."""
 _ATOMS = (str, int, float, bool, type(None))
 _KIND_WORDS = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
@@ -65,17 +67,17 @@ class DescribedCodec(Whole):
     kinds = ALL_KINDS
 
     def __init__(self, schema: dict[str, Any]) -> None:
-        self._schema = schema
-        self._definitions: Definitions = schema.get("$defs", {})
+        self.wanted = schema
+        self.definitions: Definitions = schema.get("$defs", {})
 
     def encode(self, value: Any) -> Any:
-        return _encode(self._schema, value, self._definitions)
+        return _encode(self.wanted, value, self.definitions)
 
     def decode(self, data: Any) -> Any:
-        return _decode(self._schema, data, self._definitions)
+        return _decode(self.wanted, data, self.definitions)
 
     def schema(self, definitions: Definitions) -> dict[str, Any]:
-        return self._schema
+        return self.wanted
 
 
 def _parameter(parameter: Parameter) -> NativeParameter:
@@ -132,7 +134,20 @@ def _decode_form(form: str, data: Any) -> Any:
         case "table":
             return _table(data)
         case _:
-            return Record(data) if isinstance(data, dict) else data
+            return _placed_value(form, data)
+
+
+def _placed_value(form: str, data: Any) -> Any:
+    """A `flyte.io` object of its wire data."""
+    from flyte.io import DataFrame, Dir, File
+
+    kinds: dict[str, Any] = {"file": File, "dir": Dir, "frame": DataFrame}
+    if form not in kinds:
+        return Record(data) if isinstance(data, dict) else data
+    try:
+        return kinds[form].model_validate(data)
+    except ValueError as error:
+        raise unfit(f"expected a {form} by its place: {error}") from error
 
 
 def _table(data: Any) -> Any:
@@ -193,7 +208,9 @@ def _encode(schema: dict[str, Any], value: Any, definitions: Definitions) -> Any
     if schema.get(FORM) == "pickle":
         return PickleCodec(object).encode(value)
     if FORM in schema:
-        return value if isinstance(value, dict) else codec_of(type(value)).encode(value)
+        return (
+            _placed(schema[FORM], value) if isinstance(value, dict) else codec_of(type(value)).encode(value)
+        )
     if parts := _parts(schema):
         return _encode_any(parts, value, definitions)
     if not schema:
@@ -208,6 +225,23 @@ def _encode(schema: dict[str, Any], value: Any, definitions: Definitions) -> Any
             return _encode_object(schema, value, definitions)
         case _:
             return _checked(schema, value, definitions)
+
+
+def _placed(form: str, data: dict[str, Any]) -> Any:
+    """A file, folder or table that is written as its place, where others find it."""
+    return _placed_value(form, data).model_dump(mode="json") if form in _PLACED else data
+
+
+def placed_for_others(codec: Codec, data: Any) -> Any:
+    """JSON data of a described type, as `_placed` has it when it is a file, folder or table itself."""
+    if not isinstance(codec, DescribedCodec) or not isinstance(data, dict):
+        return data
+    schema = _resolved(codec.wanted, codec.definitions)
+    for part in (schema, *_parts(schema)):
+        form = _resolved(part, codec.definitions).get(FORM)
+        if form in _PLACED and ("uri" if form == "frame" else "path") in data:
+            return _placed(form, data)
+    return data
 
 
 def _encode_any(parts: list[dict[str, Any]], value: Any, definitions: Definitions) -> Any:

@@ -8,9 +8,11 @@ from pydantic import Field, TypeAdapter
 
 from flyte_schemas.conditions import AnswerType
 from flyte_schemas.endpoints import (
+    CompleteUpload,
     CreateDownloadLocation,
     CreateUploadLocation,
     DownloadLocation,
+    UploadCompleted,
     UploadLocation,
 )
 from flyte_schemas.events import AttemptCheckpointed, TraceFailed, TraceSucceeded
@@ -20,12 +22,17 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Sha256, Word
 
+MAX_FRAME_BYTES = 256 * 1024**2
+"""The largest message. Inputs and outputs that are larger than 64 KiB pass by reference."""
+
 
 class Start(Word):
     """To the runner, first and once: run this task.
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
-    earlier attempt saved. Children are named as those of `names_of`; None: as this action's own.
+    earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
+    seconds. Inputs that are large are references. Children are named as those of
+    `names_of`; None: as this action's own.
     """
 
     kind: Literal["start"] = "start"
@@ -41,6 +48,7 @@ class Start(Word):
     custom_context: Mapping[str, str] = {}
     root: str
     run_began: datetime | None = None
+    patience_s: float = 60.0
     checkpoint: AttemptCheckpointed | None = None
     names_of: str | None = None
 
@@ -136,6 +144,7 @@ class Locate(Word):
     kind: Literal["locate"] = "locate"
     call: int
     upload: CreateUploadLocation | None = None
+    complete: CompleteUpload | None = None
     download: CreateDownloadLocation | None = None
 
 
@@ -145,6 +154,7 @@ class Located(Word):
     kind: Literal["located"] = "located"
     call: int
     upload: UploadLocation | None = None
+    completed: UploadCompleted | None = None
     download: DownloadLocation | None = None
     failure: Failure | None = None
 
@@ -257,8 +267,10 @@ _ADAPTER: TypeAdapter[Message] = TypeAdapter(Message)
 
 
 def pack(message: Message) -> bytes:
-    """A message as a frame: four bytes of length, big-endian, then JSON."""
+    """A message as a frame: four bytes of length, big-endian, then JSON. Raises ValueError if too large."""
     body = message.model_dump_json().encode()
+    if len(body) > MAX_FRAME_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes to the agent; the limit is {MAX_FRAME_BYTES}")
     return len(body).to_bytes(4, "big") + body
 
 

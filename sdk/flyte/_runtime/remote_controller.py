@@ -5,15 +5,18 @@ A thread reads the agent's answers, so the user's event loop and the user's bloc
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import threading
 import traceback
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from flyte._runtime import group
+from flyte._runtime.artifact_errors import ArtifactError
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import Child
 from flyte._runtime.context import get_custom_context
@@ -29,6 +32,7 @@ from flyte._runtime.messages import (
     Kept,
     Locate,
     Located,
+    Message,
     Pause,
     Paused,
     Remembered,
@@ -37,19 +41,27 @@ from flyte._runtime.messages import (
     Saved,
     Start,
 )
+from flyte._runtime.offload import is_elsewhere, is_large, offload, restore
+from flyte._runtime.publishing import published, published_aio
 from flyte._runtime.questions import Asked, Question, answer_in
 from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.steps import Steps
+from flyte._syncify import background_loop, block_on
 from flyte.errors import RuntimeSystemError
-from flyte_schemas.endpoints import AnswerT, AskT, CreateUploadLocation, Endpoint
+from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
 from flyte_schemas.events import AttemptCheckpointed
-from flyte_schemas.failure import Failure
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.literals import AnyLiteral, InlineLiteral
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskReference
 
 if TYPE_CHECKING:
+    from flyte._runtime.transfer import Artifacts
     from flyte._task import Task
 
+BROKEN = 72
+"""The exit code of a runner that failed in our own code, aside from the task."""
 AGENT_GONE = 70
 """The exit code of a runner whose agent is gone: there is nobody left to report to."""
 
@@ -65,11 +77,15 @@ class NotLocated(Exception):
 class RemoteController:
     """Implements `flyte._runtime.controller.Controller` over the agent's socket."""
 
+    of_process: "ClassVar[RemoteController | None]" = None
+    """That of the one attempt that a task's process runs."""
+
     def __init__(self, channel: Channel, start: Start) -> None:
         self._channel = channel
         self.place = (start.project, start.domain)
         self._keeps_reports = start.template.report
         self._version = start.version
+        self._patience_s = start.patience_s
         self._names = ChildNames(start.names_of or start.action)
         self._record = RemoteRecord(channel, start)
         self.steps = Steps(self._record, start.action)
@@ -83,16 +99,18 @@ class RemoteController:
 
     def listen(self) -> None:
         """Begin to read the agent's answers, in a thread of its own."""
+        RemoteController.of_process = self
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
-        return await self.start(task, inputs).wait()
+        literals = await published_aio(lambda: inputs_to_wire(task.native_interface, inputs))
+        return await Child(self._ask(task, literals), partial(_value, task)).wait()
 
     def start(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Child:
-        return Child(self._ask(task, inputs), partial(_value, task))
+        literals = published(lambda: inputs_to_wire(task.native_interface, inputs))
+        return Child(self._ask(task, literals), partial(_value, task))
 
-    def _ask(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> "Future[ChildEnded]":
-        literals = inputs_to_wire(task.native_interface, inputs)
+    def _ask(self, task: "Task[..., Any]", literals: "dict[str, InlineLiteral]") -> "Future[ChildEnded]":
         label = group.current()
         answer: Future[ChildEnded] = Future()
         with self._lock:
@@ -100,23 +118,65 @@ class RemoteController:
             action = self._names.next(task.name, literals, label)
             self._waiting[call] = answer
         reference = TaskReference(name=task.name, version=getattr(task, "pinned_version", self._version))
-        try:
-            self._channel.send(
-                Ask(
-                    call=call,
-                    action=action,
-                    task=reference,
-                    inputs=literals,
-                    group=label,
-                    custom_context=get_custom_context(),
-                    overrides=task.overrides,
-                )
-            )
-        except BaseException:
-            self._waiting.pop(call, None)
-            raise
+        ask = Ask(
+            call=call,
+            action=action,
+            task=reference,
+            inputs=literals,
+            group=label,
+            custom_context=get_custom_context(),
+            overrides=task.overrides,
+        )
+        if is_large(literals.values()):
+            self._aside(self._ask_when_stored(ask, answer))
+        else:
+            self._send_ask(ask)
         answer.add_done_callback(partial(self._settled, call))
         return answer
+
+    def _send_ask(self, ask: Ask) -> None:
+        try:
+            self._channel.send(ask)
+        except BaseException:
+            self._waiting.pop(ask.call, None)
+            raise
+
+    async def _ask_when_stored(self, ask: Ask, answer: "Future[ChildEnded]") -> None:
+        """Large inputs go to the store first; only their references pass the agent."""
+        try:
+            inputs = await offload(ask.inputs, self.artifacts)
+        except ArtifactError as error:
+            failure = _of_the_platform(error, "ChildNotRequested")
+            self._settle(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
+            return
+        if not answer.cancelled():
+            self._send_ask(ask.model_copy(update={"inputs": inputs}))
+
+    def fetched(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
+        """The same values, all inline; blocks while the large ones come. Raises RuntimeSystemError."""
+        if not is_elsewhere(literals):
+            return literals
+        with _told("the inputs cannot be fetched"):
+            return block_on(restore(literals, self.artifacts))
+
+    def stored(self, literals: Mapping[str, AnyLiteral]) -> Mapping[str, AnyLiteral]:
+        """The same values, the large ones as references; blocks meanwhile. Raises RuntimeSystemError."""
+        if not is_large(literals.values()):
+            return literals
+        with _told("the outputs cannot be stored"):
+            return block_on(offload(literals, self.artifacts))
+
+    @functools.cached_property
+    def artifacts(self) -> "Artifacts":
+        """The store of the run's project; to be used on the SDK's own loop."""
+        from flyte._runtime.transfer import Artifacts
+
+        return Artifacts(self.locate, *self.place, patience_s=self._patience_s)
+
+    def _aside(self, work: "Coroutine[Any, Any, None]") -> None:
+        """Do it on the SDK's own loop. It answers a call in the end: when it cannot, the process ends."""
+        done = asyncio.run_coroutine_threadsafe(work, background_loop())
+        done.add_done_callback(_end_if_broken)
 
     def _settled(self, call: int, answer: "Future[ChildEnded]") -> None:
         """A call that was cancelled while it waited: the agent has the child aborted."""
@@ -163,10 +223,10 @@ class RemoteController:
         with self._lock:
             call = next(self._calls)
             self._locating[call] = answer
-        field = "upload" if isinstance(question, CreateUploadLocation) else "download"
+        field = {CreateUploadLocation: "upload", CompleteUpload: "complete"}.get(type(question), "download")
         self._channel.send(Locate.model_validate({"call": call, field: question}))
         located = await asyncio.wrap_future(answer)
-        found = located.upload or located.download
+        found = located.upload or located.completed or located.download
         if found is None:
             raise NotLocated(located.failure)
         return cast(AnswerT, found)
@@ -184,13 +244,11 @@ class RemoteController:
         if not self._keeps_reports:
             warn_of_no_report()
             return
-        from flyte._runtime.transfer import ArtifactError, Artifacts
-
         page = report.get_final_report()
         if page == report.published:
             return
         try:
-            stored = await Artifacts(self.locate, *self.place).put(page.encode(), "report.html")
+            stored = await self.artifacts.put(page.encode(), "report.html")
         except ArtifactError as error:
             raise RuntimeSystemError(error.code, f"the report cannot be stored: {error}") from error
         self._channel.send(Reported(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes))
@@ -200,24 +258,29 @@ class RemoteController:
         """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
         try:
             while (message := self._channel.receive()) is not None:
-                if isinstance(message, ChildEnded):
-                    self._answer(message)
-                elif isinstance(message, Paused):
-                    self._paused(message)
-                elif isinstance(message, Found):
-                    self._finding.pop(message.call).set_result(message)
-                elif isinstance(message, Located):
-                    self._located(message)
-                elif isinstance(message, Saved):
-                    with contextlib.suppress(InvalidStateError):  # whoever waited was cancelled
-                        self._saving.pop(message.call).set_result(None)
-                elif isinstance(message, Kept | Remembered):
-                    self._record.answered(message)
+                self._hear(message)
         except OSError:
             pass  # the agent is gone
         except Exception:
             traceback.print_exc()
         os._exit(AGENT_GONE)
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, ChildEnded) and is_elsewhere(message.outputs):
+            self._aside(self._answer_when_fetched(message))
+        elif isinstance(message, ChildEnded):
+            self._settle(message)
+        elif isinstance(message, Paused):
+            self._paused(message)
+        elif isinstance(message, Found):
+            self._finding.pop(message.call).set_result(message)
+        elif isinstance(message, Located):
+            self._located(message)
+        elif isinstance(message, Saved):
+            with contextlib.suppress(InvalidStateError):  # whoever waited was cancelled
+                self._saving.pop(message.call).set_result(None)
+        elif isinstance(message, Kept | Remembered):
+            self._record.answered(message)
 
     def _paused(self, paused: Paused) -> None:
         opened = self._pausing.pop(paused.call)
@@ -232,10 +295,41 @@ class RemoteController:
         if answer.set_running_or_notify_cancel():
             answer.set_result(located)
 
-    def _answer(self, ended: ChildEnded) -> None:
+    async def _answer_when_fetched(self, ended: ChildEnded) -> None:
+        try:
+            outputs = await restore(ended.outputs, self.artifacts)
+            self._settle(ended.model_copy(update={"outputs": outputs}))
+        except ArtifactError as error:
+            failure = _of_the_platform(error, "OutputsNotAvailable")
+            self._settle(ChildEnded(call=ended.call, phase=ActionPhase.FAILED, failure=failure))
+
+    def _settle(self, ended: ChildEnded) -> None:
         answer = self._waiting.pop(ended.call, None)
         if answer is not None and answer.set_running_or_notify_cancel():
             answer.set_result(ended)
+
+
+def _of_the_platform(error: ArtifactError, code: str) -> Failure:
+    return Failure(
+        code=code,
+        kind=FailureKind.SYSTEM,
+        message=str(error),
+        hint="the platform tries again by itself; if it stays, look at the dataproxy and its store",
+    )
+
+
+@contextlib.contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ArtifactError as error:
+        raise RuntimeSystemError(error.code, f"{what}: {error}") from error
+
+
+def _end_if_broken(done: "Future[None]") -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        traceback.print_exception(error)
+        os._exit(AGENT_GONE if isinstance(error, OSError) else BROKEN)
 
 
 def _value(task: "Task[..., Any]", ended: ChildEnded) -> Any:

@@ -10,11 +10,12 @@ import os
 import random
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flyte import errors
-from flyte._raw_data import RawDataPath
+from flyte._raw_data import RawDataPath, use_scratch
 from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
@@ -23,11 +24,13 @@ from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
+from flyte._runtime.publishing import published
 from flyte._runtime.remote_checkpoint import RemoteCheckpoint
 from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
+from flyte_schemas.literals import AnyLiteral
 
 
 def main(connection: socket.socket) -> int:
@@ -60,6 +63,7 @@ def _prepare(start: Start) -> None:
     os.environ.update(start.env_vars)
     os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
     os.chdir(start.root)
+    use_scratch(start.root)
     random.seed()
     sys.argv = [start.template.source.file]
     for stream in (sys.stdout, sys.stderr):
@@ -74,29 +78,34 @@ def _run(channel: Channel, start: Start) -> Message:
             with importing():
                 task = load_task(start.template.source, start.template.name, Path(start.root))
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
-            inputs = inputs_from_wire(task.native_interface, start.inputs)
-            channel.send(Entered())
-            returned = _call(channel, start, task, inputs)
-            return Returned(outputs=outputs_to_wire(task.native_interface, returned))
+            return Returned(outputs=_called(channel, start, task))
     except errors.ModuleLoadError as error:
         return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
         return Raised(failure=failure_in(error, start.root))
 
 
-def _call(channel: Channel, start: Start, task: Any, inputs: dict[str, Any]) -> Any:
-    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+def _called(channel: Channel, start: Start, task: Any) -> Mapping[str, AnyLiteral]:
+    """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
     remote = RemoteController(channel, start)
     remote.listen()
     checkpoint = RemoteCheckpoint(remote, start)
     here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
     with controller.use(remote), context.use(here):
+        inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
+        channel.send(Entered())
         try:
-            if task.is_async:
-                return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
-            return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
+            returned = _call(task, inputs)
         finally:
             _publish(remote)
+        return remote.stored(published(lambda: outputs_to_wire(task.native_interface, returned)))
+
+
+def _call(task: Any, inputs: dict[str, Any]) -> Any:
+    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+    if task.is_async:
+        return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
+    return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 
 def _publish(remote: RemoteController) -> None:

@@ -3,12 +3,11 @@
 The bus says where (`CREATE_UPLOAD_LOCATION`, `CREATE_DOWNLOAD_LOCATION`); the bytes go by plain HTTP, with
 nothing but the standard library, so that the SDK and a user's process load no HTTP framework. A location is
 good for one try: when the connection breaks, the URL has expired or the server came back on another port,
-the next try asks anew. An object is named by its MD5 and trusted by its SHA-256.
+the next try asks anew, and goes on where the last one broke off. Large objects travel in parts, several at a
+time. An object is named by its MD5 (`flyte_schemas.artifacts`) and trusted by its SHA-256.
 """
 
 import asyncio
-import hashlib
-import io
 import os
 import random
 import tempfile
@@ -17,23 +16,53 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Protocol, TypeVar, TypeVarTuple
+from typing import NoReturn, Protocol, TypeVar, TypeVarTuple
 
-from flyte._runtime.signed_http import CHUNK_BYTES, Broken, get_from, put_at, put_file_at
+from flyte._runtime.artifact_errors import (
+    ArtifactCorrupted,
+    ArtifactError,
+    ArtifactRefused,
+    ArtifactUnavailable,
+)
+from flyte._runtime.contents import (
+    BytesSource,
+    Digests,
+    FileSink,
+    FileSource,
+    MemorySink,
+    Sink,
+    Source,
+    part_md5,
+    sha256_of,
+)
+from flyte._runtime.downloading import Downloading
+from flyte._runtime.signed_http import Broken, get_range
+from flyte._runtime.uploading import Uploading
+from flyte_schemas.artifacts import content_name, part_count
 from flyte_schemas.endpoints import (
     CREATE_DOWNLOAD_LOCATION,
-    CREATE_UPLOAD_LOCATION,
     AnswerT,
     AskT,
     CreateDownloadLocation,
-    CreateUploadLocation,
+    DownloadLocation,
     Endpoint,
-    UploadLocation,
 )
 from flyte_schemas.failure import Failure, FailureKind
 
+__all__ = [
+    "ANSWER_TIMEOUT_S",
+    "PATIENCE_S",
+    "ArtifactCorrupted",
+    "ArtifactError",
+    "ArtifactRefused",
+    "ArtifactUnavailable",
+    "Artifacts",
+    "Ask",
+    "StoredObject",
+]
+
 PATIENCE_S = 60.0
-"""No new try begins when this much time has passed since the first."""
+"""No new try begins when this much time has passed since the first, or since something last went well."""
 ANSWER_TIMEOUT_S = 5.0
 """The longest wait for one answer: a question that reached a dataproxy just before it died gets none."""
 BACKOFF_S = 0.1
@@ -41,6 +70,8 @@ BACKOFF_S = 0.1
 BACKOFF_LIMIT_S = 2.0
 TRANSFERS = 8
 """How many transfers of one `Artifacts` go on at a time; more wait for their turn."""
+REMEMBERED_PLACES = 64
+"""Of objects of which parts are read."""
 
 _BUGS = (TypeError, ValueError, AttributeError, LookupError, AssertionError)
 
@@ -54,46 +85,12 @@ class Ask(Protocol):
     async def __call__(self, endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT: ...
 
 
-class ArtifactError(Exception):
-    """An artifact could not be put or got; `code` is stable, `hint` says what to do."""
-
-    code = "ArtifactError"
-    hint = ""
-
-
-class ArtifactUnavailable(ArtifactError):
-    """The artifact store could not be reached, or did not do what was asked, within the patience."""
-
-    code = "ArtifactUnavailable"
-    hint = "Look whether the dataproxy is running and its URL can be reached from here, then try again."
-
-
-class ArtifactCorrupted(ArtifactError):
-    """The bytes in the store are not the bytes that were put: another digest, or another size."""
-
-    code = "ArtifactCorrupted"
-    hint = "Have the damaged object removed from the artifact store, then deploy or run once more."
-
-    def __init__(self, uri: str, *, expected: str, actual: str) -> None:
-        super().__init__(f"{uri} is corrupted: expected {expected}, got {actual}")
-        self.uri = uri
-        self.expected = expected
-        self.actual = actual
-
-
-class ArtifactRefused(ArtifactError):
-    """The dataproxy said no, and would say so again; `code` is its failure's (`ArtifactNotFound` …)."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.code = failure.code
-        self.hint = failure.hint
-        self.failure = failure
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object in the store; `uploaded` is false when it was already there and no byte was sent."""
+    """An object in the store; `uploaded` is false when it was already there and no byte was sent.
+
+    `md5`: of an object of several parts, that of the parts' MD5s, with their number (`…-64`).
+    """
 
     uri: str
     sha256: str
@@ -112,47 +109,42 @@ class Artifacts:
         self._patience_s = patience_s
         # Threads of its own: the loop's shared ones may all be taken by tasks that wait for an artifact.
         self._threads = ThreadPoolExecutor(TRANSFERS, thread_name_prefix="flyte-artifacts")
+        self._known: dict[str, DownloadLocation] = {}
 
-    async def put(self, data: bytes, filename: str) -> StoredObject:
-        """Store `data`, sending it only when no object with its MD5 is there.
+    async def put(self, data: bytes | memoryview, filename: str) -> StoredObject:
+        """Store `data`, sending it only when no object with its name is there.
 
         Raises ArtifactUnavailable; ArtifactRefused.
         """
-        content = await self._aside(_digests, io.BytesIO(data))
-        return await self._store(content, filename, lambda location: put_at(location, data))
+        return await self.put_source(BytesSource(data), filename)
 
     async def put_file(self, path: Path, filename: str | None = None) -> StoredObject:
         """Store the content of a file, which is never in memory as a whole.
 
-        Raises as `put` does; OSError when the file cannot be read.
+        Raises as `put` does; OSError when the file cannot be read, or changes meanwhile.
         """
-        content = await self._aside(_digests_of, path)
-        return await self._store(content, filename or path.name, lambda location: put_file_at(location, path))
+        return await self.put_source(await self._aside(FileSource, path), filename or path.name)
 
-    async def _store(
-        self, content: "_Digests", filename: str, send: Callable[[UploadLocation], None]
-    ) -> StoredObject:
-        question = CreateUploadLocation(
-            project=self._project,
-            domain=self._domain,
-            content_md5=content.md5,
-            filename=filename,
-            size_bytes=content.size_bytes,
+    async def digests(self, source: Source) -> Digests:
+        """What a content is known by; its parts are read side by side. Raises OSError."""
+        numbers = range(1, part_count(source.size_bytes) + 1)
+        sha256, *md5s = await asyncio.gather(
+            self._aside(sha256_of, source, source.size_bytes),
+            *(self._aside(part_md5, source, source.size_bytes, number) for number in numbers),
         )
+        return Digests(tuple(md5s), sha256, source.size_bytes)
 
-        async def attempt(patience_s: float) -> tuple[str, bool]:
-            location = await self._locate(CREATE_UPLOAD_LOCATION, question, patience_s)
-            if not location.exists:
-                await self._aside(send, location)
-            return location.uri, not location.exists
-
-        what = f"could not upload {filename} ({content.size_bytes} bytes)"
-        uri, uploaded = await self._persist(what, attempt)
+    async def put_source(self, source: Source, filename: str, digests: Digests | None = None) -> StoredObject:
+        """Store a content, whose `digests` may be known already. Raises as `put_file` does."""
+        digests = digests or await self.digests(source)
+        upload = Uploading(self, source, filename, digests, self._project, self._domain)
+        what = f"could not upload {filename} ({digests.size_bytes} bytes)"
+        uri, uploaded = await self._persist(what, upload.attempt, upload.progress)
         return StoredObject(
             uri=uri,
-            sha256=content.sha256,
-            md5=content.md5,
-            size_bytes=content.size_bytes,
+            sha256=digests.sha256,
+            md5=digests.name,
+            size_bytes=digests.size_bytes,
             uploaded=uploaded,
         )
 
@@ -161,9 +153,13 @@ class Artifacts:
 
         Raises ArtifactCorrupted; ArtifactUnavailable; ArtifactRefused (`ArtifactNotFound`: it is not there).
         """
-        sink = io.BytesIO()
-        await self._fetch(uri, sha256, size_bytes, sink)
-        return sink.getvalue()
+        sink = MemorySink()
+        await self._fetch(uri, size_bytes, sink, sha256=sha256)
+        return sink.taken()
+
+    async def get_into(self, uri: str, sha256: str, size_bytes: int, sink: Sink) -> None:
+        """Fill `sink` with the object, and verify it there. Raises as `get` does; what the sink raises."""
+        await self._fetch(uri, size_bytes, sink, sha256=sha256)
 
     async def get_to_file(self, uri: str, sha256: str, size_bytes: int, path: Path) -> None:
         """Write the verified object to `path`, which appears whole or not at all.
@@ -171,57 +167,100 @@ class Artifacts:
         Raises as `get` does; OSError when the file cannot be written.
         """
         with _whole(path) as sink:
-            await self._fetch(uri, sha256, size_bytes, sink)
+            await self._fetch(uri, size_bytes, sink, sha256=sha256)
 
     async def size_of(self, uri: str) -> int:
         """How many bytes the object has. Raises as `get` does."""
-        question = CreateDownloadLocation(uri=uri)
+        return (await self.download_location(uri)).size_bytes
 
-        async def attempt(patience_s: float) -> int:
-            return (await self._locate(CREATE_DOWNLOAD_LOCATION, question, patience_s)).size_bytes
-
-        return await self._persist(f"could not look for {uri}", attempt)
+    async def get_named(self, uri: str) -> bytes:
+        """The same as `get` for an object of which only the URI is known, which ends with its name."""
+        location, sink = await self.download_location(uri), MemorySink()
+        await self._fetch(uri, location.size_bytes, sink, location=location)
+        return sink.taken()
 
     async def get_named_to_file(self, uri: str, path: Path) -> None:
-        """The same as `get_to_file` for an object of which only the URI is known, which ends with its MD5.
+        """The same as `get_to_file` for an object of which only the URI is known, which ends with its name.
 
         Raises as `get_to_file` does.
         """
-        size_bytes = await self.size_of(uri)
+        location = await self.download_location(uri)
         with _whole(path) as sink:
-            await self._download(uri, size_bytes, sink)
-            sink.flush()
-            actual = (await self._aside(_digests_of, Path(sink.name))).md5
-            if not uri.endswith(f"/{actual}"):
-                raise ArtifactCorrupted(uri, expected=f"md5 {uri.rpartition('/')[2]}", actual=f"md5 {actual}")
+            await self._fetch(uri, location.size_bytes, sink, location=location)
 
-    async def _fetch(self, uri: str, sha256: str, size_bytes: int, sink: BinaryIO) -> None:
-        """Fill `sink` with the object; what an earlier try left in it is dropped."""
-        actual = await self._download(uri, size_bytes, sink, sha256)
-        if actual != sha256:
-            raise ArtifactCorrupted(uri, expected=f"sha256 {sha256}", actual=f"sha256 {actual}")
-
-    async def _download(self, uri: str, size_bytes: int, sink: BinaryIO, sha256: str = "") -> str:
-        """Fill `sink` with the object; its SHA-256."""
+    async def download_location(self, uri: str) -> DownloadLocation:
+        """From where the object can be got, for a while. Raises as `get` does."""
         question = CreateDownloadLocation(uri=uri)
 
-        async def attempt(patience_s: float) -> str:
-            location = await self._locate(CREATE_DOWNLOAD_LOCATION, question, patience_s)
-            if location.size_bytes != size_bytes:
-                raise ArtifactCorrupted(
-                    uri,
-                    expected=f"{size_bytes} bytes" + (f" with sha256 {sha256}" if sha256 else ""),
-                    actual=f"{location.size_bytes} bytes",
-                )
-            return await self._aside(get_from, location, sink)
+        async def attempt(patience_s: float) -> DownloadLocation:
+            return await self.locate(CREATE_DOWNLOAD_LOCATION, question, patience_s)
 
-        return await self._persist(f"could not download {uri}", attempt)
+        return await self._persist(f"could not look for {uri}", attempt)
+
+    async def get_range(self, uri: str, start: int, end: int) -> bytes:
+        """The object's bytes from `start` up to and without `end`, which it must have; not verified.
+
+        Raises ArtifactUnavailable; ArtifactRefused.
+        """
+        got = bytearray()
+
+        async def attempt(patience_s: float) -> bytes:
+            location = await self._place_of(uri, patience_s)
+            try:
+                await self._aside(get_range, location, start + len(got), end, got.extend)
+            except Broken:
+                self._known.pop(uri, None)
+                raise
+            return bytes(got)
+
+        return await self._persist(f"could not read {uri}", attempt, got.__len__)
+
+    async def _place_of(self, uri: str, patience_s: float) -> DownloadLocation:
+        """Where the object is, which is asked once as long as the answer serves."""
+        if uri not in self._known:
+            while len(self._known) >= REMEMBERED_PLACES:
+                self._known.pop(next(iter(self._known)))
+            self._known[uri] = await self.locate(
+                CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation(uri=uri), patience_s
+            )
+        return self._known[uri]
+
+    async def _fetch(
+        self,
+        uri: str,
+        size_bytes: int,
+        sink: Sink,
+        *,
+        sha256: str = "",
+        location: DownloadLocation | None = None,
+    ) -> None:
+        """Fill `sink` with the object; verify it by its SHA-256, or by its name when that is not known."""
+        download = Downloading(self, uri, size_bytes, sink, sha256=sha256, location=location)
+        await self._persist(f"could not download {uri}", download.attempt, download.progress)
+        if sha256:
+            actual = await self._aside(sha256_of, sink, size_bytes)
+            if actual != sha256:
+                raise ArtifactCorrupted(uri, expected=f"sha256 {sha256}", actual=f"sha256 {actual}")
+            return
+        numbers = range(1, part_count(size_bytes) + 1)
+        md5s = await asyncio.gather(*(self._aside(part_md5, sink, size_bytes, number) for number in numbers))
+        name = content_name(tuple(md5s))
+        if not uri.endswith(f"/{name}"):
+            raise ArtifactCorrupted(uri, expected=f"md5 {uri.rpartition('/')[2]}", actual=f"md5 {name}")
 
     async def _aside(self, work: Callable[[*Ts], ResultT], *args: *Ts) -> ResultT:
         """Do blocking work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
-    async def _locate(self, endpoint: Endpoint[AskT, AnswerT], question: AskT, patience_s: float) -> AnswerT:
+    async def in_parts(self, works: list[Callable[[], None]]) -> None:
+        """Do blocking works in threads, all of them to their end. Raises what the first to fail raised."""
+        results = await asyncio.gather(*(self._aside(work) for work in works), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def locate(self, endpoint: Endpoint[AskT, AnswerT], question: AskT, patience_s: float) -> AnswerT:
+        """Ask the dataproxy once. Raises Broken; ArtifactRefused."""
         timeout_s = min(patience_s, ANSWER_TIMEOUT_S)
         try:
             async with asyncio.timeout(timeout_s):
@@ -236,17 +275,27 @@ class Artifacts:
                 raise ArtifactRefused(failure) from error
             raise Broken(str(error) or type(error).__name__) from error
 
-    async def _persist(self, what: str, attempt: Callable[[float], Awaitable[ResultT]]) -> ResultT:
-        """Try again while tries break, with growing jittered pauses, until the patience is over."""
+    async def _persist(
+        self,
+        what: str,
+        attempt: Callable[[float], Awaitable[ResultT]],
+        progress: Callable[[], int] = lambda: 0,
+    ) -> ResultT:
+        """Try again while tries break, with growing jittered pauses, until the patience is over.
+
+        Whenever `progress` has grown, it begins anew.
+        """
         now = asyncio.get_running_loop().time
-        deadline = now() + self._patience_s
-        tries = 0
+        deadline, reached, tries, pauses = now() + self._patience_s, progress(), 0, 0
         while True:
             tries += 1
             try:
                 return await attempt(max(deadline - now(), 0.0))
             except Broken as broken:
-                pause_s = random.uniform(0.5, 1.0) * min(BACKOFF_S * 2 ** min(tries - 1, 16), BACKOFF_LIMIT_S)
+                if progress() > reached:
+                    deadline, reached, pauses = now() + self._patience_s, progress(), 0
+                pause_s = random.uniform(0.5, 1.0) * min(BACKOFF_S * 2 ** min(pauses, 16), BACKOFF_LIMIT_S)
+                pauses += 1
                 if now() + pause_s >= deadline:
                     self._give_up(what, tries, broken)
             await asyncio.sleep(pause_s)
@@ -257,36 +306,14 @@ class Artifacts:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
+def _whole(path: Path) -> Iterator[FileSink]:
     """A file that takes its name when the block has succeeded, and is gone when it has not."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
     try:
-        with Path(name).open("wb") as sink:
-            yield sink
+        try:
+            yield FileSink(handle)
+        finally:
+            os.close(handle)
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Digests:
-    """MD5 and SHA-256 of a content, as hex digits, and its size."""
-
-    md5: str
-    sha256: str
-    size_bytes: int
-
-
-def _digests(content: BinaryIO) -> _Digests:
-    md5, sha256, size_bytes = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    while chunk := content.read(CHUNK_BYTES):
-        md5.update(chunk)
-        sha256.update(chunk)
-        size_bytes += len(chunk)
-    return _Digests(md5.hexdigest(), sha256.hexdigest(), size_bytes)
-
-
-def _digests_of(path: Path) -> _Digests:
-    with path.open("rb") as content:
-        return _digests(content)

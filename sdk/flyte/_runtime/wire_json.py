@@ -1,15 +1,18 @@
 """JSON that loses nothing: what the wire's JSON cannot hold stands in a tagged object.
 
 The wire is orjson: it writes NaN as null and refuses integers beyond 64 bits. Such a number becomes
-`{"$float": "NaN"}` or `{"$int": "1180591620717411303424"}`; a user's own dict that looks like a tag is
-wrapped in `{"$dict": …}`. Everything else stays as it is, readable by any language.
+`{"$float": "NaN"}` or `{"$int": "1180591620717411303424"}`, bytes that lie elsewhere `{"$payload": …}`; a
+user's own dict that looks like a tag is wrapped in `{"$dict": …}`. Everything else stays as it is, readable
+by any language.
 """
 
 import math
 from typing import Any
 
+from flyte._runtime.payloads import Payload
+
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
-_TAGS = ("$float", "$int", "$dict")
+_TAGS = ("$float", "$int", "$dict", "$payload")
 _NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -30,6 +33,8 @@ def wrap(value: Any) -> Any:
         return value if math.isfinite(value) else {"$float": _name(value)}
     if kind is list or isinstance(value, _ARRAYS):
         return [item if type(item) in _LEAVES else wrap(item) for item in value]
+    if kind is Payload:
+        return dict(value)
     if kind is dict or isinstance(value, dict):
         wrapped = {key: item if type(item) in _LEAVES else wrap(item) for key, item in value.items()}
         return {"$dict": wrapped} if len(value) == 1 and _looks_like_tag(value) else wrapped

@@ -1,7 +1,8 @@
 """Files, folders and tables as values of tasks: `File`, `Dir`, `DataFrame`.
 
-They hold where the data is, not the data. In this version that is a path: everything works in local mode and
-on a stack whose tasks share the client's file system.
+They hold where the data is, not the data: on this machine, in the stack's artifact store, or in storage that
+fsspec reaches (`s3://` …). What is on this machine is put into the artifact store when it is given to a run
+on the stack, or returned by a task there.
 """
 
 from flyte.io._dir import Dir, EmptyDir

@@ -1,9 +1,7 @@
 """`Dir`: a folder as a value."""
 
-import asyncio
 import fnmatch
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,18 +12,22 @@ from typing_extensions import TypeVar
 from flyte._runtime.codecs.schemas import FORM
 from flyte.io import _places as places
 from flyte.io._file import File, Placed
+from flyte.io._place import Entry
+from flyte.io._publishing import Form, place_for_others
+from flyte.io._threads import aside
 
 T = TypeVar("T", default=Any)
 
 
 class Dir(Placed[T]):
-    """A folder by its path. Methods that touch it have blocking twins, with `_sync` at the end.
+    """A folder by its path or URI, where a `File` may be. Methods that touch it have blocking twins, with
+    `_sync`.
 
-    Raises RuntimeUserError (`RemoteStorageNotSupported`) as `File` does.
+    Raises as `File` does, and NotADirectoryError when there is no such folder.
     """
 
     model_config = ConfigDict(json_schema_extra={FORM: "dir"})
-    __flyte_form__: ClassVar[str] = "dir"
+    __flyte_form__: ClassVar[Form] = "dir"
 
     path: str
     name: str | None = None
@@ -39,11 +41,11 @@ class Dir(Placed[T]):
 
     @field_serializer("path", when_used="json")
     def _for_others(self, path: str) -> str:
-        return places.absolute(path)
+        return place_for_others("dir", path)
 
     def model_post_init(self, context: Any) -> None:
         if self.name is None and self.path:
-            self.name = Path(self.path).name
+            self.name = places.name_of(self.path)
 
     @property
     def is_empty(self) -> bool:
@@ -57,10 +59,13 @@ class Dir(Placed[T]):
 
     @classmethod
     def new_remote(cls, dir_name: str | None = None, hash: str | None = None) -> "Dir[T]":
-        """A new, empty folder at a place that outlives the task."""
-        path = places.new_path(dir_name)
-        path.mkdir()
-        return cls(path=str(path), hash=hash)
+        """A new, empty folder at a place that outlives the task: write files below its path.
+
+        `File(path=f"{folder.path}/a.txt").open("w")` does, and `flyte.storage.put`.
+        """
+        path = places.new_uri(dir_name)
+        places.place_of(path).make_folder(path)
+        return cls(path=path, hash=hash)
 
     @classmethod
     def from_existing_remote(cls, remote_path: str, dir_cache_key: str | None = None) -> "Dir[T]":
@@ -74,18 +79,20 @@ class Dir(Placed[T]):
         remote_destination: str | None = None,
         dir_cache_key: str | None = None,
     ) -> "Dir[T]":
-        """A folder of this machine, for other tasks; copied as `File.from_local_sync` does.
+        """A folder of this machine, for other tasks; put where it outlives them as `File.from_local_sync`
+        does.
 
-        Raises NotADirectoryError.
+        A link stands for what it leads to. Raises NotADirectoryError; FileNotFoundError for a link to
+        nothing.
         """
-        source = Path(local_path)
+        source = Path(local_path).expanduser()
         if not source.is_dir():
             raise NotADirectoryError(f"there is no folder {source}")
-        target = source.absolute()
+        target, name = str(source.absolute()), source.absolute().name
         if remote_destination is not None or places.is_on_stack():
-            target = places.destination(remote_destination, source.name)
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        return cls(path=str(target), name=source.name, hash=dir_cache_key)
+            wanted = places.destination(remote_destination, name)
+            target = places.place_of(wanted).put_folder(source, wanted)
+        return cls(path=target, name=name, hash=dir_cache_key)
 
     @classmethod
     async def from_local(
@@ -95,8 +102,10 @@ class Dir(Placed[T]):
         dir_cache_key: str | None = None,
         batch_size: int | None = None,
     ) -> "Dir[T]":
-        """The same as `from_local_sync`, to be awaited."""
-        return await asyncio.to_thread(cls.from_local_sync, local_path, remote_destination, dir_cache_key)
+        """The same as `from_local_sync`, to be awaited. How many files go at a time is not up to
+        `batch_size`.
+        """
+        return await aside(cls.from_local_sync, local_path, remote_destination, dir_cache_key)
 
     def walk_sync(
         self, recursive: bool = True, file_pattern: str = "*", max_depth: int | None = None
@@ -104,44 +113,15 @@ class Dir(Placed[T]):
         """The files whose names match, in order; `max_depth` 1 is the folder itself."""
         if self.is_empty:
             return
-        if places.is_artifact(self.path):
-            yield from self._listed(1 if not recursive else max_depth, file_pattern)
-            return
-        root = places.local_path(self.path, "walk through")
-        if not root.is_dir():
-            raise NotADirectoryError(f"there is no folder {root}")
         depth = 1 if not recursive else max_depth
-        for folder, folders, names in os.walk(root):
-            folders.sort()
-            level = len(Path(folder).relative_to(root).parts) + 1
-            if depth is not None and level >= depth:
-                folders.clear()
-            for name in sorted(fnmatch.filter(names, file_pattern)):
-                yield File(path=str(Path(folder) / name), name=name)
-
-    def _listed(self, depth: int | None, file_pattern: str) -> Iterator[File[T]]:
-        """The same for a folder in the artifact store: files before folders, each by name."""
-        from flyte.io import _artifacts
-
-        def place(relative: str) -> list[tuple[bool, str]]:
-            *folders, name = relative.split("/")
-            return [*((True, folder) for folder in folders), (False, name)]
-
-        for relative, uri in sorted(_artifacts.listing(self.path).items(), key=lambda item: place(item[0])):
-            name = relative.rpartition("/")[2]
-            is_near = depth is None or relative.count("/") < depth
-            if is_near and fnmatch.fnmatch(name, file_pattern):
-                yield File(path=uri, name=name)
+        for entry in places.place_of(self.path).entries(self.path):
+            is_near = depth is None or entry.path.count("/") < depth
+            if is_near and fnmatch.fnmatch(entry.path.rpartition("/")[2], file_pattern):
+                yield _file(entry)
 
     async def walk(self, recursive: bool = True, max_depth: int | None = None) -> AsyncIterator[File[T]]:
         """The same: `async for file in folder.walk()`."""
-        if places.is_artifact(self.path):  # its listing is fetched: not on the event loop
-            for file in await asyncio.to_thread(
-                lambda: list(self.walk_sync(recursive=recursive, max_depth=max_depth))
-            ):
-                yield file
-            return
-        for file in self.walk_sync(recursive=recursive, max_depth=max_depth):
+        for file in await aside(lambda: list(self.walk_sync(recursive=recursive, max_depth=max_depth))):
             yield file
 
     def list_files_sync(self) -> list[File[T]]:
@@ -150,60 +130,53 @@ class Dir(Placed[T]):
 
     async def list_files(self) -> list[File[T]]:
         """The same, to be awaited."""
-        return await asyncio.to_thread(self.list_files_sync)
+        return await aside(self.list_files_sync)
 
     def exists_sync(self) -> bool:
         """Whether the folder is there."""
-        if places.is_artifact(self.path):
-            from flyte.io import _artifacts
-
-            return _artifacts.exists(self.path)
-        return not self.is_empty and places.local_path(self.path, "look for").is_dir()
+        return not self.is_empty and places.place_of(self.path).is_folder(self.path)
 
     async def exists(self) -> bool:
         """The same, to be awaited."""
-        return await asyncio.to_thread(self.exists_sync)
+        return await aside(self.exists_sync)
 
     def get_file_sync(self, file_name: str) -> File[T] | None:
         """The file of this name (or path within the folder); None when it is not there."""
         if self.is_empty:
             return None
-        if places.is_artifact(self.path):
-            from flyte.io import _artifacts
-
-            uri = _artifacts.listing(self.path).get(file_name)
-            return File(path=uri, name=Path(file_name).name) if uri else None
-        path = places.local_path(self.path, "look into") / file_name
-        return File(path=str(path), name=path.name) if path.is_file() else None
+        entry = places.place_of(self.path).entry(self.path, file_name)
+        return None if entry is None else _file(entry)
 
     async def get_file(self, file_name: str) -> File[T] | None:
         """The same, to be awaited."""
-        return await asyncio.to_thread(self.get_file_sync, file_name)
+        return await aside(self.get_file_sync, file_name)
 
     def download_sync(self, local_path: "str | os.PathLike[str] | None" = None) -> str:
         """Put the files into `local_path`, or find them a place; the path of it.
 
-        A folder of this machine without a `local_path` stays where it is.
+        Several at a time, each whole and verified; those that are there already with the same content are
+        kept. A folder of this machine without a `local_path` stays where it is.
         """
-        if places.is_artifact(self.path):
-            from flyte.io import _artifacts
-
-            return str(_artifacts.fetched_folder(self.path, local_path))
-        source = places.local_path(self.path, "download")
-        if not source.is_dir():
-            raise NotADirectoryError(f"there is no folder {source}")
-        if local_path is None:
-            return str(source)
-        if Path(local_path).absolute() != source.absolute():
-            shutil.copytree(source, local_path, dirs_exist_ok=True)
-        return str(local_path)
+        if self.is_empty:
+            raise NotADirectoryError("the folder stands for none: there is nothing to download")
+        place = places.place_of(self.path)
+        if local_path is None and places.is_here(self.path):
+            place.entries(self.path)
+            return str(places.local_path(self.path, "download"))
+        target = Path(local_path).expanduser() if local_path is not None else places.fetched_path(self.name)
+        place.get_folder(self.path, target)
+        return str(target)
 
     async def download(self, local_path: "str | os.PathLike[str] | None" = None) -> str:
         """The same as `download_sync`, to be awaited."""
-        return await asyncio.to_thread(self.download_sync, local_path)
+        return await aside(self.download_sync, local_path)
 
 
 class EmptyDir(Dir[Any]):
     """A folder that stands for none."""
 
     path: str = ""
+
+
+def _file(entry: Entry) -> File[Any]:
+    return File(path=entry.uri, name=entry.path.rpartition("/")[2])

@@ -1,40 +1,66 @@
-"""Where files, folders and tables lie: paths of this machine, and new ones below Flytejet's own folder.
+"""Where files, folders and tables lie, by their URIs: this machine, the artifact store, any other storage.
 
-The folder that an attempt runs in is gone when it ends, so what a task makes for others is made elsewhere.
+The folder that an attempt runs in is gone when it ends, so what a task makes for others is made elsewhere: in
+a local run below the run's folder, on the stack in the artifact store, or below the `raw_data_path` of the
+run.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from flyte._raw_data import RawDataPath
+from flyte._raw_data import RAW, RawDataPath, scratch
 from flyte.errors import RuntimeUserError
+
+if TYPE_CHECKING:
+    from flyte.io._place import Place
 
 ARTIFACTS = "flyte://artifacts/"
 """What the URI of an object in the stack's artifact store begins with."""
 
 
 def is_artifact(uri: str) -> bool:
-    """Whether this names an object in the stack's artifact store: see `flyte.io._artifacts`."""
-    return uri.startswith(ARTIFACTS)
+    """Whether this is in the stack's artifact store, or is on its way there: see `flyte.io._artifacts`."""
+    return uri.startswith((ARTIFACTS, RAW))
+
+
+def is_here(uri: str) -> bool:
+    """Whether this is a path of this machine."""
+    return "://" not in uri or uri.startswith("file://")
+
+
+def place_of(uri: str) -> "Place":
+    """Who reads and writes what `uri` names. Raises RuntimeUserError for storage that cannot be reached."""
+    if is_here(uri):
+        from flyte.io import _here
+
+        return _here.HERE
+    if is_artifact(uri):
+        from flyte.io import _artifacts
+
+        return _artifacts.STORE
+    from flyte.io import _remote
+
+    return _remote.REMOTE
 
 
 def local_path(uri: str, task: str) -> Path:
     """The path that `uri` names on this machine.
 
-    Raises RuntimeUserError (`RemoteStorageNotSupported`) for any other place; `task` is what was wanted.
+    Raises RuntimeUserError (`NotOnThisMachine`) for any other place; `task` is what was wanted.
     """
-    scheme = urlsplit(uri).scheme if "://" in uri else ""
-    if scheme == "file":
+    if uri.startswith("file://"):
         return Path(unquote(urlsplit(uri).path))
-    if scheme:
+    if "://" in uri:
         raise RuntimeUserError(
-            "RemoteStorageNotSupported",
-            f"cannot {task} {uri}: data in remote storage ({scheme}://) is not supported yet "
-            "(it comes with the data issue); use a path on this machine",
+            "NotOnThisMachine", f"cannot {task} {uri}, which is not on this machine: use a path"
         )
-    return Path(uri)
+    return Path(uri).expanduser()
 
 
 def absolute(uri: str) -> str:
@@ -42,22 +68,18 @@ def absolute(uri: str) -> str:
     return uri if not uri or "://" in uri else str(Path(uri).expanduser().absolute())
 
 
-def new_path(name: str | None = None) -> Path:
-    """A path that nothing has, below a folder of its own, for the running task to write to."""
+def new_uri(name: str | None = None) -> str:
+    """A place that nothing has, in a folder of its own, for the running task to write to."""
     from flyte._runtime.context import ctx
 
     context = ctx()
     place = context.raw_data_path if context else None
-    path = local_path((place or RawDataPath.from_local_folder()).get_random_remote_path(name), "write to")
-    path.parent.mkdir(parents=True)
-    return path
+    return (place or RawDataPath.from_local_folder()).get_random_remote_path(name)
 
 
-def destination(wanted: str | None, name: str) -> Path:
-    """Where a copy goes: the path that is wanted, or a new one. Raises as `local_path` does."""
-    target = new_path(name) if wanted is None else local_path(wanted, "write to").expanduser().absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target
+def destination(wanted: str | None, name: str) -> str:
+    """Where a copy goes: the place that is wanted, or a new one."""
+    return new_uri(name) if wanted is None else absolute(os.fspath(wanted))
 
 
 def is_on_stack() -> bool:
@@ -66,6 +88,24 @@ def is_on_stack() -> bool:
 
     context = ctx()
     return bool(context) and context.mode == "remote"
+
+
+def name_of(uri: str) -> str:
+    """The last part of a path or URI."""
+    name = uri.rstrip("/").rpartition("/")[2]
+    return unquote(name) if is_artifact(uri) else name
+
+
+def fetched_path(name: str | None = None) -> Path:
+    """A path of this process's own, that nothing has; it is gone when the process ends."""
+    return Path(tempfile.mkdtemp(dir=_fetched())) / (name or "data")
+
+
+@cache
+def _fetched() -> str:
+    folder = tempfile.mkdtemp(prefix=".flyte-fetched-", dir=scratch())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def from_text(data: Any, field: str) -> Any:

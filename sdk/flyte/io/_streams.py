@@ -3,7 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
+
+from flyte.io._opening import Opened
+from flyte.io._threads import aside
 
 
 class _Ready:
@@ -41,8 +44,9 @@ class _List(_Ready, list[Any]):
 class Stream:
     """An open file; each result may be used at once or awaited."""
 
-    def __init__(self, file: IO[Any]) -> None:
-        self._file = file
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._file = opened.file
 
     def read(self, size: int = -1) -> Any:
         """Bytes or text, to the end or at most `size`."""
@@ -66,20 +70,20 @@ class Stream:
 
     def close(self) -> Any:
         """Close it; may be awaited."""
-        self._file.close()
+        self._opened.close()
         return _Number(0)
 
     def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        self._file.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self._leave(kind)
 
     async def __aenter__(self) -> "Stream":
         return self
 
-    async def __aexit__(self, *_: Any) -> None:
-        self._file.close()
+    async def __aexit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        await aside(self._leave, kind)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._file)
@@ -91,23 +95,30 @@ class Stream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
+    def _leave(self, kind: type[BaseException] | None) -> None:
+        """Close it; after an exception in such a way that nothing was written, where that can be."""
+        if kind is None:
+            self._opened.close()
+        else:
+            self._opened.give_up()
+
 
 class Opening(AbstractAsyncContextManager[Stream]):
     """`async with file.open() as fh`; the file is open within the block."""
 
-    def __init__(self, opened: Callable[[], IO[Any]]) -> None:
+    def __init__(self, opened: Callable[[], Opened]) -> None:
         self._opened = opened
-        self._file: IO[Any] | None = None
+        self._stream: Stream | None = None
 
     async def __aenter__(self) -> Stream:
-        self._file = self._opened()
-        return Stream(self._file)
+        self._stream = Stream(await aside(self._opened))
+        return self._stream
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._stream is not None:
+            await self._stream.__aexit__(kind)
 
 
 def _ready(data: Any) -> Any:

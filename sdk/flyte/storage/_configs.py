@@ -1,9 +1,18 @@
-"""How to reach remote storage, as values; nothing acts upon them yet."""
+"""How to reach remote storage: as `flyte.init(storage=…)` says, else as the variables of the process do.
+
+A task on the stack is a process of its own, which has its variables (the executor's, the environment's
+`env_vars`, the run's) and no `flyte.init`.
+"""
 
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
+
+from flyte import _reach
+
+CONNECTIONS = 64
+"""How many connections to one storage are open at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +28,10 @@ class Storage:
     def auto(cls) -> Self:
         """What the variables of this process say."""
         return cls()
+
+    def get_fsspec_kwargs(self, anonymous: bool = False, **kwargs: Any) -> dict[str, Any]:
+        """What the driver of fsspec takes; `kwargs` win."""
+        return kwargs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,24 @@ class S3(Storage):
             region=region or _said("AWS_REGION", "AWS_DEFAULT_REGION"),
         )
 
+    def get_fsspec_kwargs(self, anonymous: bool = False, **kwargs: Any) -> dict[str, Any]:
+        """What `s3fs` takes. Without keys it looks for them as the AWS tools do; `anonymous` uses none."""
+        client = {"endpoint_url": self.endpoint, "region_name": self.region}
+        s3 = {"addressing_style": self.addressing_style} if self.addressing_style else None
+        config: dict[str, Any] = {
+            "retries": {"max_attempts": self.retries, "mode": "standard"},
+            "max_pool_connections": CONNECTIONS,
+        }
+        found: dict[str, Any] = {
+            "client_kwargs": {name: value for name, value in client.items() if value},
+            "config_kwargs": {**config, **({"s3": s3} if s3 else {})},
+        }
+        if anonymous:
+            found["anon"] = True
+        elif self.access_key_id:
+            found |= {"key": self.access_key_id, "secret": self.secret_access_key}
+        return found | kwargs
+
     @classmethod
     def for_sandbox(cls) -> Self:
         """The storage of a sandbox on this machine."""
@@ -49,7 +80,11 @@ class S3(Storage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GCS(Storage):
-    """Google Cloud Storage."""
+    """Google Cloud Storage, with the credentials that its own tools find."""
+
+    def get_fsspec_kwargs(self, anonymous: bool = False, **kwargs: Any) -> dict[str, Any]:
+        """What `gcsfs` takes."""
+        return ({"token": "anon"} if anonymous else {}) | kwargs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +107,36 @@ class ABFS(Storage):
             client_id=_said("AZURE_CLIENT_ID"),
             client_secret=_said("AZURE_CLIENT_SECRET"),
         )
+
+    def get_fsspec_kwargs(self, anonymous: bool = False, **kwargs: Any) -> dict[str, Any]:
+        """What `adlfs` takes."""
+        names = ("account_name", "account_key", "tenant_id", "client_id", "client_secret")
+        found: dict[str, Any] = {name: value for name in names if (value := getattr(self, name))}
+        if anonymous:
+            found = {"account_name": self.account_name, "anon": True}
+        return found | kwargs
+
+
+_OF_PROTOCOL: dict[str, type[Storage]] = {
+    "s3": S3,
+    "s3a": S3,
+    "gs": GCS,
+    "gcs": GCS,
+    "abfs": ABFS,
+    "abfss": ABFS,
+    "az": ABFS,
+}
+
+
+def fsspec_options(protocol: str | None, anonymous: bool = False) -> dict[str, Any]:
+    """What the driver of a protocol is given: by what `init` was told when that is of its kind, else by
+    variables.
+    """
+    kind = _OF_PROTOCOL.get(protocol or "")
+    if kind is None:
+        return {}
+    said = _reach.storage()
+    return (said if isinstance(said, kind) else kind.auto()).get_fsspec_kwargs(anonymous)
 
 
 def _said(*variables: str) -> str | None:

@@ -1,7 +1,5 @@
-"""Files and folders by path: copied, opened, streamed."""
+"""Files and folders by path or URI: copied, opened, streamed."""
 
-import asyncio
-import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -9,8 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flyte.io._places import is_artifact, local_path, new_path
+from flyte.io import _places as places
+from flyte.io._opening import Opened, opened
 from flyte.io._streams import Stream
+from flyte.io._threads import aside
+from flyte.storage._configs import fsspec_options
 
 CHUNK_BYTES = 10 * 1024 * 1024
 """How much of a stream is in memory at a time."""
@@ -39,18 +40,39 @@ def get_random_local_directory() -> Path:
     return Path(tempfile.mkdtemp(prefix="flyte-"))
 
 
+def get_configured_fsspec_kwargs(protocol: str | None = None, anonymous: bool = False) -> dict[str, Any]:
+    """What the fsspec driver of a protocol (`s3`, `gs`, `abfs`) is given, by configuration and variables."""
+    return fsspec_options(protocol, anonymous)
+
+
+def get_underlying_filesystem(
+    protocol: str | None = None, anonymous: bool = False, path: str | None = None, **kwargs: Any
+) -> Any:
+    """The fsspec filesystem of a protocol, or of a path's; without either, that of this machine.
+
+    `flyte` is the stack's artifact store, for reading. Raises RuntimeUserError for a protocol that nothing
+    here reads, and for a package that is missing.
+    """
+    from flyte.io._remote import filesystem, protocol_of
+
+    if protocol is None:
+        protocol = protocol_of(path) if path and "://" in path else "file"
+    if protocol == "flyte":
+        from flyte.io.fsspec import ArtifactFileSystem
+
+        return ArtifactFileSystem(**kwargs)
+    return filesystem(protocol, anonymous=anonymous, **kwargs)
+
+
 def exists_sync(path: str, **kwargs: Any) -> bool:
     """Whether there is a file or a folder."""
-    if is_artifact(path):
-        from flyte.io import _artifacts
-
-        return _artifacts.exists(path)
-    return local_path(path, "look for").exists()
+    place = places.place_of(path)
+    return place.is_file(path) or place.is_folder(path)
 
 
 async def exists(path: str, **kwargs: Any) -> bool:
     """The same, to be awaited."""
-    return await asyncio.to_thread(exists_sync, path)
+    return await aside(exists_sync, path)
 
 
 async def get(
@@ -58,9 +80,9 @@ async def get(
 ) -> str:
     """Copy a file (a folder with `recursive`) to this machine; where it is then.
 
-    Without `to_path` a file of this machine stays where it is. Raises FileNotFoundError.
+    Without `to_path` a file of this machine stays where it is. Raises FileNotFoundError, IsADirectoryError.
     """
-    return await asyncio.to_thread(_get, from_path, to_path, recursive)
+    return await aside(_get, from_path, to_path, recursive)
 
 
 async def put(
@@ -72,21 +94,14 @@ async def put(
 ) -> str:
     """Copy a file (a folder with `recursive`) of this machine to `to_path`, or to a new place; where that is.
 
-    Raises FileNotFoundError.
+    Raises FileNotFoundError, IsADirectoryError.
     """
-    return await asyncio.to_thread(_put, Path(from_path), to_path, recursive)
+    return await aside(_put, Path(from_path), to_path, recursive)
 
 
 async def open(path: str, mode: str = "rb", **kwargs: Any) -> Stream:
     """An open file whose results may be used at once or awaited: `await (await open(path)).read()`."""
-    if is_artifact(path):
-        from flyte.io import _artifacts
-
-        return Stream(await asyncio.to_thread(_artifacts.opened, path, mode))
-    target = local_path(path, "open")
-    if any(letter in mode for letter in "wax"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    return Stream(target.open(mode))
+    return Stream(await aside(_opened, path, mode, kwargs))
 
 
 async def put_stream(
@@ -97,22 +112,22 @@ async def put_stream(
     **kwargs: Any,
 ) -> str:
     """Write what comes to `to_path`, or to a new place under `name`; where that is."""
-    target = new_path(name) if to_path is None else local_path(to_path, "write to")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("wb") as file:
+    target, at = to_path or places.new_uri(name), []
+    opening = await aside(lambda: opened(target, "wb", kwargs, written=lambda uri, _: at.append(uri)))
+    async with Stream(opening) as file:
         async for chunk in _chunks(data_iterable):
             file.write(chunk)
-    return str(target)
+    return at[0] if at else target
 
 
 async def get_stream(path: str, chunk_size: int = CHUNK_BYTES, **kwargs: Any) -> AsyncGenerator[bytes]:
     """A file, `chunk_size` bytes at a time. Raises FileNotFoundError."""
-    file = await open(path, "rb")
+    opening = await aside(_opened, path, "rb", kwargs)
     try:
-        while chunk := bytes(file.read(chunk_size)):
+        while chunk := await aside(opening.file.read, chunk_size):
             yield chunk
     finally:
-        file.close()
+        opening.close()
 
 
 async def _chunks(data: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> AsyncGenerator[bytes]:
@@ -126,42 +141,41 @@ async def _chunks(data: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> Async
             yield chunk
 
 
+def _opened(path: str, mode: str, options: dict[str, Any]) -> Opened:
+    return opened(path, mode, options, written=lambda uri, content: None)
+
+
 def _get(from_path: str, to_path: str | Path | None, recursive: bool) -> str:
-    if is_artifact(from_path):
-        return _get_artifact(from_path, to_path, recursive)
-    source = local_path(from_path, "get")
-    return _copied(source, None if to_path is None else Path(to_path), recursive)
-
-
-def _get_artifact(uri: str, to_path: str | Path | None, recursive: bool) -> str:
-    from flyte.io import _artifacts
-
-    if recursive:
-        return str(_artifacts.fetched_folder(uri, to_path))
-    if to_path is None:
-        return str(_artifacts.fetched(uri))
-    Path(to_path).parent.mkdir(parents=True, exist_ok=True)
-    _artifacts.fetch(uri, Path(to_path))
-    return str(to_path)
+    place = places.place_of(from_path)
+    _check_kind(from_path, recursive)
+    if to_path is None and places.is_here(from_path):
+        return str(places.local_path(from_path, "get"))
+    target = Path(to_path) if to_path is not None else places.fetched_path(places.name_of(from_path))
+    if recursive and place.is_folder(from_path):
+        place.get_folder(from_path, target)
+        return str(target)
+    if target.is_dir():
+        target = target / places.name_of(from_path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    place.get(from_path, target)
+    return str(target)
 
 
 def _put(source: Path, to_path: str | None, recursive: bool) -> str:
-    target = new_path(source.name) if to_path is None else local_path(to_path, "write to")
-    return _copied(source, target, recursive)
-
-
-def _copied(source: Path, target: Path | None, recursive: bool) -> str:
-    if not source.exists():
-        raise FileNotFoundError(f"there is no file {source}")
-    if source.is_dir() and not recursive:
-        raise IsADirectoryError(f"{source} is a folder: say recursive=True")
-    if target is None or target.absolute() == source.absolute():
-        return str(source)
+    _check_kind(str(source), recursive)
+    target = places.destination(to_path, source.name)
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-        return str(target)
-    if target.is_dir():
-        target = target / source.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    return str(target)
+        return places.place_of(target).put_folder(source, target)
+    if places.is_here(target) and places.local_path(target, "write to").is_dir():
+        target = join(target, source.name)
+    return places.place_of(target).put(source, target)
+
+
+def _check_kind(path: str, recursive: bool) -> None:
+    place = places.place_of(path)
+    if not recursive and not place.is_file(path):
+        if place.is_folder(path):
+            raise IsADirectoryError(f"{path} is a folder: say recursive=True")
+        raise FileNotFoundError(f"there is no file {path}")
+    if recursive and not place.is_folder(path) and not place.is_file(path):
+        raise FileNotFoundError(f"there is no file {path}")

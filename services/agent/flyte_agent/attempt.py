@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
 from flyte._runtime.messages import (
     Ask,
@@ -32,7 +31,6 @@ from flyte._runtime.messages import (
     Saved,
     Start,
 )
-from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte_agent.bundle import BundleRefused, fetch, unpack
 from flyte_agent.children import Children
@@ -209,7 +207,6 @@ class Attempt:
             self._bus,
             self._order,
             self._reports,
-            self._artifacts,
             since=first,
             answer=self._runner.send,
             on_broken=self._on_broken,
@@ -232,11 +229,12 @@ class Attempt:
             attempt=self._order.attempt,
             version=state.requested.task.version,
             template=template,
-            inputs=await restore(state.requested.inputs, self._artifacts),
+            inputs=state.requested.inputs,
             env_vars=state.requested.env_vars,
             custom_context=state.requested.custom_context,
             root=str(root),
             run_began=await self._run_began(state),
+            patience_s=self._settings.patience_s,
             checkpoint=state.checkpoint,
             names_of=_recovered(state),
         )
@@ -298,7 +296,7 @@ class Attempt:
                     await self._heard(message)
                     if self._last_word is not None:
                         return
-        except ValidationError as error:
+        except ValueError as error:  # pydantic's too
             self._last_word = Raised(failure=not_understood(error))
 
     async def _heard(self, message: Message) -> None:
@@ -364,12 +362,9 @@ class Attempt:
         """The last word of the attempt, after all its output."""
         attempt, end = self._order.attempt, self._pump.shipped
         if failure is None and isinstance(self._last_word, Returned):
-            try:
-                outputs = await offload(self._last_word.outputs, self._artifacts)
-                await self._reports.fact(AttemptSucceeded(attempt=attempt, outputs=outputs, log_end=end))
-                return
-            except ArtifactError as error:
-                failure = not_prepared(error, error.code)
+            outputs = self._last_word.outputs
+            await self._reports.fact(AttemptSucceeded(attempt=attempt, outputs=outputs, log_end=end))
+            return
         if failure is None and isinstance(self._last_word, Raised):
             failure = self._last_word.failure
         assert failure is not None

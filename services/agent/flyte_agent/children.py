@@ -11,8 +11,6 @@ from contextlib import aclosing
 import structlog
 
 from flyte._runtime.messages import Ask, ChildEnded, Pause, Paused
-from flyte._runtime.offload import Store, offload, restore
-from flyte._runtime.transfer import ArtifactError
 from flyte_agent.conditions import Conditions
 from flyte_agent.endings import not_prepared
 from flyte_agent.order import Order
@@ -43,7 +41,6 @@ class Children:
         bus: Bus,
         order: Order,
         reports: Reports,
-        store: Store,
         *,
         since: int,
         answer: Answer,
@@ -53,7 +50,6 @@ class Children:
         self._bus = bus
         self._order = order
         self._reports = reports
-        self._store = store
         self._since = since
         self._env_vars = dict(env_vars)
         self._answer = answer
@@ -107,7 +103,7 @@ class Children:
                 await self._request(ask)
             except Conflict:
                 log.info("agent.child.attached", action=ask.action)
-            except (BusError, ArtifactError) as error:
+            except BusError as error:
                 self._waiting.pop(ask.action, None)
                 failure = not_prepared(error, "ChildNotRequested")
                 await self._answer(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
@@ -134,7 +130,7 @@ class Children:
             ask.action,
             ActionRequested(
                 task=ask.task,
-                inputs=await offload(ask.inputs, self._store),
+                inputs=ask.inputs,
                 parent=self._order.action,
                 parent_attempt=self._order.attempt,
                 group=ask.group,
@@ -168,22 +164,7 @@ class Children:
         state = self._fold.get(action)
         if state.is_terminal:
             for call in self._waiting.pop(action, []):
-                await self._answer(await self._ended(call, state))
-
-    async def _ended(self, call: int, state: ActionState) -> ChildEnded:
-        assert state.phase is not None
-        try:
-            outputs = await restore(state.outputs or {}, self._store)
-        except ArtifactError as error:
-            failure = not_prepared(error, "OutputsNotAvailable")
-            return ChildEnded(call=call, phase=ActionPhase.FAILED, failure=failure)
-        return ChildEnded(
-            call=call,
-            phase=state.phase,
-            outputs=outputs,
-            failure=state.failure,
-            abort_reason=state.abort_reason,
-        )
+                await self._answer(_ended(call, state))
 
     def _spawn(self, work: "Awaitable[None]") -> None:
         task = asyncio.ensure_future(work)
@@ -196,3 +177,15 @@ class Children:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._on_broken(error)
+
+
+def _ended(call: int, state: ActionState) -> ChildEnded:
+    """What the runner is told; what is large it fetches itself."""
+    assert state.phase is not None
+    return ChildEnded(
+        call=call,
+        phase=state.phase,
+        outputs=state.outputs or {},
+        failure=state.failure,
+        abort_reason=state.abort_reason,
+    )

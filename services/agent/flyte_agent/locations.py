@@ -11,7 +11,7 @@ from flyte._runtime.transfer import ANSWER_TIMEOUT_S
 from flyte_agent.endings import not_prepared
 from flyte_bus.errors import BusError, Refusal
 from flyte_bus.ports import Bus
-from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
+from flyte_schemas.endpoints import COMPLETE_UPLOAD, CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
 
 Answer = Callable[[Located], Awaitable[None]]
 
@@ -47,6 +47,9 @@ class Locations:
                     CREATE_UPLOAD_LOCATION, question.upload, timeout_s=ANSWER_TIMEOUT_S
                 )
                 return Located(call=call, upload=there)
+            if question.complete is not None:
+                whole = await self._bus.ask(COMPLETE_UPLOAD, question.complete, timeout_s=ANSWER_TIMEOUT_S)
+                return Located(call=call, completed=whole)
             if question.download is not None:
                 from_there = await self._bus.ask(
                     CREATE_DOWNLOAD_LOCATION, question.download, timeout_s=ANSWER_TIMEOUT_S

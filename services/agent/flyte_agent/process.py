@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from flyte._runtime.memory import peak_bytes, read_limits
-from flyte._runtime.messages import Message, pack, unpack
+from flyte._runtime.messages import MAX_FRAME_BYTES, Message, pack, unpack
 from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Stream
 
@@ -127,10 +127,12 @@ class RunnerProcess:
             await self._writer.drain()
 
     async def messages(self) -> AsyncGenerator[Message]:
-        """What the runner says, until its socket closes. Raises pydantic's ValidationError."""
+        """What the runner says, until its socket closes. Raises ValueError for what is no message."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 size = int.from_bytes(await self._reader.readexactly(4), "big")
+                if size > MAX_FRAME_BYTES:
+                    raise ValueError(f"it has {size} bytes; the limit is {MAX_FRAME_BYTES}")
                 yield unpack(await self._reader.readexactly(size))
 
     async def exited(self) -> int:

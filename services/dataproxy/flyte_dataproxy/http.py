@@ -124,19 +124,39 @@ class _Handlers:
             yield chunk
 
     async def _get(self, request: web.Request, grant: Grant) -> web.StreamResponse:
-        size_bytes = await self._store.stat(grant.key)
-        if size_bytes is None:
+        kept = await self._store.stat(grant.key)
+        if kept is None:
             return _refuse(request, 404, Unwelcome("ArtifactNotFound", "the object is not there any more"))
-        response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
-        response.content_length = size_bytes
+        try:
+            start, end = _wanted(request, kept.size_bytes)
+        except ValueError:
+            return _refuse(request, 416, Unwelcome("InvalidRange", f"it has {kept.size_bytes} bytes"))
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
+        )
+        if "Range" in request.headers:
+            response.set_status(206)
+            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{kept.size_bytes}"
+        response.content_length = end - start
         await response.prepare(request)
         try:
-            async for chunk in self._store.read(grant.key):
+            async for chunk in self._store.read(grant.key, start, end):
                 await response.write(chunk)
             await response.write_eof()
         except ConnectionError as error:
             log.info("dataproxy.download.broken", key=grant.key.path, error=str(error))
         return response
+
+
+def _wanted(request: web.Request, size_bytes: int) -> tuple[int, int]:
+    """From where and up to where an object is wanted. Raises ValueError for what it does not have."""
+    if "Range" not in request.headers:
+        return 0, size_bytes
+    asked = request.http_range  # raises ValueError
+    start, end, _ = slice(asked.start, asked.stop).indices(size_bytes)
+    if start >= end:
+        raise ValueError("none of it is there")
+    return start, end
 
 
 def _refuse(request: web.Request, status: int, unwelcome: Unwelcome) -> web.Response:

@@ -1,11 +1,11 @@
 """The reception of an object: what arrives is measured and hashed before it gets its name."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from flyte_dataproxy.core.keys import ArtifactKey
 from flyte_dataproxy.store.port import ArtifactStore
+from flyte_schemas.artifacts import NameDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ async def receive(
     Stops reading at the first byte too many. Whatever else goes wrong (the sender breaks off, the disk is
     full) is raised as it is, and leaves nothing behind.
     """
-    digest = hashlib.md5(usedforsecurity=False)
+    digest = NameDigest(size_bytes)
     arrived = 0
     async with store.writer(key) as writer:
         async for chunk in chunks:
@@ -35,8 +35,8 @@ async def receive(
             await writer.write(chunk)
         if arrived < size_bytes:
             return Unwelcome("SizeMismatch", f"{arrived} bytes arrived, {size_bytes} were announced")
-        if digest.hexdigest() != key.md5:
-            return Unwelcome("Md5Mismatch", f"the MD5 is {digest.hexdigest()}, {key.md5} was announced")
+        if digest.name() != key.md5:
+            return Unwelcome("Md5Mismatch", f"the MD5 is {digest.name()}, {key.md5} was announced")
         await writer.commit()
     return None
 

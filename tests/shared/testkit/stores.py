@@ -2,6 +2,7 @@
 
 import hashlib
 
+from flyte._runtime.contents import Sink
 from flyte._runtime.transfer import ArtifactUnavailable
 from flyte_schemas.literals import ReferencedLiteral
 
@@ -21,6 +22,9 @@ class MemoryStore:
     async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
         return self.objects[uri]
 
+    async def get_into(self, uri: str, sha256: str, size_bytes: int, sink: Sink) -> None:
+        sink.write_at(0, memoryview(self.objects[uri]))
+
 
 class NoStore:
     """Is away."""
@@ -29,4 +33,7 @@ class NoStore:
         raise ArtifactUnavailable("away")
 
     async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
+        raise ArtifactUnavailable("away")
+
+    async def get_into(self, uri: str, sha256: str, size_bytes: int, sink: Sink) -> None:
         raise ArtifactUnavailable("away")

@@ -3,10 +3,14 @@
 import gzip
 import io
 import resource
+import stat
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flyte_agent.bundle import BundleRefused, fetch, unpack
 from flyte_agent.settings import AgentSettings
@@ -120,6 +124,77 @@ def broken() -> dict[str, bytes]:
         "no tar": gzip.compress(b"not a tar" * 1_000),
         "damaged": gzip.compress(gzip.decompress(whole), 0)[:200] + b"\xff" * 600,
     }
+
+
+def test_a_name_that_is_not_utf8_is_refused(unpacking: Unpacking) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.GNU_FORMAT, encoding="latin-1") as archive:
+        archive.addfile(entry("m\xe4.py")[0])
+    with pytest.raises(BundleRefused, match=r"m\\udce4\.py.*not UTF-8"):
+        unpacking(out.getvalue())
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "/".join(["deep"] * 2000)], ids=["long", "deep"])
+def test_a_name_that_no_machine_takes_is_the_bundles_fault(unpacking: Unpacking, name: str) -> None:
+    with pytest.raises(BundleRefused, match="cannot be: File name too long"):
+        unpacking(packed(entry(name)))
+
+
+def test_a_bomb_in_the_headers_is_refused_before_it_is_in_memory(unpacking: Unpacking) -> None:
+    info, _ = entry("main.py")
+    info.pax_headers = {"comment": "x" * 50_000_000}
+    with pytest.raises(BundleRefused, match="headers of more than"):
+        unpacking(packed((info, b"")))
+
+
+def test_a_bomb_behind_the_end_of_the_archive_is_refused(unpacking: Unpacking) -> None:
+    whole = gzip.decompress(packed(entry("main.py")))
+    with pytest.raises(BundleRefused, match="decompresses to more than"):
+        unpacking(gzip.compress(whole + bytes(10_000_000)))
+
+
+def test_a_wrong_checksum_is_refused(unpacking: Unpacking) -> None:
+    archive = bytearray(packed(entry("main.py", b"x = 1")))
+    archive[-8] ^= 1
+    with pytest.raises(BundleRefused, match="CRC"):
+        unpacking(bytes(archive))
+
+
+NAMES = st.text("ab./\0\n\\ü", max_size=8) | st.sampled_from(["..", "/etc/x", "a/../../b", "./a", "a/", ""])
+KINDS = st.sampled_from(
+    [tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]
+)
+ENTRIES = st.builds(
+    lambda name, data, kind, link, mode: entry(name, data, type=kind, linkname=link, mode=mode),
+    NAMES,
+    st.binary(max_size=40),
+    KINDS,
+    NAMES,
+    st.integers(0, 0o7777),
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(ENTRIES, max_size=6), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=3)
+)
+def test_whatever_an_archive_holds_nothing_comes_out_but_files_and_folders_below_the_root(
+    members: Members, damage: list[tuple[int, int]]
+) -> None:
+    archive = bytearray(packed(*members))
+    for place, value in damage:
+        archive[place % len(archive)] = value
+    with tempfile.TemporaryDirectory() as folder:
+        unpacking = Unpacking(Path(folder))
+        try:
+            unpacking(bytes(archive))
+        except BundleRefused:
+            pass
+        assert sorted(path.name for path in Path(folder).iterdir()) == ["bundle.tar.gz", "root"]
+        for path in unpacking.root.rglob("*"):
+            mode = path.lstat().st_mode
+            assert stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+            assert not mode & 0o7022
 
 
 @pytest.mark.parametrize("name", broken())

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from flyte._runtime.messages import Ask, ChildEnded, Paused
-from flyte._runtime.transfer import ArtifactUnavailable
 from flyte_agent.children import Children
 from flyte_agent.reports import Reports
 from flyte_bus.memory import MemoryBus
@@ -29,16 +28,6 @@ FAILURE = Failure(code="ValueError", kind=FailureKind.USER, message="no")
 FAR_AWAY = ReferencedLiteral(uri="flyte://artifacts/p/d/x", sha256="a" * 64, size_bytes=7)
 
 
-class NoStore:
-    """An artifact store that is away."""
-
-    async def put(self, data: bytes, filename: str) -> ReferencedLiteral:
-        raise ArtifactUnavailable("away")
-
-    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
-        raise ArtifactUnavailable("away")
-
-
 class Family:
     """The children of an attempt, and what its runner and its agent heard."""
 
@@ -50,7 +39,6 @@ class Family:
             bus,
             attempt.order,
             attempt.reports(),
-            NoStore(),
             since=attempt.first,
             answer=self._answer,
             on_broken=self.broken.append,
@@ -217,30 +205,16 @@ async def test_the_words_of_other_actions_and_garbage_are_passed_over(
     assert [answer.call for answer in await family.answered(1)] == [1]
 
 
-async def test_inputs_that_cannot_be_stored_fail_the_call_and_no_other(
-    attempt: OpenAttempt, family: Family
-) -> None:
-    family.ask(1, "large", {"x": InlineLiteral(value="x" * 100_000)})
-    family.ask(2, "small")
-    await asked_for(attempt, "small")
-    await ends_well(attempt, "small")
-    answers = {answer.call: answer for answer in await family.answered(2)}
-    assert answers[2].phase is ActionPhase.SUCCEEDED
-    assert answers[1].phase is ActionPhase.FAILED
-    assert answers[1].failure is not None
-    assert (answers[1].failure.code, answers[1].failure.kind) == ("ChildNotRequested", FailureKind.SYSTEM)
-    assert await attempt.entries("large") == []
-
-
-async def test_outputs_that_cannot_be_fetched_fail_the_call(attempt: OpenAttempt, family: Family) -> None:
-    family.ask(1)
+async def test_what_is_large_passes_by_reference(attempt: OpenAttempt, family: Family) -> None:
+    family.ask(1, "child", {"x": FAR_AWAY})
     await asked_for(attempt)
+    (requested,) = await attempt.entries("child")
+    assert isinstance(requested.content, Event)
+    assert requested.content.data.inputs == {"x": FAR_AWAY}
     await attempt.say("child", Queued(attempt=1, pool="process"))
     await attempt.say("child", AttemptSucceeded(attempt=1, outputs={"o0": FAR_AWAY}))
     (answer,) = await family.answered(1)
-    assert answer.phase is ActionPhase.FAILED
-    assert answer.failure is not None
-    assert answer.failure.code == "OutputsNotAvailable"
+    assert (answer.phase, answer.outputs) == (ActionPhase.SUCCEEDED, {"o0": FAR_AWAY})
 
 
 async def test_a_child_that_nobody_waits_for_any_more_is_aborted(

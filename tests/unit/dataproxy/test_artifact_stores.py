@@ -8,7 +8,7 @@ import pytest
 
 from flyte_dataproxy.store.local import LocalStore
 from flyte_dataproxy.store.memory import MemoryStore
-from testkit.cases.artifact_store import CONTENT, ArtifactStoreCases, key_of, store_object
+from testkit.cases.artifact_store import CONTENT, ArtifactStoreCases, key_of, size_of, store_object
 
 
 def files_below(root: Path) -> list[Path]:
@@ -46,7 +46,7 @@ class TestLocalStore(ArtifactStoreCases):
     ) -> None:
         await store_object(store, key_of(CONTENT), CONTENT)
         other = LocalStore(tmp_path / "artifacts")
-        assert await other.stat(key_of(CONTENT)) == len(CONTENT)
+        assert await size_of(other, key_of(CONTENT)) == len(CONTENT)
         other.close()
 
     async def test_files_of_writers_that_are_gone_are_removed_and_fresh_ones_kept(

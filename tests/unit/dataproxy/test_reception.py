@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flyte_dataproxy.reception import receive
 from flyte_dataproxy.store.memory import MemoryStore
@@ -37,6 +39,22 @@ async def test_anything_else_is_refused_and_leaves_nothing(content: bytes, code:
     assert unwelcome is not None
     assert unwelcome.code == code
     assert await store.stat(KEY) is None
+
+
+@given(st.lists(st.binary(max_size=30), max_size=6), st.integers(-2, 2), st.booleans())
+async def test_an_object_is_stored_exactly_when_it_is_what_was_announced(
+    chunks: list[bytes], off: int, is_same: bool
+) -> None:
+    async def sent() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    content, store = b"".join(chunks), MemoryStore()
+    size = max(len(content) + off, 0)
+    key = key_of(content if is_same else content + b"!")
+    unwelcome = await receive(store, key, size, sent())
+    kept = await store.stat(key)
+    assert (unwelcome is None) == (is_same and size == len(content)) == (kept is not None)
 
 
 async def test_it_stops_reading_at_the_first_byte_too_many() -> None:

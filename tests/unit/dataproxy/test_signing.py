@@ -107,6 +107,24 @@ def test_a_query_that_is_not_exactly_ours_claims_nothing(query: str) -> None:
     assert from_request("PUT", GRANT.key.path, query) is None
 
 
+URL = f"{GRANT.key.path}?{QUERY}"
+
+
+@given(st.integers(0, len(URL) - 1), st.characters(codec="utf-8"), st.sampled_from(["instead", "before"]))
+def test_a_url_with_one_other_character_is_good_for_nothing(place: int, other: str, how: str) -> None:
+    changed = URL[:place] + other + URL[place + (how == "instead") :]
+    assume(changed != URL)
+    path, _, query = changed.partition("?")
+    claimed = from_request("PUT", path, query)
+    assert claimed is None or verify(SECRET, claimed, NOW) is Verdict.FORGED
+
+
+@given(st.text(), st.text(), st.text())
+def test_no_request_whatever_breaks_the_reader(method: str, path: str, query: str) -> None:
+    claimed = from_request(method, path, query)
+    assert claimed is None or verify(SECRET, claimed, NOW) is Verdict.FORGED
+
+
 @pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD", "put", ""])
 def test_no_other_method_can_be_granted(method: str) -> None:
     assert from_request(method, GRANT.key.path, QUERY) is None

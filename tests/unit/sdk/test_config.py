@@ -132,7 +132,7 @@ def test_init_without_endpoint_stays_local_and_names_the_place(project: Path) ->
 def test_bad_names_and_unknown_options_are_refused(project: Path) -> None:
     with pytest.raises(ValueError, match=r"project 'a\.b' is not allowed"):
         flyte.init(project="a.b")
-    with pytest.raises(NotImplementedError, match="storage"):
+    with pytest.raises(TypeError, match=r"storage is a flyte.storage.S3, GCS or ABFS, not str"):
         flyte.init(storage="s3")
     with pytest.raises(TypeError, match="projct"):
         flyte.init(projct="p")  # type: ignore[call-arg]

@@ -100,14 +100,17 @@ async def test_a_table_is_opened_as_what_is_wanted() -> None:
         DataFrame.from_df([1])
 
 
-async def test_remote_storage_is_refused_with_the_place_and_what_to_do() -> None:
-    file: File[str] = File.from_existing_remote("s3://bucket/key")
-    folder: Dir[str] = Dir.from_existing_remote("gs://bucket/folder")
-    for work in (file.download(), file.exists(), folder.list_files(), DataFrame(uri="s3://b/t").all()):
-        with pytest.raises(RuntimeUserError, match=r"data in remote storage .* data issue") as caught:
-            await work
-        assert caught.value.code == "RemoteStorageNotSupported"
+async def test_what_is_nowhere_says_so_wherever_it_is_looked_for() -> None:
+    file: File[str] = File.from_existing_remote("nothing://bucket/key")
+    with pytest.raises(RuntimeUserError, match=r"nothing here reads nothing://") as caught:
+        await file.download()
+    assert caught.value.code == "UnknownProtocol"
     assert File(path="file:///etc/hosts").download_sync() == "/etc/hosts"
+    assert not await File(path="memory://nowhere/a").exists()
+    with pytest.raises(FileNotFoundError, match="there is nothing at memory://nowhere/a"):
+        File(path="memory://nowhere/a").download_sync()
+    with pytest.raises(NotADirectoryError, match="there is no folder memory://nowhere"):
+        Dir(path="memory://nowhere").list_files_sync()
 
 
 def test_they_pass_between_tasks_alone_and_within_others(folder: Path) -> None:

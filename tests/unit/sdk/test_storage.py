@@ -67,19 +67,54 @@ def test_paths_are_told_apart_and_put_together() -> None:
     assert storage.get_random_local_directory().is_dir()
 
 
-async def test_remote_storage_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    for call in (
-        lambda: storage.get("s3://b/k"),
-        lambda: storage.put(__file__, "gs://b/k"),
-        lambda: storage.exists("abfs://c/k"),
-        lambda: storage.open("s3://b/k"),
-        lambda: storage.put_stream(b"", to_path="s3://b/k"),
+async def test_a_storage_that_nothing_here_reaches_is_refused_in_one_sentence() -> None:
+    for call, word in (
+        (lambda: storage.get("nothing://b/k"), "nothing here reads nothing://"),
+        (lambda: storage.put(__file__, "gs://b/k"), r"gs:// needs a package: install flytejet\[gcs\]"),
+        (lambda: storage.exists("abfs://c/k"), r"abfs:// needs a package: install flytejet\[abfs\]"),
+        (lambda: storage.put_stream(b"", to_path="gs://b/k"), "needs a package"),
     ):
-        with pytest.raises(flyte.errors.RuntimeUserError, match="is not supported yet") as caught:
+        with pytest.raises(flyte.errors.RuntimeUserError, match=word):
             await call()
-        assert caught.value.code == "RemoteStorageNotSupported"
-    with pytest.raises(NotImplementedError, match="storage"):
-        flyte.init(storage=S3.for_sandbox())
+
+
+async def test_a_storage_that_fsspec_knows_is_read_and_written(tree: Path, tmp_path: Path) -> None:
+    root = f"memory://{tmp_path.name}"
+    assert await storage.put(tree, f"{root}/tree", recursive=True) == f"{root}/tree"
+    assert await storage.exists(f"{root}/tree") and not await storage.exists(f"{root}/no")
+    back = Path(await storage.get(f"{root}/tree", tmp_path / "back", recursive=True))
+    assert {path.name for path in back.rglob("*")} == {"a.txt", "sub", "empty"}
+    assert await storage.put_stream([b"a", b"b"], to_path=f"{root}/x.bin") == f"{root}/x.bin"
+    assert [chunk async for chunk in storage.get_stream(f"{root}/x.bin", chunk_size=1)] == [b"a", b"b"]
+    found = storage.get_underlying_filesystem(path=root).cat_file(f"{root}/x.bin")
+    assert found == b"ab"
+
+
+async def test_what_was_not_written_to_its_end_is_not_there(tmp_path: Path) -> None:
+    place = f"memory://{tmp_path.name}/half"
+    with pytest.raises(ZeroDivisionError):
+        async with await storage.open(place, "wb") as out:
+            await out.write(b"x")
+            raise ZeroDivisionError
+    assert not await storage.exists(place)
+
+
+def test_a_configured_storage_is_what_its_driver_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTE_AWS_ENDPOINT", "http://there:1")
+    monkeypatch.setenv("FLYTE_AWS_ACCESS_KEY_ID", "id")
+    monkeypatch.setenv("FLYTE_AWS_SECRET_ACCESS_KEY", "hush")
+    found = storage.get_configured_fsspec_kwargs("s3")
+    assert (found["key"], found["secret"]) == ("id", "hush")
+    assert found["client_kwargs"]["endpoint_url"] == "http://there:1"
+    anonymous = storage.get_configured_fsspec_kwargs("s3", anonymous=True)
+    assert anonymous["anon"] and "key" not in anonymous
+    flyte.init(storage=S3(endpoint="http://here:2", addressing_style="path", retries=7))
+    said = storage.get_configured_fsspec_kwargs("s3")
+    assert said["client_kwargs"] == {"endpoint_url": "http://here:2"}
+    assert said["config_kwargs"]["s3"] == {"addressing_style": "path"}
+    assert said["config_kwargs"]["retries"]["max_attempts"] == 7
+    assert storage.get_configured_fsspec_kwargs("memory") == {}
+    assert ABFS(account_name="a").get_fsspec_kwargs(container="c") == {"account_name": "a", "container": "c"}
 
 
 def test_ways_to_remote_storage_are_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import typing_extensions
 
 from flyte._runtime.codecs.codec import Codec
 from flyte._runtime.codecs.containers import DictCodec, ListCodec, PairsCodec, TupleCodec
+from flyte._runtime.codecs.hashed import HashedCodec, hash_method_of
 from flyte._runtime.codecs.pickles import AnyCodec, PickleCodec
 from flyte._runtime.codecs.plain import (
     INSTANTS,
@@ -58,6 +59,9 @@ class _Chooser:
 
     def choose(self, annotation: Any) -> Codec:
         annotation = _unwrapped(annotation)
+        if (method := hash_method_of(annotation)) is not None:
+            kind = typing.get_args(annotation)[0]
+            return HashedCodec(kind, self.choose(kind), method)
         if _in(annotation, _SCALARS):
             return ScalarCodec(annotation)
         if _in(annotation, INSTANTS):

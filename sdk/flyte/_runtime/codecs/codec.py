@@ -8,6 +8,8 @@ for the wire afterwards.
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flyte._runtime.payloads import Payload
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -111,7 +113,7 @@ def kind_of(data: Any) -> str:
             return INT
         case float():
             return FLOAT
-        case str():
+        case str() | bytes() | Payload():  # bytes, as text or elsewhere
             return STR
         case list() | tuple():
             return ARRAY

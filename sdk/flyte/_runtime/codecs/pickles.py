@@ -18,6 +18,7 @@ from typing import Any
 from flyte._runtime.codecs.codec import ALL_KINDS, OBJECT, Definitions, Whole, unfit
 from flyte._runtime.codecs.naming import annotation_text
 from flyte._runtime.codecs.schemas import FORM
+from flyte._runtime.payloads import Payload, is_publishing, known_place, spool, spooled_place
 
 PICKLE, JSON = "$pickle", "$json"
 _MAIN = "__main__"
@@ -100,20 +101,34 @@ class AnyCodec(Whole):
 _WORDS: dict[type, str] = {dict: "dictionary"}
 
 
-def to_pickle(value: Any) -> str:
-    """The pickle of `value` as base64. Raises Unfit."""
-    sink = io.BytesIO()
+def to_pickle(value: Any) -> "str | Payload":
+    """The pickle of `value` as base64, or its place when it is large. Raises Unfit."""
+    place = known_place(value)
+    if place is not None:
+        return place
+    sink = spool() if is_publishing() else io.BytesIO()
     try:
         _pickler()(sink).dump(value)
+        place = spooled_place(value, sink)
     except Exception as error:  # whatever the object's own reduction does
+        sink.close()
         raise unfit(f"{annotation_text(type(value))} cannot be pickled: {error}") from error
-    return base64.b64encode(sink.getvalue()).decode()
+    if place is not None:
+        return place
+    with sink:
+        sink.seek(0)
+        return base64.b64encode(sink.read()).decode()
 
 
-def from_pickle(text: str) -> Any:
-    """The value of a pickle in base64. Raises Unfit."""
+def from_pickle(data: Any) -> Any:
+    """The value of a pickle in base64, or in a file. Raises Unfit."""
     try:
-        return _Unpickler(io.BytesIO(base64.b64decode(text, validate=True))).load()
+        if isinstance(data, str):
+            return _Unpickler(io.BytesIO(base64.b64decode(data, validate=True))).load()
+        data.seek(0)
+        value = _Unpickler(data).load()
+        data.close()
+        return value
     except Exception as error:
         raise unfit(f"the pickle cannot be read here: {type(error).__name__}: {error}") from error
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from flyte._runtime.codecs.codec import STR, Definitions, Whole, unfit
 from flyte._runtime.codecs.schemas import FORM
+from flyte._runtime.payloads import bytes_place
 
 
 class BytesCodec(Whole):
-    """bytes or bytearray, as base64."""
+    """bytes or bytearray, as base64, or as the place of a payload."""
 
     kinds = frozenset({STR})
 
@@ -20,9 +21,14 @@ class BytesCodec(Whole):
     def encode(self, value: Any) -> Any:
         if not isinstance(value, bytes | bytearray | memoryview):
             raise unfit("Input should be valid bytes")
+        place = bytes_place(value)
+        if place is not None:
+            return place
         return base64.b64encode(value).decode()
 
     def decode(self, data: Any) -> Any:
+        if isinstance(data, bytes):  # a payload that was fetched
+            return data if self.python_type is bytes else self.python_type(data)
         try:
             return self.python_type(base64.b64decode(data, validate=True))
         except (TypeError, binascii.Error, ValueError) as error:

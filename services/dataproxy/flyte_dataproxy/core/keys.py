@@ -1,4 +1,4 @@
-"""The name of an object: its project, its domain and the MD5 of its content.
+"""The name of an object: its project, its domain and the MD5 of its content (`flyte_schemas.artifacts`).
 
 The same key gives the path in a store and the URI on the wire. A key is made of three checked parts, so that
 no path leaves its folder: there is nothing to sanitise, only something to refuse.
@@ -8,10 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-URI_PREFIX = "flyte://artifacts/"
+from flyte_schemas.artifacts import URI_PREFIX, content_name, is_content_name, part_count
 
 _PLACE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class InvalidKey(ValueError):
@@ -20,7 +19,8 @@ class InvalidKey(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactKey:
-    """One object. `project` and `domain`: letters, digits, `-`, `_`; `md5`: 32 lower-case hex digits.
+    """One object. `project` and `domain`: letters, digits, `-`, `_`; `md5`: 32 lower-case hex digits, and
+    `-PARTS` for an object of several.
 
     Raises InvalidKey.
     """
@@ -33,8 +33,8 @@ class ArtifactKey:
         for what, text in (("project", self.project), ("domain", self.domain)):
             if _PLACE.fullmatch(text) is None:
                 raise InvalidKey(f"a {what} that keeps artifacts has only letters, digits, - and _: {text!r}")
-        if _MD5.fullmatch(self.md5) is None:
-            raise InvalidKey(f"an MD5 is 32 lower-case hex digits: {self.md5!r}")
+        if not is_content_name(self.md5):
+            raise InvalidKey(f"an MD5 is 32 lower-case hex digits (and -PARTS): {self.md5!r}")
 
     @property
     def path(self) -> str:
@@ -63,3 +63,24 @@ class ArtifactKey:
                 return cls(project=project, domain=domain, md5=md5)
             case _:
                 raise InvalidKey(f"not the URI of an artifact ({URI_PREFIX}PROJECT/DOMAIN/MD5): {uri!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What shall be put under a key: its size, and the MD5 of each of its parts.
+
+    Raises InvalidKey when these are not the parts that the key and the size stand for.
+    """
+
+    key: ArtifactKey
+    size_bytes: int
+    part_md5s: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        expected = part_count(self.size_bytes)
+        if len(self.part_md5s) != expected:
+            raise InvalidKey(
+                f"{self.size_bytes} bytes are sent in {expected} parts, and {len(self.part_md5s)} are named"
+            )
+        if content_name(self.part_md5s) != self.key.md5:
+            raise InvalidKey(f"the MD5s of the parts are not those of {self.key.md5}")

@@ -7,6 +7,7 @@ has an object's name is whole, whenever the power fails. No project is called `.
 import asyncio
 import math
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar, TypeVarTuple
 
-from flyte_dataproxy.core.keys import ArtifactKey
+from flyte_dataproxy.core.keys import ArtifactKey, InvalidKey
 from flyte_dataproxy.settings import CHUNK_BYTES, DISK_THREADS
+from flyte_dataproxy.store.port import Kept
 
 ResultT = TypeVar("ResultT")
 Ts = TypeVarTuple("Ts")
@@ -37,7 +39,7 @@ class Disk:
 
 
 class LocalStore:
-    """An `ArtifactStore` in a folder; several processes may share it."""
+    """An `ArtifactStore` and `ArtifactKeep` in a folder; several processes may share it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -51,14 +53,15 @@ class LocalStore:
     def prepare(self, *, stale_before: float) -> int:
         """Make the folder, remove half-written files last touched before that time; return how many."""
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stale = [path for path in self._incoming.iterdir() if _last_touched(path) < stale_before]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        return self._remove_stale(stale_before, True)
 
-    async def stat(self, key: ArtifactKey) -> int | None:
+    async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactStore`."""
-        return await self._disk.do(_size_of, self._path(key))
+        return await self._disk.do(_kept, key, self._path(key))
+
+    async def touch(self, key: ArtifactKey) -> None:
+        """See `ArtifactStore`."""
+        await self._disk.do(_touch, self._path(key))
 
     @asynccontextmanager
     async def writer(self, key: ArtifactKey) -> AsyncIterator["_FileWriter"]:
@@ -70,15 +73,42 @@ class LocalStore:
             finally:
                 await self._disk.do(_remove, Path(name))
 
-    async def read(self, key: ArtifactKey) -> AsyncIterator[bytes]:
+    async def read(self, key: ArtifactKey, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See `ArtifactStore`."""
         try:
             file = await self._disk.do(_open, self._path(key))
         except FileNotFoundError:
             raise KeyError(key) from None
         with file:
-            while chunk := await self._disk.do(file.read, CHUNK_BYTES):
+            file.seek(start)
+            left = sys.maxsize if end is None else end - start
+            while left > 0 and (chunk := await self._disk.do(file.read, min(CHUNK_BYTES, left))):
+                left -= len(chunk)
                 yield chunk
+
+    async def kept(self, after: str = "") -> AsyncIterator[Kept]:
+        """See `ArtifactKeep`."""
+        for folder in await self._disk.do(_folders, self._root):
+            path = f"{folder}/"
+            if path <= after and not after.startswith(path):
+                continue
+            for found in await self._disk.do(_kept_in, self._root / folder, self._root):
+                if found.key.path > after:
+                    yield found
+
+    async def remove(self, key: ArtifactKey) -> None:
+        """See `ArtifactKeep`."""
+        await self._disk.do(_remove, self._path(key))
+
+    async def remove_unfinished(self, before: float, *, apply: bool) -> int:
+        """See `ArtifactKeep`."""
+        return await self._disk.do(self._remove_stale, before, apply)
+
+    def _remove_stale(self, before: float, apply: bool) -> int:
+        stale = [path for path in self._incoming.iterdir() if _last_touched(path) < before]
+        for path in stale if apply else ():
+            path.unlink(missing_ok=True)
+        return len(stale)
 
     def _path(self, key: ArtifactKey) -> Path:
         return self._root / key.path
@@ -101,6 +131,7 @@ class _FileWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         if _size_of(self._target) == self._file.tell():
+            _touch(self._target)
             return
         _make_folder(self._target.parent)
         self._incoming.replace(self._target)
@@ -120,6 +151,40 @@ def _size_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
+
+
+def _kept(key: ArtifactKey, path: Path) -> Kept | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return Kept(key, found.st_size, found.st_mtime)
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        pass
+
+
+def _folders(root: Path) -> list[str]:
+    """The folders that hold objects: `{project}/{domain}/{two digits}`, in the order of what is in them."""
+    found = (path.relative_to(root).as_posix() for path in root.glob("[!.]*/[!.]*/??") if path.is_dir())
+    return sorted(found, key="{}/".format)
+
+
+def _kept_in(folder: Path, root: Path) -> list[Kept]:
+    found = []
+    for path in sorted(folder.iterdir()):
+        try:
+            key = ArtifactKey.from_path(path.relative_to(root).as_posix())
+        except InvalidKey:
+            continue
+        kept = _kept(key, path)
+        if kept is not None:
+            found.append(kept)
+    return found
 
 
 def _last_touched(path: Path) -> float:

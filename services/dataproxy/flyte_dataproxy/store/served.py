@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flyte_dataproxy.core.keys import ArtifactKey
+from flyte_dataproxy.core.keys import ArtifactKey, Content
 from flyte_dataproxy.core.signing import Grant, Method, sign, to_query
-from flyte_dataproxy.store.port import ArtifactStore, Location
+from flyte_dataproxy.store.port import ArtifactStore, Kept, Location, Upload, UploadLost
 
 PATH_PREFIX = "/artifacts/"
 
@@ -29,13 +29,22 @@ class ServedLocations:
         self._url_ttl_s = url_ttl_s
         self._clock = clock
 
-    async def stat(self, key: ArtifactKey) -> int | None:
+    async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactLocations`."""
         return await self._store.stat(key)
 
-    async def upload_location(self, key: ArtifactKey, size_bytes: int) -> Location:
+    async def touch(self, key: ArtifactKey) -> None:
         """See `ArtifactLocations`."""
-        return self._location("PUT", key, size_bytes, {"Content-Type": "application/octet-stream"})
+        await self._store.touch(key)
+
+    async def upload(self, content: Content, upload_id: str | None, wanted: tuple[int, ...]) -> Upload:
+        """See `ArtifactLocations`. The server hashes as it receives: an object of any size comes at once."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return Upload(location=self._location("PUT", content.key, content.size_bytes, headers))
+
+    async def complete(self, content: Content, upload_id: str) -> None:
+        """See `ArtifactLocations`: no upload here has parts."""
+        raise UploadLost("this store takes objects at once")
 
     async def download_location(self, key: ArtifactKey, size_bytes: int) -> Location:
         """See `ArtifactLocations`."""

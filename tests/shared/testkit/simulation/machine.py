@@ -23,7 +23,7 @@ from flyte_executor.backends.port import Launch
 from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import ActionKey, AttemptKey, lease_key
@@ -39,16 +39,6 @@ TTL_S = 30
 AWAY_S = 120.0
 """How long an agent is asleep or cut off at most."""
 SPOOL_BYTES = 1024**2
-
-
-class NoStore:
-    """The values of these worlds are small: nobody stores one."""
-
-    async def put(self, data: bytes, filename: str) -> ReferencedLiteral:
-        raise AssertionError("nothing is large here")
-
-    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
-        raise AssertionError("nothing is large here")
 
 
 class Machine:
@@ -325,7 +315,6 @@ class _Agent:
             self._bus,
             self._order,
             self._reports,
-            NoStore(),
             since=first,
             answer=self._answer,
             on_broken=self._broken,
