@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
@@ -28,19 +29,22 @@ from flyte_schemas.events import (
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     TraceEnded,
     TraceFailed,
     TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.literals import Literals
+from flyte_schemas.literals import InlineLiteral, Literals
 from flyte_schemas.phase import ActionPhase
 
 _P = ActionPhase
 
 _OPEN = (_P.WAITING_FOR_RESOURCES, _P.INITIALIZING, _P.RUNNING)
-_LIVE = (_P.QUEUED, *_OPEN)
+_LIVE = (_P.QUEUED, *_OPEN, _P.PAUSED)
 
 TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (None, ActionRequested): _P.QUEUED,
@@ -48,6 +52,11 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (None, TraceFailed): _P.FAILED,
     (_P.QUEUED, ActionQueued): _P.WAITING_FOR_RESOURCES,
     (_P.QUEUED, ActionCacheHit): _P.SUCCEEDED,
+    (_P.QUEUED, ActionRecovered): _P.RECOVERED,
+    (None, ConditionRequested): _P.PAUSED,
+    (_P.PAUSED, ConditionAnnounced): _P.PAUSED,
+    (_P.PAUSED, ConditionSignalled): _P.SUCCEEDED,
+    (_P.PAUSED, ActionRecovered): _P.RECOVERED,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
@@ -72,15 +81,19 @@ class ActionState:
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
-    `cached_from` names the action whose outputs were taken instead of an attempt. `reports` has the last one
-    of each attempt, `checkpoint` is the last of all. `traced` is all there is to a step that nobody asked
-    for: a call of a traced function.
+    `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
+    `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
+    for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
+    a traced function.
     """
 
     version: int = 0
     phase: ActionPhase | None = None
     requested: ActionRequested | None = None
     traced: TraceEnded | None = None
+    condition: ConditionRequested | None = None
+    is_announced: bool = False
+    signalled_by: str = ""
     request_id: str = ""
     cause: str | None = None
     attempt: int = 0
@@ -94,6 +107,7 @@ class ActionState:
     aborted_by: str = ""
     outputs: Literals | None = None
     cached_from: str = ""
+    recovered_from: str = ""
     reports: tuple[AttemptReported, ...] = ()
     checkpoint: AttemptCheckpointed | None = None
     log_end: int | None = None
@@ -115,12 +129,12 @@ class ActionState:
     @property
     def parent(self) -> str | None:
         """The action that asked for this one, or of which it is a step."""
-        origin = self.requested or self.traced
+        origin = self.requested or self.condition or self.traced
         return origin.parent if origin else None
 
     @property
     def group(self) -> str | None:
-        origin = self.requested or self.traced
+        origin = self.requested or self.condition or self.traced
         return origin.group if origin else None
 
     @property
@@ -213,6 +227,15 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 started_at=began,
                 ended_at=event.time,
             )
+        case ActionRecovered(outputs=outputs, source=source):
+            return then(outputs=outputs, recovered_from=source, failure=None, ended_at=event.time)
+        case ConditionRequested():
+            return then(condition=data, request_id=event.id, cause=event.cause, requested_at=event.time)
+        case ConditionAnnounced(error=error):
+            return then(is_announced=state.is_announced or not error)
+        case ConditionSignalled(value=value, signalled_by=somebody):
+            outputs = {"o0": InlineLiteral(value=value)}
+            return then(outputs=outputs, signalled_by=somebody, ended_at=event.time)
         case ActionRetried(retry_at=retry_at):
             return then(retry_at=retry_at)
         case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):

@@ -14,18 +14,29 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
     AttemptPlaced,
     AttemptStarted,
+    ConditionRequested,
+    ConditionSignalled,
     TraceEnded,
 )
 from flyte_schemas.literals import Literals
-from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
 
-DECISIONS = (ActionQueued, ActionRetried, ActionFailed, ActionTimedOut, ActionAborted, ActionCacheHit)
+DECISIONS = (
+    ActionQueued,
+    ActionRetried,
+    ActionFailed,
+    ActionTimedOut,
+    ActionAborted,
+    ActionCacheHit,
+    ActionRecovered,
+    ConditionSignalled,
+)
 """Words that are written expecting what their writer has seen, so each of them takes effect."""
 
 INVARIANTS: dict[str, str] = {
@@ -111,18 +122,18 @@ class Audit:
     ) -> Iterable[tuple[str, str]]:
         changed = _meaning(before) != _meaning(after)
         match event.data:
-            case ActionRequested() if before.phase is not None and event.id != before.request_id:
+            case ActionRequested() | ConditionRequested() if _is_other_request(before, event):
                 yield "request", f"{key} was asked for before"
             case TraceEnded() if before.phase is not None and event.data != before.traced:
                 yield "trace", f"{key} was recorded before"
-            case ActionRequested() | TraceEnded():
+            case ActionRequested() | ConditionRequested() | TraceEnded():
                 pass
             case _ if before.phase is None:
                 yield "request", f"{type(event.data).__name__} of an action that nobody asked for"
             case AttemptPlaced(worker=worker) if before.worker != worker and not changed:
                 yield "claim", f"{worker} claimed an attempt that was {_describe(before)}"
             case AttemptStarted() if (
-                before.phase is ActionPhase.SUCCEEDED and event.data.attempt > before.attempt
+                before.phase is not None and before.phase.is_success and event.data.attempt > before.attempt
             ):
                 yield "no repetition", f"{key} had succeeded"
             case data if isinstance(data, DECISIONS) and not changed:
@@ -132,7 +143,7 @@ class Audit:
 
     def _about_origin(self, key: ActionKey, event: AnyEvent) -> Iterable[tuple[str, str]]:
         match event.data:
-            case ActionRequested(parent=str(parent)):
+            case ActionRequested(parent=str(parent)) | ConditionRequested(parent=parent):
                 state = self._states.get(key.run.action(parent))
                 if state is None or state.attempt == 0:
                     yield "parent", f"its parent {parent} has never run"
@@ -140,7 +151,10 @@ class Audit:
                 state = self._states.get(key.run.action(parent))
                 if state is None or state.attempt < attempt:
                     yield "trace", f"attempt {attempt} of {parent}, which recorded it, was not opened"
-            case ActionCacheHit(source=source, outputs=outputs):
+            case (
+                ActionCacheHit(source=source, outputs=outputs)
+                | ActionRecovered(source=source, outputs=outputs)
+            ):
                 computed = self._outputs_of(source)
                 if computed is not None and dict(computed) != dict(outputs):
                     yield "cache", f"{source} has computed something else"
@@ -166,6 +180,10 @@ class Audit:
 def _meaning(state: ActionState) -> tuple[object, ...]:
     """What a word may change: all but how far in the log the state is."""
     return (state.phase, state.attempt, state.attempt_over, state.worker, state.failure, state.retry_at)
+
+
+def _is_other_request(before: ActionState, event: AnyEvent) -> bool:
+    return before.phase is not None and event.id != before.request_id
 
 
 def _describe(state: ActionState) -> str:

@@ -221,8 +221,8 @@ class ListRuns(Word):
     """The newest runs first, unless `ascending`; with `name`, just that one.
 
     Of the filters that are given, a run meets all: it is in one of the phases, was requested and last changed
-    after and before these times, and has these labels with these values. A run changes when it ends; until
-    then it has when it began to run, or was requested.
+    after and before these times, has these labels with these values, and waits for a person. A run
+    changes when it ends; until then it has when it began to run, or was requested.
 
     `at_least_sequence` makes the answer wait until the read model has seen that position of the log, so that
     a user who knows of an event is not answered from before it.
@@ -242,6 +242,7 @@ class ListRuns(Word):
     updated_before: datetime | None = None
     labels: dict[str, str] = {}
     label_keys: tuple[str, ...] = ()
+    paused_only: bool = False
     sort_by: Literal["created_at", "updated_at"] = "created_at"
     ascending: bool = False
     at_least_sequence: NonNegativeInt = 0
@@ -259,6 +260,8 @@ class RunSummary(Word):
     ended_at: datetime | None = None
     attempts: NonNegativeInt = 0
     actions: NonNegativeInt = 1
+    paused: NonNegativeInt = 0
+    """How many of its conditions wait for an answer."""
     labels: dict[str, str] = {}
     requested_by: str = ""
     failure: Failure | None = None

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from flyte_schemas.failure import Failure
-from flyte_schemas.literals import AnyLiteral
+from flyte_schemas.literals import Answer, AnyLiteral
 from flyte_schemas.notify import Notification
+from flyte_schemas.subjects import ROOT_ACTION
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Name, Sha256, Version, Word
 
@@ -47,6 +48,21 @@ class TaskDeployRejected(EventData):
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
+class Recovery(Word):
+    """What a run takes over from an earlier one of its project and domain: results, by the names of actions.
+
+    `root` is the action of that run which this run's root repeats: children are named as that one's.
+    `again` are actions that run again with all below them, `on_the_way` those that must run for that.
+    """
+
+    run: Name
+    root: Name = ROOT_ACTION
+    again: tuple[Name, ...] = ()
+    on_the_way: tuple[Name, ...] = ()
+    allow_missing_outputs: bool = False
+    """Run an action again whose outputs are not in the artifact store any more; else it fails."""
+
+
 class RunSettings(Word):
     """What a user says of a whole run beside its inputs; kept with the root action.
 
@@ -68,6 +84,8 @@ class RunSettings(Word):
     notifications: tuple[Notification, ...] = ()
     rerun_of: Name | None = None
     """The run that this one repeats."""
+    recovery: Recovery | None = None
+    """What it takes over from that run."""
 
 
 # -- actions: decided by the executor, reported by agents --------------------------------------------------
@@ -246,6 +264,46 @@ class TraceFailed(TraceEnded):
     failure: Failure
 
 
+class ActionRecovered(EventData):
+    """The action needs no attempt: `source` (project/domain/run/action) of the run recovered gave this."""
+
+    TYPE: ClassVar[str] = "flyte.action.recovered.v1"
+    source: str
+    outputs: Mapping[str, AnyLiteral] = {}
+
+
+class ConditionRequested(EventData):
+    """A running action asks a question that somebody has to answer; its subject names the condition.
+
+    `prompt` is the question, `data_type` what an answer is; without one within `timeout_s` it is over.
+    """
+
+    TYPE: ClassVar[str] = "flyte.condition.requested.v1"
+    prompt: str
+    prompt_type: Literal["text", "markdown"] = "text"
+    data_type: Literal["bool", "int", "float", "str"] = "bool"
+    description: str = ""
+    timeout_s: PositiveFloat | None = None
+    parent: Name
+    parent_attempt: PositiveInt
+    group: str | None = None
+
+
+class ConditionAnnounced(EventData):
+    """The condition's webhook was called; `error` is why nobody took it, when nobody did."""
+
+    TYPE: ClassVar[str] = "flyte.condition.announced.v1"
+    error: str = ""
+
+
+class ConditionSignalled(EventData):
+    """Somebody has answered: the condition has succeeded, and `value` is its output."""
+
+    TYPE: ClassVar[str] = "flyte.condition.signalled.v1"
+    value: Answer
+    signalled_by: str = ""
+
+
 class AttemptStopped(EventData):
     """The process of an attempt that its action's end cut short is gone: the proof that nothing runs on."""
 
@@ -317,6 +375,15 @@ class AbortAction(EventData):
     requested_by: str = ""
 
 
+class SignalCondition(EventData):
+    """Please take this as the answer to a condition; the subject names the run."""
+
+    TYPE: ClassVar[str] = "flyte.request.signal-condition.v1"
+    condition: Name
+    value: Answer
+    requested_by: str = ""
+
+
 # -- what could not be read --------------------------------------------------------------------------------
 
 
@@ -350,12 +417,17 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     ActionCacheHit,
     TraceSucceeded,
     TraceFailed,
+    ActionRecovered,
+    ConditionRequested,
+    ConditionAnnounced,
+    ConditionSignalled,
     AttemptStopped,
     TimerDue,
     LogWritten,
     DeployTask,
     StartRun,
     AbortAction,
+    SignalCondition,
     MessageRejected,
 )
 

@@ -192,6 +192,29 @@ FAILURE_CODES = (
         "a child succeeded, and its large outputs cannot be read from the artifact store",
         "it is tried again; if it stays, look at the dataproxy and its store",
     ),
+    # -- people, and earlier runs --------------------------------------------------------------------------
+    _user(
+        "ConditionTimedoutError",
+        "nobody answered a condition within its timeout",
+        "give the condition a longer timeout, or answer it in time with `flyte signal condition`",
+        _NEVER,
+    ),
+    _user(
+        "ConditionAlreadyExistsError",
+        "a condition was asked for by a name that is taken in the run",
+        "give each condition of a run a name of its own",
+    ),
+    _system(
+        "ConditionNotRequested",
+        "a running task could not ask for its condition: the bus said no",
+        "it is tried again; if it stays, see `flyte status`",
+    ),
+    _user(
+        "SourceOutputsMissing",
+        "a result that a recovery would take over is not in the artifact store any more",
+        "recover with --allow-missing-outputs: then the action runs again",
+        _NEVER,
+    ),
     # -- the platform's doing ------------------------------------------------------------------------------
     _system(
         "AgentLost",
@@ -239,6 +262,21 @@ FAILURE_CODES = (
         "InvalidArtifactName",
         "no object can have this name",
         "choose a project and domain of letters, digits, - and _",
+    ),
+    _system(
+        "ArtifactStoreFailed",
+        "the dataproxy could not ask the store behind it: its S3, or its disk",
+        "look at the store and the dataproxy's log; uploads and downloads wait for a while and go on",
+    ),
+    _user(
+        "UploadLost",
+        "the store knows nothing of an upload that was begun in parts",
+        "nothing: the upload begins anew by itself",
+    ),
+    _user(
+        "TooYoung",
+        "objects were to be removed that may belong to work under way",
+        "let `flyte gc --older-than` be an hour at least",
     ),
     # -- answers to commands and questions -----------------------------------------------------------------
     _user(

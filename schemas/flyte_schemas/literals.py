@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from flyte_schemas.words import Sha256, Word
 
@@ -28,6 +28,9 @@ class ReferencedLiteral(Word):
 
 
 AnyLiteral = Annotated[InlineLiteral | ReferencedLiteral, Field(discriminator="kind")]
+
+Answer = StrictBool | StrictInt | StrictFloat | StrictStr
+"""A plain value, as a person gives it; on the wire, JSON tells which of them it is."""
 
 Literals = Mapping[str, AnyLiteral]
 """Inputs or outputs of a task, by name."""

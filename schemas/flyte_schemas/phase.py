@@ -19,9 +19,9 @@ class ActionPhase(StrEnum):
     ABORTED = "aborted"
     TIMED_OUT = "timed_out"
     PAUSED = "paused"
-    """Waits for a person. No action is in it yet."""
+    """A condition that waits for a person's answer."""
     RECOVERED = "recovered"
-    """Took the result of an earlier run. No action is in it yet."""
+    """Took the result that an action of an earlier run had given."""
 
     __hash__ = str.__hash__
     """A table of phases is looked into with every event; the hash of an `Enum` is slower than the table."""
@@ -30,6 +30,11 @@ class ActionPhase(StrEnum):
     def is_terminal(self) -> bool:
         """Whether nothing can follow."""
         return self in _TERMINAL
+
+    @property
+    def is_success(self) -> bool:
+        """Whether there is a result, computed or taken over."""
+        return self in _SUCCESSES
 
 
 _TERMINAL = frozenset(
@@ -41,3 +46,5 @@ _TERMINAL = frozenset(
         ActionPhase.RECOVERED,
     }
 )
+
+_SUCCESSES = frozenset({ActionPhase.SUCCEEDED, ActionPhase.RECOVERED})

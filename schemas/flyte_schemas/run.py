@@ -33,7 +33,7 @@ class RunFold:
         self._live += after.is_live - before.is_live
         if before.parent is None and after.parent is not None:
             self._children.setdefault(after.parent, set()).add(action)
-            if after.requested is not None:
+            if after.traced is None:
                 self._asking.add(after.parent)
         return after
 

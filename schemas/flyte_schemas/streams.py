@@ -6,7 +6,7 @@ The streams that hold truth are append-only: new messages are refused when a lim
 
 from dataclasses import dataclass
 
-from flyte_schemas.subjects import ABORT_REQUESTS, DEPLOY_REQUESTS, RUN_REQUESTS
+from flyte_schemas.subjects import ABORT_REQUESTS, DEPLOY_REQUESTS, RUN_REQUESTS, SIGNAL_REQUESTS
 
 DAY_S = 24 * 3600
 
@@ -39,8 +39,8 @@ class BucketSpec:
 REQUESTS = StreamSpec(
     name="FLYTE_REQUESTS",
     # The server refuses a request that nobody would read.
-    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS),
-    description="What users ask for: deploy, run, abort.",
+    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS),
+    description="What users ask for: deploy, run, abort, signal.",
     max_age_s=7 * DAY_S,
 )
 TASKS = StreamSpec(

@@ -14,6 +14,7 @@ REJECTED = "flyte.rejected"
 DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 RUN_REQUESTS = "flyte.req.*.*.run.*"
 ABORT_REQUESTS = "flyte.req.*.*.abort.*"
+SIGNAL_REQUESTS = "flyte.req.*.*.signal.*"
 
 ACTIONS_KNOWN = 10_000
 """For how many subjects their action is remembered: each has several events, and several readers."""
@@ -73,6 +74,10 @@ def run_request(run: RunKey) -> str:
 
 def abort_request(run: RunKey) -> str:
     return f"flyte.req.{run.project}.{run.domain}.abort.{run.run}"
+
+
+def signal_request(run: RunKey) -> str:
+    return f"flyte.req.{run.project}.{run.domain}.signal.{run.run}"
 
 
 def task_subject(project: str, domain: str, task: str) -> str:

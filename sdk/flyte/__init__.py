@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flyte import syncify as syncify
     from flyte._cache import Cache, CachePolicy, CacheRequest
     from flyte._checkpoint import BaseCheckpoint, Checkpoint, latest_checkpoint
+    from flyte._condition import ConditionWebhook, new_condition
     from flyte._deploy import Deployment, deploy
     from flyte._devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Device, DeviceClass, Neuron
     from flyte._environment import Environment, TaskEnvironment
@@ -65,6 +66,7 @@ __all__ = [
     "CachePolicy",
     "CacheRequest",
     "Checkpoint",
+    "ConditionWebhook",
     "Cron",
     "Deployment",
     "Device",
@@ -109,6 +111,7 @@ __all__ = [
     "latest_checkpoint",
     "logger",
     "map",
+    "new_condition",
     "rerun",
     "run",
     "system_logger",
@@ -120,6 +123,7 @@ __all__ = [
 _HOMES: dict[str, tuple[str, ...]] = {
     "flyte._cache": ("Cache", "CachePolicy", "CacheRequest"),
     "flyte._checkpoint": ("BaseCheckpoint", "Checkpoint", "latest_checkpoint"),
+    "flyte._condition": ("ConditionWebhook", "new_condition"),
     "flyte._deploy": ("Deployment", "deploy"),
     "flyte._devices": ("AMD_GPU", "Device", "DeviceClass", "GPU", "HABANA_GAUDI", "Neuron", "TPU"),
     "flyte._environment": ("Environment", "TaskEnvironment"),

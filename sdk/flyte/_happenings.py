@@ -8,11 +8,16 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from flyte._local_asking import Lend
 from flyte._local_attempt import Failed, Outcome
+from flyte._runtime.failure import failure_of
+from flyte._runtime.questions import Question
 from flyte._runtime.steps import Recorded
+from flyte.errors import ConditionTimedoutError
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     ActionAborted,
@@ -25,10 +30,13 @@ from flyte_schemas.events import (
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.literals import Answer
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.task import TaskReference
@@ -39,9 +47,10 @@ _HERE = "local"
 
 
 class Happenings:
-    """The story of one local run."""
+    """The story of one local run. `lend` gives the terminal away to who asks a person."""
 
     def __init__(self) -> None:
+        self.lend: Lend = nullcontext
         self._told: deque[tuple[str, datetime, EventData]] = deque()
         self._fold = RunFold()
         self._sequence = itertools.count(1)
@@ -58,6 +67,23 @@ class Happenings:
         """Somebody called a task."""
         reference = TaskReference(name=task, version=_HERE)
         self._take(action, ActionRequested(task=reference, parent=parent, group=group))
+
+    def paused(self, question: Question, parent: str) -> None:
+        """Somebody asks a person."""
+        asked = ConditionRequested(
+            prompt=question.prompt, data_type=question.data_type, parent=parent, parent_attempt=1
+        )
+        self._take(question.name, asked)
+
+    def answered(self, condition: str, answer: Answer) -> None:
+        """A person has answered."""
+        self._take(condition, ConditionSignalled(value=answer))
+
+    def unanswered(self, condition: str, error: BaseException) -> None:
+        """A condition is over without an answer."""
+        failure = failure_of(error)
+        is_late = isinstance(error, ConditionTimedoutError)
+        self._take(condition, ActionTimedOut(failure=failure) if is_late else ActionFailed(failure=failure))
 
     def found(self, action: str, source: str) -> None:
         """The action needs no attempt: `source` has computed the same."""

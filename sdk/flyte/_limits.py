@@ -29,6 +29,9 @@ PATIENCE_S = 60.0
 DEPLOY_PATIENCE_S = 300.0
 """How long a client waits for the registry's verdict on a deployment."""
 
+SIGNAL_PATIENCE_S = 15.0
+"""How long who answers a condition waits for the executor to take the answer, which is in the log by then."""
+
 QUIET_WAIT_S = 3.0
 """How long a client waits without an answer before it says what it waits for."""
 
@@ -62,6 +65,9 @@ LOCAL_SYNC_CHILDREN = 64
 
 MAX_INLINE_IO_BYTES = 10 * 1024 * 1024
 """Of the JSON of a call's inputs, or of its outputs, unless the task says otherwise; more data is a file."""
+
+LOCAL_LOOK_UP_S = 0.2
+"""How often who waits at a terminal looks whether the answer is still wanted."""
 
 LOCAL_SYSTEM_FAILURES = 4
 """Of one action of a local run: attempts in a row that may fail by the platform's doing, as on the stack."""

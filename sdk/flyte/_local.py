@@ -43,6 +43,8 @@ from flyte_schemas.subjects import ROOT_ACTION
 if TYPE_CHECKING:
     from flyte._happenings import Happenings
     from flyte._local_cache import LocalCache
+    from flyte._local_conditions import LocalConditions
+    from flyte._runtime.questions import Asked, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,13 @@ class _Actions:
         options = self._options
         scope = f"{options.project}/{options.domain}/" if options.cache_scope == "project-domain" else ""
         return LocalCache(options.name, overwrite=options.overwrite_cache, scope=scope)
+
+    @functools.cached_property
+    def conditions(self) -> "LocalConditions":
+        """What its actions ask people."""
+        from flyte._local_conditions import LocalConditions
+
+        return LocalConditions(self._happenings)
 
     def keep_report(self, action: str, page: str) -> None:
         """Write an action's report to a file of its own, and tell the user where. Raises as `open` does."""
@@ -291,6 +300,8 @@ class _Children:
         self._actions = actions
         self._action = action
         self._keeps_reports = keeps_reports
+        self._asked: set[str] = set()
+        self._is_over = False
         self._threads = Threads(LOCAL_SYNC_CHILDREN)
         self._loop = SideLoop()
 
@@ -311,6 +322,9 @@ class _Children:
         data = convert.inputs_to_json(task.native_interface, inputs)
         return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))
 
+    def pause(self, question: "Question") -> "Asked":
+        return self._actions.conditions.pause(question, self._action, self._asked, lambda: self._is_over)
+
     async def publish(self, report: Report) -> None:
         if not self._keeps_reports:
             warn_of_no_report()
@@ -322,6 +336,7 @@ class _Children:
 
     def close(self) -> None:
         """The attempt is over; what was written of its report since the last flush is stored."""
+        self._is_over = True
         self._loop.close()
         report = context.ctx().report
         if report is not None and report.has_content() and self._keeps_reports:

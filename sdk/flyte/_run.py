@@ -22,7 +22,7 @@ from flyte._names import new_run_name
 from flyte._plan import Plan
 from flyte._remote_task import LazyEntity, details_of, is_deployed
 from flyte._remote_task import Task as RemoteTask
-from flyte._rerun import again, refuse_recovery
+from flyte._rerun import again, recover_of
 from flyte._run_options import RunOptions, options_of
 from flyte._runtime.context import get_custom_context
 from flyte._runtime.convert import inputs_to_wire
@@ -104,11 +104,12 @@ class Runner:
         recover: bool = False,
         force_rerun_actions: list[str] | None = None,
         allow_missing_source_outputs: bool = False,
+        task_version: str | None = None,
         **inputs: Any,
     ) -> "Run":
         """Run the task of an action again, as `flyte.rerun` does, under these options' name, labels and
         variables. Raises as `flyte.rerun` does; ValueError for `mode="local"`."""
-        refuse_recovery(recover or bool(force_rerun_actions) or allow_missing_source_outputs)
+        wanted = recover_of(recover, force_rerun_actions, allow_missing_source_outputs)
         if self._options.mode == "local":
             raise ValueError("a run on the stack is run again on the stack: leave out mode='local'")
         return await again(
@@ -118,6 +119,8 @@ class Runner:
             name=self._options.name,
             env_vars=self._options.env_vars,
             labels=self._options.settings.labels,
+            recover=wanted,
+            task_version=task_version,
         )
 
     rerun = syncify(_rerun)

@@ -260,8 +260,6 @@ def test_a_run_is_repeated_with_other_inputs(user: Cli) -> None:
     assert second.details().metadata["rerun_of"] == first.name
     assert second.details().labels == {"kind": "first"}
     assert "o0=105" in user.ok("rerun", first.name, "--a", "95")
-    with pytest.raises(NotImplementedError, match="recovering"):
-        flyte.rerun(first.name, recover=True)
 
 
 def test_what_get_shows_as_json_is_json(user: Cli) -> None:

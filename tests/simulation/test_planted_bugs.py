@@ -17,9 +17,11 @@ from flyte_agent.lease import Lease, Standing
 from flyte_agent.outbox import Outbox
 from flyte_agent.reports import Reports
 from flyte_agent.traces import Traces
+from flyte_bus.history import read_action
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.memory.stream import MemoryStream
 from flyte_executor.alarms import Alarms
+from flyte_executor.core.conditions import answer_to
 from flyte_executor.core.liveness import Liveness
 from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.lost import worker_lost
@@ -31,6 +33,7 @@ from flyte_executor.runs import LiveRuns
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import AttemptKey
 from testkit.simulation.world import simulate
 
@@ -264,6 +267,22 @@ def a_spool_that_forgets(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "_keep", forget)
 
 
+def an_answer_that_comes_too_late_and_counts(patch: pytest.MonkeyPatch) -> None:
+    def generous(state: ActionState, request: Any) -> Any:
+        from dataclasses import replace
+
+        return answer_to(replace(state, phase=ActionPhase.PAUSED), request)
+
+    patch.setattr("flyte_executor.decisions.answer_to", generous)
+
+
+def a_recovery_of_somebody_elses_result(patch: pytest.MonkeyPatch) -> None:
+    async def first_child(log: Any, key: Any) -> Any:
+        return await read_action(log, key.run.action("a0x0"))
+
+    patch.setattr("flyte_executor.recoveries.read_action", first_child)
+
+
 BUGS: tuple[Plant, ...] = (
     a_dropped_fence,
     decisions_that_expect_nothing,
@@ -292,6 +311,8 @@ BUGS: tuple[Plant, ...] = (
     a_renewal_that_does_not_look_at_the_log,
     a_zombie_that_goes_on,
     a_spool_that_forgets,
+    an_answer_that_comes_too_late_and_counts,
+    a_recovery_of_somebody_elses_result,
 )
 
 

@@ -158,6 +158,11 @@ async def mapped_in_a_task(names: list[str]) -> list[str]:
     assert_type(list(flyte.map(functools.partial(greet, times=2), names, group_name="g")), list[Any])
     assert_type(flyte.durable.time(), float)
     await flyte.durable.sleep.aio(1)
+    webhook = flyte.ConditionWebhook("https://example.com/hook", payload={"text": "please"})
+    approval = flyte.new_condition("approve", prompt="Go on?", timeout=60, webhook=webhook)
+    rating = await flyte.new_condition.aio("rate", data_type=float, prompt_type="markdown")
+    if approval.wait() and await rating.wait.aio() > 0.5:
+        flyte.system_logger.info("%s and %s", approval.name, rating.prompt)
     if flyte.ctx().action.name == "a0":
         flyte.system_logger.debug("the root")
     return names
@@ -170,6 +175,7 @@ def look_back() -> None:
     )
     assert_type(started, flyte.remote.Run)
     assert_type(flyte.rerun(started.name, times=3), flyte.remote.Run)
+    assert_type(flyte.rerun(started.name, recover=True, force_rerun_actions=["a1"]), flyte.remote.Run)
     started.abort("enough")
     assert_type(started.logs(), str)
     for line in started.get_logs():

@@ -237,4 +237,14 @@ def of_configuration_in_full() -> None:
 def of_what_is_not_kept_yet() -> None:
     flyte.remote.Secret.create("key", "value")
     flyte.remote.Trigger.listall()
-    flyte.remote.Condition.get("c", "r1")
+
+
+async def of_people() -> None:
+    (first, *_) = flyte.remote.Condition.listall("r1", limit=10)
+    assert_type(first, flyte.remote.Condition)
+    found = await flyte.remote.Condition.get.aio("c", "r1", action_name="a0")
+    found.signal(True)
+    await found.signal.aio(1.5)
+    assert_type(found.phase, flyte.ActionPhase)
+    assert_type((found.name, found.action_name, found.run_name), tuple[str, str, str])
+    assert found.expected_type == "float"

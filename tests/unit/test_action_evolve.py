@@ -13,6 +13,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
@@ -23,6 +24,9 @@ from flyte_schemas.events import (
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     LogWritten,
     TraceFailed,
@@ -82,6 +86,9 @@ def retried(attempt: int = 1) -> ActionRetried:
     return ActionRetried(attempt=attempt, reason="again")
 
 
+RECOVERED = ActionRecovered(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
+ASKED = ConditionRequested(prompt="Go on?", parent="a0", parent_attempt=1, group="g")
+ANSWERED = ConditionSignalled(value=True, signalled_by="somebody")
 HIT = ActionCacheHit(source="p/d/r/a0", outputs={"o0": InlineLiteral(value=1)})
 
 TRACED = TraceSucceeded(name="m.fetch", parent="a0", parent_attempt=1, started_at=MORNING)
@@ -97,6 +104,7 @@ TO_PHASE: dict[ActionPhase, tuple[EventData, ...]] = {
     P.WAITING_FOR_RESOURCES: (requested(), queued()),
     P.INITIALIZING: (requested(), queued(), placed()),
     P.RUNNING: (requested(), queued(), placed(), started()),
+    P.PAUSED: (ASKED,),
 }
 
 
@@ -308,6 +316,10 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     HIT,
     TRACED,
     NOT_TRACED,
+    RECOVERED,
+    ASKED,
+    ConditionAnnounced(),
+    ANSWERED,
     *FINALS,
 )
 _ATTEMPTS = (1, 2, 3)
@@ -320,9 +332,9 @@ _LOST = tuple(failed(attempt, OURS) for attempt in _ATTEMPTS)
 
 anything = st.lists(
     st.one_of(
-        st.sampled_from((requested(), requested(parent="a0"))),
+        st.sampled_from((requested(), requested(parent="a0"), ASKED)),
         st.sampled_from((*_OF_ATTEMPTS, *_LOST)),
-        st.sampled_from((*FINALS, HIT, TRACED, NOT_TRACED)),
+        st.sampled_from((*FINALS, HIT, RECOVERED, ANSWERED, TRACED, NOT_TRACED)),
         st.sampled_from((LogWritten(attempt=1, offset=0, size_bytes=0, segments=()),)),
         st.just(UnknownData(type="flyte.action.dreamt.v9", document={})),
     ),
@@ -410,8 +422,9 @@ def test_every_state_on_the_way_makes_sense(happened: list[EventData | UnknownDa
         assert after_it.attempt in (before.attempt, before.attempt + 1)
         assert (after_it.fence == sequence) == (after_it.attempt > before.attempt)
         assert after_it.user_failures + after_it.system_failures <= after_it.attempt
-        assert (after_it.phase is None) == (after_it.requested is None and after_it.traced is None)
+        nothing = after_it.requested is after_it.condition is after_it.traced is None
+        assert (after_it.phase is None) == nothing
         assert (after_it.ended_at is not None) == after_it.is_terminal
-        assert (after_it.outputs is not None) == (after_it.phase is P.SUCCEEDED)
+        assert (after_it.outputs is not None) == (after_it.phase is not None and after_it.phase.is_success)
         if after_it.phase is not before.phase:
             assert TRANSITIONS[before.phase, type(one.data)] is after_it.phase  # type: ignore[index]

@@ -7,10 +7,13 @@ from flyte_schemas.events import (
     ActionAborted,
     ActionCacheHit,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     AttemptPlaced,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     TraceFailed,
     TraceSucceeded,
@@ -35,6 +38,8 @@ NOT_TRACED = TraceFailed(
     started_at=MORNING,
     failure=Failure(code="ValueError", kind=FailureKind.USER),
 )
+ASKED = ConditionRequested(prompt="Go on?", parent="a0", parent_attempt=1)
+ANSWERED = ConditionSignalled(value=True)
 LIFE = (("a0", REQUESTED), ("a0", QUEUED), ("a0", PLACED), ("a0", STARTED))
 
 
@@ -55,6 +60,12 @@ def test_an_honest_log_breaks_nothing() -> None:
     assert audited(*LIFE, *child, *traces, ("a0", DONE), ("a0", STARTED), ("b", REQUESTED), ("b", hit)) == []
 
 
+def test_an_honest_log_with_people_and_recoveries_breaks_nothing() -> None:
+    recovered = ActionRecovered(source="project/domain/run/c", outputs=DONE.outputs)
+    child = (("c", CHILD), ("c", QUEUED), ("c", PLACED), ("c", STARTED), ("c", DONE))
+    assert audited(*LIFE, *child, ("d", CHILD), ("d", recovered), ("ok", ASKED), ("ok", ANSWERED)) == []
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
@@ -71,7 +82,21 @@ def test_an_honest_log_breaks_nothing() -> None:
         ("trace", (*LIFE, ("t", TRACED), ("t", NOT_TRACED))),
         ("request", (*LIFE, ("t", TRACED), ("t", CHILD))),
         ("decision", (*LIFE, ("t", TRACED), ("t", QUEUED))),
+        ("parent", (("a0", REQUESTED), ("ok", ASKED))),
         ("family", (*LIFE, ("c", CHILD), ("a0", DONE))),
+        ("family", (*LIFE, ("ok", ASKED), ("a0", DONE))),
+        ("request", (*LIFE, ("ok", ASKED), ("ok", ASKED))),
+        ("request", (*LIFE, ("ok", ANSWERED))),
+        ("decision", (*LIFE, ("ok", ASKED), ("ok", ANSWERED), ("ok", ANSWERED))),
+        (
+            "cache",
+            (
+                *LIFE,
+                ("a0", DONE),
+                ("b", REQUESTED),
+                ("b", ActionRecovered(source="project/domain/run/a0", outputs={})),
+            ),
+        ),
         (
             "cache",
             (

@@ -9,6 +9,7 @@ COMMANDS = {
     "action": ("get_actions:action", "List the actions of a run; or show one."),
     "logs": ("get_actions:logs", "Show what one action has printed."),
     "io": ("get_actions:io", "Show inputs and outputs of an action."),
+    "condition": ("get_conditions:condition", "List the conditions of a run; or show one."),
     "report": ("get_report:report", "Show the HTML report that a task wrote."),
     "task": ("get_tasks:task", "List tasks; or show all that was declared of one."),
     "project": ("get_settings:project", "List the projects; or show one."),
@@ -17,7 +18,6 @@ COMMANDS = {
 MISSING = {
     "app": "apps are not served",
     "artifact": "artifacts are not supported: `flyte get io RUN` shows what an action gave",
-    "condition": "conditions are not supported",
     "devbox": "the stack of this machine is shown by `flyte status`",
     "secret": "there is no place for secrets; those that a task declares are shown by `flyte get task NAME`",
     "settings": "there are no settings of the platform: `flyte get config` shows the configuration",

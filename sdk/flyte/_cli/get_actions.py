@@ -47,7 +47,7 @@ def get_action(
         rows.append(
             (
                 one.name,
-                one.task_name or "",
+                one.task_name or ("(condition)" if state.condition is not None else ""),
                 state.phase.name if state.phase else "",
                 one.parent_name or "",
                 one.group or "",
@@ -113,7 +113,7 @@ def get_io(
     values: dict[str, Any] = {}
     if not outputs_only:
         values["inputs"] = dict(details.inputs())
-    if not inputs_only and details.status == "SUCCEEDED":
+    if not inputs_only and details.phase.is_success:
         values["outputs"] = details.outputs().named_outputs
     if as_json:
         typer.echo(json_text(plain(values)))
@@ -145,6 +145,7 @@ def _facts(run: str, action: str) -> str:
         "run": details.run_name,
         "task": f"{details.task_name}:{details.task_version}" if details.task_version else "",
         "trace": "" if details.task_version else details.task_name or "",
+        "condition": "" if details.task_name else "an answer is waited for, or was given",
         "phase": details.status,
         "parent": details.parent_name or "",
         "group": details.group or "",

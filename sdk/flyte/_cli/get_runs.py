@@ -62,9 +62,7 @@ def get_run(
 
     key = parse_run(name, config.project, config.domain) if name else None
     place = (key.project, key.domain) if key else (config.project, config.domain)
-    runs: Sequence[RunSummary] = ()
-    if not paused_only:
-        runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))
+    runs = block_on(list_runs(*place, name=key.run if key else None, limit=limit, wanted=wanted))
     if key is not None and not runs:
         raise LookupError(f"there is no run {key.run!r} in {key.project}/{key.domain}")
     if output == "json":
@@ -87,7 +85,7 @@ def _table(runs: "Sequence[RunSummary]") -> str:
             run.name,
             run.task,
             run.version[:12],
-            run.phase.name,
+            run.phase.name + (f" ({run.paused} paused)" if run.paused else ""),
             time_text(run.requested_at),
             duration_text(run.started_at, run.ended_at),
             str(run.attempts),

@@ -34,6 +34,7 @@ COMMANDS = {
     "update": ("update", "Change projects."),
     "delete": ("delete", "Delete the results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
+    "signal": ("signal", "Answer conditions of runs."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
 """Where each command is, and what the list of commands says of it."""
@@ -44,7 +45,6 @@ ELSEWHERE = {
     "gen": "documents are not generated: `flyte COMMAND --help` describes each command",
     "prefetch": "models are not fetched ahead: let a task fetch what it needs",
     "serve": "apps are not served: a task may do the work, started by `flyte run`",
-    "signal": "conditions are not supported, so there is nothing to signal",
 }
 """Commands of Flyte's that are not there, each with the reason."""
 

@@ -50,6 +50,8 @@ class _View:
         )
         self._streams = contextlib.ExitStack()
         self._over = threading.Event()
+        self._drawing = threading.Lock()
+        happenings.lend = self._lent
 
     def picture(self, limit: int) -> Picture:
         """The run as it is now."""
@@ -76,8 +78,22 @@ class _View:
     def _keep_drawing(self) -> None:
         pace = Pace()
         while not self._over.wait(pace.pause_s):
-            with pace.drawing():
+            with self._drawing, pace.drawing():
+                if self._over.is_set():
+                    return
                 self._live.update(render(self.picture(rows_for(self.console))), refresh=True)
+
+    @contextlib.contextmanager
+    def _lent(self) -> Iterator[None]:
+        """The terminal is somebody else's within the block; what tasks print appears in between."""
+        with self._drawing:
+            is_shown = not self._over.is_set()
+            self._live.stop()
+            try:
+                yield
+            finally:
+                if is_shown and not self._over.is_set():
+                    self._live.start()
 
     def _give_up(self) -> None:
         """Take the view away and give the streams back; at once, and once."""

@@ -54,7 +54,7 @@ CreatedAfter = Annotated[
 CreatedBefore = Annotated[str | None, typer.Option("--created-before", help="Likewise.")]
 UpdatedAfter = Annotated[str | None, typer.Option("--updated-after", hidden=True)]
 UpdatedBefore = Annotated[str | None, typer.Option("--updated-before", hidden=True)]
-PausedOnly = Annotated[bool, typer.Option("--paused-only", help="Runs never pause here: none are shown.")]
+PausedOnly = Annotated[bool, typer.Option("--paused-only", help="Only runs that wait for somebody's answer.")]
 WithLabels = Annotated[list[str] | None, typer.Option("--with-label", help="K=V.")]
 WithLabelKeys = Annotated[list[str] | None, typer.Option("--with-label-key", help="K, with any value.")]
 
@@ -159,4 +159,5 @@ def filter_of(given: Mapping[str, Any]) -> "RunFilter":
         ),
         labels=pairs_of("--with-label", given["with_label"]),
         label_keys=tuple(given["with_label_key"]),
+        paused_only=given["paused_only"],
     )

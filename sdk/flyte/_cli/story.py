@@ -8,6 +8,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
@@ -19,6 +20,9 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
     TraceFailed,
     TraceSucceeded,
 )
@@ -63,6 +67,15 @@ def event_text(event: AnyEvent) -> str:
             return f"traced in {parent}: {name}"
         case TraceFailed(name=name, parent=parent, failure=failure):
             return f"traced in {parent}: {name} failed: {_brief(failure)}"
+        case ActionRecovered(source=source):
+            return f"recovered: {source} had given it"
+        case ConditionRequested() as data:
+            limit = f" within {data.timeout_s:g} s" if data.timeout_s else ""
+            return f"paused by {data.parent}: {_first_line(data.prompt)} ({data.data_type}{limit})"
+        case ConditionAnnounced(error=error):
+            return f"webhook not told: {error}" if error else "webhook told"
+        case ConditionSignalled(value=value, signalled_by=somebody):
+            return f"answered{f' by {somebody}' if somebody else ''}: {_first_line(str(value))}"
         case AttemptStopped(attempt=attempt):
             return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):

@@ -28,10 +28,12 @@ _ORDER = (
     ActionPhase.FAILED,
     ActionPhase.TIMED_OUT,
     ActionPhase.ABORTED,
+    ActionPhase.PAUSED,
     ActionPhase.RUNNING,
     ActionPhase.INITIALIZING,
     ActionPhase.WAITING_FOR_RESOURCES,
     ActionPhase.QUEUED,
+    ActionPhase.RECOVERED,
     ActionPhase.SUCCEEDED,
 )
 _RANK = {phase: rank for rank, phase in enumerate(_ORDER)}
@@ -116,7 +118,7 @@ def _row(item: _Bunch | _Single, depth: int, now: datetime) -> Row:
     if isinstance(item, _Single):
         return Row(
             depth=depth,
-            label=f"{task_name(item.state) or item.action}",
+            label=_label(item.action, item.state),
             phase=item.state.phase or ActionPhase.QUEUED,
             seconds=_seconds(item.state, now),
             attempt=item.state.attempt,
@@ -147,7 +149,7 @@ def _bunches(children: Iterator[Member]) -> Iterator[_Bunch | _Single]:
     found: dict[tuple[str | None, str], list[Member]] = {}
     for action, state in sorted(children, key=lambda member: _asked(member[1])):
         group = state.group
-        found.setdefault((group, "" if group else task_name(state)), []).append((action, state))
+        found.setdefault((group, "" if group else _kind(state)), []).append((action, state))
     for (group, task), members in found.items():
         if group or len(members) >= BUNCH_FROM:
             yield _Bunch(group or task, tuple(members))
@@ -156,7 +158,8 @@ def _bunches(children: Iterator[Member]) -> Iterator[_Bunch | _Single]:
 
 
 def _is_notable(state: ActionState) -> bool:
-    return state.phase in _BAD or state.phase is ActionPhase.RUNNING or (state.is_live and state.attempt > 1)
+    is_under_way = state.phase in (ActionPhase.RUNNING, ActionPhase.PAUSED)
+    return state.phase in _BAD or is_under_way or (state.is_live and state.attempt > 1)
 
 
 def _by_notability(member: Member) -> tuple[int, float]:
@@ -171,6 +174,17 @@ def _asked(state: ActionState) -> float:
 def task_name(state: ActionState) -> str:
     """The name of an action's function, without environment or module; empty while nobody knows it."""
     return (state.task_name or "").rpartition(".")[2]
+
+
+def _kind(state: ActionState) -> str:
+    return "conditions" if state.condition is not None else task_name(state)
+
+
+def _label(action: str, state: ActionState) -> str:
+    """A task by its name; a condition by its own, and by what it asks while it waits."""
+    if state.condition is not None and state.phase is ActionPhase.PAUSED:
+        return f"{action}: {state.condition.prompt.partition(chr(10))[0]}"
+    return task_name(state) or action
 
 
 def _seconds(state: ActionState, now: datetime) -> float:

@@ -29,6 +29,8 @@ _MARKS = {
     ActionPhase.WAITING_FOR_RESOURCES: ("◌", "dim"),
     ActionPhase.INITIALIZING: ("◍", "cyan"),
     ActionPhase.RUNNING: ("●", "cyan"),
+    ActionPhase.PAUSED: ("?", "bold yellow"),
+    ActionPhase.RECOVERED: ("✓", "green"),
     ActionPhase.SUCCEEDED: ("✓", "green"),
     ActionPhase.FAILED: ("✗", "bold red"),
     ActionPhase.TIMED_OUT: ("✗", "bold red"),

@@ -5,22 +5,25 @@ from typing import Any
 
 from flyte._client.client import Client
 from flyte._client.phases import read_history
+from flyte._client.recovering import recovery_from
 from flyte._client.runs import Run
 from flyte._client.starting import start_run
 from flyte._client.trouble import translated
 from flyte._names import new_run_name
+from flyte._rerun import Recover
 from flyte._runtime.convert import inputs_to_wire
 from flyte._runtime.described import described_interface, placed_for_others
 from flyte._runtime.offload import restore
 from flyte._runtime.publishing import published_aio
 from flyte._runtime.transfer import Artifacts
 from flyte._store import in_place
-from flyte.errors import RemoteTaskNotFoundError
-from flyte_bus.history import find_task
+from flyte.errors import ActionNotFoundError, RemoteTaskNotFoundError
+from flyte_bus.history import find_version
+from flyte_bus.ports import Bus
 from flyte_schemas.events import RunSettings
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
 from flyte_schemas.subjects import ActionKey, RunKey
-from flyte_schemas.task import TaskTemplate
+from flyte_schemas.task import TaskReference, TaskTemplate
 
 
 async def start_again(
@@ -32,23 +35,33 @@ async def start_again(
     name: str | None = None,
     env_vars: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    recover: Recover | None = None,
+    task_version: str | None = None,
 ) -> Run:
     """A new run of what the action `source` ran; `inputs` win over its own (JSON data if `are_json`).
 
-    Raises ActionNotFoundError, RemoteTaskNotFoundError, TypeError and ValueError for inputs that do not fit.
+    With `recover` it takes over what had succeeded there. `task_version` is another version of the task,
+    "latest" the one deployed last.
+
+    Raises ActionNotFoundError, RemoteTaskNotFoundError, RuntimeUserError (`RunNotOver`), TypeError and
+    ValueError for inputs that do not fit.
     """
     with translated():
         bus = await client.bus()
         requested = (await read_history(bus, source)).state.requested
-        assert requested is not None  # it has a history
+        if requested is None:
+            raise ActionNotFoundError(f"{source.action} of run {source.run.run} is no task: it cannot run")
         place = (source.run.project, source.run.domain)
-        template = await find_task(bus.log, *place, requested.task)
-        if template is None:
-            raise RemoteTaskNotFoundError(f"{requested.task} of run {source.run.run} is not deployed")
+        task, template = await task_of(bus, source, requested.task, task_version)
+        recovery = None if recover is None else await recovery_from(bus, source, recover)
         literals = await restore(requested.inputs, Artifacts(bus.ask, *place), payloads=False)
     settings = requested.settings or RunSettings()
     settings = settings.model_copy(
-        update={"labels": settings.labels | dict(labels or {}), "rerun_of": source.run.run}
+        update={
+            "labels": settings.labels | dict(labels or {}),
+            "rerun_of": source.run.run,
+            "recovery": recovery,
+        }
     )
     key = RunKey(*place, name or new_run_name())
     with in_place(*place):
@@ -57,7 +70,7 @@ async def start_again(
         request_id = await start_run(
             bus,
             key,
-            requested.task,
+            task,
             merged,
             env_vars={**requested.env_vars, **(env_vars or {})},
             custom_context=requested.custom_context,
@@ -65,6 +78,22 @@ async def start_again(
             settings=settings,
         )
     return Run(client, key, request_id=request_id)
+
+
+async def task_of(
+    bus: Bus, source: ActionKey, task: TaskReference, version: str | None
+) -> tuple[TaskReference, TaskTemplate]:
+    """The version of an action's task that is to run, its own unless another is named, and its template.
+
+    Raises RemoteTaskNotFoundError.
+    """
+    place = (source.run.project, source.run.domain)
+    wanted = None if version == "latest" else version or task.version
+    found = await find_version(bus.log, *place, task.name, wanted)
+    if found is None:
+        name = f"{task.name}:{wanted}" if wanted else task.name
+        raise RemoteTaskNotFoundError(f"{name} is not deployed; run {source.run.run} ran {task}")
+    return TaskReference(name=task.name, version=found[0]), found[1]
 
 
 def _merged(

@@ -221,6 +221,9 @@ class Details(Documented):
         Raises RuntimeError while it is not over, and the action's own error when it did not succeed.
         """
         literals = self._given()
+        if self._state.condition is not None:  # a condition's: a plain value
+            found = await self._output_literals()
+            return ActionOutputs(found.values(), tuple(found))
         with translated():
             return await (await self._values()).outputs(self._task, literals)
 
@@ -230,7 +233,7 @@ class Details(Documented):
         if not state.is_terminal or state.phase is None:
             what = f"run {self.run_name}" if self._key.is_root else f"action {self._key.action}"
             raise RuntimeError(f"{what} is not over yet: call wait() first")
-        if state.phase is not ActionPhase.SUCCEEDED:
+        if not state.phase.is_success:
             raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
         return state.outputs or {}
 

@@ -44,6 +44,7 @@ class RunFilter:
     updated_at: TimeFilter = TimeFilter()
     labels: dict[str, str] = field(default_factory=dict)
     label_keys: tuple[str, ...] = ()
+    paused_only: bool = False
     order: "Order" = field(default_factory=lambda: Order())
 
 

@@ -19,6 +19,7 @@ from flyte_bus.ports import Bus
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import AttemptFailed, AttemptSucceeded, LogWritten
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.run import RunFold
 from flyte_schemas.streams import LOGS
 from flyte_schemas.subjects import ROOT_ACTION, RunKey, log_filter, parse_action
 
@@ -147,12 +148,28 @@ class Follower:
     async def _remind(self) -> None:
         """Say what the run waits for, when for a while nothing happens before it runs."""
         said: str | None = None
+        asked: set[str] = set()
         while True:
             phase = self._watch.fold.root.phase
             await asyncio.sleep(QUIET_WAIT_S)
+            for name, prompt in paused(self._watch.fold):
+                if name not in asked:
+                    asked.add(name)
+                    run = self._watch.key.run
+                    self._say(f"{run} asks: {prompt}\n  answer: flyte signal condition {run} {name} VALUE")
             if phase is self._watch.fold.root.phase and phase in _WAITS and _WAITS[phase] != said:
                 said = _WAITS[phase]
                 self._say(f"{self._watch.key.run}: waiting for {said}")
+
+
+def paused(fold: RunFold) -> list[tuple[str, str]]:
+    """The conditions of a run that wait for an answer, and what they ask."""
+    states = fold.actions.items()
+    return [
+        (name, state.condition.prompt)
+        for name, state in states
+        if state.condition is not None and state.phase is ActionPhase.PAUSED
+    ]
 
 
 def check_is_ours(happening: Happening, key: RunKey, request_id: str | None) -> None:

@@ -35,6 +35,7 @@ async def list_runs(
             updated_before=updated_before,
             labels=wanted.labels,
             label_keys=wanted.label_keys,
+            paused_only=wanted.paused_only,
             sort_by=wanted.order.by,
             ascending=wanted.order.ascending,
             at_least_sequence=await bus.log.last_sequence(RUNS),

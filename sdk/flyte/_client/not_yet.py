@@ -1,7 +1,7 @@
 """What the stack keeps no record of yet: programs that name it load, and its use says what is missing.
 
-Secrets, triggers and conditions can be declared; a store for secrets' values, a clock that fires triggers and
-runs that wait for a person are still to come.
+Secrets and triggers can be declared; a store for secrets' values and a clock that fires triggers are still to
+come.
 """
 
 from typing import Any, Literal, NoReturn
@@ -29,7 +29,6 @@ _NO_SECRETS = (
     "no store keeps the values of secrets; set them as variables where the executor runs, or with env_vars"
 )
 _NO_TRIGGERS = "nothing fires triggers; declare them with @env.task(triggers=…), `flyte get task` shows them"
-_NO_CONDITIONS = "a run cannot wait for a person; end it, and start another one with the answer as its input"
 
 
 class Secret:
@@ -49,11 +48,3 @@ class Trigger:
     listall = Refused("Trigger.listall", _NO_TRIGGERS)
     update = Refused("Trigger.update", _NO_TRIGGERS)
     delete = Refused("Trigger.delete", _NO_TRIGGERS)
-
-
-class Condition:
-    """A condition that a run waits for. Nothing of it is there yet: each call raises NotImplementedError."""
-
-    get = Refused("Condition.get", _NO_CONDITIONS)
-    listall = Refused("Condition.listall", _NO_CONDITIONS)
-    signal = Refused("Condition.signal", _NO_CONDITIONS)

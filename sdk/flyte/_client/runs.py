@@ -50,14 +50,12 @@ async def _list_runs(
 ) -> AsyncGenerator["Run"]:
     """The runs that meet all that is asked for, newest first (or by `sort_by=("updated_at", "asc")`).
 
-    `updated_at` is when a run ended; until then, when it began. A run never pauses here, so
-    `paused_actions_only` gives none. Raises ValueError for a way to sort that there is not.
+    `updated_at` is when a run ended; until then, when it began. With `paused_actions_only`, of those in which
+    a condition waits for an answer. Raises ValueError for a way to sort that there is not.
     """
     from flyte import _session
 
     order = order_of(sort_by)
-    if paused_actions_only:
-        return
     client = _session.client()
     project, domain = project or client.config.project, domain or client.config.domain
     wanted = RunFilter(
@@ -69,6 +67,7 @@ async def _list_runs(
         updated_at=updated_at or TimeFilter(),
         labels=dict(with_labels or {}),
         label_keys=tuple(with_label_keys or ()),
+        paused_only=paused_actions_only,
         order=order,
     )
     for summary in await list_runs(project, domain, limit=limit, wanted=wanted):

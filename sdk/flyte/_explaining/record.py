@@ -69,13 +69,14 @@ class RunRecord:
             yield from self.below(child)
 
     def task(self, action: str) -> str:
-        """The name of an action's task."""
-        requested = self.state(action).requested
-        return requested.task.name if requested else "a task that nobody asked for"
+        """The name of an action's task; of a condition, that it is one."""
+        state = self.state(action)
+        if state.condition is not None:
+            return "a condition"
+        return state.requested.task.name if state.requested else "a task that nobody asked for"
 
     def parent(self, action: str) -> str | None:
-        requested = self.state(action).requested
-        return requested.parent if requested else None
+        return self.state(action).parent
 
     @staticmethod
     def _note(attempts: list[AttemptRecord], event: AnyEvent, after: ActionState) -> None:

@@ -25,7 +25,12 @@ def waits_of(record: RunRecord, action: str, around: Surroundings) -> Iterator[W
 
 
 def clocks_of(record: RunRecord, action: str, around: Surroundings) -> Iterator[Clock]:
-    """The times that an action's task has set and that are to come, the next one first."""
+    """The times that an action's task (or condition) has set, the next one first."""
+    state = record.state(action)
+    asked_at, condition = state.requested_at, state.condition
+    if condition is not None and condition.timeout_s is not None and asked_at is not None:
+        at = asked_at + timedelta(seconds=condition.timeout_s)
+        yield Clock(at=at, text=wording.answer_by(condition.timeout_s))
     policies = policies_of(record, action, around)
     if policies is not None:
         yield from sorted(_clocks(record, action, policies), key=lambda clock: clock.at)
@@ -65,8 +70,9 @@ def _wait_of(record: RunRecord, action: str, around: Surroundings) -> Wait:
 def _reason(record: RunRecord, action: str, state: ActionState, around: Surroundings) -> _Reason:
     attempts, now = record.attempts(action), around.now
     last = attempts[-1] if attempts else None
-    if state.phase is _P.PAUSED:
-        return WaitsFor.PERSON, wording.waits_for_person(), state.requested_at
+    if state.condition is not None:
+        text = wording.waits_for_person(state.condition, action)
+        return WaitsFor.PERSON, text, state.requested_at
     if state.attempt_over and state.phase is not _P.QUEUED:
         since = last.ended_at if last else None
         return WaitsFor.EXECUTOR, wording.waits_for_decision(state.failure), since

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from flyte_schemas.action import ActionState
+from flyte_schemas.events import ConditionRequested
 from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, WAITED_TOO_LONG, Failure
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
@@ -65,6 +66,10 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def succeeded(subject: str, state: ActionState) -> str:
+    if state.recovered_from:
+        return f"{subject} did not run: its result was taken over from {state.recovered_from}"
+    if state.condition is not None:
+        return f"{subject} was answered by {state.signalled_by or 'somebody'}"
     if state.cached_from:
         return f"{subject} succeeded without running: {state.cached_from} had computed the same"
     took = between(state.requested_at, state.ended_at)
@@ -220,8 +225,9 @@ def waits_for_children(live: int, done: int) -> str:
     return f"runs, and {number} of it {'is' if live == 1 else 'are'} not over{over}"
 
 
-def waits_for_person() -> str:
-    return "is paused until somebody answers it"
+def waits_for_person(condition: ConditionRequested, name: str) -> str:
+    asked = first_line(condition.prompt)
+    return f"asks {asked!r} and waits for a {condition.data_type}: `flyte signal condition RUN {name} VALUE`"
 
 
 def left_out(number: int) -> str:
@@ -241,6 +247,10 @@ def deadline(seconds: float) -> str:
 
 def place_by(seconds: float) -> str:
     return f"max_queued_time of {seconds:g} s is over: the attempt fails if it has no place by then"
+
+
+def answer_by(seconds: float) -> str:
+    return f"the condition's timeout of {seconds:g} s is over: it times out without an answer"
 
 
 def runs_until(seconds: float) -> str:

@@ -13,6 +13,7 @@ from flyte._runtime.child import Child
 from flyte._runtime.reports import Report
 
 if TYPE_CHECKING:
+    from flyte._runtime.questions import Asked, Question
     from flyte._runtime.steps import Steps
     from flyte._task import Task
 
@@ -41,6 +42,10 @@ class Controller(Protocol):
 
         Raises TypeError for inputs of a wrong type.
         """
+        ...
+
+    def pause(self, question: "Question") -> "Asked":
+        """Ask a person. What comes back says when the question stands, and what the answer was."""
         ...
 
     async def publish(self, report: Report) -> None:

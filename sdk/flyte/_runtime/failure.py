@@ -8,6 +8,7 @@ import functools
 import importlib
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,17 @@ _BY_CODE: dict[str, type[errors.RuntimeUserError | errors.RuntimeUnknownError]] 
 }
 """What a part of a code says of the kind of an error; the first that fits counts."""
 
+
+_CONDITIONS: dict[str, Callable[[str], errors.RuntimeUserError]] = {
+    one.__name__: one
+    for one in (
+        errors.ConditionAlreadyExistsError,
+        errors.ConditionFailedError,
+        errors.ConditionNotFoundError,
+        errors.ConditionTimedoutError,
+    )
+}
+"""Errors whose name is their code, and nobody else's."""
 
 _WHOLE_STORY = (errors.RuntimeDataValidationError, Mismatch)
 """Errors that say all there is to say: what led to them is how we found out."""
@@ -204,6 +216,8 @@ def _error(failure: "Failure | None", phase: ActionPhase, abort_reason: str) -> 
         return errors.RuntimeUnknownError(
             "Unknown", f"the action ended as {phase.value} and nothing says why"
         )
+    if failure.code in _CONDITIONS:
+        return _CONDITIONS[failure.code](failure.message)
     code = failure.code.rpartition("|")[2] or failure.code
     from flyte_schemas.failure import FailureKind
 

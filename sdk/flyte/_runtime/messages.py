@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from flyte_schemas.conditions import AnswerType
 from flyte_schemas.endpoints import (
     CompleteUpload,
     CreateDownloadLocation,
@@ -30,7 +31,8 @@ class Start(Word):
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
     earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
-    seconds. Inputs that are large are references.
+    seconds. Inputs that are large are references. Children are named as those of
+    `names_of`; None: as this action's own.
     """
 
     kind: Literal["start"] = "start"
@@ -49,6 +51,7 @@ class Start(Word):
     raw_data_path: str = ""
     patience_s: float = 60.0
     checkpoint: AttemptCheckpointed | None = None
+    names_of: str | None = None
 
 
 class Entered(Word):
@@ -79,6 +82,36 @@ class ChildEnded(Word):
     outputs: Mapping[str, AnyLiteral] = {}
     failure: Failure | None = None
     abort_reason: str = ""
+
+
+class Pause(Word):
+    """To the agent: ask a person, as this condition; call `call` waits for the answer.
+
+    When it is asked for the first time, `webhook` (an address, if any) is sent `payload`.
+    """
+
+    kind: Literal["pause"] = "pause"
+    call: int
+    condition: str
+    prompt: str
+    prompt_type: Literal["text", "markdown"] = "text"
+    data_type: AnswerType = "bool"
+    description: str = ""
+    timeout_s: float | None = None
+    group: str | None = None
+    webhook: str | None = None
+    payload: Any = None
+
+
+class Paused(Word):
+    """To the runner: the condition of call `call` is in the log, unless `failure` says why it is not.
+
+    `ChildEnded` follows when it has an answer, or is over without one.
+    """
+
+    kind: Literal["paused"] = "paused"
+    call: int
+    failure: Failure | None = None
 
 
 class GiveUp(Word):
@@ -212,6 +245,8 @@ Message = Annotated[
     | Entered
     | Ask
     | ChildEnded
+    | Pause
+    | Paused
     | GiveUp
     | Find
     | Found

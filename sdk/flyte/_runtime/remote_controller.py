@@ -33,6 +33,8 @@ from flyte._runtime.messages import (
     Locate,
     Located,
     Message,
+    Pause,
+    Paused,
     Remembered,
     Reported,
     Save,
@@ -41,6 +43,7 @@ from flyte._runtime.messages import (
 )
 from flyte._runtime.offload import is_elsewhere, is_large, offload, restore
 from flyte._runtime.publishing import published, published_aio
+from flyte._runtime.questions import Asked, Question, answer_in
 from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.steps import Steps
@@ -83,11 +86,12 @@ class RemoteController:
         self._keeps_reports = start.template.report
         self._version = start.version
         self._patience_s = start.patience_s
-        self._names = ChildNames(start.action)
+        self._names = ChildNames(start.names_of or start.action)
         self._record = RemoteRecord(channel, start)
         self.steps = Steps(self._record, start.action)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
+        self._pausing: dict[int, Future[None]] = {}
         self._finding: dict[int, Future[Found]] = {}
         self._locating: dict[int, Future[Located]] = {}
         self._saving: dict[int, Future[None]] = {}
@@ -186,6 +190,29 @@ class RemoteController:
             with contextlib.suppress(OSError):  # the agent is gone, and this process goes with it
                 self._channel.send(GiveUp(call=call))
 
+    def pause(self, question: Question) -> Asked:
+        opened: Future[None] = Future()
+        answer: Future[ChildEnded] = Future()
+        with self._lock:
+            call = next(self._calls)
+            self._pausing[call], self._waiting[call] = opened, answer
+        webhook = question.webhook
+        self._channel.send(
+            Pause(
+                call=call,
+                condition=question.name,
+                prompt=question.prompt,
+                prompt_type=question.prompt_type,
+                data_type=question.data_type,
+                description=question.description,
+                timeout_s=question.timeout_s,
+                group=group.current(),
+                webhook=webhook.url if webhook else None,
+                payload=webhook.payload if webhook else None,
+            )
+        )
+        return Asked(opened, lambda: Child(answer, partial(answer_in, question)))
+
     def find(self, name: str, version: str | None) -> Found:
         """A deployed version of a task, the latest by default; blocks until the agent has answered."""
         answer: Future[Found] = Future()
@@ -248,6 +275,8 @@ class RemoteController:
             self._aside(self._answer_when_fetched(message))
         elif isinstance(message, ChildEnded):
             self._settle(message)
+        elif isinstance(message, Paused):
+            self._paused(message)
         elif isinstance(message, Found):
             self._finding.pop(message.call).set_result(message)
         elif isinstance(message, Located):
@@ -257,6 +286,14 @@ class RemoteController:
                 self._saving.pop(message.call).set_result(None)
         elif isinstance(message, Kept | Remembered):
             self._record.answered(message)
+
+    def _paused(self, paused: Paused) -> None:
+        opened = self._pausing.pop(paused.call)
+        if paused.failure is None:
+            opened.set_result(None)
+        else:
+            self._waiting.pop(paused.call, None)
+            opened.set_exception(error_of(paused.failure))
 
     def _located(self, located: Located) -> None:
         answer = self._locating.pop(located.call)
@@ -302,6 +339,6 @@ def _end_if_broken(done: "Future[None]") -> None:
 
 def _value(task: "Task[..., Any]", ended: ChildEnded) -> Any:
     """What the call gives. Raises the child's error."""
-    if ended.phase is ActionPhase.SUCCEEDED:
+    if ended.phase.is_success:
         return outputs_from_wire(task.native_interface, ended.outputs)
     raise error_of(ended.failure, ended.phase, ended.abort_reason)

@@ -41,3 +41,10 @@ def refuse_task(task: str) -> None:
             f"the traced function {name!r} calls the task {task}: call {short}.forward(…) to run it as a "
             "plain function, or call the task outside of the trace"
         )
+
+
+def refuse(what: str) -> None:
+    """Raises TraceDoesNotAllowNestedTasksError inside a traced function, of which `what` is wrong."""
+    name = _traced.get()
+    if name is not None:
+        raise TraceDoesNotAllowNestedTasksError(f"the traced function {name!r} {what}")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flyte._client.actions import Action as Action
+    from flyte._client.conditions import Condition as Condition
     from flyte._client.details import AbortInfo as AbortInfo
     from flyte._client.details import ErrorInfo as ErrorInfo
     from flyte._client.filters import TimeFilter as TimeFilter
-    from flyte._client.not_yet import Condition as Condition
     from flyte._client.not_yet import Secret as Secret
     from flyte._client.not_yet import SecretTypes as SecretTypes
     from flyte._client.not_yet import Trigger as Trigger
@@ -60,7 +60,7 @@ _HOMES = {
     "ActionDetails": "flyte._client.pictures",
     "ActionInputs": "flyte._outputs",
     "ActionOutputs": "flyte._outputs",
-    "Condition": "flyte._client.not_yet",
+    "Condition": "flyte._client.conditions",
     "ErrorInfo": "flyte._client.details",
     "LazyEntity": "flyte._remote_task",
     "PhaseTransitionInfo": "flyte._client.phases",

@@ -20,6 +20,7 @@ from flyte._runtime.messages import (
     GiveUp,
     Locate,
     Message,
+    Pause,
     Raised,
     Recall,
     Record,
@@ -237,6 +238,7 @@ class Attempt:
             raw_data_path=settings.raw_data_path,
             patience_s=self._settings.patience_s,
             checkpoint=state.checkpoint,
+            names_of=_recovered(state),
         )
 
     async def _root_state(self, state: ActionState) -> ActionState:
@@ -308,6 +310,8 @@ class Attempt:
                 )
             case Ask() if self._children is not None:
                 self._children.ask(message)
+            case Pause() if self._children is not None:
+                self._children.pause(message)
             case GiveUp(call=call) if self._children is not None:
                 self._children.give_up(call)
             case Save(call=call, checkpoint=checkpoint):
@@ -367,3 +371,9 @@ class Attempt:
             failure = self._last_word.failure
         assert failure is not None
         await self._reports.fact(AttemptFailed(attempt=attempt, failure=failure, log_end=end))
+
+
+def _recovered(state: ActionState) -> str | None:
+    """The action of an earlier run whose children this one's are to match by name."""
+    settings = state.requested.settings if state.requested else None
+    return settings.recovery.root if settings and settings.recovery else None

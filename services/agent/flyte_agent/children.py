@@ -10,7 +10,8 @@ from contextlib import aclosing
 
 import structlog
 
-from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.messages import Ask, ChildEnded, Pause, Paused
+from flyte_agent.conditions import Conditions
 from flyte_agent.endings import not_prepared
 from flyte_agent.order import Order
 from flyte_agent.reports import Reports
@@ -26,7 +27,7 @@ from flyte_schemas.subjects import parse_action, run_filter
 
 log = structlog.get_logger()
 
-Answer = Callable[[ChildEnded], Awaitable[None]]
+Answer = Callable[[ChildEnded | Paused], Awaitable[None]]
 OnBroken = Callable[[BaseException], None]
 
 
@@ -53,6 +54,7 @@ class Children:
         self._env_vars = dict(env_vars)
         self._answer = answer
         self._on_broken = on_broken
+        self._conditions = Conditions(bus.log, order, reports)
         self._fold = RunFold()
         self._waiting: dict[str, list[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,10 +62,18 @@ class Children:
 
     def ask(self, ask: Ask) -> None:
         """Serve one ask, in the background."""
+        self._start_following()
+        self._spawn(self._serve(ask))
+
+    def pause(self, pause: Pause) -> None:
+        """Ask a person, in the background."""
+        self._start_following()
+        self._spawn(self._ask_somebody(pause))
+
+    def _start_following(self) -> None:
         if self._follower is None:
             self._follower = asyncio.create_task(self._follow())
             self._follower.add_done_callback(self._ended_badly)
-        self._spawn(self._serve(ask))
 
     def give_up(self, call: int) -> None:
         """This call does not wait any more: a child for which no other call waits is aborted."""
@@ -95,6 +105,14 @@ class Children:
                 await self._answer(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
                 return
         await self._answer_if_ended(ask.action)
+
+    async def _ask_somebody(self, pause: Pause) -> None:
+        failure = await self._conditions.open(pause)
+        await self._answer(Paused(call=pause.call, failure=failure))
+        if failure is None:
+            self._waiting.setdefault(pause.condition, []).append(pause.call)
+            self._spawn(self._conditions.announce(pause))
+            await self._answer_if_ended(pause.condition)
 
     async def _abort(self, action: str) -> None:
         try:

@@ -21,6 +21,8 @@ from flyte_schemas.events import (
     AttemptPlaced,
     AttemptReclaimed,
     AttemptReported,
+    ConditionAnnounced,
+    ConditionRequested,
     EventData,
     LogWritten,
     TraceFailed,
@@ -131,7 +133,7 @@ class Reports:
         self._number += 1
         await self._write(self._event(data, str(self._number)))
 
-    async def request_child(self, action: str, data: ActionRequested) -> None:
+    async def request_child(self, action: str, data: ActionRequested | ConditionRequested) -> None:
         """Ask for a child action. Raises Conflict when it was asked for before."""
         key = self._order.key.action.run.action(action)
         event: AnyEvent = Event(
@@ -158,6 +160,11 @@ class Reports:
         )
         await self._confirm()
         await self._log.append(event, expected=0)
+
+    async def announced(self, condition: str, data: ConditionAnnounced) -> None:
+        """Append that the webhook of a condition was told."""
+        key = self._order.key.action.run.action(condition)
+        await self._log.append(self._event(data, condition, subject=action_subject(key)))
 
     async def request_abort(self, action: str) -> None:
         """Ask for the end of a child that was given up."""

@@ -1,8 +1,9 @@
-"""What the executor writes into the log beside what it decided from an action's state: losses and aborts.
+"""What the executor writes into the log beside what it decided from a state: losses, aborts and answers.
 
-Both look at the log first and expect what they saw; a conflict means that it went on, so each try sees more.
+All look at the log first and expect what they saw; a conflict means that it went on, so each try sees more.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,17 +15,23 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Gone
 from flyte_executor.clock import Now
+from flyte_executor.core.conditions import answer_to
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.lost import attempt_lost, worker_lost
 from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import AbortAction, ActionAborted, EventData
+from flyte_schemas.events import AbortAction, ActionAborted, EventData, SignalCondition
 from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
 
 log = structlog.get_logger()
 
 NO_REASON = "it was aborted by request"
+
+
+def digest_of(request_id: str) -> str:
+    """A request's id as it may stand in a header: whoever chose it may have put anything into it."""
+    return hashlib.sha256(request_id.encode()).hexdigest()[:16]
 
 
 def decision_event(key: ActionKey, data: EventData, state: ActionState, now: datetime) -> AnyEvent:
@@ -101,4 +108,31 @@ async def abort(events: EventLog, key: ActionKey, request_id: str, request: Abor
         except Conflict:
             continue
         log.info("executor.action.aborted", action=str(key), by=request.requested_by)
+        return True
+
+
+async def signal(
+    events: EventLog, key: ActionKey, request_id: str, request: SignalCondition, now: Now
+) -> bool | str:
+    """Write that the condition was answered, unless it is over: the first answer wins.
+
+    False when nobody has asked for it yet; why, when this is no answer to it. Raises the bus's errors.
+    """
+    while True:
+        state, _ = await read_action(events, key)
+        if state.phase is None:
+            return False
+        answer = answer_to(state, request)
+        if answer is None or isinstance(answer, str):
+            return answer or True
+        event = replace(
+            decision_event(key, answer, state, now()),
+            id=f"{key}.signalled.{digest_of(request_id)}",  # two answers are two events
+            cause=request_id,
+        )
+        try:
+            await events.append(event, expected=state.version)
+        except Conflict:
+            continue
+        log.info("executor.condition.signalled", action=str(key), by=request.requested_by)
         return True

@@ -199,8 +199,8 @@ class Executor:
         """Make the world look as the log says of this action."""
         state = self._runs.state(key)
         self._leases.look(key, state)
-        if state.is_live and state.requested is not None and state.requested.parent is not None:
-            await self._launch(self._placement.has_children(key.run.action(state.requested.parent)))
+        if state.is_live and state.parent is not None:
+            await self._launch(self._placement.has_children(key.run.action(state.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
             limit = self._outlook.settings_of(key.run).max_action_concurrency
             await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit))

@@ -9,13 +9,15 @@ from typing import Protocol
 from flyte_bus.ports import Bus
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.lookup import NOTHING, Lookup
+from flyte_executor.core.recovery import runs_again
 from flyte_executor.core.times import WakeAt
+from flyte_executor.recoveries import Recoveries
 from flyte_executor.results import Results
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import ExecutorSettings
 from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import EventData, RunSettings
+from flyte_schemas.events import ActionFailed, ActionRecovered, EventData, RunSettings
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.task import TaskTemplate
@@ -38,18 +40,21 @@ class Outlook:
         self._clock = clock
         self._templates = Templates(bus.log)
         self._results = Results(bus)
+        self._recoveries = Recoveries(bus, self._templates)
 
     async def decide(self, key: ActionKey) -> EventData | WakeAt | None:
         """What is due for an action. Raises the bus's errors."""
-        if self._runs.state(key).requested is None:
+        if not self._runs.state(key).is_live:
             return None
         template = await self._template(key)
-        looked_up = await self._look_up(key, template)
+        recovered = await self._recover(key)
+        looked_up = await self._look_up(key, template) if recovered is None else NOTHING
         state = self._runs.state(key)  # the log may have gone on meanwhile
         around = Surroundings(
             now=self._clock.now(key),
             template=template,
             settings=self.settings_of(key.run),
+            recovered=recovered,
             cache=looked_up,
             parent_ended=self.parent_ended(key, state),
             max_system_failures=self._settings.max_system_failures,
@@ -64,7 +69,7 @@ class Outlook:
 
     def parent_ended(self, key: ActionKey, state: ActionState) -> bool:
         """Whether nobody is left for whom this action would run."""
-        parent = state.requested.parent if state.requested else None
+        parent = state.parent
         return parent is not None and not self._runs.state(key.run.action(parent)).is_live
 
     def is_open(self, attempt: AttemptKey) -> bool:
@@ -91,9 +96,26 @@ class Outlook:
         requested = self._runs.state(key).requested
         return None if requested is None else await self._templates.find(key.run, requested.task)
 
+    async def _recover(self, key: ActionKey) -> ActionRecovered | ActionFailed | None:
+        state, recovery = self._runs.state(key), self.settings_of(key.run).recovery
+        if recovery is None or self.parent_ended(key, state):
+            return None
+        return await self._recoveries.look(key, state, self._above(key), recovery)
+
+    def _above(self, key: ActionKey) -> tuple[str, ...]:
+        """The actions above one, from its parent to the root."""
+        fold, names = self._runs.fold(key.run), list[str]()
+        parent = fold.get(key.action).parent
+        while parent is not None and parent not in names:
+            names.append(parent)
+            parent = fold.get(parent).parent
+        return tuple(names)
+
     async def _look_up(self, key: ActionKey, template: TaskTemplate | None) -> Lookup:
         state = self._runs.state(key)
         if template is None or state.requested is None or self.parent_ended(key, state):
             return NOTHING
-        template = template.overridden(state.requested.overrides)
-        return await self._results.look(key, state, template, self.settings_of(key.run))
+        template, settings = template.overridden(state.requested.overrides), self.settings_of(key.run)
+        if settings.recovery is not None and runs_again(key.action, self._above(key), settings.recovery):
+            settings = settings.model_copy(update={"overwrite_cache": True})
+        return await self._results.look(key, state, template, settings)

@@ -1,10 +1,8 @@
-"""Admission: run requests become the first event of a run, and requests to abort the last of an action.
+"""Admission: run requests become the first event of a run, those to abort or signal the last of an action.
 
-A request names the run, so admitting it twice meets the first admission and changes nothing. Both kinds come
+A request names the run, so admitting it twice meets the first admission and changes nothing. All kinds come
 by one inbox, so that a run is aborted after it was started.
 """
-
-import hashlib
 
 import structlog
 
@@ -12,16 +10,18 @@ from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
 from flyte_executor.clock import Now, utc_now
-from flyte_executor.decisions import abort
+from flyte_executor.decisions import abort, digest_of, signal
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import Event, Malformed
-from flyte_schemas.events import AbortAction, ActionRequested, StartRun
+from flyte_schemas.events import AbortAction, ActionRequested, SignalCondition, StartRun
 from flyte_schemas.names import is_name
 from flyte_schemas.streams import REQUESTS
 from flyte_schemas.subjects import (
     ABORT_REQUESTS,
     ROOT_ACTION,
     RUN_REQUESTS,
+    SIGNAL_REQUESTS,
+    ActionKey,
     Request,
     RunKey,
     action_subject,
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class Admission:
-    """Consumes requests: `ActionRequested(a0)` for each run, `ActionAborted` for each abort."""
+    """Consumes requests: `ActionRequested(a0)` for a run, `ActionAborted`, `ConditionSignalled`."""
 
     def __init__(self, bus: Bus, now: Now = utc_now) -> None:
         self._bus = bus
@@ -40,7 +40,9 @@ class Admission:
 
     async def run(self) -> None:
         """Admit requests for ever."""
-        async with self._bus.inbox(REQUESTS, SERVICE, [RUN_REQUESTS, ABORT_REQUESTS]) as inbox:
+        async with self._bus.inbox(
+            REQUESTS, SERVICE, [RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS]
+        ) as inbox:
             async for delivery in inbox:
                 await self._admit(delivery)
 
@@ -56,7 +58,13 @@ class Admission:
                 case "run", StartRun() as start:
                     await self._append(place, entry.content.id, start)
                 case "abort", AbortAction() as request:
-                    return await self._abort(delivery, place, entry.content.id, request)
+                    key = _run(place).action(request.action)
+                    done = await abort(self._bus.log, key, entry.content.id, request, self._now)
+                    return await self._answer(delivery, key, done, place.verb)
+                case "signal", SignalCondition() as request:
+                    key = _run(place).action(request.condition)
+                    taken = await signal(self._bus.log, key, entry.content.id, request, self._now)
+                    return await self._answer(delivery, key, taken, place.verb)
                 case _:
                     return await self._refuse(delivery, f"{entry.content.type} is no request to {place.verb}")
         except (TooLarge, ValueError) as error:
@@ -64,9 +72,9 @@ class Admission:
         return await delivery.ack()
 
     async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
-        key = RunKey(place.project, place.domain, place.name).action(ROOT_ACTION)
+        key = _run(place).action(ROOT_ACTION)
         event = Event(
-            id=f"{key}.requested.{_digest(request_id)}",
+            id=f"{key}.requested.{digest_of(request_id)}",
             source=f"/{SERVICE}",
             subject=action_subject(key),
             time=self._now(),
@@ -87,20 +95,20 @@ class Admission:
         except Conflict:
             log.info("executor.run.known", run=str(key.run))
 
-    async def _abort(self, delivery: Delivery, place: Request, request_id: str, request: AbortAction) -> None:
-        """Abort; the request for what is to be aborted may still be on its way, by another executor."""
-        key = RunKey(place.project, place.domain, place.name).action(request.action)
-        if await abort(self._bus.log, key, request_id, request, self._now):
+    async def _answer(self, delivery: Delivery, key: ActionKey, done: bool | str, verb: str) -> None:
+        """Done, or why not; the request for what it is about may still be on its way, by another executor."""
+        if done is True:
             return await delivery.ack()
+        if done:
+            return await self._refuse(delivery, str(done))
         if delivery.deliveries < ABORT_TRIES:
             return await delivery.nak(ABORT_TRY_AGAIN_S)
-        return await self._refuse(delivery, f"there is no action {key} to abort")
+        return await self._refuse(delivery, f"there is no action {key} to {verb}")
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
         await delivery.term(reason)
 
 
-def _digest(request_id: str) -> str:
-    """A request's id as it may stand in a header: whoever chose it may have put anything into it."""
-    return hashlib.sha256(request_id.encode()).hexdigest()[:16]
+def _run(place: Request) -> RunKey:
+    return RunKey(place.project, place.domain, place.name)

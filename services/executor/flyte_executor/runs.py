@@ -11,7 +11,7 @@ from flyte_bus.history import read_run
 from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
-from flyte_schemas.events import ActionRequested
+from flyte_schemas.events import ActionRequested, ConditionRequested
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
@@ -62,7 +62,9 @@ class LiveRuns:
         if isinstance(entry.content, Malformed):
             self.fold(key.run).skip(key.action, entry.sequence)
             return
-        if key.run not in self._folds and isinstance(entry.content.data, ActionRequested):
+        if key.run not in self._folds and isinstance(
+            entry.content.data, ActionRequested | ConditionRequested
+        ):
             starts = key.is_root
             self._folds[key.run] = RunFold() if starts else await read_run(self._bus.log, key.run)
         self.apply(key, entry.content, entry.sequence)

@@ -9,8 +9,10 @@ from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 SERVICE = "executor"
 """The service's name: of its consumer, its endpoints, its events' source."""
 
+STORE_PATIENCE_S = 5.0
+"""How long the artifact store may take to say whether it has something."""
 ABORT_TRIES = 20
-"""How often a request to abort is looked at while nobody has asked for its action."""
+"""How often a request to abort or to signal is looked at while nobody has asked for its action."""
 ABORT_TRY_AGAIN_S = 0.25
 
 

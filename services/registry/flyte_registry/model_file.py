@@ -19,12 +19,12 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_by_sequence ON tasks (project, domain, name, sequence DESC);
 CREATE TABLE runs (
     project TEXT NOT NULL, domain TEXT NOT NULL, name TEXT NOT NULL,
-    sequence INTEGER NOT NULL, actions INTEGER NOT NULL, phase TEXT, root TEXT NOT NULL,
+    sequence INTEGER NOT NULL, actions INTEGER NOT NULL, phase TEXT, root TEXT NOT NULL, paused TEXT NOT NULL,
     PRIMARY KEY (project, domain, name)
 );
 CREATE INDEX runs_by_sequence ON runs (project, domain, sequence DESC);
 """
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raise it when the tables, or what stands in them, change: a file of another version is made anew."""
 
 LOCK_PATIENCE_S = 2.0

@@ -157,7 +157,8 @@ class ReadModel:
 
     def run(self, key: RunKey) -> RunRow | None:
         rows = self._db.execute(
-            "SELECT name, sequence, actions, root FROM runs WHERE project = ? AND domain = ? AND name = ?",
+            "SELECT name, sequence, actions, root, paused FROM runs"
+            " WHERE project = ? AND domain = ? AND name = ?",
             (key.project, key.domain, key.run),
         )
         return next(_run_rows(key.project, key.domain, rows), None)
@@ -174,7 +175,7 @@ class ReadModel:
         more = "".join(f" AND {condition.sql}" for condition in conditions)
         values = (value for condition in conditions for value in condition.values)
         rows = self._db.execute(
-            "SELECT name, sequence, actions, root FROM runs"
+            "SELECT name, sequence, actions, root, paused FROM runs"
             f" WHERE project = ? AND domain = ? AND sequence > 0{more} ORDER BY {order} LIMIT ?",
             (project, domain, *values, limit),
         )
@@ -183,7 +184,7 @@ class ReadModel:
     def put_run(self, row: RunRow) -> None:
         key = row.key
         self._db.execute(
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key.project,
                 key.domain,
@@ -192,11 +193,17 @@ class ReadModel:
                 row.actions,
                 row.root.phase,
                 _STATE.dump_json(row.root).decode(),
+                orjson.dumps(sorted(row.paused)).decode(),
             ),
         )
 
 
-def _run_rows(project: str, domain: str, rows: Iterable[tuple[str, int, int, str]]) -> Iterator[RunRow]:
-    for name, sequence, actions, root in rows:
-        key = RunKey(project, domain, name)
-        yield RunRow(key=key, sequence=sequence, actions=actions, root=_STATE.validate_json(root))
+def _run_rows(project: str, domain: str, rows: Iterable[tuple[str, int, int, str, str]]) -> Iterator[RunRow]:
+    for name, sequence, actions, root, paused in rows:
+        yield RunRow(
+            key=RunKey(project, domain, name),
+            sequence=sequence,
+            actions=actions,
+            root=_STATE.validate_json(root),
+            paused=frozenset(orjson.loads(paused)),
+        )

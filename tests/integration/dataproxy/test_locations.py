@@ -1,5 +1,6 @@
 """Memory and folder behind our own server, and a bucket of a real S3 server: the same to their clients."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +18,15 @@ from flyte_dataproxy.store.memory import MemoryStore
 from flyte_dataproxy.store.port import StoreFailed, StoreUnusable
 from flyte_dataproxy.store.s3 import S3Store
 from flyte_dataproxy.store.served import ServedLocations
-from testkit.cases.artifact_locations import LARGE, SMALL, ArtifactLocationsCases, content_of, send
+from flyte_schemas.artifacts import PART_BYTES
+from testkit.cases.artifact_locations import (
+    LARGE,
+    SMALL,
+    ArtifactLocationsCases,
+    client_of,
+    content_of,
+    send,
+)
 from testkit.seaweed import BUCKET, SeaweedServer
 
 SECRET = b"s" * 32
@@ -85,6 +94,38 @@ def s3(seaweed: SeaweedServer) -> S3Settings:
     )
 
 
+class CuttingProxy:
+    """Stands between clients and a server, and cuts the first connections after some bytes, either way."""
+
+    def __init__(self, port: int, *, cuts: int, after_bytes: int) -> None:
+        self._port = port
+        self._after_bytes = after_bytes
+        self.cuts = cuts
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, onwards = await asyncio.open_connection("127.0.0.1", self._port)
+        ways = (self._pass(reader, onwards, writer), self._pass(there, writer, onwards))
+        await asyncio.gather(*ways, return_exceptions=True)
+        for stream in (writer, onwards):
+            stream.transport.abort()
+
+    async def _pass(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, other: asyncio.StreamWriter
+    ) -> None:
+        passed = 0
+        while chunk := await source.read(1 << 16):
+            passed += len(chunk)
+            if passed > self._after_bytes and self.cuts:
+                self.cuts -= 1
+                target.transport.abort()
+                other.transport.abort()
+                return
+            target.write(chunk)
+            await target.drain()
+        target.transport.abort()
+        other.transport.abort()
+
+
 class TestS3(ArtifactLocationsCases):
     @pytest.fixture
     async def locations(self, s3: S3Settings) -> AsyncIterator[S3Store]:
@@ -133,6 +174,19 @@ class TestS3(ArtifactLocationsCases):
         await locations.touch(content_of(LARGE).key)
         assert await artifacts.get_named(stored.uri) == LARGE
         assert await locations.remove_unfinished(time.time() + 3600, apply=False) == 0
+
+    async def test_lines_that_break_delay_a_large_transfer_and_lose_nothing(self, s3: S3Settings) -> None:
+        port = int(str(s3.endpoint_url).rpartition(":")[2])
+        proxy = CuttingProxy(port, cuts=5, after_bytes=PART_BYTES // 3)
+        async with await asyncio.start_server(proxy.serve, "127.0.0.1", 0) as server:
+            public = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            opened = S3Store.opened(replace(s3, public_url=public), url_ttl_s=60, clock=time.time)
+            async with opened as store, client_of(store) as artifacts:
+                stored = await artifacts.put(LARGE, "values")
+                assert (proxy.cuts, stored.uploaded) == (0, True)
+                proxy.cuts = 5
+                assert await artifacts.get(stored.uri, stored.sha256, stored.size_bytes) == LARGE
+                assert proxy.cuts == 0
 
     async def test_a_url_that_expired_is_good_for_nothing_and_says_so(
         self, s3: S3Settings, artifacts: Any

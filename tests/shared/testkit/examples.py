@@ -9,6 +9,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
@@ -20,12 +21,17 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
     DeployTask,
     EventData,
     LogSegment,
     LogWritten,
     MessageRejected,
+    Recovery,
     RunSettings,
+    SignalCondition,
     StartRun,
     TaskDeployed,
     TaskDeployRejected,
@@ -48,6 +54,7 @@ from flyte_schemas.subjects import (
     deploy_request,
     log_subject,
     run_request,
+    signal_request,
     task_subject,
     timer_subject,
 )
@@ -188,6 +195,7 @@ SETTINGS = RunSettings(
         Notification(kind="slack", phases=(ActionPhase.SUCCEEDED,), settings={"message": "done"}),
     ),
     rerun_of="r1",
+    recovery=Recovery(run="r1", root="a3", again=("a5",), on_the_way=("a4",), allow_missing_outputs=True),
 )
 VALUES = {
     "name": InlineLiteral(value="Wörld"),
@@ -319,6 +327,35 @@ def _tracing() -> tuple[AnyEvent, ...]:
     )
 
 
+def _asking_people() -> tuple[AnyEvent, ...]:
+    subject = action_subject(RUN.action("approve"))
+    requested = ConditionRequested(
+        prompt="**Ship** it?",
+        prompt_type="markdown",
+        data_type="bool",
+        description="After the tests.",
+        timeout_s=3600.0,
+        parent="a0",
+        parent_attempt=1,
+        group="batch",
+    )
+    signal = SignalCondition(condition="approve", value=True, requested_by="somebody")
+    recovered = ActionRecovered(source="p/d/r1/approve", outputs={"o0": InlineLiteral(value=True)})
+    return (
+        _event(subject, "r7k2m9.approve.requested", requested, source="agent", cause="r7k2m9.a0.1"),
+        _event(subject, "r7k2m9.approve.announced", ConditionAnnounced(error="HTTP 500"), source="agent"),
+        _event(signal_request(RUN), "g1", signal, source="sdk"),
+        _event(
+            subject,
+            "r7k2m9.approve.signalled",
+            ConditionSignalled(value=True, signalled_by="somebody"),
+            source="executor",
+            cause="g1",
+        ),
+        _event(subject, "r7k2m9.approve.recovered", recovered, source="executor"),
+    )
+
+
 def _printing() -> tuple[AnyEvent, ...]:
     segments = (LogSegment(stream="stdout", text="Grüße\n"), LogSegment(stream="stderr", text="\\xff\n"))
     written = LogWritten(attempt=1, offset=7, size_bytes=10, segments=segments)
@@ -335,5 +372,11 @@ def _printing() -> tuple[AnyEvent, ...]:
     )
 
 
-EXAMPLES: tuple[AnyEvent, ...] = (*_deploying(), *_running(), *_tracing(), *_printing())
+EXAMPLES: tuple[AnyEvent, ...] = (
+    *_deploying(),
+    *_running(),
+    *_tracing(),
+    *_asking_people(),
+    *_printing(),
+)
 """Every type of the log once."""

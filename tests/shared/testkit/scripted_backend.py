@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from flyte_bus.errors import Conflict
+from flyte_bus.history import read_run
 from flyte_bus.ports import Bus
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_schemas.envelope import Event
@@ -19,10 +20,12 @@ from flyte_schemas.events import (
     AttemptPlaced,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionRequested,
     EventData,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.run import RunFold
 from flyte_schemas.subjects import AttemptKey, action_subject
 from flyte_schemas.task import TaskReference
 
@@ -68,6 +71,19 @@ class Agent:
         data = ActionRequested(task=task, parent=this.action.action, parent_attempt=this.attempt)
         with contextlib.suppress(Conflict):
             await self._append(action_subject(key), data, 0)
+
+    async def pause(self, condition: str, **question: object) -> None:
+        """Ask a person; nothing happens when the condition was asked for before."""
+        key, this = self.attempt.action.run.action(condition), self.attempt
+        asked = {"prompt": "Go on?", "parent": this.action.action, "parent_attempt": this.attempt} | question
+        with contextlib.suppress(Conflict):
+            await self._append(action_subject(key), ConditionRequested.model_validate(asked), 0)
+
+    async def until(self, condition: Callable[[RunFold], bool]) -> RunFold:
+        """The run, once it is so."""
+        while not condition(fold := await read_run(self._bus.log, self.attempt.action.run)):
+            await asyncio.sleep(0.002)
+        return fold
 
     async def say(self, data: EventData, expected: int | None = None) -> None:
         """Append a word on the attempt's own action."""

@@ -174,7 +174,7 @@ ENTRIES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(ENTRIES, max_size=6), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=3)
 )

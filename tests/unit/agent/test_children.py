@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
 from flyte_bus.memory import MemoryBus
 from flyte_schemas.envelope import Event
@@ -32,6 +32,7 @@ class Family:
 
     def __init__(self, attempt: OpenAttempt, bus: MemoryBus) -> None:
         self.answers: list[ChildEnded] = []
+        self.paused: list[Paused] = []
         self.broken: list[BaseException] = []
         self.children = Children(
             bus,
@@ -43,8 +44,11 @@ class Family:
             env_vars={"OF": "the run"},
         )
 
-    async def _answer(self, ended: ChildEnded) -> None:
-        self.answers.append(ended)
+    async def _answer(self, answer: ChildEnded | Paused) -> None:
+        if isinstance(answer, Paused):
+            self.paused.append(answer)
+        else:
+            self.answers.append(answer)
 
     def ask(self, call: int, action: str = "child", inputs: Mapping[str, AnyLiteral] | None = None) -> None:
         self.children.ask(

@@ -1,5 +1,6 @@
 """What a question for runs asks of them, against the real read model."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def row(name: str, sequence: int, task: str, labels: dict[str, str], *, aborted:
         ({"labels": {"team": "a", "kind": "x' OR 1=1"}}, ["r2"]),
         ({"label_keys": ("kind",)}, ["r2"]),
         ({"label_keys": ("nothing",)}, []),
+        ({"paused_only": True}, ["r2"]),
         ({"updated_after": MORNING + timedelta(hours=2, minutes=30)}, ["r3"]),
         ({"updated_before": MORNING + timedelta(hours=2, minutes=30)}, ["r2", "r1"]),
         ({"ascending": True}, ["r1", "r2", "r3"]),
@@ -69,8 +71,9 @@ def test_a_run_is_listed_when_it_meets_all_that_is_asked(
     model = ReadModel(tmp_path / "model.sqlite")
     try:
         model.put_run(row("r1", 1, "env.one", {"team": "a"}))
-        model.put_run(row("r2", 2, "env.one", {"team": "a", "kind": "x' OR 1=1"}))
-        model.put_run(row("r3", 3, "env.two", {}, aborted=True))
+        waits = replace(row("r2", 2, "env.one", {"team": "a", "kind": "x' OR 1=1"}), paused=frozenset({"ok"}))
+        model.put_run(waits)
+        model.put_run(replace(row("r3", 3, "env.two", {}, aborted=True), paused=frozenset({"ok"})))
         question = ListRuns(project="p", domain="d", **asked)
         rows = model.runs("p", "d", 10, conditions(question), order(question))
         assert [one.key.run for one in rows] == found

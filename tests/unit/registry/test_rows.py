@@ -17,12 +17,17 @@ from flyte_registry.core.rows import (
 )
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
+    ActionAborted,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRequested,
+    ActionTimedOut,
     AttemptFailed,
     AttemptStarted,
     AttemptSucceeded,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     TaskDeployed,
     TaskDeployRejected,
@@ -76,6 +81,31 @@ def test_children_are_counted_and_their_ends_are_not_the_runs() -> None:
     run = run_summary(fold(*STARTED, CHILD, end_of_child), in_full=False)
     assert run is not None
     assert (run.phase, run.actions, run.failure) == (ActionPhase.RUNNING, 2, None)
+
+
+ASKED = ConditionRequested(prompt="?", parent="a0", parent_attempt=1)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ConditionSignalled(value=True),
+        ActionTimedOut(failure=CRASH),
+        ActionAborted(reason=""),
+        ActionRecovered(source="p/d/r/ok"),
+    ],
+    ids=lambda end: type(end).__name__,
+)
+def test_a_run_is_paused_by_each_condition_until_that_ends(end: EventData) -> None:
+    paused = [(RUN.action("ok"), ASKED), (RUN.action("more"), ASKED)]
+    row = fold(*STARTED, *paused)
+    summary = run_summary(row, in_full=True)
+    assert summary is not None
+    assert (summary.actions, summary.paused, summary.phase) == (3, 2, ActionPhase.RUNNING)
+    assert fold(*STARTED, *paused, (RUN.action("ok"), end)).paused == {"more"}
+    ended = run_summary(fold(*STARTED, *paused, (ROOT, AttemptSucceeded(attempt=1))), in_full=True)
+    assert ended is not None
+    assert ended.paused == 0
 
 
 def test_a_run_whose_root_was_not_seen_is_not_listed() -> None:

@@ -155,11 +155,6 @@ def test_the_configuration_is_json_with_words_for_keys(typed: Typed, project: Pa
     assert document["images"] == {"gpu": "x:1"}
 
 
-def test_runs_never_pause_so_none_is_shown(typed: Typed) -> None:
-    nobody = ("--endpoint", "nats://127.0.0.1:1")
-    assert typed(*nobody, "get", "run", "--paused-only", "-o", "json") == (0, "[]\n", "")
-
-
 def test_a_plan_as_json_says_all_that_would_be_deployed(typed: Typed) -> None:
     code, out, err = typed("deploy", "--dryrun", "-o", "json", "-p", "p", "-d", "d", "flow.py", "env")
     plan = json.loads(out)

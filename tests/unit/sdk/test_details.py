@@ -130,7 +130,7 @@ def test_ids_of_actions_give_ids_of_others() -> None:
     assert ActionID.create_random() != ActionID.create_random()
 
 
-@pytest.mark.parametrize("name", ["Secret", "Trigger", "Condition"])
+@pytest.mark.parametrize("name", ["Secret", "Trigger"])
 def test_what_the_stack_does_not_keep_yet_says_so(name: str) -> None:
     kept = getattr(flyte.remote, name)
     for call in ("get", "listall"):

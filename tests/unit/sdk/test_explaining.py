@@ -11,11 +11,14 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRetried,
     ActionTimedOut,
     AttemptPlaced,
     AttemptStopped,
     AttemptSucceeded,
+    ConditionRequested,
+    ConditionSignalled,
     EventData,
     RunSettings,
 )
@@ -265,6 +268,24 @@ def test_a_failed_attempt_waits_for_a_decision() -> None:
     (wait,) = Story().runs("a0").fails("a0", failure()).explained().waits
     assert wait.waits_for is WaitsFor.EXECUTOR
     assert "its attempt is over (ValueError: no)" in wait.text
+
+
+def test_it_waits_for_a_person_and_says_how_to_answer() -> None:
+    asked = ConditionRequested(prompt="Go on?\nReally?", timeout_s=60.0, parent="a0", parent_attempt=1)
+    story = Story().runs("a0").happens("approve", asked)
+    wait = story.explained().waits[1]
+    assert (wait.action, wait.task, wait.waits_for) == ("approve", "a condition", WaitsFor.PERSON)
+    assert wait.text == "asks 'Go on?' and waits for a bool: `flyte signal condition RUN approve VALUE`"
+    (clock,) = story.explained("approve").clocks
+    assert (clock.at - MORNING).total_seconds() == 5 + 60
+    story.happens("approve", ConditionSignalled(value=True, signalled_by="ada"))
+    assert story.explained("approve").summary.endswith("was answered by ada")
+
+
+def test_what_was_taken_over_from_an_earlier_run_says_so() -> None:
+    taken = ActionRecovered(source="project/domain/earlier/a1")
+    found = Story().runs("a0").asked("x", "a0").happens("x", taken).explained("x")
+    assert "did not run: its result was taken over from project/domain/earlier/a1" in found.summary
 
 
 def test_its_clocks_are_told_the_next_one_first() -> None:

@@ -131,10 +131,16 @@ def test_blocking_streams_work_beside_a_running_loop(one: Any) -> None:
     assert asyncio.run(notebook()) == []
 
 
-def test_recovering_is_refused_by_a_sentence() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [{"force_rerun_actions": ["a1"]}, {"allow_missing_source_outputs": True}],
+    ids=["actions to run again", "missing outputs"],
+)
+def test_what_concerns_a_recovery_is_refused_without_one(words: dict[str, Any]) -> None:
     _session.configure(ClientConfig(endpoint="nats://127.0.0.1:1"))
-    with pytest.raises(NotImplementedError, match="everything runs again"):
-        flyte.rerun("r1", recover=True)
+    for rerun in (flyte.rerun, flyte.with_runcontext().rerun):
+        with pytest.raises(ValueError, match="everything runs again"):
+            rerun("r1", **words)
 
 
 def test_a_script_is_refused_by_a_sentence(
@@ -163,5 +169,3 @@ def test_what_was_only_planned_has_the_face_of_a_run(project: Path) -> None:
 def test_a_run_cannot_be_run_again_here() -> None:
     with pytest.raises(ValueError, match="leave out mode='local'"):
         flyte.with_runcontext("local").rerun("r1")
-    with pytest.raises(NotImplementedError, match="recovering a run"):
-        flyte.with_runcontext().rerun("r1", recover=True)

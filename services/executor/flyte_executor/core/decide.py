@@ -7,6 +7,7 @@ that just happened, a restart, and a second executor that looks at the same log.
 from dataclasses import dataclass
 from datetime import datetime
 
+from flyte_executor.core.conditions import until_answered
 from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.times import WakeAt, next_look, overdue, retry_at
 from flyte_schemas.action import ActionState
@@ -15,6 +16,7 @@ from flyte_schemas.events import (
     ActionCacheHit,
     ActionFailed,
     ActionQueued,
+    ActionRecovered,
     ActionRetried,
     ActionTimedOut,
     EventData,
@@ -33,7 +35,8 @@ _NO_SETTINGS = RunSettings()
 class Surroundings:
     """What a decision needs beside the action's own state.
 
-    `cache` is what the cache says of an action that waits for its first attempt.
+    `recovered` is what an earlier run has for this action, `cache` what the cache says of one that waits for
+    its first attempt.
     `template` None: the task version was never deployed. `max_system_failures` is how many attempts in a row
     the platform may lose before it gives up. `settings` are the run's.
     """
@@ -41,6 +44,7 @@ class Surroundings:
     now: datetime
     template: TaskTemplate | None
     settings: RunSettings = _NO_SETTINGS
+    recovered: ActionRecovered | ActionFailed | None = None
     cache: Lookup = NOTHING
     parent_ended: bool
     max_system_failures: int
@@ -48,10 +52,16 @@ class Surroundings:
 
 def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | None:
     """The decision that is due, or when time may bring one; None when only another event can."""
-    if not state.is_live or state.requested is None:
+    if not state.is_live:
         return None
     if around.parent_ended:
         return ActionAborted(reason="its parent ended first")
+    if around.recovered is not None:
+        return around.recovered
+    if state.condition is not None:
+        return until_answered(state, state.condition, around.now)
+    if state.requested is None:
+        return None
     if around.template is None:
         return ActionFailed(failure=_not_deployed(state.requested.task))
     policies = around.template.overridden(state.requested.overrides).policies

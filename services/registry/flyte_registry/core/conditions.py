@@ -6,6 +6,7 @@ A condition is text with places for values, never the values themselves: those c
 from dataclasses import dataclass
 
 from flyte_schemas.endpoints import ListRuns, ListTasks
+from flyte_schemas.phase import ActionPhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ def conditions(question: ListRuns) -> tuple[Condition, ...]:
     if question.in_phase:
         places = ", ".join("?" * len(question.in_phase))
         asked.append(Condition(f"phase IN ({places})", tuple(phase.value for phase in question.in_phase)))
+    if question.paused_only:
+        over = tuple(phase.value for phase in ActionPhase if phase.is_terminal)
+        asked.append(Condition(f"paused != '[]' AND phase NOT IN ({', '.join('?' * len(over))})", over))
     for path, value in (
         ("$.requested.task.name", question.task_name),
         ("$.requested.task.version", question.task_version),

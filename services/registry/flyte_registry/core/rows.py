@@ -10,7 +10,16 @@ from datetime import datetime
 from flyte_schemas.action import ActionState, evolve
 from flyte_schemas.endpoints import RunSummary
 from flyte_schemas.envelope import AnyEvent
-from flyte_schemas.events import ActionRequested, TaskDeployed
+from flyte_schemas.events import (
+    ActionAborted,
+    ActionFailed,
+    ActionRecovered,
+    ActionRequested,
+    ActionTimedOut,
+    ConditionRequested,
+    ConditionSignalled,
+    TaskDeployed,
+)
 from flyte_schemas.failure import Failure
 from flyte_schemas.names import is_name
 from flyte_schemas.subjects import ActionKey, RunKey, parse_task
@@ -20,6 +29,9 @@ LINE_CHARACTERS = 300
 """How much of a text stands in a list."""
 
 NOTHING_YET = ActionState()
+
+_ENDS_OF_CONDITIONS = (ConditionSignalled, ActionTimedOut, ActionAborted, ActionFailed, ActionRecovered)
+"""How a condition ends; the end of any other action is the same to a run's row, but for its root's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,8 @@ class TaskRow:
 class RunRow:
     """One run: the state of its root action, how many actions it has, and where in the log it began.
 
+    `paused` are its conditions that wait for an answer, by name.
+
     `sequence` is 0 while only child actions were seen, which a gap in reading can cause.
     """
 
@@ -46,6 +60,7 @@ class RunRow:
     sequence: int = 0
     actions: int = 0
     root: ActionState = NOTHING_YET
+    paused: frozenset[str] = frozenset()
 
 
 def task_row(subject: str, event: AnyEvent, sequence: int) -> TaskRow | None:
@@ -68,18 +83,18 @@ def task_row(subject: str, event: AnyEvent, sequence: int) -> TaskRow | None:
 
 
 def concerns_run(key: ActionKey, event: AnyEvent) -> bool:
-    """Whether the run's row can change: by an event of its root, or by one more action.
+    """Whether the run's row can change: by an event of its root, one more action, or the end of a condition.
 
     A run whose name could not stand in an answer has no row (the server lets longer tokens through).
     """
-    return (key.is_root or isinstance(event.data, ActionRequested)) and is_name(key.run.run)
+    of_any_action = isinstance(event.data, (ActionRequested, ConditionRequested, *_ENDS_OF_CONDITIONS))
+    return (key.is_root or of_any_action) and is_name(key.run.run)
 
 
 def fold_run(row: RunRow, key: ActionKey, event: AnyEvent, sequence: int) -> RunRow:
     """The run's row after an event of one of its actions."""
-    asked_for = isinstance(event.data, ActionRequested)
     if not key.is_root:
-        return replace(row, actions=row.actions + 1) if asked_for else row
+        return _fold_below(row, key.action, event)
     root = evolve(row.root, event, sequence)
     began = root.requested is not None and row.root.requested is None
     return RunRow(
@@ -87,7 +102,20 @@ def fold_run(row: RunRow, key: ActionKey, event: AnyEvent, sequence: int) -> Run
         sequence=sequence if began else row.sequence,
         actions=row.actions + 1 if began else row.actions,
         root=_without_values(root),
+        paused=row.paused,
     )
+
+
+def _fold_below(row: RunRow, action: str, event: AnyEvent) -> RunRow:
+    match event.data:
+        case ActionRequested():
+            return replace(row, actions=row.actions + 1)
+        case ConditionRequested():
+            return replace(row, actions=row.actions + 1, paused=row.paused | {action})
+        case data if isinstance(data, _ENDS_OF_CONDITIONS):
+            return replace(row, paused=row.paused - {action})
+        case _:
+            return row
 
 
 def run_summary(row: RunRow, *, in_full: bool) -> RunSummary | None:
@@ -105,6 +133,7 @@ def run_summary(row: RunRow, *, in_full: bool) -> RunSummary | None:
         ended_at=root.ended_at,
         attempts=root.attempt,
         actions=row.actions,
+        paused=0 if root.is_terminal else len(row.paused),
         labels=root.requested.settings.labels if root.requested.settings else {},
         requested_by=root.requested.requested_by,
         failure=root.failure if in_full else _in_a_line(root.failure),

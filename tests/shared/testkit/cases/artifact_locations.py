@@ -6,6 +6,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -54,6 +55,21 @@ def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
             return error.code, error.read()
 
 
+@asynccontextmanager
+async def client_of(locations: ArtifactLocations) -> AsyncIterator[Artifacts]:
+    """A client of these locations."""
+    endpoints = Endpoints(locations=locations, max_object_bytes=1024**3, clock=lambda: 0.0)
+    async with MemoryBus(MemoryServer()) as bus:
+        for endpoint, handler in (
+            (CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
+            (COMPLETE_UPLOAD, endpoints.complete_upload),
+            (CREATE_DOWNLOAD_LOCATION, endpoints.create_download_location),
+        ):
+            serve: Any = bus.serve
+            await serve(endpoint, handler)
+        yield Artifacts(bus.ask, "robots", "development", patience_s=20.0)
+
+
 class ArtifactLocationsCases:
     """Inherit, and give fixtures `locations` (empty), `keep` (the same store, for those who tidy up) and
     `damage`, which puts another content under a key.
@@ -62,16 +78,8 @@ class ArtifactLocationsCases:
     @pytest.fixture
     async def artifacts(self, locations: ArtifactLocations) -> AsyncIterator[Artifacts]:
         """A client of these locations."""
-        endpoints = Endpoints(locations=locations, max_object_bytes=1024**3, clock=lambda: 0.0)
-        async with MemoryBus(MemoryServer()) as bus:
-            for endpoint, handler in (
-                (CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
-                (COMPLETE_UPLOAD, endpoints.complete_upload),
-                (CREATE_DOWNLOAD_LOCATION, endpoints.create_download_location),
-            ):
-                serve: Any = bus.serve
-                await serve(endpoint, handler)
-            yield Artifacts(bus.ask, "robots", "development", patience_s=20.0)
+        async with client_of(locations) as artifacts:
+            yield artifacts
 
     @pytest.mark.parametrize("content", [b"", b"x", SMALL, LARGE], ids=["empty", "byte", "small", "large"])
     async def test_what_was_put_is_got_back(self, artifacts: Artifacts, content: bytes) -> None:

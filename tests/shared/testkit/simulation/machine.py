@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from flyte._runtime.messages import Ask, ChildEnded
+from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.order import Order
@@ -31,6 +31,7 @@ from flyte_schemas.subjects import ActionKey, AttemptKey, lease_key
 from testkit.silences import MemorySpool
 from testkit.simulation.chance import Chance
 from testkit.simulation.faulty_bus import FaultyBus, Reach
+from testkit.simulation.people import People
 from testkit.simulation.programs import Ending, Program
 from testkit.simulation.steps import StepsTaken
 
@@ -53,11 +54,13 @@ class Machine:
         chance: Chance,
         programs: dict[str, Program],
         now: Callable[[], datetime],
+        people: People,
     ) -> None:
         self._connect = connect
         self.chance = chance
         self.programs = programs
         self.now = now
+        self.people = people
         self.wrongs: list[str] = []
         self.entries = 0
         self._pids = itertools.count(1)
@@ -178,6 +181,10 @@ class Machine:
         self._done.add(attempt.action)
 
 
+CONDITION = 1_000
+"""The call by which an action asks people; those before it are for tasks."""
+
+
 class _Agent:
     """One agent's life."""
 
@@ -295,7 +302,7 @@ class _Agent:
             case Ending.FAILS_FOR_GOOD:
                 failure = _failure("ValueError").model_copy(update={"recoverable": False})
                 return AttemptFailed(attempt=number, failure=failure, log_end=0)
-            case Ending.SUCCEEDS if bad := [one for one in below if one.phase is not ActionPhase.SUCCEEDED]:
+            case Ending.SUCCEEDS if bad := [one for one in below if not one.phase.is_success]:
                 failure = bad[0].failure or _failure("ActionAbortedError")
                 failure = failure.model_copy(update={"kind": FailureKind.USER, "recoverable": False})
                 return AttemptFailed(attempt=number, failure=failure, log_end=0)
@@ -304,6 +311,7 @@ class _Agent:
                 return AttemptSucceeded(attempt=number, outputs={"o0": value}, log_end=0)
 
     async def _call_children(self, first: int) -> list[ChildEnded]:
+        key = self._attempt.action
         children = Children(
             self._bus,
             self._order,
@@ -318,11 +326,22 @@ class _Agent:
                 child = f"{self._attempt.action.action}x{call}"
                 task = self._machine.programs[name].task
                 children.ask(Ask(call=call, action=child, task=task, inputs={"x": InlineLiteral(value=x)}))
+            if (
+                question := self._machine.people.question(key, self._program.task.name, CONDITION)
+            ) is not None:
+                self._answers[CONDITION] = asyncio.get_running_loop().create_future()
+                children.pause(question)
             return [await answer for answer in self._answers.values()]
         finally:
             await children.close()
 
-    async def _answer(self, ended: ChildEnded) -> None:
+    async def _answer(self, ended: ChildEnded | Paused) -> None:
+        if isinstance(ended, Paused):
+            if ended.failure is None:
+                return
+            ended = ChildEnded(call=ended.call, phase=ActionPhase.FAILED, failure=ended.failure)
+        if ended.call == CONDITION:
+            self._machine.people.heard(self._attempt.action, ended)
         answer = self._answers[ended.call]
         if answer.done():
             self._machine.wrongs.append(f"{self._attempt}: call {ended.call} was answered twice")

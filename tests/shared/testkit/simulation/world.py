@@ -28,6 +28,7 @@ from flyte_schemas.events import (
     AttemptFailed,
     AttemptPlaced,
     EventData,
+    RunSettings,
     StartRun,
     TaskDeployed,
 )
@@ -40,6 +41,7 @@ from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.simulation.machine import TTL_S, Machine, MachineBackend, described, x_of
+from testkit.simulation.people import People
 from testkit.simulation.programs import Program, draw_programs
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
@@ -109,7 +111,8 @@ class World:
         self.server = MemoryServer(clock=loop.time, now=self.now)
         self.acknowledged: dict[int, str] = {}
         self.programs: dict[str, Program] = draw_programs(self.chance.dice)
-        self.machine = Machine(self._connect, self.chance, self.programs, self.now)
+        self.people = People(told.seed, self.programs)
+        self.machine = Machine(self._connect, self.chance, self.programs, self.now, self.people)
         self.plain = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
         self.lives: list[_Life] = []
         self.runs: list[RunKey] = []
@@ -149,6 +152,7 @@ class World:
             *(self._executor() for _ in range(self.told.at_most(executors, self.told.executors))),
             *(self._client(number) for number in range(self.told.at_most(runs, self.told.runs))),
             self._killer(),
+            self._answers(),
             self._outages(),
             self._peace(),
         ]
@@ -229,6 +233,27 @@ class World:
             await self.chance.pause(60.0)
             action = "a0" if dice.random() < 0.6 else f"a0x{dice.randint(0, 2)}"
             await self._say(abort_request(run), AbortAction(action=action, reason="enough"))
+        await self._recover(run, start)
+
+    async def _recover(self, run: RunKey, start: StartRun) -> None:
+        recovery = self.people.recovery(run)
+        if recovery is None:
+            return
+        await asyncio.sleep(self.people.dice.random() * 2 * self.told.trouble_s)
+        again = RunKey(run.project, run.domain, f"{run.run}r")
+        self.runs.append(again)
+        settings = RunSettings(recovery=recovery)
+        await self._say(run_request(again), start.model_copy(update={"settings": settings}))
+
+    async def _answers(self) -> None:
+        """People look now and then at what they are asked."""
+        while not self.chance.peace:
+            await asyncio.sleep(self.people.dice.random() * 40.0)
+            await self._answer()
+
+    async def _answer(self) -> None:
+        for run in tuple(self.runs):
+            await self.people.answer(run, await self._fold(run), self._say)
 
     async def _killer(self) -> None:
         while not self.chance.peace:
@@ -264,6 +289,7 @@ class World:
     async def _settled(self) -> None:
         pause_s = 1.0
         while await self._unfinished():
+            await self._answer()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 3_000.0)
         await asyncio.sleep(2_000.0)  # what is still on its way arrives, and timers of ended actions go off
@@ -284,7 +310,7 @@ class World:
     async def _judge(self) -> list[str]:
         audit = await self._audit()
         wrongs = [str(violation) for violation in audit.violations]
-        wrongs += self.machine.wrongs
+        wrongs += [*self.machine.wrongs, *self.people.wrongs]
         wrongs += await self._lost()
         fresh = {run: await self._fold(run) for run in self.runs}
         folds = list(fresh.values())
@@ -385,8 +411,8 @@ def _late_ends(folds: list[RunFold], peace: datetime) -> list[str]:
     wrongs = []
     for fold in folds:
         for name, state in fold.actions.items():
-            parent = fold.get(state.requested.parent or "") if state.requested else None
-            if parent is None or parent.ended_at is None or state.ended_at is None:
+            parent = fold.get(state.parent or "")
+            if parent.ended_at is None or state.ended_at is None:
                 continue
             late_s = (state.ended_at - max(parent.ended_at, peace)).total_seconds()
             if late_s > ABORTED_WITHIN_S:
