@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, local, log, objects, recovery
+from bench import commands, folders, local, log, objects, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -23,6 +23,7 @@ def main() -> int:
         commands.bare,
         commands.with_stack,
         objects.rows,
+        folders.rows,
     ):
         for row in source():
             print(row.line(), flush=True)

@@ -26,7 +26,7 @@ AWS = Path(__file__).parent / "results" / "aws"
 
 def rows() -> Iterator[Row]:
     """Up and down, in turns with awscli, so that both meet the same machine."""
-    aws = _awscli()
+    aws = awscli()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with SeaweedServer(folder / "seaweed") as server:
@@ -110,7 +110,7 @@ def _write(file: Path) -> None:
             out.write(os.urandom(1024**2))
 
 
-def _awscli() -> Path:
+def awscli() -> Path:
     """awscli in an environment of its own, which stays for the next time."""
     program = AWS / "bin" / "aws"
     if not program.exists():

@@ -2,7 +2,8 @@
 
 `log` and `replace` write to the main tab, `get_tab` gives others. `flush` stores the page as it is now; what
 was written since is stored when the task ends, however it ends. `log`, `replace` and `flush` have `.aio`
-forms. `run.get_report()` and `flyte get report RUN` show it.
+forms. What they are given is HTML text, a matplotlib or plotly figure, or what a notebook shows as HTML (a
+pandas table). `run.get_report()` and `flyte get report RUN` show it.
 """
 
 import datetime
@@ -53,16 +54,16 @@ flush = Syncified(_flush)
 class _Writing:
     """Writes to the main tab; only storing the page takes time."""
 
-    def __init__(self, write: Callable[[Tab, str], None], doc: str) -> None:
+    def __init__(self, write: Callable[[Tab, object], None], doc: str) -> None:
         self._write = write
         self.__doc__ = doc
 
-    def __call__(self, content: str, do_flush: bool = False) -> None:
+    def __call__(self, content: object, do_flush: bool = False) -> None:
         self._write(get_tab(MAIN), content)
         if do_flush:
             flush()
 
-    async def aio(self, content: str, do_flush: bool = False) -> None:
+    async def aio(self, content: object, do_flush: bool = False) -> None:
         """The same, to be awaited."""
         self._write(get_tab(MAIN), content)
         if do_flush:
@@ -70,9 +71,10 @@ class _Writing:
 
 
 log = _Writing(
-    Tab.log, "Add HTML to the main tab, and store the page with `do_flush`; raises as `flush` does."
+    Tab.log,
+    "Add HTML or a figure to the main tab, and store the page with `do_flush`; raises as `flush` does.",
 )
-replace = _Writing(Tab.replace, "Show this HTML alone in the main tab; for the rest, see `log`.")
+replace = _Writing(Tab.replace, "Show this alone in the main tab; for the rest, see `log`.")
 
 
 class Timeline:

@@ -91,6 +91,36 @@ async def cached(salt: str) -> list[str]:
     return found
 
 
+@flyte.trace
+async def step(given: File) -> File:
+    print("the step runs")
+    async with given.open("r") as content:
+        Path("step.txt").write_text(f"step of {await content.read()}")
+    return File(path="step.txt")
+
+
+@env.task(retries=1)
+async def with_step() -> str:
+    Path("given.txt").write_text("given")
+    file = await step(File(path="given.txt"))
+    if flyte.ctx().attempt_number == 0:
+        raise ValueError("once more")
+    return Path(await file.download()).read_text()
+
+
+@env.task
+async def where() -> tuple[str, str]:
+    file = File.new_remote("out.txt")
+    async with file.open("w") as out:
+        await out.write("x")
+    return flyte.ctx().raw_data_path.path, file.path
+
+
+@env.task
+async def parent_of_where() -> tuple[str, str]:
+    return await where()
+
+
 if __name__ == "__main__":
     flyte.init_from_config()
     run = flyte.run(given, File.from_local_sync("in.txt"), Dir.from_local_sync("folder"),
@@ -145,3 +175,19 @@ def test_cached_tasks_know_files_by_content_and_tables_by_their_hash(cli: Cli) -
     files_of_a_user(cli)
     printed = outputs_of(cli.ok("run", "--follow", "files.py", "cached", "--salt", cli.folder.parent.name))
     assert printed.count("1 content") == 2 and "2 content" not in printed
+
+
+def test_a_run_says_where_the_data_of_its_tasks_goes(cli: Cli) -> None:
+    files_of_a_user(cli)
+    wanted = cli.folder / "raw"
+    cli.ok("run", "--name", "raw1", "--raw-data-path", str(wanted), "--follow", "files.py", "parent_of_where")
+    base, path = json.loads(cli.ok("get", "io", "raw1", "-o", "json"))["outputs"].values()
+    assert base.startswith(f"{wanted}/raw1/a") and path.startswith(f"{base}/")
+    assert [found.read_text() for found in wanted.rglob("out.txt")] == ["x"]
+
+
+def test_a_recorded_step_keeps_its_file_for_the_next_attempt(cli: Cli) -> None:
+    files_of_a_user(cli)
+    printed = cli.ok("run", "--name", "step1", "--follow", "files.py", "with_step")
+    assert "step of given" in outputs_of(printed)
+    assert cli.ok("logs", "step1").count("the step runs") == 1

@@ -20,6 +20,8 @@ class Child:
 
     future: "Future[Any]"
     read: Callable[[Any], Any]
+    reads_elsewhere: bool = False
+    """Whether reading may wait for the artifact store: then no event loop shall do it."""
 
     def result(self) -> Any:
         """The value; blocks until it is there. Raises the child's failure."""
@@ -29,7 +31,8 @@ class Child:
         """The same, to be awaited. Cancelled, it cancels the child: on the stack it is aborted."""
         import asyncio
 
-        return self.read(await asyncio.wrap_future(self.future))
+        answer = await asyncio.wrap_future(self.future)
+        return await asyncio.to_thread(self.read, answer) if self.reads_elsewhere else self.read(answer)
 
 
 _unsettled: ContextVar[dict[Child, None] | None] = ContextVar("flyte_unsettled", default=None)

@@ -48,6 +48,7 @@ class Start(Word):
     custom_context: Mapping[str, str] = {}
     root: str
     run_began: datetime | None = None
+    raw_data_path: str = ""
     patience_s: float = 60.0
     checkpoint: AttemptCheckpointed | None = None
     names_of: str | None = None

@@ -76,6 +76,13 @@ def published(make: Callable[[], ResultT]) -> ResultT:
     return publishing.made(make)
 
 
+def published_by_task(make: Callable[[], ResultT]) -> ResultT:
+    """The same in a task on the stack; elsewhere what `make` gives, as values stay on this machine."""
+    from flyte._runtime.context import ctx
+
+    return published(make) if ctx().mode == "remote" else make()
+
+
 async def published_aio(make: Callable[[], ResultT]) -> ResultT:
     """The same, to be awaited; `make` itself runs on the event loop."""
     from flyte.io._threads import aside

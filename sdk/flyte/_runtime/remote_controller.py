@@ -104,11 +104,16 @@ class RemoteController:
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
         literals = await published_aio(lambda: inputs_to_wire(task.native_interface, inputs))
-        return await Child(self._ask(task, literals), partial(_value, task)).wait()
+        return await self._child(task, literals).wait()
 
     def start(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Child:
         literals = published(lambda: inputs_to_wire(task.native_interface, inputs))
-        return Child(self._ask(task, literals), partial(_value, task))
+        return self._child(task, literals)
+
+    def _child(self, task: "Task[..., Any]", literals: "dict[str, InlineLiteral]") -> Child:
+        outputs = task.native_interface.outputs
+        reads_elsewhere = any(not parameter.codec.is_inline for parameter in outputs)
+        return Child(self._ask(task, literals), partial(_value, task), reads_elsewhere)
 
     def _ask(self, task: "Task[..., Any]", literals: "dict[str, InlineLiteral]") -> "Future[ChildEnded]":
         label = group.current()

@@ -4,6 +4,7 @@ import html
 import warnings
 from dataclasses import dataclass, field
 
+from flyte._runtime.shown import html_of
 from flyte.errors import RuntimeUserError
 
 MAIN = "main"
@@ -25,13 +26,13 @@ class Tab:
     name: str
     content: list[str] = field(default_factory=list)
 
-    def log(self, content: str) -> None:
-        """Add HTML at the end. Raises TypeError for what is no string."""
-        self.content.append(_checked(content))
+    def log(self, content: object) -> None:
+        """Add HTML, a figure or a table at the end. Raises TypeError for what cannot be shown."""
+        self.content.append(html_of(content))
 
-    def replace(self, content: str) -> None:
-        """Show this HTML instead of what was there. Raises TypeError for what is no string."""
-        self.content = [_checked(content)]
+    def replace(self, content: object) -> None:
+        """Show this instead of what was there. Raises TypeError for what cannot be shown."""
+        self.content = [html_of(content)]
 
     def get_html(self) -> str:
         """All of it."""
@@ -102,9 +103,3 @@ def warn_of_no_report() -> None:
         "this task writes a report, but is not declared with report=True: nothing of it is kept",
         stacklevel=2,
     )
-
-
-def _checked(content: object) -> str:
-    if not isinstance(content, str):
-        raise TypeError(f"a report is made of HTML text, not {type(content).__name__}")
-    return content

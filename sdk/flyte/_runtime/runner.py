@@ -129,6 +129,6 @@ def _context(start: Start) -> context.TaskContext:
         attempt_number=start.attempt - 1,
         custom_context=dict(start.custom_context),
         run_start_time=start.run_began,
-        raw_data_path=RawDataPath.of_action(start.run, start.action),
+        raw_data_path=RawDataPath.of_action(start.run, start.action, start.raw_data_path),
         report=Report(start.template.name),
     )

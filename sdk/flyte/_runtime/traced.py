@@ -17,6 +17,7 @@ from flyte._runtime.codecs import Codec, Unfit, codec_of
 from flyte._runtime.codecs.naming import annotation_text
 from flyte._runtime.codecs.pickles import AnyCodec
 from flyte._runtime.pending import resolved
+from flyte._runtime.publishing import published_by_task
 
 Data = dict[str, Any]
 """Values by name, as the JSON data of the wire."""
@@ -104,7 +105,11 @@ class Traced:
         return {name: data}
 
     def _written(self, codec: Codec | None, value: Any, what: str) -> tuple[str, Any]:
+        """On the stack a file outlives the attempt's folder: the next attempt finds it in the store."""
         value = resolved(value)
+        return published_by_task(lambda: self._encoded(codec, value, what))
+
+    def _encoded(self, codec: Codec | None, value: Any, what: str) -> tuple[str, Any]:
         if codec is not None:
             try:
                 return VALUE, wire_json.wrap(codec.encode(value))

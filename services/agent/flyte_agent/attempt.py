@@ -7,7 +7,6 @@ agent dies too is that left to the executor.
 import asyncio
 import signal
 from contextlib import aclosing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ from flyte_bus.history import find_task, find_version, read_action
 from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
+from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded, RunSettings
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import ROOT_ACTION, lease_key
@@ -221,6 +220,8 @@ class Attempt:
             answer=self._runner.send,
             on_broken=self._on_broken,
         )
+        root_state = await self._root_state(state)
+        settings = (root_state.requested.settings if root_state.requested else None) or RunSettings()
         return Start(
             project=self._order.project,
             domain=self._order.domain,
@@ -233,18 +234,19 @@ class Attempt:
             env_vars=state.requested.env_vars,
             custom_context=state.requested.custom_context,
             root=str(root),
-            run_began=await self._run_began(state),
+            run_began=root_state.requested_at,
+            raw_data_path=settings.raw_data_path,
             patience_s=self._settings.patience_s,
             checkpoint=state.checkpoint,
             names_of=_recovered(state),
         )
 
-    async def _run_began(self, state: ActionState) -> datetime | None:
-        """When the run was asked for: when its first action was."""
+    async def _root_state(self, state: ActionState) -> ActionState:
+        """The run's first action: it says when the run was asked for, and what was said of it."""
         root = self._order.key.action.run.action(ROOT_ACTION)
         if self._order.key.action != root:
             state, _ = await read_action(self._bus.log, root)
-        return state.requested_at
+        return state
 
     async def _template(self, state: ActionState) -> TaskTemplate:
         assert state.requested is not None  # it was claimed, so it was requested

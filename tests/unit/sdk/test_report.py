@@ -2,7 +2,9 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
 import flyte
@@ -123,3 +125,20 @@ def test_texts_are_abbreviated_and_times_subtracted() -> None:
     assert flyte.report.abbreviate("x" * 10, 5) == "xxxx…"
     assert flyte.report.abbreviate({"a": 1}) == "{'a': 1}"
     assert flyte.report.duration_ms("2024-01-01T00:00:00", "2024-01-01T00:00:01.500") == 1500.0
+
+
+def test_figures_and_tables_are_shown_and_the_page_needs_nothing_from_elsewhere() -> None:
+    class Figure:
+        """What matplotlib's does, as far as a report asks."""
+
+        def savefig(self, target: Any, **options: Any) -> None:
+            assert options == {"format": "png", "bbox_inches": "tight"}
+            target.write(b"picture")
+
+    report = Report("r")
+    report.get_tab("main").log(pd.DataFrame({"a": [1]}))
+    report.get_tab("main").log(Figure())
+    page = report.get_final_report()
+    assert "<th>a</th>" in page and "data:image/png;base64,cGljdHVyZQ==" in page
+    report.get_tab("main").replace(Figure())
+    assert "<th>a</th>" not in report.get_final_report()
