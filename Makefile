@@ -12,7 +12,7 @@ USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info <
 TYPED := schemas bus services deploy/embedded sdk tests/shared tests/typing
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt simulate bench clean
+.PHONY: help setup demo test check fmt simulate chaos bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,10 @@ fmt: $(STAMP)  ## Format the code and fix what can be fixed
 SEEDS ?= 2000
 simulate: $(STAMP)  ## Simulate SEEDS=2000 worlds in which everything goes wrong
 	@PYTHONHASHSEED=0 PYTHONPATH=tests/shared $(BIN)/python -m testkit.simulation.many $(SEEDS)
+
+MINUTES ?= 10
+chaos: $(STAMP)  ## Kill, pause and cut off real processes for MINUTES=10
+	@FLYTE_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/chaos
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench

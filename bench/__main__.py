@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, folders, local, log, objects
+from bench import commands, folders, local, log, objects, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -16,7 +16,15 @@ def main() -> int:
     """Run all benchmarks; what each floor is stands below the table."""
     print(HEADER)
     rows: list[Row] = []
-    for source in (log.rows, local.rows, commands.bare, commands.with_stack, objects.rows, folders.rows):
+    for source in (
+        log.rows,
+        recovery.rows,
+        local.rows,
+        commands.bare,
+        commands.with_stack,
+        objects.rows,
+        folders.rows,
+    ):
         for row in source():
             print(row.line(), flush=True)
             rows.append(row)

@@ -11,6 +11,10 @@ class BusUnavailable(BusError):
     """The bus could not be reached, or did not answer, within the patience of the caller."""
 
 
+class NotStored(BusUnavailable):
+    """The server is there, and has stored nothing within the patience of the caller."""
+
+
 class Conflict(BusError):
     """Something else was written first: the version (or revision) that was expected is not the last."""
 

@@ -28,7 +28,7 @@ def last_messages(
     settings: BusSettings, stream: str, subjects: Sequence[str], *, timeout_s: float = GLANCE_TIMEOUT_S
 ) -> list[bytes | None] | None:
     """The last message of each subject (None: it has none); None altogether when that cannot be told so."""
-    parts = urlsplit(settings.url)
+    parts = urlsplit(settings.servers[0])
     if parts.scheme != "nats" or not parts.hostname:
         return None
     try:

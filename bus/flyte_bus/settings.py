@@ -4,11 +4,15 @@ import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+DEFAULT_SCHEME = "nats"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
     """How to reach NATS. Times in seconds.
 
+    `url` names a server, or several of one cluster with commas between them: any of them will do, and when
+    one goes away the next is taken. `replicas` is how many servers of a cluster keep each stream (1, 3 or 5).
     `patience_s` is how long one append, read or question waits for a bus that is away before it raises
     `BusUnavailable`; services wait practically for ever, a person at a terminal does not.
     """
@@ -20,12 +24,24 @@ class BusSettings:
     connect_timeout_s: float = 5.0
     patience_s: float = 60.0
     replicas: int = 1
+    waits_for_room: bool = False
+    """Whether an append waits for room in a full store as long as the patience lasts; else StreamFull."""
+
+    @property
+    def servers(self) -> list[str]:
+        """The address of each server."""
+        texts = [text.strip() for text in self.url.split(",") if text.strip()]
+        return [text if "://" in text else f"{DEFAULT_SCHEME}://{text}" for text in texts]
 
     @property
     def shown_url(self) -> str:
-        """The address without the credentials that may stand in it."""
-        parts = urlsplit(self.url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        """The addresses without the credentials that may stand in them."""
+        return ",".join(_without_credentials(server) for server in self.servers)
+
+
+def _without_credentials(address: str) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 SERVICE_PATIENCE_S = 24 * 3600.0
@@ -48,7 +64,7 @@ def lease_ttl_from_environment() -> int:
 def from_environment(name: str, *, patience_s: float = SERVICE_PATIENCE_S) -> BusSettings:
     """Settings from `FLYTE_NATS_URL`, `FLYTE_NATS_USER`, `FLYTE_NATS_PASSWORD`, `FLYTE_NATS_REPLICAS`.
 
-    Raises ValueError when no address is given.
+    Raises ValueError when no address is given, or a number of replicas that cannot be.
     """
     url = os.environ.get("FLYTE_NATS_URL", "")
     if not url:
@@ -59,5 +75,16 @@ def from_environment(name: str, *, patience_s: float = SERVICE_PATIENCE_S) -> Bu
         password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
         name=name,
         patience_s=patience_s,
-        replicas=int(os.environ.get("FLYTE_NATS_REPLICAS", "1")),
+        replicas=replicas_from_environment(),
+        waits_for_room=True,
     )
+
+
+def replicas_from_environment() -> int:
+    """How many servers keep each stream: `FLYTE_NATS_REPLICAS`, else 1. Raises ValueError."""
+    text = os.environ.get("FLYTE_NATS_REPLICAS") or "1"
+    if text not in ("1", "2", "3", "4", "5"):
+        raise ValueError(
+            f"FLYTE_NATS_REPLICAS is {text!r}: it is a number from 1 to 5, 3 for a cluster of three"
+        )
+    return int(text)

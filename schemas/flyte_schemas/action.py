@@ -5,7 +5,7 @@ the table, comes from an attempt that is not the current one, or follows a termi
 but the version. So a repeated event changes nothing either, and every replay ends in the same state.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import partial, reduce
@@ -215,6 +215,19 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 user_failures=state.user_failures + (failure.kind is not FailureKind.SYSTEM),
                 system_failures=state.system_failures + 1 if failure.kind is FailureKind.SYSTEM else 0,
             )
+        case ActionRetried(retry_at=retry_at):
+            return then(retry_at=retry_at)
+        case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
+            return then(failure=failure, ended_at=event.time)
+        case ActionAborted(reason=reason, requested_by=somebody):
+            return then(abort_reason=reason, aborted_by=somebody, ended_at=event.time)
+        case _:
+            return _without_attempts(state, event, then)
+
+
+def _without_attempts(state: ActionState, event: AnyEvent, then: Callable[..., ActionState]) -> ActionState:
+    """The state after a word on steps, on questions, or on what another action gave."""
+    match data := event.data:
         case ActionCacheHit(outputs=outputs, source=source):
             return then(outputs=outputs, cached_from=source, failure=None, ended_at=event.time)
         case TraceEnded(outputs=outputs, started_at=began):
@@ -236,12 +249,6 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case ConditionSignalled(value=value, signalled_by=somebody):
             outputs = {"o0": InlineLiteral(value=value)}
             return then(outputs=outputs, signalled_by=somebody, ended_at=event.time)
-        case ActionRetried(retry_at=retry_at):
-            return then(retry_at=retry_at)
-        case ActionFailed(failure=failure) | ActionTimedOut(failure=failure):
-            return then(failure=failure, ended_at=event.time)
-        case ActionAborted(reason=reason, requested_by=somebody):
-            return then(abort_reason=reason, aborted_by=somebody, ended_at=event.time)
         case _:  # the table names no other type
             raise AssertionError(f"{type(data).__name__} is in the table but has no meaning")
 

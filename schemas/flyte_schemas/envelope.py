@@ -11,7 +11,8 @@ from typing import Annotated, Generic, Literal, TypeVar
 import orjson
 from pydantic import AwareDatetime, StringConstraints, ValidationError
 
-from flyte_schemas.events import DATA_TYPES, EventData, UnknownData
+from flyte_schemas.events import EventData
+from flyte_schemas.vocabulary import DATA_TYPES, UnknownData
 from flyte_schemas.words import Word
 
 MAX_EVENT_BYTES = 1_000_000

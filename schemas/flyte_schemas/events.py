@@ -1,12 +1,12 @@
 """What happened: the facts and decisions that the log holds, one model a type.
 
 An agent's report is a fact and needs no permission; the executor's decision is appended only if nothing
-else happened meanwhile. `DATA_TYPES` is the list of all words that may follow `type` on the wire.
+else happened meanwhile.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -396,44 +396,3 @@ class MessageRejected(EventData):
     sequence: NonNegativeInt
     reason: str
     excerpt: str = Field(default="", max_length=400)
-
-
-DATA_TYPES: tuple[type[EventData], ...] = (
-    TaskDeployed,
-    TaskDeployRejected,
-    ActionRequested,
-    ActionQueued,
-    AttemptPlaced,
-    AttemptReclaimed,
-    AttemptStarted,
-    AttemptReported,
-    AttemptCheckpointed,
-    AttemptSucceeded,
-    AttemptFailed,
-    ActionRetried,
-    ActionFailed,
-    ActionTimedOut,
-    ActionAborted,
-    ActionCacheHit,
-    TraceSucceeded,
-    TraceFailed,
-    ActionRecovered,
-    ConditionRequested,
-    ConditionAnnounced,
-    ConditionSignalled,
-    AttemptStopped,
-    TimerDue,
-    LogWritten,
-    DeployTask,
-    StartRun,
-    AbortAction,
-    SignalCondition,
-    MessageRejected,
-)
-
-
-class UnknownData(Word):
-    """The data of a type that this version does not know: kept as it came, skipped by every fold."""
-
-    type: str
-    document: Any

@@ -188,6 +188,11 @@ FAILURE_CODES = (
         "it is tried again; if it stays, see `flyte status`, and whether the inputs are too large",
     ),
     _system(
+        "TraceNotRecorded",
+        "a step of a running task could not be recorded or looked up: the bus or the artifact store said no",
+        "it is tried again, and steps that were recorded do not run again; if it stays, see `flyte status`",
+    ),
+    _system(
         "OutputsNotAvailable",
         "a child succeeded, and its large outputs cannot be read from the artifact store",
         "it is tried again; if it stays, look at the dataproxy and its store",

@@ -167,8 +167,13 @@ def read_config_file(path: Path) -> dict[str, Any]:
 def nats_url(endpoint: str) -> str:
     """An endpoint as users write it (`dns:///host`, `host:4222`, `nats://…`) as a NATS address.
 
-    Raises ValueError for a scheme that NATS does not speak.
+    Several servers of a cluster stand with commas between them. Raises ValueError for a scheme that NATS does
+    not speak.
     """
+    return ",".join(_nats_address(part) for part in endpoint.split(","))
+
+
+def _nats_address(endpoint: str) -> str:
     text = endpoint.strip()
     if "://" not in text:
         text = f"nats://{text}"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flyte_schemas.envelope import Event
-from flyte_schemas.events import UnknownData
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.vocabulary import UnknownData
 from testkit.golden import WRITE
 from testkit.recorded_logs import differences, fold_all, record, recorded
 from testkit.simulation.circumstances import Circumstances

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from flyte_schemas.envelope import AnyEvent, decode, encode
-from flyte_schemas.events import DATA_TYPES
+from flyte_schemas.vocabulary import DATA_TYPES
 from testkit.examples import EXAMPLES
 from testkit.golden import is_golden
 

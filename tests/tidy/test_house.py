@@ -25,7 +25,9 @@ def modules(*folders: str) -> list[Path]:
 
 
 def _is_made(path: Path) -> bool:
-    return any(part.startswith(".") or part in ("__pycache__", "build", "dist") for part in path.parts)
+    return any(
+        part.startswith(".") or part in ("__pycache__", "build", "dist", "results") for part in path.parts
+    )
 
 
 def each_module(*folders: str) -> pytest.MarkDecorator:

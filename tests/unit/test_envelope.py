@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_schemas.envelope import AnyEvent, Event, Malformed, decode, encode
-from flyte_schemas.events import DATA_TYPES, AttemptSucceeded, LogSegment, LogWritten, UnknownData
+from flyte_schemas.events import AttemptSucceeded, LogSegment, LogWritten
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.vocabulary import DATA_TYPES, UnknownData
 from testkit.events import MORNING, action, event, numbered
 from testkit.examples import EXAMPLES
 

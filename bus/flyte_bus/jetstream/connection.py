@@ -14,8 +14,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from flyte_bus.errors import BusError, BusUnavailable, TooLarge
+from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
+from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.settings import BusSettings
 
@@ -25,6 +26,8 @@ TRY_TIMEOUT_S = 4.0
 """How long one try of a request waits for its answer."""
 RECONNECT_PAUSE_S = 0.2
 """Between two tries to reach a server that went away."""
+PING_EVERY_S = 5
+"""A server that leaves two of these unanswered is taken for gone, and the next one is tried."""
 PENDING_OUT_BYTES = 64 * 1024**2
 """How much may wait in this process for a server that is away."""
 
@@ -73,12 +76,12 @@ class Connection:
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
-                    self.settings.url,
+                    self.settings.servers,
                     name=self.settings.name,
                     connect_timeout=int(max(1, self.settings.connect_timeout_s)),
                     max_reconnect_attempts=-1,
                     pending_size=PENDING_OUT_BYTES,
-                    ping_interval=20,
+                    ping_interval=PING_EVERY_S,
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_reconnected,
@@ -177,9 +180,67 @@ class Connection:
         return answer
 
     async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A call of the JetStream API; the answer as it came, `error` included."""
-        answer = await self.request(f"$JS.API.{verb}", orjson.dumps(body))
-        return as_object(answer.data)
+        """A call of the JetStream API; the answer as it came, `error` included.
+
+        What a cluster cannot say between two leaders is asked again, within the settings' patience.
+        """
+        patience = Patience(self.settings.patience_s)
+        while True:
+            answer = as_object((await self.request(f"$JS.API.{verb}", orjson.dumps(body))).data)
+            if answer.get("error", {}).get("err_code") not in PASSING or not patience.left_s:
+                return answer
+            await patience.pause()
+
+    async def write(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
+        """Have a stream store a message; its acknowledgement or its refusal, as it came.
+
+        What is over by itself soon is waited for; so is room, where the settings say so. Raises StreamFull,
+        and what `request` raises.
+        """
+        patience, told = Patience(self.settings.patience_s), False
+        while True:
+            answer = as_object((await self._ask_to_store(subject, payload, headers)).data)
+            error = answer.get("error", {})
+            code, reason = error.get("err_code"), error.get("description")
+            if code in FULL:
+                if not self.settings.waits_for_room or not patience.left_s:
+                    raise StreamFull(f"{subject}: {reason}")
+                if not told:
+                    log.error("bus.stream.full", subject=subject, reason=reason)
+                    told = True
+            elif code not in PASSING:
+                if told:
+                    log.info("bus.stream.has_room", subject=subject)
+                return answer
+            elif not patience.left_s:
+                raise BusUnavailable(f"{subject}: NATS at {self.settings.shown_url} says: {reason}")
+            await patience.pause()
+
+    async def _ask_to_store(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
+        try:
+            return await self.request(subject, payload, headers)
+        except BusUnavailable as error:
+            if not self.client.is_connected:
+                raise
+            raise NotStored(
+                f"NATS at {self.settings.shown_url} is there, and has stored nothing for "
+                f"{self.settings.patience_s:g} s: "
+                "its disk may be full, or most of its cluster away; its log says which"
+            ) from error
+
+    async def last_message(self, stream: str, subject: str) -> Msg | None:
+        """The last message of a subject; None when there is none."""
+        patience = Patience(self.settings.patience_s)
+        while True:
+            answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
+            headers = answer.headers or {}
+            if "Nats-Sequence" in headers:
+                return answer
+            if headers.get("Status") == "404":
+                return None
+            if not patience.left_s:
+                raise BusUnavailable(f"{stream} could not be read: {headers.get('Description', 'no answer')}")
+            await patience.pause()
 
     async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
         """Send without waiting; what is sent while the server is away goes out when it returns."""

@@ -14,7 +14,6 @@ from nats.aio.msg import Msg
 from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.connection import Connection
-from flyte_bus.jetstream.patience import Patience
 from flyte_bus.jetstream.stream import content_of
 from flyte_bus.ports import Entry
 from flyte_schemas.streams import StreamSpec
@@ -134,15 +133,9 @@ class JetStreamInbox:
 
     async def _ensure_consumer(self) -> None:
         body = {"stream_name": self._stream.name, "config": self._config, "action": ""}
-        patience = Patience(self._connection.settings.patience_s)
-        while not self._connection.is_closed:
-            answer = await self._connection.api(f"CONSUMER.CREATE.{self._stream.name}.{self._durable}", body)
-            error = answer.get("error")
-            if error is None:
-                return
-            if error.get("code") != 503 or not patience.left_s:
-                raise BusError(f"consumer {self._durable}: {error.get('description')}")
-            await patience.pause()
+        answer = await self._connection.api(f"CONSUMER.CREATE.{self._stream.name}.{self._durable}", body)
+        if (error := answer.get("error")) is not None and not self._connection.is_closed:
+            raise BusError(f"consumer {self._durable}: {error.get('description')}")
 
     async def _on_message(self, message: Msg) -> None:
         headers = message.headers or {}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from uuid import uuid4
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -11,7 +12,7 @@ from nats.js.kv import KeyValue as NatsKeyValue
 
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.jetstream.codes import WRONG_LAST_SEQUENCE
-from flyte_bus.jetstream.connection import Connection, as_object
+from flyte_bus.jetstream.connection import Connection
 from flyte_bus.ports import KeyEntry
 from flyte_schemas.streams import BucketSpec, StreamSpec
 
@@ -107,10 +108,8 @@ class JetStreamKeyValue:
                 pass  # the connection is gone, and the watcher with it
 
     async def _last(self, key: str) -> KeyEntry | None:
-        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{self._stream}.{self._prefix}{key}", b"")
-        if "Nats-Sequence" not in (answer.headers or {}):
-            return None
-        return self._to_entry(answer)
+        answer = await self._connection.last_message(self._stream, self._prefix + key)
+        return None if answer is None else self._to_entry(answer)
 
     def _to_entry(self, message: Msg) -> KeyEntry:
         headers = message.headers or {}
@@ -125,13 +124,19 @@ class JetStreamKeyValue:
         return await self._publish(key, value, headers)
 
     async def _publish(self, key: str, value: bytes, headers: dict[str, str]) -> int:
-        answer = as_object((await self._connection.request(self._prefix + key, value, headers or None)).data)
+        subject, expected = self._prefix + key, headers.get("Nats-Expected-Last-Subject-Sequence")
+        headers = headers | {"Nats-Msg-Id": uuid4().hex}
+        answer = await self._connection.write(subject, value, headers)
         error = answer.get("error")
         if error is None:
             return int(answer["seq"])
-        if error.get("err_code") == WRONG_LAST_SEQUENCE:
-            raise Conflict(self._prefix + key, int(headers.get("Nats-Expected-Last-Subject-Sequence", "0")))
-        raise BusError(f"{self._prefix}{key}: {error.get('description')}")
+        if error.get("err_code") != WRONG_LAST_SEQUENCE:
+            raise BusError(f"{subject}: {error.get('description')}")
+        # A write that is sent again because its acknowledgement was lost meets its own first copy.
+        last = await self._connection.last_message(self._stream, subject)
+        if last is not None and (last.headers or {}).get("Nats-Msg-Id") == headers["Nats-Msg-Id"]:
+            return int((last.headers or {})["Nats-Sequence"])
+        raise Conflict(subject, int(expected or 0))
 
 
 async def _next(

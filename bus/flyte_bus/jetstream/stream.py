@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 from nats.aio.msg import Msg
 
-from flyte_bus.errors import BusError, BusUnavailable, Conflict, StreamFull, TooLarge
-from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE
-from flyte_bus.jetstream.connection import Connection, as_object
+from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
+from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
+from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Malformed, decode, encode
@@ -31,13 +31,16 @@ BATCH_SILENCE_S = 4.0
 LIVE_BACKLOG = 50_000
 """How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
 
+KNOWN_SUBJECTS = 1_000
+"""For how many subjects a connection remembers the highest sequence that it has heard of."""
+
 TIMER_KEPT_S = 3600
 """How long a timer that went off waits to be taken; who was away for longer looks at everything anyway."""
-
-_TOO_LARGE = {10054}
-_FULL = {10023, 10047, 10077}
-_TRY_AGAIN = {10008, 10167, 10201}
-"""JetStream is starting, too busy, or still writing the first copy of the same event."""
+LOOK_AGAIN_S = 5.0
+"""A follower that has heard nothing for so long looks into the stream: a word may have been lost."""
+FILL_TRIES = 20
+FILL_AGAIN_S = 0.1
+"""How often a gap is read, and with which pause, before what is missing counts as deleted for its age."""
 
 
 class JetStreamLog:
@@ -45,6 +48,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._heard: dict[str, int] = {}
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         headers = {"Nats-Msg-Id": event.id}
@@ -52,7 +56,10 @@ class JetStreamLog:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
         answer = await self._publish(event.subject, event, headers)
         if "error" in answer:
+            said = str(answer["error"].get("description", "")).rpartition(":")[2].strip()
+            self._hear(event.subject, int(said) if said.isdecimal() else 0)
             return await self._own_copy(answer["stream"], event, expected or 0)
+        self._hear(event.subject, int(answer["seq"]))
         return int(answer["seq"])
 
     async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
@@ -69,20 +76,14 @@ class JetStreamLog:
         payload = encode(event)
         if len(payload) > MAX_EVENT_BYTES:
             raise TooLarge(f"{subject}: {len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}")
-        while True:
-            answer = as_object((await self._connection.request(subject, payload, headers)).data)
-            error = answer.get("error", {})
-            match error.get("err_code", 0):
-                case code if not error or code == WRONG_LAST_SEQUENCE:
-                    return answer
-                case code if code in _TOO_LARGE:
-                    raise TooLarge(f"{subject}: {len(payload)} bytes are more than the stream takes")
-                case code if code in _FULL:
-                    raise StreamFull(f"{subject}: {error.get('description')}")
-                case code if code in _TRY_AGAIN:
-                    await asyncio.sleep(0.05)
-                case _:
-                    raise BusError(f"{subject}: {error.get('description', error)}")
+        answer = await self._connection.write(subject, payload, headers)
+        error = answer.get("error", {})
+        code = error.get("err_code", 0)
+        if not error or code == WRONG_LAST_SEQUENCE:
+            return answer
+        if code in TOO_LARGE:
+            raise TooLarge(f"{subject}: {len(payload)} bytes are more than the stream takes")
+        raise BusError(f"{subject}: {error.get('description', error)}")
 
     async def _own_copy(self, stream: str, event: AnyEvent, expected: int) -> int:
         """The sequence of what stands in the place of `event`, if it is `event`. Raises Conflict otherwise.
@@ -100,24 +101,36 @@ class JetStreamLog:
         raise Conflict(event.subject, expected)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
-        position = after
+        position, tries = after, FILL_TRIES
         while True:
             entries, pending = await self._batch(stream, subject, position)
             for entry in entries:
                 position = entry.sequence
                 yield entry
-            if not pending or not entries:
+            if pending and entries:
+                continue
+            if position >= self._heard.get(subject, 0) or not tries:
                 return
+            tries -= 1  # a member of the cluster answered that is behind what we know of
+            await asyncio.sleep(FILL_AGAIN_S)
+
+    def _hear(self, subject: str, sequence: int) -> None:
+        """Remember that there is such a message: who wrote it, or was refused for it, can read it."""
+        self._heard[subject] = max(sequence, self._heard.pop(subject, 0))
+        if len(self._heard) > KNOWN_SUBJECTS:
+            del self._heard[next(iter(self._heard))]
 
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         return _Follower(self._connection, self, stream, subject, after).run()
 
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
-        answer = await self._connection.request(f"$JS.API.DIRECT.GET.{stream.name}.{subject}", b"")
-        headers = answer.headers or {}
-        if "Nats-Sequence" not in headers:
-            return None
-        return to_entry(stream.name, headers, answer.data)
+        for _ in range(FILL_TRIES):
+            answer = await self._connection.last_message(stream.name, subject)
+            entry = None if answer is None else to_entry(stream.name, answer.headers or {}, answer.data)
+            if (entry.sequence if entry else 0) >= self._heard.get(subject, 0):
+                break
+            await asyncio.sleep(FILL_AGAIN_S)
+        return entry
 
     async def last_sequence(self, stream: StreamSpec) -> int:
         patience = Patience(self._connection.settings.patience_s)
@@ -224,14 +237,12 @@ class _Follower:
                         yield entry
                 elif self._backlog:
                     sequence, before, entry = self._backlog.popleft()
-                    if self._has_gap(sequence, before, entry.subject):
-                        async for missed in self._fill(entry):
-                            yield missed
+                    async for missed in self._fill(sequence, before, entry.subject):
+                        yield missed
                     if self._is_new(entry):
                         yield entry
                 else:
-                    self._wake.clear()
-                    await self._wake.wait()
+                    await self._rest()
         finally:
             forget()
             await self._connection.unsubscribe(subscription)
@@ -241,11 +252,32 @@ class _Follower:
             if self._is_new(entry):
                 yield entry
 
-    async def _fill(self, entry: Entry) -> AsyncGenerator[Entry]:
-        """What stands between the last message we had and this one."""
-        subject = self._subject if self._whole else entry.subject
-        async for missed in self._missing(subject, self._known(entry.subject)):
-            yield missed
+    async def _fill(self, sequence: int, before: int, subject: str) -> AsyncGenerator[Entry]:
+        """What stands between the last message we had and this one.
+
+        Any member of a cluster answers a read, also one that is a little behind: it is asked again.
+        """
+        wanted = self._subject if self._whole else subject
+        for _ in range(FILL_TRIES):
+            if not self._has_gap(sequence, before, subject):
+                return
+            async for missed in self._missing(wanted, self._known(subject)):
+                yield missed
+            if not self._has_gap(sequence, before, subject):
+                return
+            await asyncio.sleep(FILL_AGAIN_S)
+
+    async def _rest(self) -> None:
+        """Wait for a live message; after a long silence, look whether one was lost.
+
+        A live message is lost with the member of a cluster that had it, and no reconnect tells us so.
+        """
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await self._wake.wait()
+        except TimeoutError:
+            self._must_catch_up = True
 
     def _known(self, subject: str) -> int:
         return self._position if self._whole else max(self._last.get(subject, 0), self._floor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from flyte_bus import event_loop
 from flyte_bus.errors import BusError
 from flyte_bus.service import LoopDied, configure_logging
+from flyte_bus.settings import replicas_from_environment
 from flyte_dataproxy.http import PortTaken
 from flyte_dataproxy.store.port import StoreUnusable
 from flyte_embedded.app import Stack
@@ -22,17 +23,24 @@ def main() -> int:
     """Run a stack until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 a part died, 2 could not start."""
     parser = argparse.ArgumentParser(prog="python -m flyte_embedded", description=__doc__)
     parser.add_argument("--home", type=Path, default=Path(os.environ.get("FLYTE_HOME") or "~/.flyte"))
-    parser.add_argument("--nats", metavar="URL", help="use this NATS server instead of one of our own")
+    parser.add_argument(
+        "--nats", metavar="URL", help="use this NATS server (or several, with commas) instead of our own"
+    )
     parser.add_argument("--artifacts", default="", help="a folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--endpoint-url", default="", metavar="URL", help="where that S3 is, if not at AWS")
     arguments = parser.parse_args()
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()
+    try:
+        replicas = replicas_from_environment()
+    except ValueError as error:
+        parser.error(str(error))
     settings = StackSettings(
         home=arguments.home.expanduser().resolve(),
         nats_url=arguments.nats,
         nats_user=os.environ.get("FLYTE_NATS_USER", ""),
         nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
+        replicas=replicas if arguments.nats else 1,
         artifacts=arguments.artifacts,
         endpoint_url=arguments.endpoint_url,
     )

@@ -75,6 +75,7 @@ class Stack:
         access = await server.start()
         self._held.push_async_callback(server.stop)
         self._tasks.keep("nats-server", server.keep())
+        self._tasks.keep("nats-server-room", server.keep_room())
         return access
 
     def _tell_processes(self, access: Access) -> None:
@@ -98,6 +99,8 @@ class Stack:
                 password=access.password,
                 name=f"flyte-{name}",
                 patience_s=patience_s,
+                replicas=self._settings.replicas,
+                waits_for_room=True,
             )
         )
         self._held.push_async_callback(bus.close)

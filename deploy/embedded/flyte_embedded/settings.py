@@ -6,7 +6,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own.
+    """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own;
+    `replicas`: how many servers of a cluster keep each stream.
 
     `artifacts`: a folder or `s3://BUCKET/PREFIX` for objects, and `endpoint_url` where that S3 is; empty for
     the home, and for AWS.
@@ -16,5 +17,6 @@ class StackSettings:
     nats_url: str | None = None
     nats_user: str = ""
     nats_password: str = ""
+    replicas: int = 1
     artifacts: str = ""
     endpoint_url: str = ""

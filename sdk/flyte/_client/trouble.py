@@ -10,7 +10,7 @@ from flyte import errors
 from flyte._limits import QUIET_WAIT_S
 from flyte._runtime.failure import error_of
 from flyte._runtime.transfer import ArtifactError
-from flyte_bus.errors import BusError, BusUnavailable, NoAnswer, Refusal, StreamFull
+from flyte_bus.errors import BusError, BusUnavailable, NoAnswer, NotStored, Refusal, StreamFull
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -23,6 +23,8 @@ def translated() -> Iterator[None]:
         yield
     except Refusal as error:
         raise error_of(error.failure) from error
+    except NotStored as error:
+        raise errors.RuntimeSystemError("SystemUnavailableError", str(error)) from error
     except BusUnavailable as error:
         raise errors.RuntimeSystemError(
             "SystemUnavailableError", f"the control plane cannot be reached: {error}. Is the stack running?"

@@ -4,12 +4,17 @@ fsspec, and what it needs for a protocol (`s3fs` …), is loaded when a URI firs
 """
 
 import contextlib
+import errno
 import io
+import random
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
+from flyte._logger import logger as log
 from flyte.errors import RuntimeSystemError, RuntimeUserError
 from flyte.io._here import in_order
 from flyte.io._place import Entry, Tell
@@ -17,7 +22,7 @@ from flyte.io._progress import progress
 from flyte.io._threads import at_once
 from flyte.io._writing import Spool
 
-BATCH_FILES = 64
+BATCH_FILES = 16
 """Of one folder, how many transfers go on at a time where the storage's driver can do several."""
 EXTRAS = {
     "s3": "s3",
@@ -31,6 +36,12 @@ EXTRAS = {
 """What to install for a protocol: `flytejet[s3]` …"""
 _GIVES_UP = frozenset({"s3", "s3a", "gs", "gcs"})
 """Where a file being written can be given up; elsewhere it is written beside, and sent when closed."""
+
+
+UNAVAILABLE = "StorageUnavailable"
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+ResultT = TypeVar("ResultT")
 
 
 def fsspec() -> Any:
@@ -68,6 +79,26 @@ def filesystem(protocol: str, *, anonymous: bool = False, **options: Any) -> Any
         ) from error
 
 
+def _persist(uri: str, work: Callable[[], ResultT]) -> ResultT:
+    """Do it, again while the storage cannot be reached, as often and after such pauses as it is configured.
+
+    Raises what `_told` does.
+    """
+    from flyte.storage._configs import storage_of
+
+    config = storage_of(protocol_of(uri))
+    for left in range(config.retries, -1, -1):
+        try:
+            with _told(uri):
+                return work()
+        except RuntimeSystemError as error:
+            if not left or error.code != UNAVAILABLE:
+                raise
+            log.warning("%s; trying again", error)
+            time.sleep(config.backoff.total_seconds() * random.uniform(0.5, 1.0))
+    raise AssertionError("the last try returns or raises")
+
+
 class RemotePlace:
     """The `Place` of whatever fsspec reaches."""
 
@@ -101,11 +132,14 @@ class RemotePlace:
 
     def entries(self, uri: str) -> list[Entry]:
         storage = filesystem(protocol_of(uri))
-        with _told(uri):
+
+        def find() -> dict[str, dict[str, Any]]:
             storage.invalidate_cache(uri)
-            found = storage.find(uri.rstrip("/"), detail=True)
+            found: dict[str, dict[str, Any]] = storage.find(uri.rstrip("/"), detail=True)
             if not found and not storage.isdir(uri):
                 raise NotADirectoryError(f"there is no folder {uri}")
+            return found
+
         root = storage._strip_protocol(uri).rstrip("/") + "/"
         return in_order(
             [
@@ -114,7 +148,7 @@ class RemotePlace:
                     uri=storage.unstrip_protocol(name),
                     size_bytes=facts.get("size"),
                 )
-                for name, facts in found.items()
+                for name, facts in _persist(uri, find).items()
                 if facts.get("type") == "file" and name.startswith(root) and not name.endswith("/")
             ]
         )
@@ -130,13 +164,16 @@ class RemotePlace:
 
     def get(self, uri: str, target: Path) -> None:
         storage = filesystem(protocol_of(uri))
-        with _told(uri):
+
+        def get() -> None:
             facts = storage.info(uri)
             if facts.get("type") == "directory":
                 raise IsADirectoryError(f"{uri} is a folder, not a file")
             with _beside(target) as beside:
                 storage.get_file(uri, str(beside))
                 _check_size(beside.stat().st_size, facts.get("size"), uri)
+
+        _persist(uri, get)
 
     def get_folder(self, uri: str, target: Path) -> None:
         entries = self.entries(uri)
@@ -147,18 +184,21 @@ class RemotePlace:
             folder.mkdir(parents=True, exist_ok=True)
         storage = filesystem(protocol_of(uri))
         size_bytes = sum(entry.size_bytes or 0 for entry in entries)
-        with progress(f"download {target.name}", size_bytes, len(entries)) as tell, _told(uri):
+        with progress(f"download {target.name}", size_bytes, len(entries)) as tell:
             for batch in _batches(list(zip(entries, places, strict=True))):
-                self._get_all(storage, batch)
+                _persist(uri, partial(self._get_all, storage, batch))
                 tell(sum(entry.size_bytes or 0 for entry, _ in batch), len(batch))
 
     def put(self, source: Path, uri: str) -> str:
         storage = filesystem(protocol_of(uri))
-        with _told(uri):
+
+        def put() -> None:
             _make_above(storage, uri)
             storage.put_file(str(source), uri)
             storage.invalidate_cache()
             _check_size(int(storage.info(uri)["size"]), source.stat().st_size, uri)
+
+        _persist(uri, put)
         return uri
 
     def put_folder(self, source: Path, uri: str) -> str:
@@ -168,11 +208,12 @@ class RemotePlace:
         root = uri.rstrip("/")
         storage = filesystem(protocol_of(uri))
         size_bytes = sum(entry.size_bytes or 0 for entry in files)
-        with progress(f"upload {source.name}", size_bytes, len(files)) as tell, _told(uri):
+        with progress(f"upload {source.name}", size_bytes, len(files)) as tell:
             for folder in sorted({entry.path.rpartition("/")[0] for entry in files}):
-                _make_above(storage, f"{root}/{folder}/x" if folder else f"{root}/x")
+                above = f"{root}/{folder}/x" if folder else f"{root}/x"
+                _persist(uri, partial(_make_above, storage, above))
             for batch in _batches(files):
-                self._put_all(storage, batch, root)
+                _persist(uri, partial(self._put_all, storage, batch, root))
                 tell(sum(entry.size_bytes or 0 for entry in batch), len(batch))
             storage.invalidate_cache()
             self._check_all(uri, files)
@@ -297,6 +338,10 @@ def _told(uri: str) -> Iterator[None]:
         raise
     except PermissionError as error:
         raise _refused(uri, f"the storage refuses ({error}): check its keys and rights") from error
+    except OSError as error:
+        if error.errno in _DISK:
+            raise  # this machine's own
+        raise RuntimeSystemError(UNAVAILABLE, f"{uri}: {error}") from error
     except (NotImplementedError, ValueError, TypeError) as error:
         raise _refused(uri, f"the storage cannot do this: {error}") from error
     except Exception as error:  # botocore's, aiohttp's …, which are not loaded here
@@ -305,7 +350,7 @@ def _told(uri: str) -> Iterator[None]:
             raise _refused(
                 uri, f"{said}: give them to flyte.init(storage=flyte.storage.S3(…)), or set FLYTE_AWS_…"
             ) from error
-        raise RuntimeSystemError("StorageUnavailable", f"{uri}: {said}") from error
+        raise RuntimeSystemError(UNAVAILABLE, f"{uri}: {said}") from error
 
 
 def _refused(uri: str, why: str) -> RuntimeUserError:

@@ -128,15 +128,20 @@ _OF_PROTOCOL: dict[str, type[Storage]] = {
 }
 
 
-def fsspec_options(protocol: str | None, anonymous: bool = False) -> dict[str, Any]:
-    """What the driver of a protocol is given: by what `init` was told when that is of its kind, else by
-    variables.
-    """
-    kind = _OF_PROTOCOL.get(protocol or "")
-    if kind is None:
-        return {}
+def storage_of(protocol: str | None) -> Storage:
+    """How a protocol is reached: as `init` was told when that is of its kind, else as variables say."""
+    kind = _OF_PROTOCOL.get(protocol or "", Storage)
     said = _reach.storage()
-    return (said if isinstance(said, kind) else kind.auto()).get_fsspec_kwargs(anonymous)
+    if isinstance(said, kind):
+        return said
+    return kind.auto()
+
+
+def fsspec_options(protocol: str | None, anonymous: bool = False) -> dict[str, Any]:
+    """What the driver of a protocol is given."""
+    if protocol not in _OF_PROTOCOL:
+        return {}
+    return storage_of(protocol).get_fsspec_kwargs(anonymous)
 
 
 def _said(*variables: str) -> str | None:

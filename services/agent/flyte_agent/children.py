@@ -16,7 +16,7 @@ from flyte_agent.endings import not_prepared
 from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusError, Conflict
-from flyte_bus.ports import Bus
+from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import ActionRequested
@@ -59,6 +59,7 @@ class Children:
         self._waiting: dict[str, list[int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._follower: asyncio.Task[None] | None = None
+        self._knows_earlier = asyncio.Event()
 
     def ask(self, ask: Ask) -> None:
         """Serve one ask, in the background."""
@@ -94,6 +95,9 @@ class Children:
 
     async def _serve(self, ask: Ask) -> None:
         self._waiting.setdefault(ask.action, []).append(ask.call)
+        await self._knows_earlier.wait()
+        if ask.call not in self._waiting.get(ask.action, ()):
+            return  # given up meanwhile
         if not self._fold.get(ask.action).phase:
             try:
                 await self._request(ask)
@@ -137,15 +141,24 @@ class Children:
         )
 
     async def _follow(self) -> None:
-        entries = self._bus.log.follow(RUNS, run_filter(self._order.key.action.run), after=self._since)
+        run, after = run_filter(self._order.key.action.run), self._since
+        if self._order.attempt > 1:  # what earlier attempts asked for is known before it is asked for again
+            async for entry in self._bus.log.read(RUNS, run, after=after):
+                self._take(entry)
+                after = entry.sequence
+        self._knows_earlier.set()
+        entries = self._bus.log.follow(RUNS, run, after=after)
         async with aclosing(entries):
             async for entry in entries:
-                key = parse_action(entry.subject)
-                if key is None or isinstance(entry.content, Malformed):
-                    continue
-                state = self._fold.apply(key.action, entry.content, entry.sequence)
-                if state.is_terminal and key.action in self._waiting:
-                    self._spawn(self._answer_if_ended(key.action))
+                self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        key = parse_action(entry.subject)
+        if key is None or isinstance(entry.content, Malformed):
+            return
+        state = self._fold.apply(key.action, entry.content, entry.sequence)
+        if state.is_terminal and key.action in self._waiting and self._knows_earlier.is_set():
+            self._spawn(self._answer_if_ended(key.action))
 
     async def _answer_if_ended(self, action: str) -> None:
         state = self._fold.get(action)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from copy import deepcopy
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import reject
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, concerns_run, fold_run, task_row
-from flyte_registry.read_model import ReadModel
+from flyte_registry.read_model import DiskFull, ReadModel
 from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.streams import RUNS, TASKS, StreamSpec
@@ -119,14 +120,27 @@ class Projection:
             for entry in batch:
                 if isinstance(entry.content, Malformed):
                     await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._clock())
-            as_of = await self.ask(partial(self._take_in, stream, batch))
+            as_of = await self._take_in_once_there_is_room(stream, batch)
             async with self._moved:
                 self._as_of[stream.name] = as_of
                 self._moved.notify_all()
 
+    async def _take_in_once_there_is_room(self, stream: StreamSpec, batch: Sequence[Entry]) -> int:
+        is_told = False
+        while True:
+            try:
+                return await self.ask(partial(self._take_in, stream, batch))
+            except DiskFull as error:
+                if not is_told:
+                    log.error(
+                        "registry.disk.full", reason=str(error), file=str(self._settings.read_model_file)
+                    )
+                    is_told = True
+                await asyncio.sleep(self._settings.retry_delay_s)
+
     def _take_in(self, stream: StreamSpec, batch: Sequence[Entry], model: ReadModel) -> int:
         """One transaction: the entries that are new, and the place that they reach."""
-        position = self._positions[stream.name]
+        position = deepcopy(self._positions[stream.name])
         with model.transaction():
             new = [entry for entry in batch if position.admit(entry.sequence, _mark(entry))]
             if stream == TASKS:
@@ -134,6 +148,7 @@ class Projection:
             else:
                 _take_in_runs(model, new)
             model.put_position(stream.name, position)
+        self._positions[stream.name] = position
         return position.as_of
 
 

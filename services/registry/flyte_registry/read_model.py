@@ -8,6 +8,7 @@ Everything here is synchronous and meant for one thread; `projection` gives it t
 """
 
 import contextlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,10 @@ from flyte_schemas.task import TaskTemplate
 _STATE = TypeAdapter(ActionState)
 
 
+class DiskFull(Exception):
+    """The disk has no room for a transaction; what it was about is still in the log."""
+
+
 class ReadModel:
     """The open file; opening it raises ReadModelInUse when another process has it."""
 
@@ -44,14 +49,17 @@ class ReadModel:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the writes inside, or none."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """All of the writes inside, or none. Raises DiskFull."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DiskFull(str(error)) from error
             raise
-        self._db.execute("COMMIT")
 
     # -- places ------------------------------------------------------------------------------------------
 

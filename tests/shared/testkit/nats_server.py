@@ -2,11 +2,12 @@
 
 import json
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,33 @@ START_LIMIT_S = 20.0
 """How long a server may take until it accepts connections."""
 LOOK_AGAIN_S = 0.01
 
+STORE_BYTES = 64 * 1024**3
+"""How much a server may store, whatever room its disk has when it starts."""
+
 _CONFIG = """\
 listen: "127.0.0.1:{port}"
 ports_file_dir: "{folder}"
 log_file: "{folder}/nats.log"
-jetstream {{ store_dir: "{folder}/store" }}
+jetstream {{ store_dir: "{folder}/store", max_file_store: {store_bytes} }}
 authorization {{ user: "{user}", password: "{password}" }}
 """
 
 
 class NatsServer:
-    """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start."""
+    """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start.
 
-    def __init__(self, folder: Path) -> None:
+    `inside` are words to write before its command, which may see other folders; `seen` is `folder` from here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        inside: Sequence[str] = (),
+        seen: Path | None = None,
+    ) -> None:
+        self._inside = tuple(inside)
+        self._seen = seen or folder
         self.user = "tester"
         self.password = secrets.token_hex(16)
         self.port = 0
@@ -43,14 +58,22 @@ class NatsServer:
         """Start it, on the same port and store as before, and return when it accepts connections."""
         if self._process is not None:
             raise RuntimeError("this nats-server is running")
-        self._folder.mkdir(parents=True, exist_ok=True)
-        config = self._folder / "nats.conf"
+        self._seen.mkdir(parents=True, exist_ok=True)
+        config = self._seen / "nats.conf"
         config.write_text(
-            _CONFIG.format(port=self.port or -1, folder=self._folder, user=self.user, password=self.password)
+            _CONFIG.format(
+                port=self.port or -1,
+                folder=self._folder,
+                store_bytes=STORE_BYTES,
+                user=self.user,
+                password=self.password,
+            )
         )
         program = Path(sys.executable).parent / "nats-server"
         self._process = subprocess.Popen(
-            [program, "-c", config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            [*self._inside, program, "-c", self._folder / "nats.conf"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_LIMIT_S
         while not self._accepts():
@@ -66,6 +89,11 @@ class NatsServer:
             self._process.wait()
             self._process = None
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def _accepts(self) -> bool:
         self.port = self.port or self._chosen_port()
         if not self.port:
@@ -78,7 +106,7 @@ class NatsServer:
 
     def _chosen_port(self) -> int:
         """The port that the server wrote down; 0 when it has not yet."""
-        for path in self._folder.glob("nats-server*.ports"):
+        for path in self._seen.glob("nats-server*.ports"):
             try:
                 (url,) = json.loads(path.read_text())["nats"]
             except ValueError:  # it is writing just now
@@ -87,7 +115,7 @@ class NatsServer:
         return 0
 
     def _log(self) -> str:
-        path = self._folder / "nats.log"
+        path = self._seen / "nats.log"
         return path.read_text() if path.exists() else "(it wrote no log)"
 
 

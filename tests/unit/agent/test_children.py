@@ -8,6 +8,7 @@ import pytest
 
 from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
+from flyte_agent.reports import Reports
 from flyte_bus.memory import MemoryBus
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import AbortAction, ActionAborted, ActionFailed, ActionRequested, AttemptSucceeded
@@ -152,6 +153,31 @@ async def test_a_child_that_still_runs_is_attached_to(attempt: OpenAttempt, fami
     await ends_well(attempt)
     assert len(await family.answered(1)) == 1
     assert len(await attempt.entries("child")) == 3
+
+
+async def test_who_is_tried_again_knows_his_children_before_he_asks(
+    attempt: OpenAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    request_child = Reports.request_child
+
+    async def heard(self: Reports, action: str, data: ActionRequested) -> None:
+        asked.append(action)
+        await request_child(self, action, data)
+
+    monkeypatch.setattr(Reports, "request_child", heard)
+    for number in range(20):
+        await attempt.say(f"child{number}", ActionRequested(task=CHILD, parent="a0", parent_attempt=1))
+        await ends_well(attempt, f"child{number}", number)
+    attempt.order = attempt.order.model_copy(update={"attempt": 2})
+    async with a_family(attempt) as family:
+        for number in range(20):
+            family.ask(number, f"child{number}")
+        family.ask(20, "new")
+        await asked_for(attempt, "new")
+        await ends_well(attempt, "new")
+        assert len(await family.answered(21)) == 21
+    assert asked == ["new"]
 
 
 async def test_many_children_are_each_answered_once(attempt: OpenAttempt, family: Family) -> None:

@@ -13,7 +13,6 @@ from flyte_schemas.events import (
     AttemptSucceeded,
     MessageRejected,
     StartRun,
-    UnknownData,
 )
 from flyte_schemas.failure import FailureKind
 from flyte_schemas.phase import ActionPhase
@@ -21,6 +20,7 @@ from flyte_schemas.run import RunFold
 from flyte_schemas.streams import REJECTED
 from flyte_schemas.subjects import RunKey, action_subject, run_request
 from flyte_schemas.task import TaskReference
+from flyte_schemas.vocabulary import UnknownData
 from testkit.events import event
 from testkit.executor_plane import Plane, first, running
 from testkit.scripted_backend import CHILD, TASK, Agent, family, idle, succeed

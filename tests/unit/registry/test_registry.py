@@ -12,10 +12,13 @@ from flyte_bus.ports import Bus
 from flyte_registry import deployments
 from flyte_registry.core.deployment import Asked, TaskHistory, Verdict, decide
 from flyte_registry.deployments import Histories
+from flyte_schemas.endpoints import LIST_RUNS, ListRuns
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import TaskDeployed
+from flyte_schemas.streams import RUNS
+from testkit.cases.harness import GUARD_S
 from testkit.cases.registry import DeploymentCases, QuestionCases, ReadModelCases
-from testkit.registry import STARTED, answers, everything, happen, registry, rejections
+from testkit.registry import STARTED, WHERE, answers, everything, happen, registry, rejections
 from testkit.tasks import deploy, template
 
 
@@ -110,3 +113,17 @@ async def test_the_history_of_a_task_not_used_lately_is_forgotten(harness: Memor
     for function in ("two", "three"):
         await histories.of(f"flyte.task.p.d.e.{function}")
     assert await histories.of("flyte.task.p.d.e.one") is not first
+
+
+async def test_a_full_disk_is_waited_for_and_costs_nothing(harness: MemoryHarness, tmp_path: Path) -> None:
+    async with registry(harness.bus, tmp_path, retry_delay_s=0.01) as service:
+        projection = service._projection
+        pages = await projection.ask(lambda model: model._db.execute("PRAGMA page_count").fetchone()[0])
+        await projection.ask(lambda model: model._db.execute(f"PRAGMA max_page_count = {pages}"))
+        for number in range(40):
+            last = await happen(harness.bus, f"r{number:02}", *STARTED)
+        assert await projection.reach(RUNS, last, 0.3) < last
+        await projection.ask(lambda model: model._db.execute("PRAGMA max_page_count = 100000"))
+        assert await projection.reach(RUNS, last, GUARD_S) == last
+        answer = await harness.bus.ask(LIST_RUNS, ListRuns(**WHERE))
+        assert [run.name for run in answer.runs] == [f"r{number:02}" for number in reversed(range(40))]

@@ -41,6 +41,7 @@ def ended_process() -> int:
         ("h:4222", "nats://h:4222"),
         ("dns:///h:4222", "nats://h:4222"),
         ("tls://u:p@h", "tls://u:p@h"),
+        ("dns:///a:1, b:2,nats://c:3", "nats://a:1,nats://b:2,nats://c:3"),
     ],
 )
 def test_an_endpoint_may_be_written_in_several_ways(endpoint: str, url: str) -> None:

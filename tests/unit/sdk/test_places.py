@@ -1,13 +1,21 @@
 """Places without a server: this machine, and an fsspec storage in memory."""
 
+import errno
 import io
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from fsspec import register_implementation
+from fsspec.implementations.memory import MemoryFileSystem
 
+import flyte
+from flyte.errors import RuntimeSystemError, RuntimeUserError
 from flyte.io import Dir, File
 from flyte.io._progress import progress
+from flyte.storage import Storage
 from testkit.cases.places import GivingUpCases, PlaceCases
 
 
@@ -60,3 +68,36 @@ def test_a_bad_mode_is_named(tmp_path: Path, mode: str) -> None:
         File(path=str(tmp_path / "a")).open_sync(mode),
     ):
         pass
+
+
+class Shaky(MemoryFileSystem):  # type: ignore[misc]
+    """Storage in memory that cannot be reached some times."""
+
+    protocol = "shaky"
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+    failures: ClassVar[list[Exception]] = []
+
+    def put_file(self, lpath: str, rpath: str, **kwargs: Any) -> None:
+        if self.failures:
+            raise self.failures.pop()
+        super().put_file(lpath, rpath, **kwargs)
+
+
+def test_a_storage_that_is_away_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+    register_implementation("shaky", Shaky, clobber=True)
+    flyte.init(storage=Storage(retries=2, backoff=timedelta(milliseconds=1)))
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("x")
+    Shaky.failures[:] = [ConnectionResetError("gone"), TimeoutError("slow")]
+    folder = Dir.from_local_sync(tmp_path, f"shaky://{tmp_path.name}/folder")
+    assert len(folder.list_files_sync()) == 3
+    Shaky.failures[:] = [ConnectionResetError("gone")] * 3
+    with pytest.raises(RuntimeSystemError, match="gone"):
+        File.from_local_sync(tmp_path / "0.txt", f"shaky://{tmp_path.name}/0.txt")
+    Shaky.failures[:] = [PermissionError("no")]
+    with pytest.raises(RuntimeUserError, match="check its keys and rights"):
+        File.from_local_sync(tmp_path / "0.txt", f"shaky://{tmp_path.name}/0.txt")
+    Shaky.failures[:] = [OSError(errno.ENOSPC, "the disk is full")]
+    with pytest.raises(OSError, match="the disk is full"):
+        File.from_local_sync(tmp_path / "0.txt", f"shaky://{tmp_path.name}/0.txt")

@@ -9,9 +9,10 @@ import pytest
 from flyte_bus.errors import BusUnavailable, Conflict, TooLarge
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Event, Malformed, encode
-from flyte_schemas.events import LogSegment, LogWritten, TimerDue, UnknownData
+from flyte_schemas.events import LogSegment, LogWritten, TimerDue
 from flyte_schemas.streams import LOGS, RUNS, TASKS, TIMERS
 from flyte_schemas.subjects import TIMERS_DUE, timer_subject
+from flyte_schemas.vocabulary import UnknownData
 from testkit.cases.harness import BusHarness, exhaust, gathering, take, until
 from testkit.events import MORNING, RUN, action, event, numbered
 

@@ -22,6 +22,8 @@ LATE_S = (0.5, 300.0, 900.0)
 """How late a second try may be: within the server's window for copies, or beyond it."""
 
 
+RETURN_S = 5.0
+"""How long a client takes to notice that an outage is over."""
 SOON_S = 4.0
 """When the real client asks again."""
 COPY_S = (125.0, 400.0)
@@ -165,7 +167,7 @@ class FaultyBus(MemoryBus):
             yield _FaultyInbox(inbox, self._chance)
 
     def bucket(self, spec: BucketSpec) -> KeyValue:
-        return _FaultyKeyValue(self._link, spec, self.reach)
+        return _FaultyKeyValue(self._link, spec, self.reach, self._chance)
 
     def kill(self) -> None:
         """From now on nothing that this participant does reaches the server."""
@@ -175,12 +177,16 @@ class FaultyBus(MemoryBus):
 class _FaultyKeyValue(MemoryKeyValue):
     """A bucket that cannot be written to while its user is away."""
 
-    def __init__(self, link: Link, spec: BucketSpec, reach: Reach) -> None:
+    def __init__(self, link: Link, spec: BucketSpec, reach: Reach, chance: Chance) -> None:
         super().__init__(link, spec)
         self._passed = reach.passed
+        self._chance = chance
 
     async def put(self, key: str, value: bytes, *, ttl_s: int | None = None) -> int:
         await self._passed()
+        if not self._link.server.is_up:  # each finds out at another time that it is back
+            await self._link.outlast()
+            await self._chance.pause(RETURN_S)
         return await super().put(key, value, ttl_s=ttl_s)
 
     async def delete(self, key: str) -> None:

@@ -6,7 +6,6 @@ run a `Program`. The machine outlasts executors, as processes do.
 
 import asyncio
 import itertools
-import platform
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -20,7 +19,7 @@ from flyte_agent.reports import Reports
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Launch
 from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
@@ -352,6 +351,7 @@ class _Agent:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(error)
+                answer.exception()  # heard: only the first of them is awaited
 
 
 def x_of(requested: ActionRequested | None) -> object:
@@ -368,59 +368,3 @@ def described(task: str, x: object) -> str:
 def _failure(code: str) -> Failure:
     kind = FailureKind.SYSTEM if code == "Interrupted" else FailureKind.USER
     return Failure(code=code, kind=kind, message="on purpose")
-
-
-class MachineBackend:
-    """The port `Backend` in one place of a machine; executors may share it."""
-
-    def __init__(self, machine: Machine, place: int, events: EventLog) -> None:
-        self._machine = machine
-        self._place = place
-        self._events = events
-        self._live: dict[int, AttemptKey] = {}
-        self._watches: set[asyncio.Task[None]] = set()
-
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
-        self._on_gone = on_gone
-        for pid, attempt in self._machine.at(self._place).items():
-            self._watch(pid, attempt)
-        running = {attempt for _, attempt, _ in self._machine.running}
-        return frozenset(running.intersection(self._live.values()))
-
-    async def launch(self, launch: Launch) -> None:
-        chance = self._machine.chance
-        await chance.delay()
-        if chance.happens(chance.rates.failed_launch):
-            raise LaunchFailed("no room")
-        if launch.attempt in self._live.values():
-            return
-        pid = self._machine.launch(launch, self._place)
-        self._watch(pid, launch.attempt)
-        await chance.delay()
-
-    async def stop_attempt(self, attempt: AttemptKey) -> None:
-        for pid, running in tuple(self._live.items()):
-            if running == attempt:
-                await self._machine.chance.pause(2.0)
-                self._machine.kill(pid)
-
-    async def close(self, *, stop_attempts: bool) -> None:
-        for watch in tuple(self._watches):
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
-
-    def _watch(self, pid: int, attempt: AttemptKey) -> None:
-        self._live[pid] = attempt
-        watch = asyncio.create_task(self._until_gone(pid, attempt))
-        self._watches.add(watch)
-        watch.add_done_callback(self._watches.discard)
-
-    async def _until_gone(self, pid: int, attempt: AttemptKey) -> None:
-        await self._machine.ended(pid)
-        await self._machine.chance.delay()
-        self._live.pop(pid, None)
-        with suppress(BusUnavailable):  # this executor has ended: the next one does it
-            await self._machine.deliver_left(self._place, self._events)
-            worker = f"{platform.node()}/{pid}"
-            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
-            self._machine.forget(pid)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from testkit.simulation.circumstances import Circumstances
+from testkit.simulation.lives import Story
 from testkit.simulation.shrinking import shrink
-from testkit.simulation.world import Story, simulate
+from testkit.simulation.world import simulate
 
 CHUNK = 50
 """Worlds that one process lives through before it says how it went."""

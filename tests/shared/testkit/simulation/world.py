@@ -5,9 +5,8 @@ run must have ended and every promise kept.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,15 @@ from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS, TIMERS
 from flyte_schemas.subjects import RunKey, abort_request, parse_action, run_request, task_subject
 from testkit.events import MORNING
+from testkit.simulation.backend import MachineBackend
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
-from testkit.simulation.machine import TTL_S, Machine, MachineBackend, described, x_of
+from testkit.simulation.lives import Clock, Life, Story
+from testkit.simulation.machine import TTL_S, Machine
 from testkit.simulation.people import People
 from testkit.simulation.programs import Program, draw_programs
+from testkit.simulation.verdicts import foreign_values, late_ends
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
 
@@ -51,54 +53,12 @@ EXECUTORS_OF_A_WORLD = (1, 1, 2, 2, 3)
 """Drawn from: small worlds show as much, and twice as many of them can be lived through."""
 BOUND_S = 200_000.0
 """How long after that every run has ended."""
-ABORTED_WITHIN_S = 2_000.0
-"""How soon after its parent a child has ended; late copies of old words may be on their way until then."""
 PLACES = 2
 """How many machines there are."""
 JUMPS_S = (-300.0, -20.0, 20.0, 300.0)
 """How wrong an executor's time of day may be."""
 EVENTS_AN_ATTEMPT = 30
 """More events than this for each attempt mean that somebody runs in circles."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """What became of a world: `wrongs` are the broken promises."""
-
-    seed: int
-    wrongs: tuple[str, ...]
-    world_s: float
-    runs: int
-    actions: int
-    events: int
-    entries: int
-    crashes: int
-
-
-class _Clock:
-    """The time of day as one executor has it."""
-
-    def __init__(self, true: Callable[[], datetime]) -> None:
-        self._true = true
-        self._wrong_by = timedelta()
-
-    def now(self) -> datetime:
-        return self._true() + self._wrong_by
-
-    def jump(self, wrong_by_s: float) -> None:
-        """From now on it is wrong by so much."""
-        self._wrong_by = timedelta(seconds=wrong_by_s)
-
-
-@dataclass(slots=True)
-class _Life:
-    """One life of an executor."""
-
-    bus: FaultyBus
-    clock: _Clock
-    executor: Executor
-    admission: "asyncio.Task[None] | None" = None
-    troubles: list[BaseException] = field(default_factory=list)
 
 
 class World:
@@ -114,7 +74,7 @@ class World:
         self.people = People(told.seed, self.programs)
         self.machine = Machine(self._connect, self.chance, self.programs, self.now, self.people)
         self.plain = MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S)
-        self.lives: list[_Life] = []
+        self.lives: list[Life] = []
         self.runs: list[RunKey] = []
         self.crashes = 0
         self._requests = 0
@@ -187,9 +147,9 @@ class World:
             await self._finish(life, crash=self.chance.dice.random() < 0.7)
             await self.chance.pause(15.0)
 
-    async def _begin(self, slots: int) -> _Life:
+    async def _begin(self, slots: int) -> Life:
         bus = self._connect()
-        clock = _Clock(self.now)
+        clock = Clock(self.now)
         place = self.chance.dice.randrange(PLACES)
         settings = ExecutorSettings(
             home=Path("/nowhere"),
@@ -198,12 +158,12 @@ class World:
             lease_ttl_s=TTL_S,
         )
         backend = MachineBackend(self.machine, place, bus.log)
-        life = _Life(bus, clock, Executor(bus, backend, settings, clock.now))
+        life = Life(bus, clock, Executor(bus, backend, settings, clock.now))
         await life.executor.start()
         life.admission = asyncio.create_task(Admission(bus, self.now).run())
         return life
 
-    async def _finish(self, life: _Life, *, crash: bool) -> None:
+    async def _finish(self, life: Life, *, crash: bool) -> None:
         """End a life: with a crash its connection goes first, in the middle of whatever it does."""
         self.crashes += crash
         if crash:
@@ -315,8 +275,8 @@ class World:
         fresh = {run: await self._fold(run) for run in self.runs}
         folds = list(fresh.values())
         wrongs += await self._circles(folds)
-        wrongs += _foreign_values(folds)
-        wrongs += _late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
+        wrongs += foreign_values(folds)
+        wrongs += late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
         wrongs += await self._wrongly_lost()
         for life in self.lives:
             wrongs += self._about(life.executor, fresh)
@@ -404,34 +364,6 @@ class World:
             entries=self.machine.entries,
             crashes=self.crashes,
         )
-
-
-def _late_ends(folds: list[RunFold], peace: datetime) -> list[str]:
-    """Actions that went on long after their parents had ended, and all trouble too."""
-    wrongs = []
-    for fold in folds:
-        for name, state in fold.actions.items():
-            parent = fold.get(state.parent or "")
-            if parent.ended_at is None or state.ended_at is None:
-                continue
-            late_s = (state.ended_at - max(parent.ended_at, peace)).total_seconds()
-            if late_s > ABORTED_WITHIN_S:
-                wrongs.append(f"{name} ended {late_s:g} s after its parent")
-    return wrongs
-
-
-def _foreign_values(folds: list[RunFold]) -> list[str]:
-    """Actions whose value is that of another call."""
-    wrongs = []
-    for fold in folds:
-        for name, state in fold.actions.items():
-            literal = (state.outputs or {}).get("o0")
-            if state.requested is None or not isinstance(literal, InlineLiteral):
-                continue
-            wanted = described(state.requested.task.name, x_of(state.requested))
-            if not literal.value.startswith(f"{wanted} by "):
-                wrongs.append(f"{name} is {wanted}, and has the value {literal.value!r}")
-    return wrongs
 
 
 def simulate(world: int | Circumstances) -> Story:

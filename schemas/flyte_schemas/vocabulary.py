@@ -1,0 +1,78 @@
+"""All words that may follow `type` on the wire, and what stands for those that this version does not know."""
+
+from typing import Any
+
+from flyte_schemas.events import (
+    AbortAction,
+    ActionAborted,
+    ActionCacheHit,
+    ActionFailed,
+    ActionQueued,
+    ActionRecovered,
+    ActionRequested,
+    ActionRetried,
+    ActionTimedOut,
+    AttemptCheckpointed,
+    AttemptFailed,
+    AttemptPlaced,
+    AttemptReclaimed,
+    AttemptReported,
+    AttemptStarted,
+    AttemptStopped,
+    AttemptSucceeded,
+    ConditionAnnounced,
+    ConditionRequested,
+    ConditionSignalled,
+    DeployTask,
+    EventData,
+    LogWritten,
+    MessageRejected,
+    SignalCondition,
+    StartRun,
+    TaskDeployed,
+    TaskDeployRejected,
+    TimerDue,
+    TraceFailed,
+    TraceSucceeded,
+)
+from flyte_schemas.words import Word
+
+DATA_TYPES: tuple[type[EventData], ...] = (
+    TaskDeployed,
+    TaskDeployRejected,
+    ActionRequested,
+    ActionQueued,
+    AttemptPlaced,
+    AttemptReclaimed,
+    AttemptStarted,
+    AttemptReported,
+    AttemptCheckpointed,
+    AttemptSucceeded,
+    AttemptFailed,
+    ActionRetried,
+    ActionFailed,
+    ActionTimedOut,
+    ActionAborted,
+    ActionCacheHit,
+    TraceSucceeded,
+    TraceFailed,
+    ActionRecovered,
+    ConditionRequested,
+    ConditionAnnounced,
+    ConditionSignalled,
+    AttemptStopped,
+    TimerDue,
+    LogWritten,
+    DeployTask,
+    StartRun,
+    AbortAction,
+    SignalCondition,
+    MessageRejected,
+)
+
+
+class UnknownData(Word):
+    """The data of a type that this version does not know: kept as it came, skipped by every fold."""
+
+    type: str
+    document: Any

@@ -1,0 +1,38 @@
+"""What the folds of a world's runs tell of broken promises."""
+
+from datetime import datetime
+
+from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.run import RunFold
+from testkit.simulation.machine import described, x_of
+
+ABORTED_WITHIN_S = 2_000.0
+"""How soon after its parent a child has ended; late copies of old words may be on their way until then."""
+
+
+def late_ends(folds: list[RunFold], peace: datetime) -> list[str]:
+    """Actions that went on long after their parents had ended, and all trouble too."""
+    wrongs = []
+    for fold in folds:
+        for name, state in fold.actions.items():
+            parent = fold.get(state.requested.parent or "") if state.requested else None
+            if parent is None or parent.ended_at is None or state.ended_at is None:
+                continue
+            late_s = (state.ended_at - max(parent.ended_at, peace)).total_seconds()
+            if late_s > ABORTED_WITHIN_S:
+                wrongs.append(f"{name} ended {late_s:g} s after its parent")
+    return wrongs
+
+
+def foreign_values(folds: list[RunFold]) -> list[str]:
+    """Actions whose value is that of another call."""
+    wrongs = []
+    for fold in folds:
+        for name, state in fold.actions.items():
+            literal = (state.outputs or {}).get("o0")
+            if state.requested is None or not isinstance(literal, InlineLiteral):
+                continue
+            wanted = described(state.requested.task.name, x_of(state.requested))
+            if not literal.value.startswith(f"{wanted} by "):
+                wrongs.append(f"{name} is {wanted}, and has the value {literal.value!r}")
+    return wrongs
