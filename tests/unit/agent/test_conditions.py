@@ -29,16 +29,6 @@ from testkit.open_attempt import OpenAttempt
 LATE = Failure(code="ConditionTimedoutError", kind=FailureKind.USER, message="late")
 
 
-class NoStore:
-    """Conditions need no store."""
-
-    async def put(self, data: bytes, filename: str) -> object:
-        raise AssertionError("nothing is stored")
-
-    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
-        raise AssertionError("nothing is fetched")
-
-
 class Runner:
     """What the runner hears, in order."""
 
@@ -50,7 +40,6 @@ class Runner:
             attempt.bus,
             attempt.order,
             attempt.reports(),
-            NoStore(),  # type: ignore[arg-type]
             since=attempt.first,
             answer=self._answer,
             on_broken=self.broken.append,
