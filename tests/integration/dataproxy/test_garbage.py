@@ -40,13 +40,13 @@ from flyte_schemas.events import (
     EventData,
     StartRun,
     TaskDeployed,
-    UnknownData,
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.streams import CACHE_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, run_request, task_subject
 from flyte_schemas.task import BundleReference, TaskReference
+from flyte_schemas.vocabulary import UnknownData
 from testkit.events import event
 from testkit.tasks import template
 

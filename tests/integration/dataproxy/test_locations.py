@@ -100,14 +100,20 @@ class CuttingProxy:
     def __init__(self, port: int, *, cuts: int, after_bytes: int) -> None:
         self._port = port
         self._after_bytes = after_bytes
+        self._open: set[asyncio.StreamWriter] = set()
         self.cuts = cuts
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, onwards = await asyncio.open_connection("127.0.0.1", self._port)
+        self._open |= {writer, onwards}
         ways = (self._pass(reader, onwards, writer), self._pass(there, writer, onwards))
         await asyncio.gather(*ways, return_exceptions=True)
-        for stream in (writer, onwards):
+
+    async def close(self) -> None:
+        """Cut what is left: connections that a client keeps for later."""
+        for stream in self._open:
             stream.transport.abort()
+        await asyncio.gather(*(stream.wait_closed() for stream in self._open), return_exceptions=True)
 
     async def _pass(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, other: asyncio.StreamWriter
@@ -187,6 +193,7 @@ class TestS3(ArtifactLocationsCases):
                 proxy.cuts = 5
                 assert await artifacts.get(stored.uri, stored.sha256, stored.size_bytes) == LARGE
                 assert proxy.cuts == 0
+            await proxy.close()
 
     async def test_a_url_that_expired_is_good_for_nothing_and_says_so(
         self, s3: S3Settings, artifacts: Any
