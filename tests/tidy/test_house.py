@@ -24,10 +24,11 @@ def modules(*folders: str) -> list[Path]:
     return [path for path in (each.relative_to(ROOT) for each in found) if not _is_made(path)]
 
 
+_MADE = ("__pycache__", "build", "dist", "results")
+
+
 def _is_made(path: Path) -> bool:
-    return any(
-        part.startswith(".") or part in ("__pycache__", "build", "dist", "results") for part in path.parts
-    )
+    return any(part.startswith(".") or part in _MADE for part in path.parts)
 
 
 def each_module(*folders: str) -> pytest.MarkDecorator:

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import functools
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, assert_type
 
 import flyte
@@ -166,6 +167,17 @@ async def mapped_in_a_task(names: list[str]) -> list[str]:
     if flyte.ctx().action.name == "a0":
         flyte.system_logger.debug("the root")
     return names
+
+
+async def kept() -> None:
+    checkpoint: flyte.BaseCheckpoint | None = flyte.ctx().checkpoint
+    if checkpoint is not None:
+        assert_type(await checkpoint.load(), Path | None)
+        await checkpoint.save(b"state")
+        assert_type(flyte.latest_checkpoint(checkpoint.path), Path | None)
+    mine = flyte.Checkpoint("out", "before")
+    assert_type(mine.paths, flyte.models.CheckpointPaths)
+    assert_type(mine.paths.checkpoint_path, str)
 
 
 def look_back() -> None:

@@ -104,6 +104,8 @@ async def of_storage() -> None:
     assert_type(await storage.put_stream([b"a"], name="x"), str)
     assert_type(storage.join("a", "b"), str)
     assert_type(storage.is_remote("s3://b"), bool)
+    assert_type(storage.get_configured_fsspec_kwargs("s3", anonymous=True), dict[str, Any])
+    assert_type(storage.get_underlying_filesystem(path="s3://b"), Any)
     assert_type(storage.get_random_local_path("x"), Path)
     assert_type(storage.get_random_local_directory(), Path)
     async with await storage.open("a", "wb") as file:
