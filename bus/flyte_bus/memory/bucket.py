@@ -4,7 +4,9 @@ A deletion or an expiry is a revision too, without a value; so a writer who stil
 the lost value is in conflict.
 """
 
+import asyncio
 import heapq
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,18 +23,22 @@ class Watch:
 
     keys: str
     unseen: deque[KeyEntry] = field(default_factory=deque)
+    changed: Signal = field(default_factory=Signal)
 
 
 class MemoryBucket:
-    """The keys of one bucket. Expiries are noticed whenever somebody looks (`expire`)."""
+    """The keys of one bucket. Expiries are noticed whenever somebody looks (`expire`), and, once a watcher
+    has asked for it (`arm`), when they are due.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self.changed = Signal()
         self._clock = clock
         self._revision = 0
         self._entries: dict[str, KeyEntry] = {}
         self._expiries: list[tuple[float, int, str]] = []
         self._watches: list[Watch] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
 
     def get(self, key: str) -> KeyEntry | None:
         self.expire()
@@ -66,9 +72,22 @@ class MemoryBucket:
             if self._entries[key].revision == revision:
                 self._write(key, None, None)
 
-    def next_expiry(self) -> float | None:
-        """When a key may expire next."""
-        return self._expiries[0][0] if self._expiries else None
+    def arm(self) -> None:
+        """See to it that watchers hear of the next expiry. One timer does for all of them, and a key that is
+        renewed before it goes off moves it only then.
+        """
+        while self._expiries and self._entries[self._expiries[0][2]].revision != self._expiries[0][1]:
+            heapq.heappop(self._expiries)  # it was written again since
+        if self._expiries and self._expiries[0][0] < self._alarm_at:
+            self._disarm()
+            self._alarm_at = self._expiries[0][0]
+            delay_s = max(self._alarm_at - self._clock(), 0.0)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._go_off)
+
+    def wake(self) -> None:
+        """Make all watchers look again."""
+        for watch in self._watches:
+            watch.changed.ring()
 
     def watch(self, keys: str) -> Watch:
         """A new watcher, who has yet to see all keys that exist now."""
@@ -80,6 +99,18 @@ class MemoryBucket:
 
     def unwatch(self, watch: Watch) -> None:
         self._watches.remove(watch)
+        if not self._watches:
+            self._disarm()
+
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm, self._alarm_at = None, math.inf
+
+    def _go_off(self) -> None:
+        self._disarm()
+        self.expire()
+        self.arm()
 
     def _write(self, key: str, value: bytes | None, ttl_s: int | None) -> int:
         self._revision += 1
@@ -91,5 +122,5 @@ class MemoryBucket:
         for watch in self._watches:
             if matches(watch.keys, key):
                 watch.unseen.append(entry)
-        self.changed.ring()
+                watch.changed.ring()
         return entry.revision

@@ -42,17 +42,16 @@ class MemoryKeyValue:
 
     async def watch(self, keys: str = ">") -> AsyncGenerator[KeyEntry]:
         """See `KeyValue.watch`."""
-        bucket, clock = await self._reach(), self._link.server.clock
+        bucket = await self._reach()
         watch = bucket.watch(keys)
         try:
-            while await self._link.outlast():
+            while self._link.is_there or await self._link.outlast():
                 bucket.expire()
-                if watch.unseen:
+                while watch.unseen and self._link.is_there:
                     yield watch.unseen.popleft()
-                    continue
-                expiry = bucket.next_expiry()
-                timeout_s = None if expiry is None else max(expiry - clock(), 0.0)
-                await self._link.wait(bucket.changed, timeout_s)
+                if self._link.is_there:
+                    bucket.arm()
+                    await self._link.wait(watch.changed)
         finally:
             bucket.unwatch(watch)
 

@@ -18,13 +18,18 @@ class Link:
         self.is_open = True
         self._closed = Signal()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the server can be reached just now."""
+        return self.is_open and self.server.is_up
+
     async def reach(self) -> None:
         """Return when the server is up, after at least one turn of the event loop.
 
         Raises BusUnavailable when patience ends first, or the connection was closed.
         """
         await asyncio.sleep(0)
-        if not (self.is_open and self.server.is_up):
+        if not self.is_there:
             await self._until(lambda: self.server.is_up, "the bus stayed away")
 
     async def stream(self, find: Callable[[], MemoryStream | None]) -> MemoryStream:

@@ -57,7 +57,7 @@ class MemoryServer:
         for stream in self._streams.values():
             stream.changed.ring()
         for bucket in self._buckets.values():
-            bucket.changed.ring()
+            bucket.wake()
 
     def publish_raw(self, subject: str, raw: bytes) -> int:
         """Put bytes into the stream that holds `subject`, whatever they are, and return their sequence.

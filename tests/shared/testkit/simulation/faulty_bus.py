@@ -18,7 +18,7 @@ from flyte_schemas.events import AttemptPlaced, AttemptReclaimed
 from flyte_schemas.streams import BucketSpec, StreamSpec
 from testkit.simulation.chance import Chance
 
-LATE_S = (0.5, 300.0, 900.0)
+LATE_S = (0.5, 300.0, 300.0)
 """How late a second try may be: within the server's window for copies, or beyond it."""
 
 

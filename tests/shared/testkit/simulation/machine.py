@@ -261,7 +261,7 @@ class _Agent:
             self._is_inside = False
             self._machine.leave(self._attempt, self._pid)
         if chance.happens(chance.rates.paused_agent):
-            await chance.pause(500.0)
+            await chance.pause(200.0)
         if outcome is not None:
             await self._reports.fact(outcome)
             await self._outbox.flush()

@@ -6,7 +6,7 @@ from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.run import RunFold
 from testkit.simulation.machine import described, x_of
 
-ABORTED_WITHIN_S = 2_000.0
+ABORTED_WITHIN_S = 800.0
 """How soon after its parent a child has ended; late copies of old words may be on their way until then."""
 
 

@@ -212,8 +212,9 @@ class World:
             await self._answer()
 
     async def _answer(self) -> None:
+        await self._read_on()
         for run in tuple(self.runs):
-            await self.people.answer(run, await self._fold(run), self._say)
+            await self.people.answer(run, self._progress.get(run, RunFold()), self._say)
 
     async def _killer(self) -> None:
         while not self.chance.peace:
@@ -255,12 +256,16 @@ class World:
         await asyncio.sleep(2_000.0)  # what is still on its way arrives, and timers of ended actions go off
 
     async def _unfinished(self) -> list[str]:
-        async for entry in self.plain.log.read(RUNS, RUNS.subjects[0], after=self._seen):
-            self._seen = entry.sequence
-            if (key := parse_action(entry.subject)) is not None and isinstance(entry.content, Event):
-                self._progress.setdefault(key.run, RunFold()).apply(key.action, entry.content, entry.sequence)
+        await self._read_on()
         nothing = RunFold()
         return [str(run) for run in self.runs if not self._progress.get(run, nothing).is_settled]
+
+    async def _read_on(self) -> None:
+        """Fold what has come since we looked."""
+        async for entry in self.plain.log.read(RUNS, RUNS.subjects[0], after=self._seen):
+            self._seen = max(self._seen, entry.sequence)
+            if (key := parse_action(entry.subject)) is not None and isinstance(entry.content, Event):
+                self._progress.setdefault(key.run, RunFold()).apply(key.action, entry.content, entry.sequence)
 
     async def _fold(self, run: RunKey) -> RunFold:
         return await read_run(self.plain.log, run)
