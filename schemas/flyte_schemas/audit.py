@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     ActionRequested,
     ActionRetried,
     ActionTimedOut,
+    AttemptFailed,
     AttemptPlaced,
     AttemptStarted,
     ConditionRequested,
@@ -44,6 +45,7 @@ INVARIANTS: dict[str, str] = {
     "request": "an action is asked for once, and nothing happens to it before",
     "decision": "a decision takes effect: whoever made it had seen the last word",
     "claim": "an attempt is claimed by one worker at most, and only while it is open",
+    "attempt": "an attempt is given up only after a word that it has failed",
     "trace": "a traced step is recorded once, by an attempt of an action of the same run",
     "no repetition": "what has succeeded is not started again",
     "parent": "an action is asked for by an action of the same run that exists",
@@ -74,6 +76,7 @@ class Audit:
         self.malformed = 0
         self._states: dict[ActionKey, ActionState] = {}
         self._ids: dict[str, int] = {}
+        self._failed: dict[ActionKey, int] = {}
 
     @property
     def actions(self) -> int:
@@ -96,6 +99,7 @@ class Audit:
         for invariant, what in (
             *self._about_identity(content),
             *self._about_order(key, before, after, content),
+            *self._about_failures(key, before, content),
             *self._about_origin(key, content),
         ):
             self._report(invariant, subject, sequence, what)
@@ -138,6 +142,21 @@ class Audit:
                 yield "no repetition", f"{key} had succeeded"
             case data if isinstance(data, DECISIONS) and not changed:
                 yield "decision", f"{type(data).__name__} changed nothing: the action was {_describe(before)}"
+            case _:
+                pass
+
+    def _about_failures(
+        self, key: ActionKey, before: ActionState, event: AnyEvent
+    ) -> Iterable[tuple[str, str]]:
+        """Counted without `evolve`, so that a fold which believes the words of another attempt shows."""
+        failed = self._failed.get(key, 0)
+        match event.data:
+            case AttemptFailed(attempt=attempt):
+                self._failed[key] = max(failed, attempt)
+            case ActionRetried(attempt=attempt) if attempt > failed:
+                yield "attempt", f"attempt {attempt} had not failed when another was decided upon"
+            case ActionFailed() if not before.is_terminal and before.attempt > failed:
+                yield "attempt", f"attempt {before.attempt} had not failed when the action did"
             case _:
                 pass
 

@@ -2,13 +2,17 @@
 
 import pytest
 
+import flyte_schemas.action
 from flyte_schemas.audit import INVARIANTS, Audit
 from flyte_schemas.events import (
     ActionAborted,
     ActionCacheHit,
+    ActionFailed,
     ActionQueued,
     ActionRecovered,
     ActionRequested,
+    ActionRetried,
+    AttemptFailed,
     AttemptPlaced,
     AttemptStarted,
     AttemptSucceeded,
@@ -40,6 +44,13 @@ NOT_TRACED = TraceFailed(
 )
 ASKED = ConditionRequested(prompt="Go on?", parent="a0", parent_attempt=1)
 ANSWERED = ConditionSignalled(value=True)
+LOST = Failure(code="AgentLost", kind=FailureKind.SYSTEM)
+SECOND = (
+    ("a0", AttemptFailed(attempt=1, failure=LOST)),
+    ("a0", ActionRetried(attempt=1, reason="")),
+    ("a0", ActionQueued(attempt=2, pool="p")),
+    ("a0", AttemptStarted(attempt=2, worker="v")),
+)
 LIFE = (("a0", REQUESTED), ("a0", QUEUED), ("a0", PLACED), ("a0", STARTED))
 
 
@@ -60,6 +71,18 @@ def test_an_honest_log_breaks_nothing() -> None:
     assert audited(*LIFE, *child, *traces, ("a0", DONE), ("a0", STARTED), ("b", REQUESTED), ("b", hit)) == []
 
 
+def test_late_words_of_an_attempt_that_has_failed_break_nothing() -> None:
+    late = (("a0", AttemptFailed(attempt=1, failure=LOST)), ("a0", STARTED))
+    end = (("a0", AttemptFailed(attempt=2, failure=LOST)), ("a0", ActionFailed(failure=LOST)))
+    assert audited(*LIFE, *SECOND, *late, *end) == []
+
+
+def test_a_fold_that_believes_earlier_attempts_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flyte_schemas.action, "_is_fenced", lambda state, data: False)
+    late = (("a0", AttemptFailed(attempt=1, failure=LOST)), ("a0", ActionRetried(attempt=2, reason="")))
+    assert audited(*LIFE, *SECOND, *late) == ["attempt"]
+
+
 def test_an_honest_log_with_people_and_recoveries_breaks_nothing() -> None:
     recovered = ActionRecovered(source="project/domain/run/c", outputs=DONE.outputs)
     child = (("c", CHILD), ("c", QUEUED), ("c", PLACED), ("c", STARTED), ("c", DONE))
@@ -75,6 +98,7 @@ def test_an_honest_log_with_people_and_recoveries_breaks_nothing() -> None:
         ("decision", (*LIFE, ("a0", DONE), ("a0", ActionAborted(reason="")))),
         ("claim", (*LIFE, ("a0", AttemptPlaced(attempt=1, worker="other")))),
         ("no repetition", (*LIFE, ("a0", DONE), ("a0", AttemptStarted(attempt=2, worker="w")))),
+        ("attempt", (*LIFE, *SECOND, ("a0", ActionFailed(failure=LOST)))),
         ("parent", (("c", CHILD),)),
         ("parent", (("a0", REQUESTED), ("c", CHILD))),
         ("trace", (("t", TRACED),)),
@@ -119,4 +143,4 @@ def test_an_id_stands_for_one_content() -> None:
 
 def test_every_invariant_that_is_reported_is_explained() -> None:
     reported = {"identity", "request", "decision", "claim", "no repetition", "parent", "family", "cache"}
-    assert reported | {"trace"} == set(INVARIANTS)
+    assert reported | {"trace", "attempt"} == set(INVARIANTS)

@@ -1,10 +1,14 @@
-"""What the folds of a world's runs tell of broken promises."""
+"""What the log of a world and the folds of its runs tell of broken promises."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from flyte_bus.ports import Entry
+from flyte_schemas.envelope import Event
+from flyte_schemas.events import AttemptFailed, AttemptPlaced
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.run import RunFold
-from testkit.simulation.machine import described, x_of
+from testkit.simulation.machine import TTL_S, Machine, described, x_of
 
 ABORTED_WITHIN_S = 800.0
 """How soon after its parent a child has ended; late copies of old words may be on their way until then."""
@@ -36,3 +40,25 @@ def foreign_values(folds: list[RunFold]) -> list[str]:
             if not literal.value.startswith(f"{wanted} by "):
                 wrongs.append(f"{name} is {wanted}, and has the value {literal.value!r}")
     return wrongs
+
+
+def wrongly_lost(log: Iterable[Entry], machine: Machine, written_at: Mapping[int, float]) -> list[str]:
+    """Workers that counted as lost, and had been there and heard all the time."""
+    found = []
+    workers: dict[str, str] = {}
+    for entry in log:
+        match entry.content:
+            case Event(data=AttemptPlaced(attempt=attempt, worker=worker)):
+                workers.setdefault(f"{entry.subject}/{attempt}", worker)
+            case Event(source="/executor", data=AttemptFailed(attempt=attempt, failure=failure)) if (
+                failure.code == "WorkerLost"
+            ):
+                claimed_by = workers.get(f"{entry.subject}/{attempt}")
+                lost_at = written_at[entry.sequence]
+                if claimed_by is None:
+                    found.append(f"{entry.subject}: attempt {attempt} was lost before anybody had it")
+                elif machine.was_sound(claimed_by, lost_at - 2 * TTL_S, lost_at):
+                    found.append(f"{claimed_by} was sound when it counted as lost at {lost_at:g} s")
+            case _:
+                pass
+    return found

@@ -24,8 +24,6 @@ from flyte_schemas.audit import Audit
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     AbortAction,
-    AttemptFailed,
-    AttemptPlaced,
     EventData,
     RunSettings,
     StartRun,
@@ -44,14 +42,14 @@ from testkit.simulation.lives import Clock, Life, Story
 from testkit.simulation.machine import TTL_S, Machine
 from testkit.simulation.people import People
 from testkit.simulation.programs import Program, draw_programs
-from testkit.simulation.verdicts import foreign_values, late_ends
+from testkit.simulation.verdicts import foreign_values, late_ends, wrongly_lost
 from testkit.tasks import template
 from testkit.virtual_time import VirtualTimeLoop
 
 RUNS_OF_A_WORLD = (1, 1, 1, 2, 3)
 EXECUTORS_OF_A_WORLD = (1, 1, 2, 2, 3)
 """Drawn from: small worlds show as much, and twice as many of them can be lived through."""
-BOUND_S = 200_000.0
+BOUND_S = 50_000.0
 """How long after that every run has ended."""
 PLACES = 2
 """How many machines there are."""
@@ -282,7 +280,7 @@ class World:
         wrongs += await self._circles(folds)
         wrongs += foreign_values(folds)
         wrongs += late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
-        wrongs += await self._wrongly_lost()
+        wrongs += wrongly_lost(self._log(), self.machine, self.chance.written_at)
         for life in self.lives:
             wrongs += self._about(life.executor, fresh)
         wrongs += [f"{attempt} still runs" for _, attempt, _ in self.machine.running]
@@ -307,25 +305,6 @@ class World:
             for sequence, id in self.acknowledged.items()
             if ids.get(sequence) != id
         ]
-
-    async def _wrongly_lost(self) -> list[str]:
-        """Workers that counted as lost, and had been there and heard all the time."""
-        found = []
-        workers: dict[str, str] = {}
-        async for entry in self.plain.log.read(RUNS, "flyte.run.>"):
-            match entry.content:
-                case Event(data=AttemptPlaced(attempt=attempt, worker=worker)):
-                    workers.setdefault(f"{entry.subject}/{attempt}", worker)
-                case Event(source="/executor", data=AttemptFailed(attempt=attempt, failure=failure)) if (
-                    failure.code == "WorkerLost"
-                ):
-                    worker = workers[f"{entry.subject}/{attempt}"]
-                    lost_at = self.chance.written_at[entry.sequence]
-                    if self.machine.was_sound(worker, lost_at - 2 * TTL_S, lost_at):
-                        found.append(f"{worker} was sound when it counted as lost at {lost_at:g} s")
-                case _:
-                    pass
-        return found
 
     async def _circles(self, folds: list[RunFold]) -> list[str]:
         attempts = sum(state.attempt + 1 for fold in folds for state in fold.actions.values())
@@ -357,8 +336,11 @@ class World:
         await self.machine.end()
         await self.plain.close()
 
+    def _log(self) -> list[Entry]:
+        return list(self.server.stream(RUNS.name).between(RUNS.subjects[0], 0, 10**9))
+
     async def _tell(self, wrongs: list[str]) -> Story:
-        log = list(self.server.stream(RUNS.name).between("flyte.run.>", 0, 10**9))
+        log = self._log()
         return Story(
             seed=self.told.seed,
             wrongs=tuple(wrongs),
@@ -378,7 +360,7 @@ def simulate(world: int | Circumstances) -> Story:
 
 def entries_of(world: Circumstances) -> list[Entry]:
     """The log of runs of one world."""
-    return list(_live(world)[1].server.stream(RUNS.name).between(RUNS.subjects[0], 0, 10**9))
+    return _live(world)[1]._log()
 
 
 def _live(told: Circumstances) -> tuple[Story, World]:
