@@ -290,6 +290,15 @@ def a_recovery_of_somebody_elses_result(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("flyte_executor.recoveries.read_action", first_child)
 
 
+def checkpoints_that_share_an_id(patch: pytest.MonkeyPatch) -> None:
+    """The server takes a later one for a copy of the first."""
+
+    async def written_once(self: Reports, data: Any) -> None:
+        await self._write(self._event(data))
+
+    patch.setattr(Reports, "numbered", written_once)
+
+
 BUGS: tuple[Plant, ...] = (
     a_dropped_fence,
     decisions_that_expect_nothing,
@@ -320,6 +329,7 @@ BUGS: tuple[Plant, ...] = (
     a_spool_that_forgets,
     an_answer_that_comes_too_late_and_counts,
     a_recovery_of_somebody_elses_result,
+    checkpoints_that_share_an_id,
 )
 
 

@@ -20,6 +20,7 @@ from flyte_bus.errors import BusUnavailable
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Launch
+from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
@@ -32,6 +33,7 @@ from testkit.simulation.chance import Chance
 from testkit.simulation.faulty_bus import FaultyBus, Reach
 from testkit.simulation.people import People
 from testkit.simulation.programs import Ending, Program
+from testkit.simulation.saving import Saving
 from testkit.simulation.steps import StepsTaken
 
 TTL_S = 30
@@ -72,6 +74,7 @@ class Machine:
         self._inside: dict[ActionKey, int] = {}
         self._done: set[ActionKey] = set()
         self.steps: dict[tuple[ActionKey, str], str] = {}
+        self.saved: dict[ActionKey, str] = {}
 
     @property
     def running(self) -> list[tuple[int, AttemptKey, "asyncio.Task[None]"]]:
@@ -256,7 +259,7 @@ class _Agent:
                 await self._away()
             if chance.happens(chance.rates.cut_off_agent):
                 self._outside = asyncio.create_task(self._away())
-            outcome = await self._body(first)
+            outcome = await self._body(state, first)
         finally:
             self._is_inside = False
             self._machine.leave(self._attempt, self._pid)
@@ -283,13 +286,17 @@ class _Agent:
         if self._is_inside:
             self._machine.come_back(self._attempt, self._pid)
 
-    async def _body(self, first: int) -> AttemptSucceeded | AttemptFailed | None:
+    async def _body(self, state: ActionState, first: int) -> AttemptSucceeded | AttemptFailed | None:
         """What the function gives; None when its process vanishes without a word."""
         number = self._attempt.attempt
         await self._machine.chance.pause(self._program.longest_s)
         await StepsTaken(self._machine, self._bus, self._order, self._reports, first).take(
             self._program.steps
         )
+        if self._program.saves:
+            saving = Saving(self._machine, self._bus.log, self._order, self._reports, self._outbox)
+            saving.load(state)
+            await saving.save()
         below = await self._call_children(first)
         match self._program.ending(number):
             case Ending.VANISHES:

@@ -36,6 +36,11 @@ class Program:
         """How many traced steps it takes before it calls its children."""
         return (len(self.calls) + len(self.endings)) % 3
 
+    @property
+    def saves(self) -> bool:
+        """Whether it saves checkpoints and a report."""
+        return self.steps == 2
+
     def ending(self, attempt: int) -> Ending:
         return self.endings[attempt - 1] if attempt <= len(self.endings) else Ending.SUCCEEDS
 

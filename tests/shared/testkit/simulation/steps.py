@@ -8,6 +8,7 @@ from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_agent.traces import Traces
 from flyte_schemas.events import TraceFailed, TraceSucceeded
+from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.stores import NoStore
@@ -34,6 +35,8 @@ class StepsTaken:
         """Run what is not recorded, and record it."""
         try:
             for number in range(count):
+                if number == 1 and self._order.attempt == 1:
+                    await self._fail(f"{self._order.action}s{number}")
                 await self._take(f"{self._order.action}s{number}")
         finally:
             await self._traces.close()
@@ -56,6 +59,17 @@ class StepsTaken:
         value = trace.outputs["o0"]
         assert isinstance(value, InlineLiteral)
         self._machine.step_is_known(attempt, step, value.value)
+
+    async def _fail(self, step: str) -> None:
+        """A step raises what may go away: it is known of this attempt, and the call's own name stays free."""
+        said = TraceFailed(
+            name="m.step",
+            parent=self._order.action,
+            parent_attempt=self._order.attempt,
+            failure=Failure(code="ValueError", kind=FailureKind.USER, message="on purpose"),
+            started_at=self._machine.now(),
+        )
+        await self._ask(Record(call=1, step=f"{step}x{self._order.attempt}", trace=said))
 
     async def _ask(self, question: Recall | Record) -> TraceSucceeded | TraceFailed | None:
         self._answer = asyncio.get_running_loop().create_future()
