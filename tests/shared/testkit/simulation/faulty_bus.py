@@ -5,7 +5,7 @@ What is lost is asked for again, as the real client does; by then the server may
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from flyte_bus.memory import MemoryBus, MemoryServer
@@ -28,6 +28,8 @@ SOON_S = 4.0
 """When the real client asks again."""
 COPY_S = (125.0, 400.0)
 """How much later a copy that the network held back arrives."""
+DEADLY_ACKS = 0.3
+"""What part of the crashes' rate holds for each acknowledgement: the process ends right after it."""
 MAX_EVENTS = 1_000
 """Of one world; the longest honest story has some hundreds."""
 
@@ -114,11 +116,12 @@ class FaultyLog(MemoryLog):
 
 
 class _FaultyDelivery:
-    """A delivery whose acknowledgement may be lost, so that it comes again."""
+    """A delivery whose acknowledgement may be lost, so that it comes again, or be its sender's last word."""
 
-    def __init__(self, delivery: Delivery, chance: Chance) -> None:
+    def __init__(self, delivery: Delivery, chance: Chance, die: Callable[[], None]) -> None:
         self._delivery = delivery
         self._chance = chance
+        self._die = die
 
     @property
     def entry(self) -> Entry:
@@ -131,6 +134,8 @@ class _FaultyDelivery:
     async def ack(self) -> None:
         if not self._chance.happens(self._chance.rates.lost_delivery):
             await self._delivery.ack()
+            if self._chance.happens(self._chance.rates.crash * DEADLY_ACKS):
+                self._die()
 
     async def nak(self, delay_s: float = 0.0) -> None:
         await self._delivery.nak(delay_s)
@@ -146,6 +151,7 @@ class FaultyBus(MemoryBus):
         super().__init__(server, patience_s=24 * 3600.0)
         self._chance = chance
         self.reach = Reach()
+        self.died = asyncio.Event()
         self._faulty_log = FaultyLog(self._link, chance, acknowledged, self.reach)
 
     @property
@@ -164,10 +170,15 @@ class FaultyBus(MemoryBus):
     ) -> AsyncIterator[Inbox]:
         inner = super().inbox(stream, durable, subjects, max_in_flight=max_in_flight, ack_wait_s=ack_wait_s)
         async with inner as inbox:
-            yield _FaultyInbox(inbox, self._chance)
+            yield _FaultyInbox(inbox, self._chance, self.die)
 
     def bucket(self, spec: BucketSpec) -> KeyValue:
         return _FaultyKeyValue(self._link, spec, self.reach, self._chance)
+
+    def die(self) -> None:
+        """The process of this participant ends by itself, and whoever looks after it hears of it."""
+        self.kill()
+        self.died.set()
 
     def kill(self) -> None:
         """From now on nothing that this participant does reaches the server."""
@@ -195,11 +206,12 @@ class _FaultyKeyValue(MemoryKeyValue):
 
 
 class _FaultyInbox:
-    def __init__(self, inbox: Inbox, chance: Chance) -> None:
+    def __init__(self, inbox: Inbox, chance: Chance, die: Callable[[], None]) -> None:
         self._inbox = inbox
         self._chance = chance
+        self._die = die
 
     async def __aiter__(self) -> AsyncIterator[Delivery]:
         async for delivery in self._inbox:
             await self._chance.delay()
-            yield _FaultyDelivery(delivery, self._chance)
+            yield _FaultyDelivery(delivery, self._chance, self._die)

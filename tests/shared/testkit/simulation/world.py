@@ -133,17 +133,24 @@ class World:
         while True:
             life = await self._begin(slots)
             while not self.chance.peace:
-                await self.chance.pause(20.0)
+                if await self._dies_within(life, self.chance.dice.random() * 20.0):
+                    break
                 if self.chance.happens(self.chance.rates.clock_jump):
                     life.clock.jump(self.chance.dice.choice(JUMPS_S))
                 if self.chance.happens(self.chance.rates.crash):
                     break
             life.clock.jump(0.0)
-            if self.chance.peace:
+            if self.chance.peace and not life.bus.died.is_set():
                 self.lives.append(life)
                 return
-            await self._finish(life, crash=self.chance.dice.random() < 0.7)
+            await self._finish(life, crash=life.bus.died.is_set() or self.chance.dice.random() < 0.7)
             await self.chance.pause(15.0)
+
+    async def _dies_within(self, life: Life, time_s: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(time_s):
+                await life.bus.died.wait()
+        return life.bus.died.is_set()
 
     async def _begin(self, slots: int) -> Life:
         bus = self._connect()
