@@ -38,7 +38,9 @@ class Saving:
         key = self._order.key.action
         wanted = self._machine.saved.get(key)
         found = state.checkpoint.uri if state.checkpoint else None
-        if wanted is not None and (found is None or _place(found) < _place(wanted)):
+        if wanted is None or _place(wanted)[0] >= self._order.attempt:  # we have been overtaken
+            return
+        if found is None or _place(found) < _place(wanted):
             self._machine.wrongs.append(f"{self._order.key} finds {found}, and {wanted} was saved before it")
 
     async def save(self) -> None:
