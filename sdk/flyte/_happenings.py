@@ -89,9 +89,12 @@ class Happenings:
         """The action needs no attempt: `source` has computed the same."""
         self._take(action, ActionCacheHit(source=source))
 
-    def started(self, action: str, attempt: int) -> None:
-        """An attempt began; `attempt` counts from 1."""
+    def queued(self, action: str, attempt: int) -> None:
+        """An attempt waits for its place; `attempt` counts from 1."""
         self._take(action, ActionQueued(attempt=attempt, pool=_HERE))
+
+    def started(self, action: str, attempt: int) -> None:
+        """An attempt began."""
         self._take(action, AttemptStarted(attempt=attempt, worker=_HERE))
 
     def ended(self, action: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:

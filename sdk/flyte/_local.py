@@ -184,44 +184,70 @@ class _Actions:
 
     async def _attempts(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
         """One action with its retries; how the last attempt ended."""
+        limits, known, has_place = Limits(task), dict[str, Recorded](), False
         try:
-            if (turn := self.places.take(name)) is not None:
-                await asyncio.wrap_future(turn)
-            return await self._tries(name, task, data)
+            for attempt in itertools.count():
+                outcome: Outcome | None = limits.late()
+                if outcome is None:
+                    self._tell_queued(name, attempt)
+                if outcome is None and not has_place:
+                    outcome = await self._place(name, limits)
+                if outcome is None:
+                    has_place = True
+                    with self._around(name, task, attempt, known):
+                        outcome = await attempt_aio(task, data, limits)
+                outcome, pause_s = limits.judged(outcome)
+                self._tell(name, attempt, outcome, is_last=pause_s is None)
+                if pause_s is None:
+                    return outcome
+                await asyncio.sleep(pause_s)
         finally:
             self.places.leave(name)
-
-    async def _tries(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
-        limits, known = Limits(task), dict[str, Recorded]()
-        for attempt in itertools.count():
-            with self._around(name, task, attempt, known):
-                outcome = await attempt_aio(task, data, limits)
-            pause_s = limits.pause_after_s(outcome)
-            self._tell(name, attempt, outcome, is_last=pause_s is None)
-            if pause_s is None:
-                return outcome
-            await asyncio.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
+
+    async def _place(self, name: str, limits: Limits) -> Failed | None:
+        """Wait for a place to run; what the attempt is that got none in time."""
+        if (turn := self.places.take(name)) is None:
+            return None
+        try:
+            async with asyncio.timeout(limits.wait_s()):
+                await asyncio.wrap_future(turn)
+        except TimeoutError as error:
+            self.places.leave(name)
+            return limits.waited_too_long(error)
+        return None
 
     def _attempts_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
+        limits, known, has_place = Limits(task), dict[str, Recorded](), False
         try:
-            if (turn := self.places.take(name)) is not None:
-                turn.result()
-            return self._tries_blocking(name, task, data)
+            for attempt in itertools.count():
+                outcome: Outcome | None = limits.late()
+                if outcome is None:
+                    self._tell_queued(name, attempt)
+                if outcome is None and not has_place:
+                    outcome = self._place_blocking(name, limits)
+                if outcome is None:
+                    has_place = True
+                    with self._around(name, task, attempt, known):
+                        outcome = attempt_blocking(task, data, limits)
+                outcome, pause_s = limits.judged(outcome)
+                self._tell(name, attempt, outcome, is_last=pause_s is None)
+                if pause_s is None:
+                    return outcome
+                time.sleep(pause_s)
         finally:
             self.places.leave(name)
-
-    def _tries_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
-        limits, known = Limits(task), dict[str, Recorded]()
-        for attempt in itertools.count():
-            with self._around(name, task, attempt, known):
-                outcome = attempt_blocking(task, data, limits)
-            pause_s = limits.pause_after_s(outcome)
-            self._tell(name, attempt, outcome, is_last=pause_s is None)
-            if pause_s is None:
-                return outcome
-            time.sleep(pause_s)
         raise AssertionError("attempts are counted without end")
+
+    def _place_blocking(self, name: str, limits: Limits) -> Failed | None:
+        if (turn := self.places.take(name)) is None:
+            return None
+        try:
+            turn.result(limits.wait_s())
+        except TimeoutError as error:
+            self.places.leave(name)
+            return limits.waited_too_long(error)
+        return None
 
     def _is_cached(self, task: Task[..., Any]) -> bool:
         return task.options.cache.is_enabled() and not self._options.disable_cache
@@ -247,6 +273,10 @@ class _Actions:
         if not isinstance(outcome, Failed):
             self._cache.keep(key, outcome)
         return outcome
+
+    def _tell_queued(self, name: str, attempt: int) -> None:
+        if self._happenings is not None:
+            self._happenings.queued(name, attempt + 1)
 
     def _tell(self, name: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
         if self._happenings is not None:

@@ -17,6 +17,8 @@ from flyte._task import Task
 from flyte_schemas.phase import ActionPhase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flyte_schemas.failure import Failure
 
 Data = dict[str, Any]
@@ -45,10 +47,11 @@ Outcome = Data | Failed
 
 
 class Limits:
-    """What one action may cost: time for an attempt and for all of them, and further attempts."""
+    """What one action may cost, from now on: time for an attempt and for all of them, and further attempts."""
 
     def __init__(self, task: Task[..., Any]) -> None:
         self._runtime_s = task.options.timeout_s
+        self._queued_s = task.options.timeout.seconds("max_queued_time")
         self._deadline_s = task.options.timeout.seconds("deadline")
         self._retry = task.options.retry
         self._failures = 0
@@ -57,50 +60,80 @@ class Limits:
 
     def attempt_s(self) -> float | None:
         """How long an attempt that begins now may run; None: for ever."""
-        if self._deadline_s is None:
-            return self._runtime_s
-        left = max(self._deadline_s - (time.monotonic() - self._began), 0.0)
-        return left if self._runtime_s is None else min(left, self._runtime_s)
+        return self._until_deadline_s(self._runtime_s)
 
-    def pause_after_s(self, outcome: Outcome) -> float | None:
-        """How long to wait after this outcome of an attempt; None: no further attempt follows.
+    def wait_s(self) -> float | None:
+        """How long an attempt may wait for its place from now on; None: for ever."""
+        return self._until_deadline_s(self._queued_s)
 
-        The platform's failures have a budget of their own, as the executor has it.
+    def late(self) -> Failed | None:
+        """What an action is that is past its deadline, before another attempt of it begins."""
+        if self._deadline_s is None or time.monotonic() < self._began + self._deadline_s:
+            return None
+        from flyte_schemas.exhausted import past_deadline
+
+        return Failed(TimeoutError(), past_deadline(self._deadline_s), ActionPhase.TIMED_OUT)
+
+    def ran_too_long(self, error: TimeoutError) -> Failed:
+        """What an attempt is whose `attempt_s` is over, as the agent says it; past the deadline none follows."""
+        from flyte_schemas.exhausted import ran_too_long
+
+        return self._late_or(error, self._runtime_s, ran_too_long)
+
+    def waited_too_long(self, error: TimeoutError) -> Failed:
+        """What an attempt is whose `wait_s` is over, as the executor says it."""
+        from flyte_schemas.exhausted import waited_too_long
+
+        return self._late_or(error, self._queued_s, waited_too_long)
+
+    def judged(self, outcome: Outcome) -> tuple[Outcome, float | None]:
+        """An attempt's outcome as the action has it, and the pause after it; None: no further attempt follows.
+
+        The platform's failures have a budget of their own, as the executor has it. No pause outlasts the deadline.
         """
         if not isinstance(outcome, Failed):
-            return None
+            return outcome, None
         from flyte_schemas.failure import FailureKind
+        from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 
+        if outcome.failure.code == MAX_SYSTEM_FAILURES:  # a child's
+            return outcome, None
         if outcome.failure.kind is FailureKind.SYSTEM:
-            self._losses += 1
-            return 0.0 if self._losses < LOCAL_SYSTEM_FAILURES else None
+            return self._after_loss(outcome)
         self._losses = 0
         self._failures += 1
         if not outcome.failure.recoverable or self._failures > self._retry.count:
-            return None
+            return outcome, None
+        return outcome, self._until_deadline_s(self._pause_s())
+
+    def _after_loss(self, outcome: Failed) -> tuple[Outcome, float | None]:
+        self._losses += 1
+        if self._losses < LOCAL_SYSTEM_FAILURES:
+            return outcome, 0.0
+        from flyte_schemas.exhausted import given_up
+
+        return Failed(outcome.error, given_up(outcome.failure, self._losses), outcome.phase), None
+
+    def _pause_s(self) -> float:
         if self._retry.backoff is not None:
             return self._retry.backoff.compute_delay(self._failures - 1).total_seconds()
         return float(min(LOCAL_RETRY_DELAY_S * 2 ** (self._failures - 1), LOCAL_RETRY_DELAY_CAP_S))
 
-    def timed_out(self, error: TimeoutError) -> Failed:
-        """What an attempt that ran too long is, as the agent says it; past the deadline none follows."""
-        from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, Failure, FailureKind
+    def _until_deadline_s(self, limit_s: float | None) -> float | None:
+        if self._deadline_s is None:
+            return limit_s
+        left_s = max(self._began + self._deadline_s - time.monotonic(), 0.0)
+        return left_s if limit_s is None else min(left_s, limit_s)
 
-        passed_s = time.monotonic() - self._began
-        is_over = self._deadline_s is not None and passed_s >= self._deadline_s
-        message = (
-            f"the task was not over within its deadline of {self._deadline_s:g} s"
-            if is_over
-            else f"the task ran longer than its timeout of {self._runtime_s:g} s"
-        )
-        failure = Failure(
-            code=PAST_DEADLINE if is_over else RAN_TOO_LONG,
-            kind=FailureKind.USER,
-            message=message,
-            hint=f"raise the task's {'deadline' if is_over else 'timeout'}, or make it faster",
-            recoverable=not is_over,
-        )
-        return Failed(error, failure, ActionPhase.TIMED_OUT)
+    def _late_or(
+        self, error: TimeoutError, limit_s: float | None, failure: "Callable[[float], Failure]"
+    ) -> Failed:
+        """Of the deadline and `limit_s`, the one that was over first."""
+        if limit_s is None or self.late() is not None:
+            from flyte_schemas.exhausted import past_deadline
+
+            return Failed(error, past_deadline(self._deadline_s or 0.0), ActionPhase.TIMED_OUT)
+        return Failed(error, failure(limit_s), ActionPhase.TIMED_OUT)
 
 
 async def attempt_aio(task: Task[..., Any], data: Data, limits: Limits) -> Outcome:
@@ -111,7 +144,7 @@ async def attempt_aio(task: Task[..., Any], data: Data, limits: Limits) -> Outco
             inputs = convert.inputs_from_json(task.native_interface, data)
             return convert.outputs_to_json(task.native_interface, await run_body(task.body(inputs)))
     except TimeoutError as error:
-        return limits.timed_out(error) if limit.expired() else Failed(error)
+        return limits.ran_too_long(error) if limit.expired() else Failed(error)
     except asyncio.CancelledError as error:
         if _is_cancelled():
             raise
@@ -134,7 +167,7 @@ def attempt_blocking(task: Task[..., Any], data: Data, limits: Limits) -> Outcom
     try:
         return running.result(limit_s)
     except TimeoutError as error:  # the limit's: what the body raises is part of its outcome
-        return limits.timed_out(error)
+        return limits.ran_too_long(error)
 
 
 def _body(task: Task[..., Any], data: Data) -> Outcome:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from testkit.cli import Cli
-from testkit.taxonomy import FILE, SEEN, SEEN_ON_STACK
+from testkit.taxonomy import FILE, SEEN
 
 CALLING = """\
 import asyncio
@@ -180,4 +180,4 @@ def seen(stack_home: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
 
 @pytest.mark.parametrize("how", SEEN)
 def test_a_parent_sees(seen: dict[str, str], how: str) -> None:
-    assert seen[how] == SEEN_ON_STACK.get(how, SEEN[how])
+    assert seen[how] == SEEN[how]

@@ -38,7 +38,6 @@ from flyte_agent.endings import (
     interrupted,
     not_prepared,
     not_understood,
-    timed_out,
 )
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
@@ -56,6 +55,7 @@ from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded, RunSettings
+from flyte_schemas.exhausted import ran_too_long
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import ROOT_ACTION, lease_key
@@ -276,7 +276,7 @@ class Attempt:
                 return failure_of_status(exited.result(), self._runner.memory())
             if self._broken.done():
                 self._broken.result()  # raises
-            return timed_out(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()
+            return ran_too_long(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()
         finally:
             tasks = (listening, exited, stopped, overdue)
             for task in tasks:

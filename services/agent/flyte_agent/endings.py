@@ -5,7 +5,7 @@ import signal
 
 from flyte._runtime.transfer import ArtifactRefused
 from flyte_agent.memory import MemoryUse
-from flyte_schemas.failure import RAN_TOO_LONG, Failure, FailureKind
+from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import OUT_OF_MEMORY
 
 _SIGNALS: dict[int, tuple[str, str, str]] = {
@@ -66,16 +66,6 @@ def interrupted() -> Failure:
         kind=FailureKind.SYSTEM,
         message="the agent was told to stop",
         hint="the platform tries again by itself",
-    )
-
-
-def timed_out(max_runtime_s: float) -> Failure:
-    """The attempt ran longer than its task allows."""
-    return Failure(
-        code=RAN_TOO_LONG,
-        kind=FailureKind.USER,
-        message=f"the task ran longer than its timeout of {max_runtime_s:g} s",
-        hint="raise the task's timeout, or make it faster",
     )
 
 

@@ -129,7 +129,10 @@ SEEN = {
     "two codes, sync": "RuntimeUserError|MINE|user|said",
     "unknown": "RuntimeUnknownError|Unknown|unknown|nobody knows",
     "unknown, below": "RuntimeUnknownError|Unknown|unknown|nobody knows",
-    "the platform's": "RuntimeSystemError|Lost|system|gone",
+    "the platform's": (
+        "RuntimeSystemError|MaxSystemFailuresExceeded|system|Lost: gone "
+        "(the platform lost an attempt 4 times in a row, and gave up)"
+    ),
     "time": f"TaskTimeoutError|TaskTimeoutError|user|{LATE}",
     "time, sync": f"TaskTimeoutError|TaskTimeoutError|user|{LATE}",
     "exit": f"RuntimeUserError|SystemExit|user|{LEFT}",
@@ -141,11 +144,3 @@ SEEN = {
     ),
 }
 """`type|code|kind|message` of what the parent catches."""
-
-SEEN_ON_STACK = {
-    "the platform's": (
-        "RuntimeSystemError|MaxSystemFailuresExceeded|system|Lost: gone "
-        "(the platform lost an attempt 4 times in a row, and gave up)"
-    )
-}
-"""What is otherwise on the stack, where the platform tries its own failures again."""

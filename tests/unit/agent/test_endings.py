@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from flyte._runtime.transfer import ArtifactRefused, ArtifactUnavailable
-from flyte_agent.endings import failure_of_status, interrupted, not_prepared, not_understood, timed_out
+from flyte_agent.endings import failure_of_status, interrupted, not_prepared, not_understood
+from flyte_schemas.exhausted import ran_too_long
 from flyte_schemas.failure import Failure, FailureKind
 
 
@@ -37,7 +38,7 @@ def test_an_exit_names_its_code(exit_code: int) -> None:
     ("failure", "code", "kind"),
     [
         (interrupted(), "Interrupted", FailureKind.SYSTEM),
-        (timed_out(1.5), "TaskTimeout", FailureKind.USER),
+        (ran_too_long(1.5), "TaskTimeout", FailureKind.USER),
         (
             not_prepared(ArtifactUnavailable("away"), "ArtifactUnavailable"),
             "ArtifactUnavailable",
@@ -57,7 +58,7 @@ def test_every_failure_says_what_happened_and_what_to_do(
 
 
 def test_a_timeout_says_how_long_it_was() -> None:
-    assert "1.5 s" in timed_out(1.5).message
+    assert "1.5 s" in ran_too_long(1.5).message
 
 
 def test_what_the_artifact_store_refuses_keeps_its_code_and_is_no_loss_of_the_platforms() -> None:

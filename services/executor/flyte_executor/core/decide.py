@@ -22,6 +22,7 @@ from flyte_schemas.events import (
     EventData,
     RunSettings,
 )
+from flyte_schemas.exhausted import given_up
 from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
@@ -100,27 +101,13 @@ def after_failure(
     if failure.kind is FailureKind.SYSTEM:
         if state.system_failures < around.max_system_failures:
             return ActionRetried(attempt=state.attempt, reason=reason)
-        return ActionFailed(failure=_given_up(failure, state.system_failures))
+        return ActionFailed(failure=given_up(failure, state.system_failures))
     if failure.recoverable and state.user_failures <= policies.retries:
         pause_until = retry_at(policies.backoff, state.user_failures, around.now)
         return ActionRetried(attempt=state.attempt, reason=reason, retry_at=pause_until)
     if failure.code in TIMEOUTS:
         return ActionTimedOut(failure=failure)
     return ActionFailed(failure=failure)
-
-
-def _given_up(failure: Failure, times: int) -> Failure:
-    """The end of the platform's patience, with the words of the last failure."""
-    often = f"{times} times in a row" if times > 1 else "once, as often as it may"
-    last = f"{failure.code}: {failure.message}" if failure.message else failure.code
-    return failure.model_copy(
-        update={
-            "code": MAX_SYSTEM_FAILURES,
-            "message": f"{last} (the platform lost an attempt {often}, and gave up)",
-            "hint": "the platform tries no more: mend what the last loss names, then run again",
-            "recoverable": False,
-        }
-    )
 
 
 def _not_deployed(task: TaskReference) -> Failure:

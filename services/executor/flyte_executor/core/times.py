@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionTimedOut, AttemptFailed
-from flyte_schemas.failure import PAST_DEADLINE, WAITED_TOO_LONG, Failure, FailureKind
+from flyte_schemas.exhausted import past_deadline, waited_too_long
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Backoff, Policies
 
@@ -24,10 +24,10 @@ def overdue(state: ActionState, policies: Policies, now: datetime) -> ActionTime
     """What has taken too long by now."""
     deadline = _deadline(state, policies)
     if deadline is not None and now >= deadline:
-        return ActionTimedOut(failure=_past_deadline(policies.deadline_s or 0.0))
+        return ActionTimedOut(failure=past_deadline(policies.deadline_s or 0.0))
     placed_by = _placed_by(state, policies)
     if placed_by is not None and now >= placed_by:
-        return AttemptFailed(attempt=state.attempt, failure=_waited_too_long(policies.max_queued_s or 0.0))
+        return AttemptFailed(attempt=state.attempt, failure=waited_too_long(policies.max_queued_s or 0.0))
     return None
 
 
@@ -59,22 +59,3 @@ def _placed_by(state: ActionState, policies: Policies) -> datetime | None:
     if not waits or policies.max_queued_s is None or state.queued_at is None:
         return None
     return state.queued_at + timedelta(seconds=policies.max_queued_s)
-
-
-def _past_deadline(deadline_s: float) -> Failure:
-    return Failure(
-        code=PAST_DEADLINE,
-        kind=FailureKind.USER,
-        message=f"the task was not over within its deadline of {deadline_s:g} s",
-        hint="raise the task's deadline, or make it faster",
-        recoverable=False,
-    )
-
-
-def _waited_too_long(max_queued_s: float) -> Failure:
-    return Failure(
-        code=WAITED_TOO_LONG,
-        kind=FailureKind.USER,
-        message=f"the attempt waited longer than {max_queued_s:g} s for a place to run",
-        hint="raise the task's max_queued_time, or give the executor more slots",
-    )
