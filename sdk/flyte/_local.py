@@ -332,14 +332,21 @@ class _Children:
         self._keeps_reports = keeps_reports
         self._asked: set[str] = set()
         self._is_over = False
+        self._callers: set[asyncio.Task[Any]] = set()
         self._threads = Threads(LOCAL_SYNC_CHILDREN)
         self._loop = SideLoop()
 
     async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
         self._actions.places.leave(self._action)
-        if task.is_async:
-            return await self._actions.run(self._actions.ask(task), task, inputs)
-        return await self.start(task, inputs).wait()
+        caller = asyncio.current_task()
+        assert caller is not None, "a coroutine is awaited in a task of its loop's"
+        self._callers.add(caller)
+        try:
+            if task.is_async:
+                return await self._actions.run(self._actions.ask(task), task, inputs)
+            return await self.start(task, inputs).wait()
+        finally:
+            self._callers.discard(caller)
 
     def start(self, task: Task[..., Any], inputs: dict[str, Any]) -> Child:
         return Child(self._start(task, inputs), _as_it_is)
@@ -365,14 +372,23 @@ class _Children:
             report.published = page
 
     def close(self) -> None:
-        """The attempt is over; what was written of its report since the last flush is stored."""
+        """The attempt is over, and with it the children that it did not wait for; its report is stored."""
         self._is_over = True
         self._loop.close()
+        self._give_up()
         report = context.ctx().report
         if report is not None and report.has_content() and self._keeps_reports:
             page = report.get_final_report()
             if page != report.published:
                 self._actions.keep_report(self._action, page)
+
+    def _give_up(self) -> None:
+        """Cancel who still waits for a child on the loop that this attempt ran on: so the child ends too."""
+        loop = running_loop()
+        here = asyncio.current_task() if loop is not None else None
+        for caller in [*self._callers]:
+            if caller is not here and caller.get_loop() is loop:
+                caller.cancel()
 
 
 def _as_it_is(value: Any) -> Any:

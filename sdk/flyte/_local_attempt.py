@@ -47,7 +47,7 @@ Outcome = Data | Failed
 
 
 class Limits:
-    """What one action may cost, from now on: time for an attempt and for all of them, and further attempts."""
+    """What one action may cost, from now on: time for an attempt and for all of them, and retries."""
 
     def __init__(self, task: Task[..., Any]) -> None:
         self._runtime_s = task.options.timeout_s
@@ -75,7 +75,7 @@ class Limits:
         return Failed(TimeoutError(), past_deadline(self._deadline_s), ActionPhase.TIMED_OUT)
 
     def ran_too_long(self, error: TimeoutError) -> Failed:
-        """What an attempt is whose `attempt_s` is over, as the agent says it; past the deadline none follows."""
+        """What an attempt is whose `attempt_s` is over, as the agent says it."""
         from flyte_schemas.exhausted import ran_too_long
 
         return self._late_or(error, self._runtime_s, ran_too_long)
@@ -87,9 +87,9 @@ class Limits:
         return self._late_or(error, self._queued_s, waited_too_long)
 
     def judged(self, outcome: Outcome) -> tuple[Outcome, float | None]:
-        """An attempt's outcome as the action has it, and the pause after it; None: no further attempt follows.
+        """An attempt's outcome as the action has it, and the pause after it; None: no other follows.
 
-        The platform's failures have a budget of their own, as the executor has it. No pause outlasts the deadline.
+        The platform's failures have a budget of their own, as on the stack. No pause outlasts the deadline.
         """
         if not isinstance(outcome, Failed):
             return outcome, None
