@@ -21,21 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 from flyte._checkpoint import Checkpoint
 from flyte._computing import Computing
-from flyte._limits import LOCAL_SYNC_CHILDREN
 from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, attempt_blocking
+from flyte._local_children import LocalChildren
 from flyte._local_record import LocalRecord
 from flyte._local_run import LocalRun
 from flyte._logger import logger
 from flyte._places import Places
 from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert, group
-from flyte._runtime.child import Child
 from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
-from flyte._runtime.reports import Report, warn_of_no_report
-from flyte._runtime.side_loop import SideLoop
+from flyte._runtime.reports import Report
 from flyte._runtime.steps import Recorded, Steps
-from flyte._runtime.threads import Threads, in_thread, start_thread
+from flyte._runtime.threads import in_thread, start_thread
 from flyte._syncify import running_loop
 from flyte._task import Task
 from flyte_schemas.subjects import ROOT_ACTION
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from flyte._happenings import Happenings
     from flyte._local_cache import LocalCache
     from flyte._local_conditions import LocalConditions
-    from flyte._runtime.questions import Asked, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +82,7 @@ async def run_here_aio(task: Task[..., Any], inputs: dict[str, Any], options: Lo
 
 
 def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) -> LocalRun:
-    actions = _Actions(options, context.get_custom_context() | dict(options.custom_context))
+    actions = LocalActions(options, context.get_custom_context() | dict(options.custom_context))
     try:
         if task.is_async:
             returned = asyncio.run(actions.run(actions.ask_root(task), task, inputs))
@@ -97,7 +94,7 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
     return LocalRun(options.name, task.native_interface, returned, actions.reports.get(ROOT_ACTION))
 
 
-class _Actions:
+class LocalActions:
     """The actions of one local run: each with its attempts, and a name of its own."""
 
     def __init__(self, options: LocalOptions, custom_context: Mapping[str, str]) -> None:
@@ -215,6 +212,9 @@ class _Actions:
         except TimeoutError as error:
             self.places.leave(name)
             return limits.waited_too_long(error)
+        except asyncio.CancelledError:
+            self._tell_given_up(name)
+            raise
         return None
 
     def _attempts_blocking(self, name: str, task: Task[..., Any], data: Data) -> Outcome:
@@ -278,6 +278,10 @@ class _Actions:
         if self._happenings is not None:
             self._happenings.queued(name, attempt + 1)
 
+    def _tell_given_up(self, name: str) -> None:
+        if self._happenings is not None:
+            self._happenings.given_up(name)
+
     def _tell(self, name: str, attempt: int, outcome: Outcome, *, is_last: bool) -> None:
         if self._happenings is not None:
             self._happenings.ended(name, attempt + 1, outcome, is_last=is_last)
@@ -308,91 +312,17 @@ class _Actions:
         )
         variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
         record = LocalRecord(name, attempt + 1, known, self._happenings)
-        children = _Children(self, name, Steps(record, name), keeps_reports=task.report)
+        children = LocalChildren(self, name, Steps(record, name), keeps_reports=task.report)
         if self._happenings is not None:
             self._happenings.started(name, attempt + 1)
         with applied(variables), context.use(here), controller.use(children):
             try:
                 yield
             except asyncio.CancelledError:
-                if self._happenings is not None:
-                    self._happenings.given_up(name)
+                self._tell_given_up(name)
                 raise
             finally:
                 children.close()
-
-
-class _Children:
-    """The controller of one attempt: runs its children in this process."""
-
-    def __init__(self, actions: _Actions, action: str, steps: Steps, *, keeps_reports: bool) -> None:
-        self.steps = steps
-        self._actions = actions
-        self._action = action
-        self._keeps_reports = keeps_reports
-        self._asked: set[str] = set()
-        self._is_over = False
-        self._callers: set[asyncio.Task[Any]] = set()
-        self._threads = Threads(LOCAL_SYNC_CHILDREN)
-        self._loop = SideLoop()
-
-    async def call(self, task: Task[..., Any], inputs: dict[str, Any]) -> Any:
-        self._actions.places.leave(self._action)
-        caller = asyncio.current_task()
-        assert caller is not None, "a coroutine is awaited in a task of its loop's"
-        self._callers.add(caller)
-        try:
-            if task.is_async:
-                return await self._actions.run(self._actions.ask(task), task, inputs)
-            return await self.start(task, inputs).wait()
-        finally:
-            self._callers.discard(caller)
-
-    def start(self, task: Task[..., Any], inputs: dict[str, Any]) -> Child:
-        return Child(self._start(task, inputs), _as_it_is)
-
-    def _start(self, task: Task[..., Any], inputs: dict[str, Any]) -> "Future[Any]":
-        if task.is_async:
-            return self._loop.submit(self.call(task, inputs))
-        self._actions.places.leave(self._action)
-        name = self._actions.ask(task)
-        data = convert.inputs_to_json(task.native_interface, inputs)
-        return self._threads.submit(lambda: self._actions.run_blocking(name, task, data))
-
-    def pause(self, question: "Question") -> "Asked":
-        return self._actions.conditions.pause(question, self._action, self._asked, lambda: self._is_over)
-
-    async def publish(self, report: Report) -> None:
-        if not self._keeps_reports:
-            warn_of_no_report()
-            return
-        page = report.get_final_report()
-        if page != report.published:
-            await asyncio.to_thread(self._actions.keep_report, self._action, page)
-            report.published = page
-
-    def close(self) -> None:
-        """The attempt is over, and with it the children that it did not wait for; its report is stored."""
-        self._is_over = True
-        self._loop.close()
-        self._give_up()
-        report = context.ctx().report
-        if report is not None and report.has_content() and self._keeps_reports:
-            page = report.get_final_report()
-            if page != report.published:
-                self._actions.keep_report(self._action, page)
-
-    def _give_up(self) -> None:
-        """Cancel who still waits for a child on the loop that this attempt ran on: so the child ends too."""
-        loop = running_loop()
-        here = asyncio.current_task() if loop is not None else None
-        for caller in [*self._callers]:
-            if caller is not here and caller.get_loop() is loop:
-                caller.cancel()
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
 
 
 def _value(task: Task[..., Any], outcome: Outcome) -> Any:
