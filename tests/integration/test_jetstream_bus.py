@@ -11,11 +11,15 @@ import pytest
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.jetstream import connect
+from flyte_bus.jetstream.connection import Connection
+from flyte_bus.jetstream.stream import JetStreamLog
 from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
 from flyte_schemas.streams import RUNS, TASKS, StreamSpec
+from flyte_schemas.subjects import live
 from testkit.cases.endpoints import EndpointCases
 from testkit.cases.event_log import EventLogCases
+from testkit.cases.harness import exhaust
 from testkit.cases.inbox import InboxCases
 from testkit.cases.key_value import KeyValueCases
 from testkit.cases.provision import ProvisionCases
@@ -113,6 +117,24 @@ async def test_nobody_deletes_from_a_stream_that_holds_truth(
         with pytest.raises(AssertionError, match="not permitted"):
             await harness.request(f"$JS.API.STREAM.{verb}.{stream.name}", body)
     assert await harness.bus.log.last_sequence(stream) == 1
+
+
+async def test_a_follower_that_is_cancelled_as_it_begins_ends(harness: JetStreamHarness) -> None:
+    """Before Python 3.12 `wait_for`, by which nats-py waits for the server, loses such a cancellation."""
+    server = harness.server
+    connection = Connection(BusSettings(url=server.url, user=server.user, password=server.password))
+    await connection.open()
+    client = connection.client
+    following = asyncio.create_task(exhaust(JetStreamLog(connection).follow(RUNS, action())))
+    while not client._pongs:
+        await asyncio.sleep(0)
+    client._pongs[0].add_done_callback(lambda _: following.cancel())
+    try:
+        await asyncio.wait({following}, timeout=10)
+        assert following.cancelled()
+        assert not [one for one in client._subs.values() if one.subject == live(action())]
+    finally:
+        await connection.close()
 
 
 async def test_a_server_that_is_not_there_is_unavailable(nats_server: NatsServer) -> None:

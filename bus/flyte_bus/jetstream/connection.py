@@ -259,12 +259,24 @@ class Connection:
             subscription = await self.client.subscribe(subject, queue=queue, cb=callback)
         except nats.errors.ConnectionClosedError as error:
             raise BusUnavailable("the connection to NATS is closed") from error
-        if self.client.is_connected:
-            try:
-                await self.client.flush(timeout=int(TRY_TIMEOUT_S))
-            except (*_AWAY, nats.errors.ConnectionClosedError):
-                pass  # it went away just now: the subscription is sent again with the reconnect
+        try:
+            await self._flush()
+        except asyncio.CancelledError:
+            await self.unsubscribe(subscription)
+            raise
         return subscription
+
+    async def _flush(self) -> None:
+        """Return when the server has what was sent to it; or when it went away: then that is sent again."""
+        if not self.client.is_connected:
+            return
+        cancelled = _cancellations()
+        try:
+            await self.client.flush(timeout=int(TRY_TIMEOUT_S))
+        except (*_AWAY, nats.errors.ConnectionClosedError):
+            pass
+        if _cancellations() > cancelled:  # `wait_for` has lost it, as in `try_once`
+            raise asyncio.CancelledError
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; quiet when the connection is gone."""
