@@ -134,9 +134,14 @@ class Executor:
             self._touch(key)
 
     async def _recognise(self, attempt: AttemptKey) -> None:
-        """A process that runs: it has its slot, or it has no business any more."""
-        state, _ = await read_action(self._bus.log, attempt.action)
-        if state.has_open_attempt and state.attempt == attempt.attempt:
+        """A process that runs: it has its slot, or it has no business any more.
+
+        To let it run, what was read at the start is enough: what has come since comes by the reader.
+        """
+        state = self._runs.state(attempt.action)
+        if not state.has_open(attempt.attempt):
+            state, _ = await read_action(self._bus.log, attempt.action)
+        if state.has_open(attempt.attempt):
             self._placement.occupy(attempt)
         elif state.phase is not None:  # else it belongs to a log that is not ours
             log.warning("executor.attempt.orphaned", attempt=str(attempt))

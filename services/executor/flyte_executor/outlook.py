@@ -75,8 +75,7 @@ class Outlook:
     def is_open(self, attempt: AttemptKey) -> bool:
         """Whether a process should run for it; none should for a child that is about to be aborted."""
         key, state = attempt.action, self._runs.state(attempt.action)
-        is_current = state.has_open_attempt and state.attempt == attempt.attempt
-        return is_current and not self.parent_ended(key, state)
+        return state.has_open(attempt.attempt) and not self.parent_ended(key, state)
 
     def settings_of(self, run: RunKey) -> RunSettings:
         """What its user said of a run as a whole."""
