@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, folders, local, log, objects, recovery
+from bench import commands, folders, local, log, losses, objects, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -19,6 +19,7 @@ def main() -> int:
     for source in (
         log.rows,
         recovery.rows,
+        losses.rows,
         local.rows,
         commands.bare,
         commands.with_stack,

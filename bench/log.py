@@ -50,7 +50,7 @@ async def _measure(server: NatsServer) -> list[Row]:
         begun = time.perf_counter()
         await _fill(bus)
         appended = 4 * ACTIONS / (time.perf_counter() - begun)
-        raw = [await _replay(server) for _ in range(3)]
+        raw = [await replay(server, run_filter(RUN), 4 * ACTIONS) for _ in range(3)]
         folded = [await _fold(bus) for _ in range(3)]
     return [
         Row(what="append, one after the other, acknowledged", unit="ms", figures=serial, goal="—"),
@@ -106,10 +106,10 @@ async def _append(bus: Bus, action: str, step: int) -> None:
     )
 
 
-async def _replay(server: NatsServer) -> float:
-    """The floor: the same messages by the client library's own ordered consumer, undecoded."""
+async def replay(server: NatsServer, subject: str, count: int) -> float:
+    """The floor: so many messages by the client library's own ordered consumer, undecoded; in seconds."""
     client = await nats.connect(server.url, user=server.user, password=server.password)
-    left, done = 4 * ACTIONS, asyncio.Event()
+    left, done = count, asyncio.Event()
 
     async def count(_: object) -> None:
         nonlocal left
@@ -118,7 +118,7 @@ async def _replay(server: NatsServer) -> float:
             done.set()
 
     begun = time.perf_counter()
-    await client.jetstream().subscribe(run_filter(RUN), ordered_consumer=True, cb=count)
+    await client.jetstream().subscribe(subject, ordered_consumer=True, cb=count)
     await done.wait()
     took = time.perf_counter() - begun
     await client.close()
