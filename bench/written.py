@@ -55,7 +55,7 @@ async def server_and_bus() -> AsyncIterator[tuple[NatsServer, Bus]]:
 
 
 class Watched:
-    """A backend on which these attempts run already; it notes who is launched or stopped, and runs nothing."""
+    """A backend on which these attempts run already; it notes whom it was told to launch or stop."""
 
     def __init__(self, alive: frozenset[AttemptKey] = frozenset()) -> None:
         self._alive = alive

@@ -68,7 +68,8 @@ class Executor:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
         await self._runs.restore()
         async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
-            if (key := await self._read(entry)) is not None:
+            key = await self._read(entry)
+            if key is not None and self._runs.state(key).is_terminal:
                 await self._outlook.keep_result(key)  # it may have succeeded while no executor ran
                 self._runs.let_go(key.run)
         self._runs.caught_up()
