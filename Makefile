@@ -9,7 +9,7 @@ PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))
 
-TYPED := schemas bus services deploy/embedded sdk tests/shared tests/typing
+TYPED := schemas bus services deploy/embedded sdk bench tests/shared tests/typing
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt simulate chaos bench clean

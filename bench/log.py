@@ -111,14 +111,14 @@ async def replay(server: NatsServer, subject: str, count: int) -> float:
     client = await nats.connect(server.url, user=server.user, password=server.password)
     left, done = count, asyncio.Event()
 
-    async def count(_: object) -> None:
+    async def note(_: object) -> None:
         nonlocal left
         left -= 1
         if not left:
             done.set()
 
     begun = time.perf_counter()
-    await client.jetstream().subscribe(subject, ordered_consumer=True, cb=count)
+    await client.jetstream().subscribe(subject, ordered_consumer=True, cb=note)
     await done.wait()
     took = time.perf_counter() - begun
     await client.close()

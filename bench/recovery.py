@@ -27,7 +27,6 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import AttemptKey, RunKey, run_filter, run_request
 from testkit.nats_server import NatsServer
-from testkit.simulation.machine import NoStore
 
 ACTIONS = 10_000
 Took = tuple[float, float]
@@ -90,7 +89,7 @@ async def _resume(bus: Bus, names: list[str], fence: int) -> tuple[Took, Took]:
         raise error
 
     reports = Reports(bus, order, 1)
-    children = Children(bus, order, reports, NoStore(), since=1, answer=answer, on_broken=broken)
+    children = Children(bus, order, reports, since=1, answer=answer, on_broken=broken)
     begun = _now()
     for call, name in enumerate(names):
         children.ask(Ask(call=call, action=name, task=written.TASK, inputs={"x": InlineLiteral(value=1)}))
