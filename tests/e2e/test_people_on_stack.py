@@ -11,7 +11,7 @@ import pytest
 
 from testkit.cli import Cli, outputs_of
 
-EXAMPLE = Path(__file__).parents[2] / "sdk" / "examples" / "05_people.py"
+EXAMPLE = Path(__file__).parents[2] / "sdk" / "examples" / "08_people.py"
 MENDED = """
 import pathlib
 import flyte

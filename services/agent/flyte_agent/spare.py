@@ -18,7 +18,6 @@ from flyte_agent.order import Order, recorded
 from flyte_agent.process import Forked, exit_as, fork_runner
 from flyte_agent.run_attempt import connected, live, serve
 from flyte_agent.settings import AgentSettings, from_environment
-from flyte_bus.errors import BusUnavailable
 from flyte_bus.ports import Bus
 from flyte_bus.process import is_alive, start_time
 
@@ -115,23 +114,21 @@ def _stand_by(connection: socket.socket) -> int:
 
 
 async def _wait_and_serve(connection: socket.socket, forked: Forked, settings: AgentSettings) -> None:
-    """Get ready, wait for the order, serve it; without one, end. Raises BusUnavailable."""
+    """Get ready, wait for the order, serve it. Without one this process ends. Raises BusUnavailable."""
     reader, writer = await asyncio.open_connection(sock=connection)
     ordered = asyncio.create_task(reader.readline())
     ready = asyncio.create_task(_ready(settings))
-    try:
-        await asyncio.wait({ordered, ready}, return_when=asyncio.FIRST_COMPLETED)
-        if not ordered.done():
-            ready.result()  # raises when the bus stayed away: this spare is of no use
-        if line := await ordered:
-            order = Order.model_validate_json(line)
-            with recorded(order, settings.records):
-                await serve(await ready, order, forked, settings)
-    finally:
-        ready.cancel()
-        with contextlib.suppress(asyncio.CancelledError, BusUnavailable):
-            await (await ready).close()
-        writer.close()
+    await asyncio.wait({ordered, ready}, return_when=asyncio.FIRST_COMPLETED)
+    if not ordered.done():
+        ready.result()  # raises when the bus stayed away: this spare is of no use
+    line = await ordered
+    if not line:
+        os._exit(0)  # whatever is under way (a connection, say) is nobody's any more
+    order = Order.model_validate_json(line)
+    with recorded(order, settings.records):
+        async with await ready as bus:
+            await serve(bus, order, forked, settings)
+    writer.close()
 
 
 async def _ready(settings: AgentSettings) -> Bus:

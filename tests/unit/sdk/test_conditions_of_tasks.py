@@ -47,10 +47,7 @@ class Agent:
         """What the controller's own thread does, until the test has had enough."""
         channel = self.controller._channel
         while (message := channel.receive()) is not None:
-            if isinstance(message, Paused):
-                self.controller._paused(message)
-            elif isinstance(message, ChildEnded):
-                self.controller._answer(message)
+            self.controller._hear(message)
 
     def __enter__(self) -> "Agent":
         self._reader.start()

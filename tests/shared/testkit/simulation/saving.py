@@ -1,8 +1,8 @@
 """What simulated tasks leave beside their value: a report, and checkpoints for the attempts that follow.
 
 A checkpoint that stood in the log while its attempt was open counts for every later attempt: that one or a
-later one is found. (Of the same attempt an earlier one may be: a copy of its word that the network held back for
-longer than the server remembers the first cannot be told from a word of its own.)
+later one is found. (Of the same attempt an earlier one may be: a copy of its word that the network held back
+for longer than the server remembers the first cannot be told from a word of its own.)
 """
 
 from typing import TYPE_CHECKING

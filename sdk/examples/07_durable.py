@@ -1,7 +1,7 @@
 """What a task keeps when it is tried again: traced steps, times, and checkpoints.
 
-flyte run sdk/examples/05_durable.py order
-flyte run sdk/examples/05_durable.py train --epochs 5
+flyte run sdk/examples/07_durable.py order
+flyte run sdk/examples/07_durable.py train --epochs 5
 """
 
 import uuid

@@ -1,6 +1,6 @@
 """A task that waits for a person, and goes on with the answer.
 
-    flyte run sdk/examples/05_people.py release --version 1.2 --patience 2
+flyte run sdk/examples/08_people.py release --version 1.2 --patience 2
 
 Nobody answers in two seconds. With more patience on a stack, answer from another terminal:
 
