@@ -17,8 +17,8 @@ from typing import Any
 OUTSIDE_EACH = 200
 """In how many turns the operating system is asked once whether something came from outside."""
 
-STANDSTILL = 200_000
-"""After so many turns in which no time passed somebody turns in circles, and would for ever."""
+CIRCLING_TURNS, CIRCLING_S = 50_000, 10.0
+"""So many turns within so few of the loop's seconds: somebody turns in circles, and would for ever."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -60,7 +60,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         self._turns = 0
-        self._moved = (0, 0.0)
+        self._looked_at = 0.0
         super().__init__(self._jumping)
 
     def time(self) -> float:
@@ -79,7 +79,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """One turn: what is ready now; time jumps when nothing is."""
         ready, scheduled = self._ready, self._scheduled
         self._turns += 1
-        if not self._turns % OUTSIDE_EACH:
+        if not self._turns % CIRCLING_TURNS:
             self._look_at_the_clock()
         if not self._turns % OUTSIDE_EACH or not (ready or scheduled) or self.get_debug():
             super()._run_once()  # type: ignore[misc]
@@ -102,12 +102,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                     self.call_exception_handler(context)
 
     def _look_at_the_clock(self) -> None:
-        turns, time_s = self._moved
-        if time_s != self.time():
-            self._moved = (self._turns, self.time())
-        elif self._turns - turns > STANDSTILL:
-            self._moved = (self._turns, time_s)
-            raise RuntimeError(f"it is {time_s:g} s for {STANDSTILL} turns: somebody turns in circles")
+        passed_s, self._looked_at = self.time() - self._looked_at, self.time()
+        if passed_s < CIRCLING_S:
+            raise RuntimeError(f"{CIRCLING_TURNS:,} turns took {passed_s:g} s: somebody turns in circles")
 
     def _drop_first(self) -> asyncio.TimerHandle:
         handle: asyncio.TimerHandle = heapq.heappop(self._scheduled)
