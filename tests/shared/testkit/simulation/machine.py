@@ -167,9 +167,10 @@ class Machine:
         if self._inside.get(attempt.action) == pid:
             del self._inside[attempt.action]
 
-    def step_runs(self, attempt: AttemptKey, step: str) -> None:
-        """The code of a traced step runs."""
-        if (attempt.action, step) in self.steps:
+    def step_runs(self, attempt: AttemptKey, step: str, worker: str) -> None:
+        """The code of a traced step runs; who is in touch knows whether it was recorded before."""
+        is_in_touch = self._inside.get(attempt.action) == int(worker.rpartition("/")[2])
+        if is_in_touch and (attempt.action, step) in self.steps:
             self.wrongs.append(f"{attempt} runs the step {step}, which was recorded before")
 
     def step_is_known(self, attempt: AttemptKey, step: str, value: str) -> None:

@@ -46,7 +46,7 @@ class StepsTaken:
         if self._order.attempt > 1:
             trace = await self._ask(Recall(call=1, step=step))
         if trace is None:
-            self._machine.step_runs(attempt, step)
+            self._machine.step_runs(attempt, step, self._reports.worker)
             await self._machine.chance.pause(1.0)
             said = TraceSucceeded(
                 name="m.step",
