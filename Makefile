@@ -23,8 +23,11 @@ setup: $(STAMP)  ## Make .venv with everything in it
 demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
 	@$(BIN)/python deploy/demo.py
 
+# Tests wait for processes and servers as much as they compute: one more at a time than there are cores.
+WORKERS ?= $(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))' 2>/dev/null || echo 2)
+
 test: $(STAMP)  ## Run every test
-	@$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal
 
 check: $(STAMP)  ## Check format, lint, types and imports
 	@$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte import _environment, _session
+from flyte import _environment, _reach, _session
 from flyte._loading import load_file
 from flyte._plan import Plan, make_plan
 from testkit.plane import Plane
@@ -37,12 +37,15 @@ def clean_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     monkeypatch.setenv("FLYTE_HOME", str(tmp_path / "home" / ".flyte"))
     monkeypatch.setenv("FLYTE_REHEARSAL", "off")
     declared, config = list(_environment._declared), _session._config
+    storage = _reach.storage()
     modules, paths = set(sys.modules), list(sys.path)
     _environment._declared.clear()
     _session._config = None
+    _reach.use_storage(None)
     yield
     _environment._declared[:] = declared
     _session._config = config
+    _reach.use_storage(storage)
     sys.path[:] = paths
     for name in set(sys.modules) - modules:
         file = getattr(sys.modules[name], "__file__", None)
