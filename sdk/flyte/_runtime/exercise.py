@@ -40,13 +40,18 @@ async def _double(number: int) -> int:
     return 2 * number
 
 
+def told(message: Message) -> Message:
+    """A message as it comes out at the other end of the socket."""
+    return unpack(pack(message)[_FRAME_HEAD:])
+
+
 def exercise_runner() -> None:
     """Hear of a task, declare one, call it, and tell what it returned."""
     environments = importlib.import_module("flyte._environment")  # the runtime does not know it otherwise
     environment = environments.TaskEnvironment(name="exercise")
     try:
         double = environment.task(_double)
-        start = unpack(pack(START)[_FRAME_HEAD:])
+        start = told(START)
         assert isinstance(start, Start)
         interface = double.native_interface
         inputs = inputs_from_wire(interface, start.inputs)

@@ -9,9 +9,9 @@ import tarfile
 from datetime import UTC, datetime
 from functools import reduce
 
-from flyte._runtime.exercise import RETURNED, START
-from flyte._runtime.messages import Entered, Message, pack, unpack
-from flyte_agent.bundle import unpack as unpack_bundle
+from flyte._runtime.exercise import RETURNED, START, told
+from flyte._runtime.messages import Entered, Message
+from flyte_agent.bundle import unpack
 from flyte_agent.settings import AgentSettings
 from flyte_agent.work import work_folder
 from flyte_bus.history import read_action
@@ -31,7 +31,6 @@ from flyte_schemas.subjects import ROOT_ACTION, RunKey
 from flyte_schemas.task import TaskReference
 
 NOWHERE = RunKey("flyte", "exercise", "none").action(ROOT_ACTION)
-_FRAME_HEAD = 4
 
 
 async def exercise_agent(bus: Bus, settings: AgentSettings) -> None:
@@ -40,11 +39,11 @@ async def exercise_agent(bus: Bus, settings: AgentSettings) -> None:
     reduce(_folded, enumerate(_life(), 1), ActionState())
     messages: tuple[Message, ...] = (START, Entered(), RETURNED)
     for message in messages:
-        unpack(pack(message)[_FRAME_HEAD:])
+        told(message)
     with work_folder(settings.work) as folder:
         archive = folder / "bundle.tar.gz"
         archive.write_bytes(_bundle())
-        unpack_bundle(archive, folder, settings)
+        unpack(archive, folder, settings)
 
 
 def _folded(state: ActionState, numbered: tuple[int, EventData]) -> ActionState:

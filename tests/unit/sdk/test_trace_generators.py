@@ -1,6 +1,5 @@
 """A traced generator is recorded item by item, and what came to its end is not run again."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
@@ -8,9 +7,7 @@ import pytest
 
 import flyte
 from flyte.errors import NonRecoverableError
-
-Env = flyte.TaskEnvironment
-AGAIN = flyte.RetryStrategy(count=2, backoff=flyte.Backoff(base=0))
+from testkit.tried_twice import Env, tried_twice
 
 
 @pytest.fixture
@@ -22,26 +19,6 @@ def env() -> Env:
 def ran() -> list[Any]:
     """What has really run."""
     return []
-
-
-def tried_twice(env: Env, body: Callable[[], Any]) -> list[Any]:
-    """What `body` gives in each of two attempts at a task; a coroutine is awaited in an async one."""
-    seen: list[Any] = []
-
-    @env.task(retries=AGAIN)
-    def sync_task() -> None:
-        seen.append(body())
-        if len(seen) == 1:
-            raise RuntimeError("once more")
-
-    @env.task(retries=AGAIN)
-    async def async_task() -> None:
-        seen.append(await body())
-        if len(seen) == 1:
-            raise RuntimeError("once more")
-
-    flyte.run(async_task if asyncio.iscoroutinefunction(body) else sync_task)
-    return seen
 
 
 def generators(ran: list[Any]) -> tuple[Callable[[int], Iterator[int]], Callable[[int], AsyncIterator[int]]]:

@@ -2,16 +2,13 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import flyte
 from flyte.errors import NonRecoverableError, RuntimeUserError
-
-Env = flyte.TaskEnvironment
-AGAIN = flyte.RetryStrategy(count=2, backoff=flyte.Backoff(base=0))
+from testkit.tried_twice import AGAIN, Env, tried_twice
 
 
 @pytest.fixture
@@ -43,26 +40,6 @@ class Odd:
 
 class Fatal(NonRecoverableError):
     """A user's own."""
-
-
-def tried_twice(env: Env, body: Callable[[], Any]) -> list[Any]:
-    """What `body` gives in each of two attempts at a task; a coroutine is awaited in an async one."""
-    seen: list[Any] = []
-
-    @env.task(retries=AGAIN)
-    def sync_task() -> None:
-        seen.append(body())
-        if len(seen) == 1:
-            raise RuntimeError("once more")
-
-    @env.task(retries=AGAIN)
-    async def async_task() -> None:
-        seen.append(await body())
-        if len(seen) == 1:
-            raise RuntimeError("once more")
-
-    flyte.run(async_task if asyncio.iscoroutinefunction(body) else sync_task)
-    return seen
 
 
 def test_a_step_that_succeeded_does_not_run_again(env: Env, ran: list[Any]) -> None:
