@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.rows import Row
+from flyte_bus.process import stat_fields
 from testkit.cli import Cli
-from testkit.processes import below, stat_fields
+from testkit.processes import below
 
 LINES = 200
 LINE_PAUSE_S = 0.02

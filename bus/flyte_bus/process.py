@@ -6,7 +6,7 @@ from pathlib import Path
 
 def start_time(pid: int) -> str:
     """When the process started, in the system's own count; "" when it cannot be told."""
-    fields = _fields(pid)
+    fields = stat_fields(pid)
     return fields[19] if fields else ""
 
 
@@ -18,14 +18,14 @@ def is_alive(pid: int, started: str = "") -> bool:
         return False
     except PermissionError:
         pass  # it is there, and somebody else's
-    fields = _fields(pid)
+    fields = stat_fields(pid)
     if not fields:
         return not Path("/proc/self").exists()
     return fields[0] not in "ZX" and (not started or fields[19] == started)
 
 
-def _fields(pid: int) -> list[str]:
-    """What Linux tells of a process after its name: state first, start time as the 20th."""
+def stat_fields(pid: int) -> list[str]:
+    """What Linux tells of a process after its name: state, parent, …; empty when it is gone, or not Linux."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

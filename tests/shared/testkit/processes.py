@@ -2,20 +2,15 @@
 
 from pathlib import Path
 
-
-def stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat that follow the process's name. Raises OSError when it is gone."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+from flyte_bus.process import stat_fields
 
 
 def below(ancestor: int) -> list[int]:
     """The processes that `ancestor` and those below it have started and that are there."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int(stat_fields(int(folder.name))[1])
-        except OSError:  # it has ended meanwhile
-            continue
+        if fields := stat_fields(int(folder.name)):  # else it has ended meanwhile
+            parents[int(folder.name)] = int(fields[1])
     found, level = [], [ancestor]
     while level := [pid for pid, its_parent in parents.items() if its_parent in level]:
         found += level
