@@ -369,6 +369,7 @@ async def test_the_users_process_dies_with_its_agent(agents: Agents, tmp_path: P
     await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
     runner = int((tmp_path / "pid").read_text())
     assert is_alive(runner)
+    await agents.until(order, lambda state: state.phase is P.RUNNING)  # said beside the task, not before it
     process.send(signal.SIGKILL)
     await until(lambda: not is_alive(runner))
     state = await agents.state(order)
