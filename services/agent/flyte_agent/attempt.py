@@ -178,6 +178,7 @@ class Attempt:
             return not_prepared(error, "MachineNotFit")
         if start is None:
             return interrupted()
+        await self._lease.confirm()  # who was silent for too long until now must not begin
         await self._runner.send(start)
         return await self._supervise(start.template)
 

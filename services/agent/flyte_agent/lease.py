@@ -111,7 +111,8 @@ class Lease:
     async def keep(self) -> Standing:
         """Renew for as long as what we hold is ours; then say how we stand to it."""
         while True:
-            await asyncio.sleep(self._ttl_s / RENEWALS)
+            renew_at = self._fresh_until - self._ttl_s * (1 - 1 / RENEWALS)
+            await asyncio.sleep(max(renew_at - self._now(), 0.0))
             standing = await self._renew()
             if standing is not Standing.OURS:
                 return standing

@@ -68,6 +68,19 @@ async def test_what_is_short_costs_no_lease(worker: Worker) -> None:
     assert await worker.written() is None
 
 
+async def test_a_claim_that_took_long_is_followed_by_a_renewal_at_once(attempt: OpenAttempt) -> None:
+    """The executor counts a worker's silence from the claim, however late the worker hears of it."""
+    worker = Worker(attempt)
+    began = worker.lease.now()
+    assert await worker.reports.claim()
+    await asyncio.sleep(TTL_S / 2)
+    worker.lease.begin(worker.key, worker.reports.worker, worker.reports, since=began)
+    keeping = asyncio.create_task(worker.lease.keep())
+    await asyncio.sleep(0.1)
+    assert await worker.written() is not None
+    keeping.cancel()
+
+
 async def test_a_lease_that_is_kept_never_expires_and_writes_nothing_into_the_log(worker: Worker) -> None:
     before = await worker.words()
     keeping = asyncio.create_task(worker.lease.keep())

@@ -252,6 +252,7 @@ class _Agent:
         if not state.has_open_attempt or state.attempt != number:
             await self._reports.fact(AttemptFailed(attempt=number, failure=_failure("Interrupted")))
             return
+        await self._lease.confirm()
         await self._reports.fact(AttemptStarted(attempt=number, worker=self._reports.worker))
         self._machine.enter(self._attempt, self._pid)
         self._is_inside = True
