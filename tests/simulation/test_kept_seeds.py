@@ -1,7 +1,7 @@
 """Worlds that broke a promise once, as small as they could be made: what was mended stays mended.
 
-`make simulate` prints a failing world so that it can be kept here, with a word on what was wrong. Those with a
-seed below 100 found bugs that were planted (`test_planted_bugs.py`), and were shrunk while the bug was there.
+`make simulate` prints a failing world so that it can be kept here, with a word on what was wrong. Those with
+a seed below 100 found planted bugs (`test_planted_bugs.py`), and were shrunk while the bug was there.
 """
 
 from dataclasses import fields
