@@ -181,7 +181,7 @@ class TestAStory:
         unknown = UnknownData(type="flyte.action.dreamt.v9", document=None)
         log = LogWritten(attempt=1, offset=0, size_bytes=0, segments=())
         state = after(*TO_PHASE[P.RUNNING], unknown, log)
-        assert state == replace(after(*TO_PHASE[P.RUNNING]), version=60)
+        assert state == after(*TO_PHASE[P.RUNNING])._replace(version=60)
 
     def test_an_older_sequence_does_not_take_the_version_back(self) -> None:
         ((request, _), (queue, _)) = words(requested(), queued())

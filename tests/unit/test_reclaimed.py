@@ -1,7 +1,5 @@
 """A worker that comes back after a silence: it says so, and nothing else changes."""
 
-from dataclasses import replace
-
 import pytest
 
 from flyte_schemas.action import ActionState, fold
@@ -39,13 +37,13 @@ def reclaimed(worker: str = "host/7") -> AttemptReclaimed:
 @pytest.mark.parametrize("last", [(), (AttemptStarted(attempt=1, worker="host/7"),)], ids=["before", "in"])
 def test_only_the_version_moves_with_it(last: tuple[EventData, ...]) -> None:
     before, then = after(*CLAIMED, *last), after(*CLAIMED, *last, reclaimed())
-    assert then == replace(before, version=before.version + 1)
+    assert then == before._replace(version=before.version + 1)
 
 
 @pytest.mark.parametrize("last", [LOST, AttemptSucceeded(attempt=1), ActionAborted(reason="")])
 def test_an_attempt_that_is_over_is_not_reclaimed(last: EventData) -> None:
     before = after(*CLAIMED, last)
-    assert after(*CLAIMED, last, reclaimed()) == replace(before, version=before.version + 1)
+    assert after(*CLAIMED, last, reclaimed()) == before._replace(version=before.version + 1)
 
 
 def test_nobody_gets_anothers_attempt_by_reclaiming_it() -> None:

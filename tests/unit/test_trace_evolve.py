@@ -1,6 +1,5 @@
 """What a traced step is for the fold: over with its first word; and what an attempt saves is for the next."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -39,7 +38,7 @@ REQUESTED = ActionRequested(task=TaskReference(name="env.fn", version="v1"))
 
 def after(*happened: EventData) -> ActionState:
     told = [(event(action(), data, after_s=number), number) for number, data in enumerate(happened, 1)]
-    return replace(fold(told), version=0)
+    return fold(told)._replace(version=0)
 
 
 def test_a_step_that_succeeded() -> None:

@@ -47,7 +47,7 @@ class RunRecord:
         """Take note of one event; what the fold of the action does not count is not counted here."""
         before = self.fold.get(action)
         after = self.fold.apply(action, event, sequence)
-        if replace(before, version=after.version) != after:
+        if before._replace(version=after.version) != after:
             self._note(self._attempts.setdefault(action, []), event, after)
 
     def state(self, action: str) -> ActionState:

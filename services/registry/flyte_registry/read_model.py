@@ -20,12 +20,12 @@ from flyte_registry.core.conditions import Condition
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, TaskRow, shortened
 from flyte_registry.model_file import open_file
-from flyte_schemas.action import ActionState
+from flyte_schemas.action import ActionState, StateDocument
 from flyte_schemas.endpoints import TaskSummary
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskTemplate
 
-_STATE = TypeAdapter(ActionState)
+_STATE = TypeAdapter[ActionState](StateDocument)
 
 
 class DiskFull(Exception):

@@ -14,14 +14,14 @@ from pydantic import TypeAdapter
 
 from flyte_bus.ports import Entry
 from flyte_registry.core.rows import RunRow, concerns_run, fold_run, run_summary
-from flyte_schemas.action import ActionState
+from flyte_schemas.action import ActionState, StateDocument
 from flyte_schemas.audit import Audit
 from flyte_schemas.envelope import AnyEvent, Malformed, decode
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import RunKey, parse_action
 
-_STATE = TypeAdapter(ActionState)
+_STATE = TypeAdapter[ActionState](StateDocument)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """Words of an action, in short, and what a sequence of them means."""
 
-from dataclasses import replace
-
 from flyte_schemas.action import ActionState, fold
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import (
@@ -121,4 +119,4 @@ def after(*happened: EventData | UnknownData) -> ActionState:
 
 def meaning(state: ActionState) -> ActionState:
     """The state but for how far in the log it is."""
-    return replace(state, version=0)
+    return state._replace(version=0)

@@ -149,7 +149,7 @@ def _without_values(root: ActionState) -> ActionState:
     requested = root.requested
     if requested is not None and (requested.inputs or requested.env_vars or requested.overrides):
         requested = requested.model_copy(update={"inputs": {}, "env_vars": {}, "overrides": None})
-    return replace(root, requested=requested, outputs=None)
+    return root._replace(requested=requested, outputs=None)
 
 
 def _in_a_line(failure: Failure | None) -> Failure | None:
