@@ -10,12 +10,12 @@ from typing import Any
 
 import nats.errors
 import orjson
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
+from flyte_bus.jetstream.client import Client, Take
 from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.settings import BusSettings
@@ -42,25 +42,12 @@ _AWAY = (
 )
 
 
-class _Client(Client):
-    """nats-py's client with a quicker reading of headers: every message that a reader gets has some."""
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name.strip()] = value.strip()
-        return headers
-
-
 class Connection:
     """A NATS client with our notions of patience and return."""
 
     def __init__(self, settings: BusSettings) -> None:
         self.settings = settings
-        self.client = _Client()
+        self.client = Client()
         self._last_error = ""
         self._is_open = False
         self._is_refused = False
@@ -255,8 +242,15 @@ class Connection:
         self, subject: str, callback: Callable[[Msg], Awaitable[None]], *, queue: str = ""
     ) -> Subscription:
         """Subscribe, and be sure the server knows before this returns (when it can be reached)."""
+        return await self._known_to_server(self.client.subscribe(subject, queue=queue, cb=callback))
+
+    async def subscribe_straight(self, subject: str, take: Take) -> Subscription:
+        """As `subscribe`, for `take` of `Client.subscribe_straight`."""
+        return await self._known_to_server(self.client.subscribe_straight(subject, take))
+
+    async def _known_to_server(self, subscribing: Awaitable[Subscription]) -> Subscription:
         try:
-            subscription = await self.client.subscribe(subject, queue=queue, cb=callback)
+            subscription = await subscribing
         except nats.errors.ConnectionClosedError as error:
             raise BusUnavailable("the connection to NATS is closed") from error
         try:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from nats.aio.msg import Msg
 
 from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
+from flyte_bus.jetstream.client import header, status
 from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.patience import Patience
@@ -126,7 +126,12 @@ class JetStreamLog:
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         for _ in range(FILL_TRIES):
             answer = await self._connection.last_message(stream.name, subject)
-            entry = None if answer is None else to_entry(stream.name, answer.headers or {}, answer.data)
+            entry = None
+            if answer is not None and (told := answer.headers) is not None:
+                content = content_of(answer.data)
+                entry = Entry(
+                    stream.name, told["Nats-Subject"], int(told["Nats-Sequence"]), content, answer.data
+                )
             if (entry.sequence if entry else 0) >= self._heard.get(subject, 0):
                 break
             await asyncio.sleep(FILL_AGAIN_S)
@@ -172,7 +177,7 @@ class _Batch:
         """The entries and the number still pending; None when the server did not answer properly."""
         inbox = self._connection.client.new_inbox()
         forget = self._connection.on_return(lambda: self._end(None))  # the answer may be lost
-        subscription = await self._connection.client.subscribe(inbox, cb=self._on_message)
+        subscription = await self._connection.client.subscribe_straight(inbox, self._on_message)
         silence_s = min(BATCH_SILENCE_S, self._connection.settings.patience_s)
         try:
             await self._connection.publish(
@@ -190,14 +195,13 @@ class _Batch:
             forget()
             await self._connection.unsubscribe(subscription)
 
-    async def _on_message(self, message: Msg) -> None:
-        headers = message.headers or {}
+    def _on_message(self, headers: bytes, raw: bytes) -> None:
         self._progress += 1
-        match headers.get("Status"):
-            case None:
-                self._entries.append(to_entry(self._stream, headers, message.data))
+        match status(headers):
+            case "":
+                self._entries.append(_entry(self._stream, headers, raw))
             case "204":
-                self._end(int(headers.get("Nats-Num-Pending", "0")))
+                self._end(int(header(headers, b"Nats-Num-Pending")))
             case "404":
                 self._end(0)
             case _:  # 503: nobody serves the stream now; 408, 413: try again
@@ -228,7 +232,7 @@ class _Follower:
 
     async def run(self) -> AsyncGenerator[Entry]:
         forget = self._connection.on_return(self._on_return)
-        subscription = await self._connection.subscribe(live(self._subject), self._on_live)
+        subscription = await self._connection.subscribe_straight(live(self._subject), self._on_live)
         try:
             while not self._connection.is_closed:
                 if self._must_catch_up:
@@ -294,13 +298,12 @@ class _Follower:
             self._last[entry.subject] = entry.sequence
         return True
 
-    async def _on_live(self, message: Msg) -> None:
+    def _on_live(self, headers: bytes, raw: bytes) -> None:
         if len(self._backlog) >= LIVE_BACKLOG:
             self._must_catch_up = True  # from the position reached by then; what we drop here is read there
             self._backlog.clear()
-        headers = message.headers or {}
-        entry = to_entry(self._stream.name, headers, message.data)
-        self._backlog.append((entry.sequence, int(headers["Nats-Last-Sequence"]), entry))
+        entry = _entry(self._stream.name, headers, raw)
+        self._backlog.append((entry.sequence, int(header(headers, b"Nats-Last-Sequence")), entry))
         self._wake.set()
 
     def _on_return(self) -> None:
@@ -308,9 +311,10 @@ class _Follower:
         self._wake.set()
 
 
-def to_entry(stream: str, headers: dict[str, str], raw: bytes) -> Entry:
+def _entry(stream: str, headers: bytes, raw: bytes) -> Entry:
     """A stored or republished message as an entry."""
-    return Entry(stream, headers["Nats-Subject"], int(headers["Nats-Sequence"]), content_of(raw), raw)
+    subject = header(headers, b"Nats-Subject").decode()
+    return Entry(stream, subject, int(header(headers, b"Nats-Sequence")), content_of(raw), raw)
 
 
 def content_of(raw: bytes) -> AnyEvent | Malformed:
