@@ -1,7 +1,10 @@
-"""What holds for every test: in CI, a test that is skipped has failed; no test is held to a time."""
+"""What holds for every test: in CI, a test that is skipped has failed; no test is held to a time; what runs
+put into the system's folder for temporary files goes with the tests.
+"""
 
 import os
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
@@ -10,6 +13,20 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder of the tests' own for them: the data of local runs stays there for its user, who is a test."""
+    tmp_path_factory.getbasetemp()  # stays where it is, to be looked at
+    with (
+        tempfile.TemporaryDirectory(prefix="flytejet-", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+
 
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
