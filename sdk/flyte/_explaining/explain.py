@@ -7,7 +7,7 @@ from flyte._explaining import wording
 from flyte._explaining.causes import path_to_cause, suspects, top_of_abort
 from flyte._explaining.explanation import Explanation, Step, Surroundings, Wait, WaitsFor
 from flyte._explaining.record import RunRecord
-from flyte._explaining.waits import busy, clocks_of, policies_of, waits_of
+from flyte._explaining.waits import busy, clocks_of, limit_of, policies_of, waits_of
 from flyte_schemas.failure import Failure
 from flyte_schemas.failure_codes import find_code
 from flyte_schemas.phase import ActionPhase
@@ -64,8 +64,11 @@ def _failed(plain: Explanation, record: RunRecord, around: Surroundings) -> Expl
         how, name = wording.how_ended(state), wording.named(cause, record.task(cause))
         return replace(found, summary=wording.failed_below(_subject(plain), name, len(path) - 1, how))
     assert state.failure is not None  # who has failed says why
-    names = [wording.named(name, record.task(name)) for name in suspects(record, cause)]
-    notes = (*found.notes, *([wording.suspects(names)] if names else []))
+    others = [
+        wording.suspect(wording.named(name, record.task(name)), record.state(name))
+        for name in suspects(record, cause)
+    ]
+    notes = (*found.notes, *([wording.suspects(others)] if others else []))
     return replace(found, summary=wording.failed(_subject(plain), state.failure), notes=notes)
 
 
@@ -127,13 +130,11 @@ def _step(record: RunRecord, action: str) -> Step:
 
 def _alive(plain: Explanation, record: RunRecord, around: Surroundings) -> Explanation:
     state = record.state(plain.action)
-    waits = tuple(waits_of(record, plain.action, around))
+    waits = tuple(waits_of(record, plain.run, plain.action, around))
     for_slots = any(wait.waits_for is WaitsFor.SLOT for wait in waits)
-    root = record.fold.root.requested
-    limit = root.settings.max_action_concurrency if root and root.settings else None
     return replace(
         plain,
-        notes=(wording.slots(busy(record), limit, around.waiting_elsewhere),) if for_slots else (),
+        notes=(wording.slots(busy(record), limit_of(record), around.waiting_elsewhere),) if for_slots else (),
         summary=wording.not_over(_subject(plain), plain.phase.value, state.requested_at, around.now),
         attempts=record.attempts(plain.action),
         waits=waits,

@@ -16,12 +16,12 @@ _Reason = tuple[WaitsFor, str, datetime | None]
 """What an action waits for, in words, and since when."""
 
 
-def waits_of(record: RunRecord, action: str, around: Surroundings) -> Iterator[Wait]:
+def waits_of(record: RunRecord, run: str, action: str, around: Surroundings) -> Iterator[Wait]:
     """Of the action first, then of all that is alive below it."""
-    yield _wait_of(record, action, around)
+    yield _wait_of(record, run, action, around)
     for name, state in record.below(action):
         if state.is_live:
-            yield _wait_of(record, name, around)
+            yield _wait_of(record, run, name, around)
 
 
 def clocks_of(record: RunRecord, action: str, around: Surroundings) -> Iterator[Clock]:
@@ -51,6 +51,18 @@ def slot_queue(record: RunRecord) -> list[str]:
     return [name for _, name in sorted(waiting)]
 
 
+def limit_of(record: RunRecord) -> int | None:
+    """How many actions of the run may have a slot at a time, if it says so."""
+    root = record.fold.root.requested
+    return root.settings.max_action_concurrency if root and root.settings else None
+
+
+def is_held_back(record: RunRecord) -> bool:
+    """Whether the run itself keeps its actions from having more slots."""
+    limit = limit_of(record)
+    return limit is not None and busy(record) >= limit
+
+
 def _waits_for_slot(record: RunRecord, action: str) -> bool:
     """An action that has children needs no slot: it mostly waits for them."""
     state = record.state(action)
@@ -58,9 +70,13 @@ def _waits_for_slot(record: RunRecord, action: str) -> bool:
     return waits and not record.fold.has_children(action)
 
 
-def _wait_of(record: RunRecord, action: str, around: Surroundings) -> Wait:
+def _wait_of(record: RunRecord, run: str, action: str, around: Surroundings) -> Wait:
     state = record.state(action)
-    waits_for, text, since = _reason(record, action, state, around)
+    if state.condition is not None:
+        text = wording.waits_for_person(state.condition, run, action)
+        waits_for, since = WaitsFor.PERSON, state.requested_at
+    else:
+        waits_for, text, since = _reason(record, action, state, around)
     until = state.retry_at if waits_for is WaitsFor.BACKOFF else None
     return Wait(
         action=action, task=record.task(action), waits_for=waits_for, text=text, since=since, until=until
@@ -70,9 +86,6 @@ def _wait_of(record: RunRecord, action: str, around: Surroundings) -> Wait:
 def _reason(record: RunRecord, action: str, state: ActionState, around: Surroundings) -> _Reason:
     attempts, now = record.attempts(action), around.now
     last = attempts[-1] if attempts else None
-    if state.condition is not None:
-        text = wording.waits_for_person(state.condition, action)
-        return WaitsFor.PERSON, text, state.requested_at
     if state.attempt_over and state.phase is not _P.QUEUED:
         since = last.ended_at if last else None
         return WaitsFor.EXECUTOR, wording.waits_for_decision(state.failure), since
@@ -82,7 +95,8 @@ def _reason(record: RunRecord, action: str, state: ActionState, around: Surround
         queue, since = slot_queue(record), state.queued_at
         if action not in queue:
             return WaitsFor.START, wording.waits_for_process(), since
-        text = wording.waits_for_slot(queue.index(action) + 1, len(queue))
+        place = queue.index(action) + 1
+        text = wording.waits_for_slot(place, len(queue), is_held_back=is_held_back(record))
         return WaitsFor.SLOT, text, since
     if state.phase is _P.INITIALIZING:
         placed_at = last.placed_at if last else None

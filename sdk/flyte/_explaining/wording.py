@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from flyte_schemas.action import ActionState
+from flyte_schemas.conditions import DESCRIBED
 from flyte_schemas.events import ConditionRequested
 from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, WAITED_TOO_LONG, Failure
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
@@ -26,6 +27,9 @@ KINDS = {
     "person": "a person",
 }
 """What actions wait for, in a list of many."""
+
+_SHOWN = 5
+"""How many suspects are named."""
 
 
 def moment(at: datetime | None) -> str:
@@ -116,10 +120,14 @@ def cascade(number: int) -> str:
     return f"With it {counted(number, 'action')} below it {'was' if number == 1 else 'were'} aborted."
 
 
-def suspects(names: list[str]) -> str:
-    one = "Its child" if len(names) == 1 else "Of its children"
-    which = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"{one} {which} had failed before: that may be the reason, though its own words are others."
+def suspect(name: str, state: ActionState) -> str:
+    return f"{name} {how_ended(state)}"
+
+
+def suspects(children: list[str]) -> str:
+    more = [f"and {len(children) - _SHOWN} more"] if len(children) > _SHOWN else []
+    which = "; ".join([*children[:_SHOWN], *more])
+    return f"Before that {which}: that may be the reason, though its own words are others."
 
 
 def _by(state: ActionState) -> str:
@@ -173,9 +181,10 @@ def waits_for_executor(since: datetime | None, now: datetime, has_executor: bool
     return f"waits for an executor to take it, for {between(since, now)}: {there[has_executor]}"
 
 
-def waits_for_slot(position: int, number: int) -> str:
+def waits_for_slot(position: int, number: int, *, is_held_back: bool) -> str:
     place = f"number {position} of {number} in this run" if number > 1 else "the only one in this run"
-    return f"waits for a free slot of the executor: {place}"
+    one = "its run to have fewer actions running" if is_held_back else "a free slot of the executor"
+    return f"waits for {one}: {place}"
 
 
 def slots(busy: int, limit: int | None, elsewhere: int | None) -> str:
@@ -225,9 +234,9 @@ def waits_for_children(live: int, done: int) -> str:
     return f"runs, and {number} of it {'is' if live == 1 else 'are'} not over{over}"
 
 
-def waits_for_person(condition: ConditionRequested, name: str) -> str:
-    asked = first_line(condition.prompt)
-    return f"asks {asked!r} and waits for a {condition.data_type}: `flyte signal condition RUN {name} VALUE`"
+def waits_for_person(condition: ConditionRequested, run: str, name: str) -> str:
+    asked, answer = first_line(condition.prompt), f"flyte signal condition {run} {name} VALUE"
+    return f"asks {asked!r} and waits for {DESCRIBED[condition.data_type]}: `{answer}`"
 
 
 def left_out(number: int) -> str:

@@ -107,7 +107,20 @@ def test_a_parent_with_an_error_of_its_own_is_the_cause_and_its_failed_children_
     found = three_levels_down(own, ActionFailed(failure=failure())).explained("mid")
     assert found.cause == "mid"
     assert found.summary == "action mid (env.mid) of run run failed: RuntimeError: cannot go on"
-    assert any("Its child action leaf (env.leaf) had failed before" in note for note in found.notes)
+    note = "Before that action leaf (env.leaf) failed with ValueError: no: that may be the reason"
+    assert any(note in one for one in found.notes)
+
+
+def test_of_a_failed_action_s_children_each_is_told_as_it_ended() -> None:
+    cancelled = ActionAborted(reason="its parent, a0, cancelled the call")
+    story = Story().runs("a0").runs("bad", "a0").runs("other", "a0")
+    story.happens("bad", ActionFailed(failure=failure())).happens("other", cancelled)
+    story.fails("a0", failure("ExceptionGroup", "unhandled")).happens(
+        "a0", ActionFailed(failure=failure("ExceptionGroup", "unhandled"))
+    )
+    (note,) = (one for one in story.explained().notes if one.startswith("Before"))
+    assert "action bad (env.bad) failed with ValueError: no; " in note
+    assert "action other (env.other) was aborted: its parent, a0, cancelled the call" in note
 
 
 def test_the_attempts_are_told_with_codes_times_and_pauses() -> None:
@@ -213,7 +226,10 @@ def test_a_run_that_holds_itself_back_says_so() -> None:
     story = Story().runs("a0", settings=RunSettings(max_action_concurrency=1))
     story.runs("busy", "a0").asked("x", "a0").happens("x", QUEUED)
     note = "1 action of this run has a slot now, which is all that its max_action_concurrency=1 allows."
-    assert story.explained(waiting_elsewhere=2).notes == (note,)
+    found = story.explained(waiting_elsewhere=2)
+    assert found.notes == (note,)
+    texts = {wait.action: wait.text for wait in found.waits}
+    assert texts["x"] == "waits for its run to have fewer actions running: the only one in this run"
 
 
 def test_a_parent_that_is_tried_again_waits_for_no_slot() -> None:
@@ -275,7 +291,9 @@ def test_it_waits_for_a_person_and_says_how_to_answer() -> None:
     story = Story().runs("a0").happens("approve", asked)
     wait = story.explained().waits[1]
     assert (wait.action, wait.task, wait.waits_for) == ("approve", "a condition", WaitsFor.PERSON)
-    assert wait.text == "asks 'Go on?' and waits for a bool: `flyte signal condition RUN approve VALUE`"
+    assert wait.text == (
+        "asks 'Go on?' and waits for a bool (true or false): `flyte signal condition run approve VALUE`"
+    )
     (clock,) = story.explained("approve").clocks
     assert (clock.at - MORNING).total_seconds() == 5 + 60
     story.happens("approve", ConditionSignalled(value=True, signalled_by="ada"))
