@@ -113,8 +113,13 @@ class LocalActions:
         from flyte._local_cache import LocalCache
 
         options = self._options
-        scope = f"{options.project}/{options.domain}/" if options.cache_scope == "project-domain" else ""
-        return LocalCache(options.name, overwrite=options.overwrite_cache, scope=scope)
+        return LocalCache(
+            options.name,
+            project=options.project,
+            domain=options.domain,
+            overwrite=options.overwrite_cache,
+            is_scoped=options.cache_scope == "project-domain",
+        )
 
     @functools.cached_property
     def conditions(self) -> "LocalConditions":

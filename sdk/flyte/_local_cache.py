@@ -33,13 +33,15 @@ def cache_folder() -> Path:
 class LocalCache:
     """The results that one local run may use, and adds to.
 
-    `overwrite` computes anew whatever is there; `scope` is added to every key.
+    `overwrite` computes anew whatever is there. As on the stack a result is kept for all, and for the
+    `project` and `domain` of the run; with `is_scoped` only what is there for these is found.
     """
 
-    def __init__(self, run: str, *, overwrite: bool, scope: str) -> None:
+    def __init__(self, run: str, *, project: str, domain: str, overwrite: bool, is_scoped: bool) -> None:
         self._run = run
         self._overwrite = overwrite
-        self._scope = scope
+        self._scopes = ("", f"{project}/{domain}/")
+        self._searched = self._scopes[is_scoped]
         self._file = cache_folder() / "results.sqlite"
         self._versions: dict[Any, str] = {}
         self._kept: set[str] = set()
@@ -48,7 +50,7 @@ class LocalCache:
         """The key of a call with these inputs."""
         interface, cache = task.native_interface, task.options.cache
         return call_key(
-            f"{self._scope}{task.name}",
+            task.name,
             [(one.name, one.type_name) for one in (*interface.inputs.values(), *interface.outputs)],
             version=self._version(task),
             salt=cache.salt,
@@ -69,7 +71,8 @@ class LocalCache:
         if not is_usable or not self._file.exists():
             return None
         with self._opened() as connection:
-            row = connection.execute("SELECT source, outputs FROM results WHERE key = ?", (key,)).fetchone()
+            place = (f"{self._searched}{key}",)
+            row = connection.execute("SELECT source, outputs FROM results WHERE key = ?", place).fetchone()
             if row is None:
                 return None
             outputs = json.loads(row[1])
@@ -81,9 +84,10 @@ class LocalCache:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._opened() as connection:
             connection.execute(_TABLE)
-            connection.execute(
+            result = (f"local/{self._run}", json.dumps(outputs))
+            connection.executemany(
                 "INSERT OR REPLACE INTO results VALUES (?, ?, ?)",
-                (key, f"local/{self._run}", json.dumps(outputs)),
+                [(f"{scope}{key}", *result) for scope in self._scopes],
             )
             connection.commit()
             self._kept.add(key)

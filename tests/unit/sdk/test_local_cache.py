@@ -81,8 +81,20 @@ def test_a_run_may_do_without_the_cache_or_write_it_anew(env: flyte.TaskEnvironm
     assert run(number) == 0
     assert run(number, overwrite_cache=True) == 2
     assert run(number) == 2
-    assert run(number, cache_lookup_scope="project-domain") == 3
-    assert run(number, cache_lookup_scope="project-domain", project="other") == 4
+
+
+def test_a_result_is_kept_for_all_and_for_its_project(env: flyte.TaskEnvironment) -> None:
+    numbers = iter(range(100))
+
+    @env.task(cache="auto")
+    def number() -> int:
+        return next(numbers)
+
+    assert run(number) == 0
+    assert run(number, cache_lookup_scope="project-domain") == 0
+    assert run(number, cache_lookup_scope="project-domain", project="other") == 1
+    assert run(number, cache_lookup_scope="project-domain") == 0
+    assert run(number) == 1
 
 
 def test_the_version_and_the_inputs_that_count_make_the_key(env: flyte.TaskEnvironment) -> None:
