@@ -21,9 +21,10 @@ def advice_on(error: BaseException) -> str:
         return ""
     package = module.partition(".")[0]
     return (
-        f"install the package that has {package!r} into the Python of the executor, which runs tasks. "
-        f"If {package!r} is a file or folder of your own, it has to be in the bundle: below the root of the "
-        "source (--root-dir), in the environment's include= or taken by --copy-style all, and not ignored"
+        f"install the package that has {package!r} into the Python that runs the task: the executor's, or of "
+        f"a local run your own. If {package!r} is a file or folder of yours, a stack needs it in the bundle: "
+        "below the root of the source (--root-dir), in the environment's include= or taken by --copy-style "
+        "all, and not ignored"
     )
 
 

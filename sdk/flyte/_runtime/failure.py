@@ -118,7 +118,12 @@ def with_notes(error: errors.BaseRuntimeError) -> errors.BaseRuntimeError:
 
 
 def _whole_traceback(error: BaseException) -> str:
-    """The traceback, after that of the child whose failure this is when it happened in another process."""
+    """The traceback, after that of the child whose failure this is when it happened in another process.
+
+    Of a module that does not import it is that of what its import raised: ours says the same once more.
+    """
+    if isinstance(error, errors.ModuleLoadError) and error.__cause__ is not None:
+        return user_traceback(error.__cause__)
     own = user_traceback(error)
     if isinstance(error, errors.BaseRuntimeError) and error.failure and error.__cause__ is None:
         child = error.failure.traceback
@@ -200,8 +205,10 @@ def _code(error: BaseException) -> str:
 def _message(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"the task called sys.exit({'' if error.code is None else repr(error.code)})"
-    if isinstance(error, errors.ModuleLoadError) and missing_module(error) is not None:
-        return f"{str(error).partition(chr(10))[0]} {error.__cause__}"  # the traceback has the rest
+    if isinstance(error, errors.ModuleLoadError) and error.__cause__ is not None:
+        raised = traceback.format_exception_only(error.__cause__)[-1].strip()
+        said = str(error.__cause__) if missing_module(error) is not None else raised
+        return f"{str(error).partition(chr(10))[0]} {said}"  # the traceback has the rest
     if isinstance(error, MemoryError):
         return str(error) or "Python could not get the memory that the task asked for"
     return str(error)

@@ -1,11 +1,13 @@
 """Failures: from an exception to the log, and from the log to a parent's exception."""
 
 import traceback
+from pathlib import Path
 
 import pytest
 
 from flyte import errors
 from flyte._runtime.failure import cut, error_of, failure_of, with_notes
+from flyte._runtime.loading import load_module
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 from testkit.wire import over_the_wire
@@ -24,6 +26,26 @@ def test_a_users_exception_is_named_by_its_class() -> None:
     assert failure.recoverable
     assert "raise error" in failure.traceback
     assert "test_failure.py" in failure.traceback
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "message"),
+    [
+        ("import nothing_of_this_name", "ModuleNotFoundError", "No module named 'nothing_of_this_name'"),
+        ("raise ValueError('no key')", "ModuleLoadError", "ValueError: no key"),
+        ("def f(:", "ModuleLoadError", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_what_keeps_a_module_from_importing_is_told_once(
+    tmp_path: Path, source: str, code: str, message: str
+) -> None:
+    (tmp_path / "broken.py").write_text(f"{source}\n")
+    with pytest.raises(errors.ModuleLoadError) as found:
+        load_module("broken", tmp_path / "broken.py", root=tmp_path)
+    failure = failure_of(found.value)
+    assert (failure.code, failure.message) == (code, f"broken.py does not import: {message}")
+    assert failure.traceback.count("broken.py") == 1
+    assert "ModuleLoadError" not in failure.traceback
 
 
 def test_sys_exit_is_a_failure_of_the_user() -> None:
