@@ -30,7 +30,14 @@ RawDataPath = Annotated[
 ]
 ServiceAccount = Annotated[str | None, typer.Option("--service-account", help=_KEPT)]
 Queue = Annotated[str | None, typer.Option("--queue", help=_KEPT)]
-Concurrency = Annotated[int | None, typer.Option("--max-action-concurrency", min=1, help=_KEPT)]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--max-action-concurrency",
+        min=1,
+        help="How many of its actions run at a time; parents that wait for children are not counted.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", help=_KEPT)]
 RunProject = Annotated[
     str | None,

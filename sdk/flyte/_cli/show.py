@@ -35,11 +35,19 @@ def failure_text(failure: "Failure") -> str:
     """A failure in full: the user's traceback, then code and message, then what to do."""
     summary = f"{failure.code}: {failure.message}" if failure.message else failure.code
     lines = [failure.traceback.rstrip()] if failure.traceback else []
-    if not (lines and lines[0].endswith(f"\n{summary}")):
+    if not (lines and _ends_with(lines[0], summary)):
         lines.append(summary)
     if failure.hint:
         lines.append(f"  {failure.hint}")
     return "\n".join(lines)
+
+
+def _ends_with(traceback: str, summary: str) -> bool:
+    """Whether a traceback says the summary already, with or without the module of its class."""
+    if not traceback.endswith(summary):
+        return False
+    module = traceback.removesuffix(summary).rpartition("\n")[2]
+    return not module or (module.endswith(".") and module[:-1].replace(".", "").isidentifier())
 
 
 def ending_text(state: "ActionState") -> str:

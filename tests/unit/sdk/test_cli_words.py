@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from flyte._cli.main import COMMANDS, ELSEWHERE, main
+from flyte._cli.show import failure_text
 from flyte._logger import logger
+from flyte_schemas.failure import Failure, FailureKind
 from testkit.cli import Cli
 
 FLOW = """
@@ -182,3 +184,26 @@ def test_completion_of_an_unknown_shell_is_refused(tmp_path: Path) -> None:
     done = Cli(tmp_path, {"HOME": str(tmp_path)})("--install-completion", "csh")
     assert done.returncode == 2 and "name one of them, not 'csh'" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_what_acts_is_not_said_to_be_kept_only(typed: Typed) -> None:
+    code, out, _ = typed("run", "--help")
+    assert code == 0
+    said = " ".join(out.split()).partition("--max-action-concurrency")[2].partition("--debug")[0]
+    assert "How many of its actions run at a time" in said
+    assert "does not act" not in said
+
+
+@pytest.mark.parametrize(
+    ("code", "end", "is_told_twice"),
+    [
+        ("ValueError", "ValueError: a pity", False),
+        ("NonRecoverableError", "flyte.errors.NonRecoverableError: a pity", False),
+        ("MyCode", "flyte.errors.NonRecoverableError: a pity", True),
+        ("Error", "flow.OtherError: a pity", True),
+    ],
+)
+def test_a_failure_is_not_told_twice(code: str, end: str, is_told_twice: bool) -> None:
+    told = f"Traceback (most recent call last):\n{end}"
+    failure = Failure(code=code, kind=FailureKind.USER, message="a pity", traceback=f"{told}\n")
+    assert failure_text(failure) == (f"{told}\n{code}: a pity" if is_told_twice else told)
