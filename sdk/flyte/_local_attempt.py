@@ -137,22 +137,25 @@ class Limits:
 
 
 async def attempt_aio(task: Task[..., Any], data: Data, limits: Limits) -> Outcome:
-    """Run the body of an async task. Raises CancelledError when the caller was cancelled."""
+    """Run the body of an async task. Raises CancelledError when the caller was cancelled.
+
+    Whose time is over has run too long, whatever it still gives or raises.
+    """
     limit = asyncio.timeout(limits.attempt_s())
+    outcome: Outcome
     try:
         async with limit:
             inputs = convert.inputs_from_json(task.native_interface, data)
-            return convert.outputs_to_json(task.native_interface, await run_body(task.body(inputs)))
-    except TimeoutError as error:
-        return limits.ran_too_long(error) if limit.expired() else Failed(error)
+            outcome = convert.outputs_to_json(task.native_interface, await run_body(task.body(inputs)))
     except asyncio.CancelledError as error:
         if _is_cancelled():
             raise
-        return Failed(error)
+        outcome = Failed(error)
     except _NOT_THE_TASKS:
         raise
     except BaseException as error:
-        return Failed(error)
+        outcome = Failed(error)
+    return limits.ran_too_long(TimeoutError()) if limit.expired() else outcome
 
 
 def attempt_blocking(task: Task[..., Any], data: Data, limits: Limits) -> Outcome:

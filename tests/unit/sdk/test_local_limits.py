@@ -179,3 +179,24 @@ def test_a_child_that_is_waited_for_elsewhere_is_not_given_up(env: flyte.TaskEnv
         return await asyncio.gather(*(parent(x) for x in range(3)))
 
     assert flyte.run(main).outputs()[0] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("is_raised", [False, True])
+def test_whose_time_is_over_has_run_too_long_whatever_it_makes_of_that(
+    env: flyte.TaskEnvironment, is_raised: bool
+) -> None:
+    tried: list[int] = []
+
+    @env.task(timeout=0.01, retries=flyte.RetryStrategy(1, flyte.Backoff(base=0.001)))
+    async def deaf() -> str:
+        tried.append(1)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if is_raised:
+                raise ValueError("while it cleaned up") from None
+        return "a value"
+
+    with pytest.raises(errors.TaskTimeoutError, match=r"longer than its timeout of 0\.01 s"):
+        flyte.run(deaf)
+    assert tried == [1, 1]
