@@ -63,6 +63,9 @@ _CONDITIONS: dict[str, Callable[[str], errors.RuntimeUserError]] = {
 _WHOLE_STORY = (errors.RuntimeDataValidationError, Mismatch)
 """Errors that say all there is to say: what led to them is how we found out."""
 
+_MISMATCH = f"{Mismatch.__module__}.{Mismatch.__qualname__}"
+"""How Python names a class of ours that is a TypeError to everybody else."""
+
 
 def failure_of(error: BaseException) -> "Failure":
     """What the log says of an exception that ended a task; also of one that cannot say anything itself."""
@@ -135,7 +138,7 @@ def user_traceback(error: BaseException) -> str:
     """The traceback of `error` and of what led to it, without our frames and without the machinery's."""
     summary = traceback.TracebackException.from_exception(error, capture_locals=False, compact=True)
     _cut_frames(error, summary, set())
-    return "".join(summary.format())
+    return "".join(summary.format()).replace(_MISMATCH, TypeError.__name__)
 
 
 def is_machinery(filename: str) -> bool:

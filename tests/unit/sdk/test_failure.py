@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import flyte
 from flyte import errors
+from flyte._runtime import convert
 from flyte._runtime.failure import cut, error_of, failure_of, with_notes
 from flyte._runtime.loading import load_module
 from flyte_schemas.failure import Failure, FailureKind
@@ -149,3 +151,18 @@ class Mute(Exception):
 def test_an_exception_that_cannot_be_shown_is_a_failure_all_the_same() -> None:
     failure = failure_of(caught(Mute()))
     assert (failure.code, failure.message) == ("Mute", "the exception cannot be shown: RuntimeError")
+
+
+def test_a_value_of_another_type_is_a_type_error_by_its_name_too() -> None:
+    env = flyte.TaskEnvironment(name="env")
+
+    @env.task
+    async def whole(x: int) -> int:
+        return x
+
+    with pytest.raises(TypeError) as found:
+        convert.inputs_to_json(whole.native_interface, {"x": "text"})
+    failure = failure_of(found.value)
+    assert failure.code == "TypeError"
+    assert f"\nTypeError: {failure.message}" in f"\n{failure.traceback}"
+    assert "Mismatch" not in failure.traceback
