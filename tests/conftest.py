@@ -1,5 +1,6 @@
-"""What holds for every test: in CI, a test that is skipped has failed; no test is held to a time; what runs
-put into the system's folder for temporary files goes with the tests.
+"""What holds for every test: a skip in CI is a failure, no test is held to a time, and none leaves files.
+
+What runs put into the system's folder for temporary files goes with the tests.
 """
 
 import os

@@ -150,6 +150,7 @@ class RunnerProcess:
         assert self._exit is not None
         if not self._exit.done():
             self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # one that is paused hears of it only when it goes on
             await asyncio.wait({self._exit}, timeout=grace_s)
         self._signal(signal.SIGKILL)
         return await self.exited()

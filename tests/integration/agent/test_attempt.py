@@ -2,14 +2,16 @@
 
 import asyncio
 import io
+import os
 import signal
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from flyte_bus.process import is_alive
+from flyte_bus.process import is_alive, start_time
 from flyte_dataproxy.app import DataproxyService
+from flyte_executor.backends.processes import end
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionRequested, ActionRetried, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
@@ -19,6 +21,7 @@ from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import parse_action, run_filter
 from testkit.agents import Agents
 from testkit.cases.harness import GUARD_S, until
+from testkit.processes import below
 
 P = ActionPhase
 
@@ -329,6 +332,21 @@ async def test_a_task_that_is_stopped_may_clean_up(agents: Agents, prefix: str, 
     process = agents.start(order)
     await agents.until_printing(order)
     process.send(signal.SIGTERM)
+    await process.wait()
+    assert failure_of(await agents.state(order)).code == "Interrupted"
+    assert await agents.printed(order) == "begun\ntidied up\n"
+
+
+async def test_a_task_and_an_agent_that_are_paused_hear_of_their_stop(agents: Agents) -> None:
+    order = await agents.open(
+        "@env.task\nasync def main():\n    print('begun')\n    try:\n        await asyncio.sleep(600)\n"
+        "    finally:\n        print('tidied up')\n"
+    )
+    process = agents.start(order)
+    await agents.until_printing(order)
+    for pid in (process.pid, *below(process.pid)):
+        os.kill(pid, signal.SIGSTOP)
+    assert not await end(process.pid, start_time(process.pid), grace_s=600.0)
     await process.wait()
     assert failure_of(await agents.state(order)).code == "Interrupted"
     assert await agents.printed(order) == "begun\ntidied up\n"

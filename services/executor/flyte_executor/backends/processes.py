@@ -43,6 +43,7 @@ async def end(pid: int, started: str, grace_s: float) -> bool:
     if not is_alive(pid, started):
         return False
     _send(os.kill, pid, signal.SIGTERM)
+    _send(os.kill, pid, signal.SIGCONT)  # one that is paused hears of it only when it goes on
     try:
         await asyncio.wait_for(ended(pid, started), grace_s)
         return False
