@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import nats
 import nats.errors
@@ -11,6 +12,7 @@ import pytest
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.jetstream import connect
+from flyte_bus.jetstream import stream as stream_module
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.stream import JetStreamLog
 from flyte_bus.ports import Bus
@@ -159,3 +161,30 @@ async def test_a_bus_waits_for_its_server(nats_server: NatsServer) -> None:
     async with await connecting as bus:
         await bus.provision()
         assert await bus.log.append(numbered(action())) == 1
+
+
+async def test_where_a_run_fills_the_stream_all_of_it_is_asked_for_and_only_the_run_is_read(
+    harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "BATCH_MESSAGES", 10)
+    asked: list[str] = []
+
+    class Batch(stream_module._Batch):
+        def __init__(self, *words: Any) -> None:
+            super().__init__(*words)
+            asked.append(words[2])
+
+    monkeypatch.setattr(stream_module, "_Batch", Batch)
+    events = harness.bus.log
+    runs = ["big"] * 45 + ["big", "small", "small"] * 20 + ["small"] * 25 + ["big"] * 5
+    for number, run in enumerate(runs):
+        await events.append(numbered(f"flyte.run.p.d.{run}.a{number}"))
+    for run in ("big", "small"):
+        expected = [place for place, its_run in enumerate(runs, start=1) if its_run == run]
+        pattern = f"flyte.run.p.d.{run}.*"
+        assert [entry.sequence async for entry in events.read(RUNS, pattern)] == expected
+        later = [entry.sequence async for entry in events.read(RUNS, pattern, after=50)]
+        assert later == [sequence for sequence in expected if sequence > 50]
+    whole, parts = asked.count("flyte.run.>"), len(asked) - asked.count("flyte.run.>")
+    assert whole >= 4
+    assert parts >= 10

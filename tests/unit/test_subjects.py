@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_bus.memory.matching import matches
+from flyte_bus.matching import matches
 from flyte_schemas import subjects
 from flyte_schemas.names import is_name
 from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, TIMERS, StreamSpec

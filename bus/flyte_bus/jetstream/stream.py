@@ -19,6 +19,7 @@ from flyte_bus.jetstream.client import header, status
 from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.patience import Patience
+from flyte_bus.matching import matches
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, Malformed, decode, encode
 from flyte_schemas.streams import StreamSpec
@@ -26,6 +27,10 @@ from flyte_schemas.subjects import live, timer_setting
 
 BATCH_MESSAGES = 2_000
 """How many messages one direct get asks for."""
+DENSE = 0.7
+"""When so much of what stands in the stream is wanted, all of it is asked for: of a pattern that thousands
+of subjects match, the server finds each message at three times the price.
+"""
 BATCH_SILENCE_S = 4.0
 """A batch that stays silent for so long is asked for again."""
 LIVE_BACKLOG = 50_000
@@ -102,13 +107,18 @@ class JetStreamLog:
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         position, tries = after, FILL_TRIES
+        only = stream.subjects[0] if len(stream.subjects) == 1 else subject
+        asked = subject
         while True:
-            entries, pending = await self._batch(stream, subject, position)
-            for entry in entries:
-                position = entry.sequence
+            batch = await self._batch(stream, asked, subject, position)
+            for entry in batch.entries:
                 yield entry
-            if pending and entries:
-                continue
+            if batch.last > position:
+                is_dense = len(batch.entries) >= DENSE * (batch.last - position)
+                asked = only if is_dense else subject
+                position = batch.last
+                if batch.pending:
+                    continue
             if position >= self._heard.get(subject, 0) or not tries:
                 return
             tries -= 1  # a member of the cluster answered that is behind what we know of
@@ -150,33 +160,41 @@ class JetStreamLog:
                 raise BusUnavailable(f"the NATS server has no stream {stream.name}: no service has made it")
             await patience.pause()
 
-    async def _batch(self, stream: StreamSpec, subject: str, after: int) -> tuple[list[Entry], int]:
-        """Up to a batch of messages beyond `after`, and how many more there are. Outlasts an outage."""
+    async def _batch(self, stream: StreamSpec, asked: str, wanted: str, after: int) -> "_Batch":
+        """Up to a batch of messages beyond `after`. Outlasts an outage."""
         patience = Patience(self._connection.settings.patience_s)
         while True:
-            result = await _Batch(self._connection, stream, subject, after).get()
-            if result is not None:
-                return result
+            batch = _Batch(self._connection, stream, asked, wanted, after)
+            if await batch.get():
+                return batch
             if not patience.left_s or self._connection.is_closed:
                 raise BusUnavailable(f"{stream.name} could not be read")
             await patience.pause()
 
 
 class _Batch:
-    """One direct get of many messages, over an inbox of its own."""
+    """One direct get of many messages on `asked`, over an inbox of its own; `entries` are those on `wanted`.
 
-    def __init__(self, connection: Connection, stream: StreamSpec, subject: str, after: int) -> None:
+    `last` is the sequence of the last message of all, `pending` how many more there were.
+    """
+
+    def __init__(
+        self, connection: Connection, stream: StreamSpec, asked: str, wanted: str, after: int
+    ) -> None:
         self._connection = connection
         self._stream = stream.name
-        self._request = {"seq": after + 1, "batch": BATCH_MESSAGES, "next_by_subj": subject}
-        self._entries: list[Entry] = []
-        self._ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._wanted = wanted if asked != wanted else None
+        self._request = {"seq": after + 1, "batch": BATCH_MESSAGES, "next_by_subj": asked}
+        self.entries: list[Entry] = []
+        self.last = after
+        self.pending = 0
+        self._ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._progress = 0
 
-    async def get(self) -> tuple[list[Entry], int] | None:
-        """The entries and the number still pending; None when the server did not answer properly."""
+    async def get(self) -> bool:
+        """Read it; False when the server did not answer properly."""
         inbox = self._connection.client.new_inbox()
-        forget = self._connection.on_return(lambda: self._end(None))  # the answer may be lost
+        forget = self._connection.on_return(lambda: self._end(is_whole=False))  # the answer may be lost
         subscription = await self._connection.client.subscribe_straight(inbox, self._on_message)
         silence_s = min(BATCH_SILENCE_S, self._connection.settings.patience_s)
         try:
@@ -187,10 +205,9 @@ class _Batch:
                 seen = self._progress
                 done, _ = await asyncio.wait([self._ended], timeout=silence_s)
                 if done:
-                    pending = self._ended.result()
-                    return None if pending is None else (self._entries, pending)
+                    return self._ended.result()
                 if self._progress == seen:
-                    return None
+                    return False
         finally:
             forget()
             await self._connection.unsubscribe(subscription)
@@ -199,17 +216,23 @@ class _Batch:
         self._progress += 1
         match status(headers):
             case "":
-                self._entries.append(_entry(self._stream, headers, raw))
+                self._take(headers, raw)
             case "204":
-                self._end(int(header(headers, b"Nats-Num-Pending")))
+                self.pending = int(header(headers, b"Nats-Num-Pending"))
+                self._end(is_whole=True)
             case "404":
-                self._end(0)
+                self._end(is_whole=True)
             case _:  # 503: nobody serves the stream now; 408, 413: try again
-                self._end(None)
+                self._end(is_whole=False)
 
-    def _end(self, pending: int | None) -> None:
+    def _take(self, headers: bytes, raw: bytes) -> None:
+        subject, self.last = header(headers, b"Nats-Subject").decode(), int(header(headers, b"Nats-Sequence"))
+        if self._wanted is None or matches(self._wanted, subject):
+            self.entries.append(Entry(self._stream, subject, self.last, content_of(raw), raw))
+
+    def _end(self, *, is_whole: bool) -> None:
         if not self._ended.done():
-            self._ended.set_result(pending)
+            self._ended.set_result(is_whole)
 
 
 class _Follower:
@@ -302,19 +325,14 @@ class _Follower:
         if len(self._backlog) >= LIVE_BACKLOG:
             self._must_catch_up = True  # from the position reached by then; what we drop here is read there
             self._backlog.clear()
-        entry = _entry(self._stream.name, headers, raw)
-        self._backlog.append((entry.sequence, int(header(headers, b"Nats-Last-Sequence")), entry))
+        subject, sequence = header(headers, b"Nats-Subject").decode(), int(header(headers, b"Nats-Sequence"))
+        entry = Entry(self._stream.name, subject, sequence, content_of(raw), raw)
+        self._backlog.append((sequence, int(header(headers, b"Nats-Last-Sequence")), entry))
         self._wake.set()
 
     def _on_return(self) -> None:
         self._must_catch_up = True
         self._wake.set()
-
-
-def _entry(stream: str, headers: bytes, raw: bytes) -> Entry:
-    """A stored or republished message as an entry."""
-    subject = header(headers, b"Nats-Subject").decode()
-    return Entry(stream, subject, int(header(headers, b"Nats-Sequence")), content_of(raw), raw)
 
 
 def content_of(raw: bytes) -> AnyEvent | Malformed:

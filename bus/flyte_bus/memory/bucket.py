@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flyte_bus.errors import Conflict
-from flyte_bus.memory.matching import matches
+from flyte_bus.matching import matches
 from flyte_bus.memory.signal import Signal
 from flyte_bus.ports import KeyEntry
 

@@ -7,7 +7,7 @@ and an acknowledgement that comes late still counts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flyte_bus.memory.matching import matches
+from flyte_bus.matching import matches
 from flyte_bus.memory.stream import MemoryStream
 from flyte_bus.ports import Entry
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from flyte_bus.errors import BusError
+from flyte_bus.matching import matches
 from flyte_bus.memory.answerer import Answerer
 from flyte_bus.memory.bucket import MemoryBucket
 from flyte_bus.memory.consumer import MemoryConsumer
-from flyte_bus.memory.matching import matches
 from flyte_bus.memory.signal import Signal
 from flyte_bus.memory.stream import MemoryStream
 from flyte_schemas.streams import BucketSpec, StreamSpec

@@ -6,7 +6,7 @@ too often costs a look, never a mistake.
 
 import asyncio
 
-from flyte_bus.memory.matching import matches
+from flyte_bus.matching import matches
 
 
 class Signal:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flyte_bus.errors import Conflict, StreamFull
-from flyte_bus.memory.matching import is_literal, matches
+from flyte_bus.matching import is_literal, matches
 from flyte_bus.memory.signal import Signal
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import AnyEvent, Malformed, decode

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flyte_bus.memory.matching import is_literal, matches
+from flyte_bus.matching import is_literal, matches
 
 
 @pytest.mark.parametrize(
