@@ -148,27 +148,26 @@ class AttemptStarted(EventData):
     worker: str
 
 
-class AttemptReported(EventData):
-    """The attempt's HTML report, as it is now, lies in the artifact store; a later one replaces it."""
+class AttemptSaved(EventData):
+    """Something of the attempt's in the artifact store; a greater `serial` replaces it. 0: not told."""
+
+    attempt: PositiveInt
+    uri: str
+    sha256: Sha256
+    size_bytes: NonNegativeInt
+    serial: NonNegativeInt = 0
+
+
+class AttemptReported(AttemptSaved):
+    """The attempt's HTML report, as it is now."""
 
     TYPE: ClassVar[str] = "flyte.attempt.reported.v1"
-    attempt: PositiveInt
-    uri: str
-    sha256: Sha256
-    size_bytes: NonNegativeInt
 
 
-class AttemptCheckpointed(EventData):
-    """What the attempt saved of its work lies in the artifact store, for later attempts; the last one counts.
-
-    `name` is that of the file or folder; a folder is stored as a tar archive.
-    """
+class AttemptCheckpointed(AttemptSaved):
+    """What the attempt saved of its work: file or folder `name` (a folder as a tar archive)."""
 
     TYPE: ClassVar[str] = "flyte.attempt.checkpointed.v1"
-    attempt: PositiveInt
-    uri: str
-    sha256: Sha256
-    size_bytes: NonNegativeInt
     name: str = Field(min_length=1, max_length=255)
     is_folder: bool = False
 

@@ -299,6 +299,12 @@ def checkpoints_that_share_an_id(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Reports, "numbered", written_once)
 
 
+def checkpoints_that_come_back(patch: pytest.MonkeyPatch) -> None:
+    """A copy that the network held back counts like a word of its own; the server forgets the first soon."""
+    patch.setattr("testkit.simulation.faulty_bus.COPY_S", (1.0, 30.0))
+    patch.setattr(flyte_schemas.action, "_is_overtaken", lambda state, data: False)
+
+
 BUGS: tuple[Plant, ...] = (
     a_dropped_fence,
     decisions_that_expect_nothing,
@@ -330,6 +336,7 @@ BUGS: tuple[Plant, ...] = (
     an_answer_that_comes_too_late_and_counts,
     a_recovery_of_somebody_elses_result,
     checkpoints_that_share_an_id,
+    checkpoints_that_come_back,
 )
 
 

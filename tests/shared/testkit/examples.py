@@ -261,7 +261,7 @@ def _running() -> tuple[AnyEvent, ...]:
         settings=SETTINGS,
         requested_by="somebody",
     )
-    reported = AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512)
+    reported = AttemptReported(attempt=1, uri="flyte://raw/0f", sha256="0f" * 32, size_bytes=512, serial=1)
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
@@ -319,6 +319,7 @@ def _tracing() -> tuple[AnyEvent, ...]:
         size_bytes=512,
         name="epoch-3",
         is_folder=True,
+        serial=1,
     )
     return (
         _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**step, outputs=VALUES), source="agent"),
