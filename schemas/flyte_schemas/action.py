@@ -246,6 +246,7 @@ def _without_attempts(state: ActionState, event: AnyEvent, then: Callable[..., A
                 traced=data,
                 outputs=outputs if why is None else None,
                 failure=why,
+                recovered_from=data.recovered_from if isinstance(data, TraceSucceeded) else "",
                 requested_at=began,
                 started_at=began,
                 ended_at=event.time,
