@@ -106,6 +106,7 @@ class JetStreamLog:
             entries, pending = await self._batch(stream, subject, position)
             for entry in entries:
                 position = entry.sequence
+                self.heard(stream, entry)
                 yield entry
             if pending and entries:
                 continue
@@ -113,6 +114,11 @@ class JetStreamLog:
                 return
             tries -= 1  # a member of the cluster answered that is behind what we know of
             await asyncio.sleep(FILL_AGAIN_S)
+
+    def heard(self, stream: StreamSpec, entry: Entry) -> None:
+        """Remember that somebody was told of this: from then on he can read it, whoever answers him."""
+        if stream.append_only:  # what another stream has may be gone by then
+            self._hear(entry.subject, entry.sequence)
 
     def _hear(self, subject: str, sequence: int) -> None:
         """Remember that there is such a message: who wrote it, or was refused for it, can read it."""
@@ -244,6 +250,7 @@ class _Follower:
                     async for missed in self._fill(sequence, before, entry.subject):
                         yield missed
                     if self._is_new(entry):
+                        self._log.heard(self._stream, entry)
                         yield entry
                 else:
                     await self._rest()
