@@ -28,6 +28,7 @@ from flyte_schemas.events import (
     AttemptPlaced,
     AttemptReclaimed,
     AttemptReported,
+    AttemptSaved,
     AttemptStarted,
     AttemptSucceeded,
     ConditionAnnounced,
@@ -245,6 +246,7 @@ def _without_attempts(state: ActionState, event: AnyEvent, then: Callable[..., A
                 traced=data,
                 outputs=outputs if why is None else None,
                 failure=why,
+                recovered_from=data.recovered_from if isinstance(data, TraceSucceeded) else "",
                 requested_at=began,
                 started_at=began,
                 ended_at=event.time,
@@ -273,10 +275,18 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return data.attempt != state.attempt or state.attempt_over or data.worker != state.worker
         case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
             return data.attempt != state.attempt or state.attempt_over
-        case AttemptReported() | AttemptCheckpointed():
-            return data.attempt != state.attempt or state.attempt_over
+        case AttemptSaved():
+            return data.attempt != state.attempt or state.attempt_over or _is_overtaken(state, data)
         case _:
             return False
+
+
+def _is_overtaken(state: ActionState, data: AttemptSaved) -> bool:
+    """Whether what this attempt said later is known already: the network had held this word back."""
+    known = (*state.reports, state.checkpoint)
+    return data.serial > 0 and any(
+        type(one) is type(data) and one.attempt == data.attempt and one.serial >= data.serial for one in known
+    )
 
 
 def skip(state: ActionState, sequence: int) -> ActionState:

@@ -24,6 +24,7 @@ from flyte_schemas.events import (
     ConditionRequested,
     ConditionSignalled,
     TraceEnded,
+    TraceSucceeded,
 )
 from flyte_schemas.literals import Literals
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
@@ -101,6 +102,7 @@ class Audit:
             *self._about_order(key, before, after, content),
             *self._about_failures(key, before, content),
             *self._about_origin(key, content),
+            *self._about_source(content),
         ):
             self._report(invariant, subject, sequence, what)
         self._states[key] = after
@@ -170,9 +172,15 @@ class Audit:
                 state = self._states.get(key.run.action(parent))
                 if state is None or state.attempt < attempt:
                     yield "trace", f"attempt {attempt} of {parent}, which recorded it, was not opened"
+            case _:
+                pass
+
+    def _about_source(self, event: AnyEvent) -> Iterable[tuple[str, str]]:
+        match event.data:
             case (
                 ActionCacheHit(source=source, outputs=outputs)
                 | ActionRecovered(source=source, outputs=outputs)
+                | TraceSucceeded(recovered_from=source, outputs=outputs)
             ):
                 computed = self._outputs_of(source)
                 if computed is not None and dict(computed) != dict(outputs):

@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import Answer, AnyLiteral
 from flyte_schemas.notify import Notification
-from flyte_schemas.subjects import ROOT_ACTION
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
 from flyte_schemas.words import Name, Sha256, Version, Word
 
@@ -46,21 +46,6 @@ class TaskDeployRejected(EventData):
 
 
 # -- runs ----------------------------------------------------------------------------------------------------
-
-
-class Recovery(Word):
-    """What a run takes over from an earlier one of its project and domain: results, by the names of actions.
-
-    `root` is the action of that run which this run's root repeats: children are named as that one's.
-    `again` are actions that run again with all below them, `on_the_way` those that must run for that.
-    """
-
-    run: Name
-    root: Name = ROOT_ACTION
-    again: tuple[Name, ...] = ()
-    on_the_way: tuple[Name, ...] = ()
-    allow_missing_outputs: bool = False
-    """Run an action again whose outputs are not in the artifact store any more; else it fails."""
 
 
 class RunSettings(Word):
@@ -148,27 +133,26 @@ class AttemptStarted(EventData):
     worker: str
 
 
-class AttemptReported(EventData):
-    """The attempt's HTML report, as it is now, lies in the artifact store; a later one replaces it."""
+class AttemptSaved(EventData):
+    """Something of the attempt's in the artifact store; a greater `serial` replaces it. 0: not told."""
+
+    attempt: PositiveInt
+    uri: str
+    sha256: Sha256
+    size_bytes: NonNegativeInt
+    serial: NonNegativeInt = 0
+
+
+class AttemptReported(AttemptSaved):
+    """The attempt's HTML report, as it is now."""
 
     TYPE: ClassVar[str] = "flyte.attempt.reported.v1"
-    attempt: PositiveInt
-    uri: str
-    sha256: Sha256
-    size_bytes: NonNegativeInt
 
 
-class AttemptCheckpointed(EventData):
-    """What the attempt saved of its work lies in the artifact store, for later attempts; the last one counts.
-
-    `name` is that of the file or folder; a folder is stored as a tar archive.
-    """
+class AttemptCheckpointed(AttemptSaved):
+    """What the attempt saved of its work: file or folder `name` (a folder as a tar archive)."""
 
     TYPE: ClassVar[str] = "flyte.attempt.checkpointed.v1"
-    attempt: PositiveInt
-    uri: str
-    sha256: Sha256
-    size_bytes: NonNegativeInt
     name: str = Field(min_length=1, max_length=255)
     is_folder: bool = False
 
@@ -249,9 +233,13 @@ class TraceEnded(EventData):
 
 
 class TraceSucceeded(TraceEnded):
-    """The step gave a value: who repeats the call gets it, and nothing runs."""
+    """The step gave a value: who repeats the call gets it, and nothing runs.
+
+    `recovered_from` (project/domain/run/action) is the step of an earlier run that gave it, if one did.
+    """
 
     TYPE: ClassVar[str] = "flyte.trace.succeeded.v1"
+    recovered_from: str = ""
 
 
 class TraceFailed(TraceEnded):

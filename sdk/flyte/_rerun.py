@@ -26,6 +26,8 @@ async def _rerun(
     `run_name` is a name or a URL. With `recover`, calls that had succeeded in that run are not made again: an
     action of the same name, which is the same call by the same caller, is RECOVERED with the outputs that it
     had. The action itself runs again, and so do those named in `force_rerun_actions` with all below them.
+    What runs again with the same version and inputs has its traced steps that had succeeded, unless it was
+    named.
     An action whose outputs the artifact store has lost fails, unless `allow_missing_source_outputs` makes it
     run again. `task_version` runs another deployed version ("latest": the newest); what had succeeded by the
     older code is taken over too, so name what it should do anew.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 import nats
@@ -95,7 +95,33 @@ async def harness(bare: JetStreamHarness) -> JetStreamHarness:
     return bare
 
 
-class TestEventLog(EventLogCases): ...
+class TestEventLog(EventLogCases):
+    @pytest.mark.parametrize("how", ["live", "read"])
+    async def test_what_somebody_was_told_of_he_can_read_though_a_member_that_is_behind_answers(
+        self, harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        log, writer = harness.bus.log, await harness.connect()
+        assert isinstance(log, JetStreamLog)
+        async with aclosing(log.follow(RUNS, "flyte.run.>")) as entries:
+            if how == "live":
+                first = asyncio.ensure_future(anext(entries))
+                await asyncio.sleep(0.2)
+                await writer.log.append(numbered(action(), 1))
+            else:
+                await writer.log.append(numbered(action(), 1))
+                first = asyncio.ensure_future(anext(entries))
+            assert (await first).subject == action()
+        batch, answers = log._batch, list[int]()
+
+        async def lagging(stream: StreamSpec, asked: str, wanted: str, after: int) -> stream_module._Batch:
+            answers.append(after)
+            if len(answers) < 3:
+                return stream_module._Batch(log._connection, stream, asked, wanted, after)  # with nothing
+            return await batch(stream, asked, wanted, after)
+
+        monkeypatch.setattr(log, "_batch", lagging)
+        assert len([entry async for entry in log.read(RUNS, action())]) == 1
+        assert len(answers) == 3
 
 
 class TestInbox(InboxCases): ...

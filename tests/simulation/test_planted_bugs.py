@@ -290,6 +290,12 @@ def a_recovery_of_somebody_elses_result(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("flyte_executor.recoveries.read_action", first_child)
 
 
+def steps_of_an_earlier_run_that_nobody_reads(patch: pytest.MonkeyPatch) -> None:
+    async def forgetful(self: Traces, source: object) -> None: ...
+
+    patch.setattr(Traces, "_read_source", forgetful)
+
+
 def checkpoints_that_share_an_id(patch: pytest.MonkeyPatch) -> None:
     """The server takes a later one for a copy of the first."""
 
@@ -297,6 +303,12 @@ def checkpoints_that_share_an_id(patch: pytest.MonkeyPatch) -> None:
         await self._write(self._event(data))
 
     patch.setattr(Reports, "numbered", written_once)
+
+
+def checkpoints_that_come_back(patch: pytest.MonkeyPatch) -> None:
+    """A copy that the network held back counts like a word of its own; the server forgets the first soon."""
+    patch.setattr("testkit.simulation.faulty_bus.COPY_S", (1.0, 30.0))
+    patch.setattr(flyte_schemas.action, "_is_overtaken", lambda state, data: False)
 
 
 BUGS: tuple[Plant, ...] = (
@@ -329,7 +341,9 @@ BUGS: tuple[Plant, ...] = (
     a_spool_that_forgets,
     an_answer_that_comes_too_late_and_counts,
     a_recovery_of_somebody_elses_result,
+    steps_of_an_earlier_run_that_nobody_reads,
     checkpoints_that_share_an_id,
+    checkpoints_that_come_back,
 )
 
 

@@ -80,6 +80,19 @@ class TestAStory:
         told = (requested(), queued(), started(), first, last, failed(), first, retried(), queued(2))
         assert after(*told, reported(2)).reports == (last, reported(2))
 
+    def test_what_an_attempt_said_before_does_not_come_back(self) -> None:
+        told = (requested(), queued(), reported(serial=1), checkpointed(serial=2))
+        told = (*told, checkpointed(serial=3), reported(serial=4))
+        state = after(*told, checkpointed(serial=2), reported(serial=1))
+        assert (state.checkpoint, state.reports) == (checkpointed(serial=3), (reported(serial=4),))
+        assert state.version == 80
+
+    def test_each_attempt_counts_its_words_anew(self) -> None:
+        told = (requested(), queued(), reported(serial=3), checkpointed(serial=4), failed(), retried())
+        state = after(*told, queued(2), reported(2, serial=1), checkpointed(2, serial=2))
+        assert state.checkpoint == checkpointed(2, serial=2)
+        assert state.reports == (reported(serial=3), reported(2, serial=1))
+
     def test_the_first_request_counts(self) -> None:
         state = after(requested(), requested(parent="other"))
         assert state.requested == requested()
@@ -217,7 +230,7 @@ ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     reclaimed(),
     started(),
     reported(),
-    checkpointed(),
+    checkpointed(serial=1),
     succeeded(),
     failed(),
     retried(),

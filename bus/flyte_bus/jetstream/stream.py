@@ -7,7 +7,7 @@ stitches the two by sequence. A whole stream has consecutive sequences; a part o
 
 import asyncio
 import base64
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._heard: dict[str, int] = {}
+        self._heard: OrderedDict[str, int] = OrderedDict()
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         headers = {"Nats-Msg-Id": event.id}
@@ -112,6 +112,7 @@ class JetStreamLog:
         while True:
             batch = await self._batch(stream, asked, subject, position)
             for entry in batch.entries:
+                self.heard(stream, entry)
                 yield entry
             if batch.last > position:
                 is_dense = len(batch.entries) >= DENSE * (batch.last - position)
@@ -124,11 +125,17 @@ class JetStreamLog:
             tries -= 1  # a member of the cluster answered that is behind what we know of
             await asyncio.sleep(FILL_AGAIN_S)
 
+    def heard(self, stream: StreamSpec, entry: Entry) -> None:
+        """Remember that somebody was told of this: from then on he can read it, whoever answers him."""
+        if stream.append_only:  # what another stream has may be gone by then
+            self._hear(entry.subject, entry.sequence)
+
     def _hear(self, subject: str, sequence: int) -> None:
         """Remember that there is such a message: who wrote it, or was refused for it, can read it."""
-        self._heard[subject] = max(sequence, self._heard.pop(subject, 0))
+        self._heard[subject] = max(sequence, self._heard.get(subject, 0))
+        self._heard.move_to_end(subject)
         if len(self._heard) > KNOWN_SUBJECTS:
-            del self._heard[next(iter(self._heard))]
+            self._heard.popitem(last=False)
 
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         return _Follower(self._connection, self, stream, subject, after).run()
@@ -267,6 +274,7 @@ class _Follower:
                     async for missed in self._fill(sequence, before, entry.subject):
                         yield missed
                     if self._is_new(entry):
+                        self._log.heard(self._stream, entry)
                         yield entry
                 else:
                     await self._rest()

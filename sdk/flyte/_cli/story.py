@@ -63,8 +63,8 @@ def event_text(event: AnyEvent) -> str:
             return f"tries again{pause}: {_first_line(reason)}"
         case ActionCacheHit(source=source):
             return f"taken from the cache: {source} has computed it"
-        case TraceSucceeded(name=name, parent=parent):
-            return f"traced in {parent}: {name}"
+        case TraceSucceeded(name=name, parent=parent, recovered_from=source):
+            return f"traced in {parent}: {name}" + (f", recovered: {source} had given it" if source else "")
         case TraceFailed(name=name, parent=parent, failure=failure):
             return f"traced in {parent}: {name} failed: {_brief(failure)}"
         case ActionRecovered(source=source):

@@ -5,7 +5,7 @@ from flyte._rerun import Recover
 from flyte.errors import ActionNotFoundError, RuntimeUserError
 from flyte_bus.history import read_run
 from flyte_bus.ports import Bus
-from flyte_schemas.events import Recovery
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.run import RunFold
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey
 
@@ -34,6 +34,7 @@ async def recovery_from(bus: Bus, source: ActionKey, wanted: Recover) -> Recover
     before = state.requested.settings.recovery if state.requested and state.requested.settings else None
     return Recovery(
         run=source.run.run,
+        action=source.action,
         root=before.root if before is not None else source.action,
         again=tuple(sorted(again)),
         on_the_way=tuple(sorted(on_the_way)),

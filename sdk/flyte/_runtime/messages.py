@@ -31,8 +31,8 @@ class Start(Word):
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
     earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
-    seconds. Inputs that are large are references. Children are named as those of
-    `names_of`; None: as this action's own.
+    seconds. Inputs that are large are references. Children and steps are named as those of
+    `names_of`; None: as this action's own. With `recovers` an earlier run may have recorded its steps.
     """
 
     kind: Literal["start"] = "start"
@@ -52,6 +52,7 @@ class Start(Word):
     patience_s: float = 60.0
     checkpoint: AttemptCheckpointed | None = None
     names_of: str | None = None
+    recovers: bool = False
 
 
 class Entered(Word):

@@ -86,9 +86,10 @@ class RemoteController:
         self._keeps_reports = start.template.report
         self._version = start.version
         self._patience_s = start.patience_s
-        self._names = ChildNames(start.names_of or start.action)
+        scope = start.names_of or start.action
+        self._names = ChildNames(scope)
         self._record = RemoteRecord(channel, start)
-        self.steps = Steps(self._record, start.action)
+        self.steps = Steps(self._record, scope)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
         self._pausing: dict[int, Future[None]] = {}

@@ -22,8 +22,8 @@ Trace = TraceSucceeded | TraceFailed
 class RemoteRecord:
     """Implements `flyte._runtime.steps.Keeper` over the agent's socket.
 
-    A later attempt asks once for all that is recorded: from then on a step is looked up here, and only a
-    large one is asked for.
+    A later attempt, or one of a run that recovers another, asks once for all that is recorded: from then on a
+    step is looked up here, and only a large one is asked for.
     """
 
     def __init__(self, channel: Channel, start: Start) -> None:
@@ -37,9 +37,10 @@ class RemoteRecord:
         self._loaded: Future[Recorded | None] | None = None
         self._lock = threading.Lock()
         self.attempt = start.attempt
+        self._is_first = start.attempt == 1 and not start.recovers
 
     def recall(self, step: str) -> "Future[Recorded | None] | None":
-        if self.attempt == 1:
+        if self._is_first:
             return None
         loaded, answer = self._load(), Future[Recorded | None]()
         loaded.add_done_callback(lambda _: self._look_up(step, loaded, answer))

@@ -45,6 +45,7 @@ from flyte_agent.order import Order
 from flyte_agent.outbox import Outbox
 from flyte_agent.output import OutputPump
 from flyte_agent.process import Forked, RunnerProcess
+from flyte_agent.recovered import source_of
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
 from flyte_agent.traces import Traces
@@ -212,6 +213,9 @@ class Attempt:
             on_broken=self._on_broken,
             env_vars=state.requested.env_vars,
         )
+        root_state = await self._root_state(state)
+        settings = (root_state.requested.settings if root_state.requested else None) or RunSettings()
+        source = await source_of(self._bus.log, self._order.key.action, state, settings.recovery)
         self._traces = Traces(
             self._bus.log,
             self._order,
@@ -220,9 +224,8 @@ class Attempt:
             since=first,
             answer=self._runner.send,
             on_broken=self._on_broken,
+            source=source,
         )
-        root_state = await self._root_state(state)
-        settings = (root_state.requested.settings if root_state.requested else None) or RunSettings()
         return Start(
             project=self._order.project,
             domain=self._order.domain,
@@ -240,6 +243,7 @@ class Attempt:
             patience_s=self._settings.patience_s,
             checkpoint=state.checkpoint,
             names_of=_recovered(state),
+            recovers=source is not None,
         )
 
     async def _root_state(self, state: ActionState) -> ActionState:

@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     AttemptPlaced,
     AttemptReclaimed,
     AttemptReported,
+    AttemptSaved,
     ConditionAnnounced,
     ConditionRequested,
     EventData,
@@ -128,10 +129,11 @@ class Reports:
         )
         await self.numbered(fact)
 
-    async def numbered(self, data: EventData) -> None:
-        """Append a fact that may come again: each has a number of its own."""
+    async def numbered(self, data: AttemptSaved) -> None:
+        """Append a fact that may come again: each has a number of its own, and a later one counts."""
         self._number += 1
-        await self._write(self._event(data, str(self._number)))
+        numbered = data.model_copy(update={"serial": self._number})
+        await self._write(self._event(numbered, str(self._number)))
 
     async def request_child(self, action: str, data: ActionRequested | ConditionRequested) -> None:
         """Ask for a child action. Raises Conflict when it was asked for before."""

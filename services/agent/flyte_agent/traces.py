@@ -3,19 +3,24 @@
 The first attempt only writes. A later one reads the run once, when its code first asks, and answers from
 memory. Under each name the first word stands: an attempt that is slower, or that others take for dead, is
 told what that was.
+
+An attempt of a run that recovers another reads that one too, and records what it takes over from there: so it
+stands in the log of this run, for later attempts and for whoever recovers this run. What had failed there
+runs again. A large value is taken over when it is asked for, and only if the store has it still.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 import structlog
 
 from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import Store, offload, restore
-from flyte._runtime.transfer import ArtifactError
+from flyte._runtime.transfer import ArtifactError, ArtifactRefused
 from flyte_agent.endings import not_prepared
 from flyte_agent.order import Order
+from flyte_agent.recovered import Source
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Entry, EventLog
@@ -23,7 +28,7 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TraceFailed, TraceSucceeded
 from flyte_schemas.literals import ReferencedLiteral
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import action_subject, parse_action, run_filter
+from flyte_schemas.subjects import ActionKey, action_subject, parse_action, run_filter
 
 log = structlog.get_logger()
 
@@ -31,6 +36,9 @@ LOOK_AGAIN_S = 0.05
 """Between two looks at a replica of the stream that lags behind."""
 LOOKS = 100
 """How often a word is looked for that the stream has refused another for."""
+
+ARTIFACT_NOT_FOUND = "ArtifactNotFound"
+"""How the dataproxy refuses to say where something is that it does not have."""
 
 AT_A_TIME = 500
 """How many steps are told in one word."""
@@ -55,6 +63,7 @@ class Traces:
         since: int,
         answer: Answer,
         on_broken: OnBroken,
+        source: Source | None = None,
     ) -> None:
         self._log = bus_log
         self._order = order
@@ -63,7 +72,10 @@ class Traces:
         self._since = since
         self._answer = answer
         self._on_broken = on_broken
+        self._source = source
         self._known: dict[str, Trace] = {}
+        self._offered: dict[str, TraceSucceeded] = {}
+        """Large ones of the source's, by name, as they would be recorded here."""
         self._large: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,7 +116,28 @@ class Traces:
     async def _recall(self, step: str) -> Trace | None:
         await self._have_read()
         known = self._known.get(step)
+        if known is None and (offered := self._offered.pop(step, None)) is not None:
+            return await self._take_over(step, offered)
         return None if known is None else await self._restored(known)
+
+    async def _take_over(self, step: str, offered: TraceSucceeded) -> Trace | None:
+        """Record what the source has under this name; None when the store has lost its value."""
+        try:
+            restored = await self._restored(offered)
+        except ArtifactRefused as error:
+            if error.code != ARTIFACT_NOT_FOUND:
+                raise
+            return None
+        self._known[step] = taken = await self._adopted(step, offered)
+        return restored if taken is offered else await self._restored(taken)
+
+    async def _adopted(self, step: str, offered: TraceSucceeded) -> Trace:
+        """What stands under this name once it is recorded, if nothing stood there."""
+        try:
+            await self._reports.record(step, offered)
+        except Conflict:
+            return await self._recorded(step)
+        return offered
 
     async def _recall_all(self, call: int) -> Remembered:
         """Tell everything that is small, in several words; the last, which says what else there is."""
@@ -150,24 +183,50 @@ class Traces:
 
         They have ended before this one was opened: the word that opened it is far enough to read.
         """
-        position, filtered = self._since, run_filter(self._order.key.action.run)
-        while position < self._order.fence:
-            async with aclosing(self._log.read(RUNS, filtered, after=position)) as entries:
-                async for entry in entries:
-                    position = max(position, entry.sequence)
-                    self._note(entry)
-            if position < self._order.fence:
-                await asyncio.sleep(LOOK_AGAIN_S)
+        async for name, trace, is_large in self._steps_of(
+            self._order.key.action, self._since, self._order.fence
+        ):
+            self._known.setdefault(name, trace)
+            if is_large:
+                self._large.add(name)
+        if self._source is not None:
+            await self._read_source(self._source)
         log.info("agent.traces.read", known=len(self._known))
 
-    def _note(self, entry: Entry) -> None:
-        key, trace = parse_action(entry.subject), _trace_of(entry)
-        if key is not None and trace is not None and trace.parent == self._order.action:
-            self._known.setdefault(key.action, trace)
-            if len(entry.raw) > SMALL_BYTES or any(
-                isinstance(literal, ReferencedLiteral) for literal in trace.outputs.values()
-            ):
-                self._large.add(key.action)
+    async def _read_source(self, source: Source) -> None:
+        """Record what is small as our own, and take note of what is large."""
+        small: dict[str, TraceSucceeded] = {}
+        async for name, trace, is_large in self._steps_of(source.action, source.first, source.last):
+            if name in self._known or not isinstance(trace, TraceSucceeded):
+                continue
+            changes = {
+                "parent": self._order.action,
+                "parent_attempt": self._order.attempt,
+                "recovered_from": str(source.action.run.action(name)),
+            }
+            (self._offered if is_large else small).setdefault(name, trace.model_copy(update=changes))
+        self._large.update(self._offered)
+        names = list(small)
+        for start in range(0, len(names), AT_A_TIME):
+            some = names[start : start + AT_A_TIME]
+            taken = await asyncio.gather(*(self._adopted(name, small[name]) for name in some))
+            self._known.update(zip(some, taken, strict=True))
+            self._large.update(name for name in some if self._known[name] is not small[name])
+
+    async def _steps_of(
+        self, action: ActionKey, first: int, last: int
+    ) -> AsyncIterator[tuple[str, Trace, bool]]:
+        """The steps of an action that stand between these words: name, record, and whether it is large."""
+        position = first
+        while position < last:
+            async with aclosing(self._log.read(RUNS, run_filter(action.run), after=position)) as entries:
+                async for entry in entries:
+                    position = max(position, entry.sequence)
+                    key, trace = parse_action(entry.subject), _trace_of(entry)
+                    if key is not None and trace is not None and trace.parent == action.action:
+                        yield key.action, trace, _is_large(entry, trace)
+            if position < last:
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _offloaded(self, trace: Trace) -> Trace:
         changes = {
@@ -185,6 +244,12 @@ class Traces:
 def _without_inputs(trace: Trace) -> Trace:
     """Who asks has them."""
     return trace.model_copy(update={"inputs": {}})
+
+
+def _is_large(entry: Entry, trace: Trace) -> bool:
+    """Whether it is told only to who asks for it."""
+    lies_elsewhere = any(isinstance(literal, ReferencedLiteral) for literal in trace.outputs.values())
+    return lies_elsewhere or len(entry.raw) > SMALL_BYTES
 
 
 def _trace_of(entry: Entry) -> Trace | None:

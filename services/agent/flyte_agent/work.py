@@ -1,6 +1,7 @@
 """The folders that attempts run in: one for each, and gone with it.
 
-What a killed agent leaves is cleared away by the next zygote: a folder's name says which process it is of.
+What a killed agent leaves is cleared away by its machine's executor, or by the next zygote: a folder's name
+says which process it is of (`flyte_bus.leftovers`).
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flyte_bus.process import is_alive, start_time
+from flyte_bus.process import start_time
 
 
 @contextmanager
@@ -23,11 +24,3 @@ def work_folder(parent: Path) -> Iterator[Path]:
         yield Path(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def clear_leftovers(parent: Path) -> None:
-    """Remove the folders below `parent` whose processes are gone."""
-    for folder in parent.glob("*.*.*"):
-        pid, started, _ = folder.name.split(".", 2)
-        if pid.isdecimal() and not is_alive(int(pid), started):
-            shutil.rmtree(folder, ignore_errors=True)

@@ -20,7 +20,7 @@ from flyte_agent.process import exit_as
 from flyte_agent.run_attempt import run_attempt
 from flyte_agent.settings import from_environment
 from flyte_agent.spare import Reserve
-from flyte_agent.work import clear_leftovers
+from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_schemas.envelope import one_sentence
 

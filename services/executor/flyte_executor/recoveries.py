@@ -20,8 +20,9 @@ from flyte_executor.settings import STORE_PATIENCE_S
 from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation
-from flyte_schemas.events import ActionFailed, ActionRecovered, Recovery
+from flyte_schemas.events import ActionFailed, ActionRecovered
 from flyte_schemas.literals import Literals, ReferencedLiteral
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.subjects import ActionKey, RunKey
 
 ARTIFACT_NOT_FOUND = "ArtifactNotFound"

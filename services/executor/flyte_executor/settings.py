@@ -48,6 +48,11 @@ class ExecutorSettings:
         return self.home / "agents"
 
     @property
+    def work(self) -> Path:
+        """Where the agents of this machine work."""
+        return self.home / "work"
+
+    @property
     def spool(self) -> Path:
         """Where the agents of this machine keep what they have to say while the bus is away."""
         return self.home / "spool"

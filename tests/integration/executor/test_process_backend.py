@@ -37,7 +37,8 @@ class Backend:
     def __init__(self, folder: Path) -> None:
         self.bus = MemoryBus(MemoryServer())
         self.words = LeftWords(folder.parent / "spool", self.bus.log)
-        self.backend = ProcessBackend(folder, grace_s=5.0, words=self.words)
+        self.work = folder.parent / "work"
+        self.backend = ProcessBackend(folder, grace_s=5.0, words=self.words, work=self.work)
         self.folder = folder
         self.gone: list[Gone] = []
         self.found: frozenset[AttemptKey] = frozenset()
@@ -80,6 +81,9 @@ async def test_an_agent_is_launched_once_and_its_end_is_heard_of(backend: Backen
     pid, _ = await asyncio.gather(backend.launch(launch()), backend.backend.launch(launch()))
     other = await backend.launch(launch("a1"))
     await backend.backend.launch(launch())
+    folders = [backend.work / f"{agent}.{start_time(agent)}.x" for agent in (pid, other)]
+    for folder in folders:
+        folder.mkdir(parents=True)
     assert len(backend.pids()) == 2
     os.kill(pid, signal.SIGKILL)
     await until(lambda: bool(backend.gone))
@@ -88,6 +92,7 @@ async def test_an_agent_is_launched_once_and_its_end_is_heard_of(backend: Backen
     assert gone.worker.endswith(f"/{pid}")
     assert is_alive(other)
     assert list(backend.pids().values()) == [other]  # what the killed one left is cleared away
+    await until(lambda: list(backend.work.iterdir()) == folders[1:])
 
 
 async def test_stopping_an_attempt_ends_its_process_and_no_other(backend: Backend) -> None:

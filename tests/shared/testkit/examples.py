@@ -29,7 +29,6 @@ from flyte_schemas.events import (
     LogSegment,
     LogWritten,
     MessageRejected,
-    Recovery,
     RunSettings,
     SignalCondition,
     StartRun,
@@ -45,6 +44,7 @@ from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Backoff, CacheRule, Declared, PodTemplate, Reuse, SecretReference
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.subjects import (
     REJECTED,
     ActionKey,
@@ -195,7 +195,9 @@ SETTINGS = RunSettings(
         Notification(kind="slack", phases=(ActionPhase.SUCCEEDED,), settings={"message": "done"}),
     ),
     rerun_of="r1",
-    recovery=Recovery(run="r1", root="a3", again=("a5",), on_the_way=("a4",), allow_missing_outputs=True),
+    recovery=Recovery(
+        run="r1", action="a0", root="a3", again=("a5",), on_the_way=("a4",), allow_missing_outputs=True
+    ),
 )
 VALUES = {
     "name": InlineLiteral(value="Wörld"),
@@ -261,7 +263,7 @@ def _running() -> tuple[AnyEvent, ...]:
         settings=SETTINGS,
         requested_by="somebody",
     )
-    reported = AttemptReported(attempt=1, uri="flyte://artifacts/p/d/0f", sha256="0f" * 32, size_bytes=512)
+    reported = AttemptReported(attempt=1, uri="flyte://raw/0f", sha256="0f" * 32, size_bytes=512, serial=1)
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
@@ -312,6 +314,7 @@ def _tracing() -> tuple[AnyEvent, ...]:
         "inputs": VALUES,
         "started_at": MORNING,
     }
+    recalled = TraceSucceeded(**step, outputs=VALUES, recovered_from="p/d/r1/a0")
     checkpointed = AttemptCheckpointed(
         attempt=1,
         uri="flyte://artifacts/p/d/0f",
@@ -319,9 +322,10 @@ def _tracing() -> tuple[AnyEvent, ...]:
         size_bytes=512,
         name="epoch-3",
         is_folder=True,
+        serial=1,
     )
     return (
-        _event(subject, "r7k2m9.a0.traced.2", TraceSucceeded(**step, outputs=VALUES), source="agent"),
+        _event(subject, "r7k2m9.a0.traced.2", recalled, source="agent"),
         _event(subject, "r7k2m9.a0.1.checkpointed.1", checkpointed, source="agent"),
         _event(subject, "r7k2m9.a1.traced.2", TraceFailed(**step, failure=FAILURE), source="agent"),
     )

@@ -5,7 +5,7 @@ message with the bytes that were on the wire. A later version must read them and
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,14 @@ def recorded(path: Path) -> tuple[Meaning, list[Entry]]:
     head, *lines = path.read_bytes().splitlines()
     said = orjson.loads(head)
     meaning = Meaning(**{field.name: said[field.name] for field in fields(Meaning)})
-    return meaning, list(_entries(lines))
+    states = {name: _with_new_fields(state) for name, state in meaning.states.items()}
+    return replace(meaning, states=states), list(_entries(lines))
+
+
+def _with_new_fields(state: dict[str, Any]) -> dict[str, Any]:
+    """A state as it was recorded, with what its words have gained since, which was not told then."""
+    now: dict[str, Any] = _STATE.dump_python(_STATE.validate_json(orjson.dumps(state)), mode="json")
+    return state | now
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[Entry]:

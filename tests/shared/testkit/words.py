@@ -62,12 +62,14 @@ def succeeded(attempt: int = 1) -> AttemptSucceeded:
     return AttemptSucceeded(attempt=attempt, outputs={"o0": InlineLiteral(value=attempt)}, log_end=7)
 
 
-def reported(attempt: int = 1, sha256: str = "ab" * 32) -> AttemptReported:
-    return AttemptReported(attempt=attempt, uri="x", sha256=sha256, size_bytes=1)
+def reported(attempt: int = 1, sha256: str = "ab" * 32, *, serial: int = 0) -> AttemptReported:
+    return AttemptReported(attempt=attempt, uri="x", sha256=sha256, size_bytes=1, serial=serial)
 
 
-def checkpointed(attempt: int = 1) -> AttemptCheckpointed:
-    return AttemptCheckpointed(attempt=attempt, uri="x", sha256="ab" * 32, size_bytes=1, name="c")
+def checkpointed(attempt: int = 1, *, serial: int = 0) -> AttemptCheckpointed:
+    return AttemptCheckpointed(
+        attempt=attempt, uri="x", sha256="ab" * 32, size_bytes=1, name="c", serial=serial
+    )
 
 
 def failed(attempt: int = 1, failure: Failure = THEIRS) -> AttemptFailed:

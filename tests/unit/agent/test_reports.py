@@ -10,7 +10,9 @@ from flyte_schemas.events import (
     ActionQueued,
     ActionRequested,
     ActionRetried,
+    AttemptCheckpointed,
     AttemptFailed,
+    AttemptReported,
     AttemptSucceeded,
     EventData,
 )
@@ -74,3 +76,20 @@ async def test_a_fact_that_is_written_again_counts_once(attempt: OpenAttempt) ->
     for _ in range(3):
         await reports.fact(AttemptSucceeded(attempt=1))
     assert len(await attempt.entries("a0")) == 4
+
+
+async def test_a_checkpoint_that_the_network_held_back_does_not_come_back(attempt: OpenAttempt) -> None:
+    reports = attempt.reports()
+    await reports.claim()
+    for name in ("one", "two"):
+        await reports.numbered(
+            AttemptCheckpointed(attempt=1, uri=name, sha256="0" * 64, size_bytes=1, name=name)
+        )
+        await reports.numbered(AttemptReported(attempt=1, uri=name, sha256="0" * 64, size_bytes=1))
+    *_, one, first, _, _ = await attempt.entries("a0")
+    for late in (one, first):
+        attempt.bus._link.server.publish_raw(late.subject, late.raw)
+    state, _ = await read_action(attempt.bus.log, KEY)
+    assert state.checkpoint is not None
+    assert (state.checkpoint.name, [report.uri for report in state.reports]) == ("two", ["two"])
+    assert len(await attempt.entries("a0")) == 9

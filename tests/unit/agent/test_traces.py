@@ -1,27 +1,30 @@
 """The steps of a running attempt: each recorded once, and told to an attempt that asks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 
+from flyte._runtime.artifact_errors import ArtifactRefused
 from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import restore
 from flyte_agent.order import Order
+from flyte_agent.recovered import Source
 from flyte_agent.reports import Reports
 from flyte_agent.traces import AT_A_TIME, Trace, Traces
 from flyte_bus.errors import Conflict
 from flyte_bus.memory import MemoryBus
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import ActionQueued, TraceFailed, TraceSucceeded
+from flyte_schemas.events import ActionFailed, ActionQueued, ActionRequested, TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
 from flyte_schemas.streams import StreamSpec
+from flyte_schemas.subjects import RunKey, action_subject
 from testkit.cases.harness import until
-from testkit.events import MORNING
-from testkit.open_attempt import OpenAttempt
+from testkit.events import MORNING, event
+from testkit.open_attempt import TASK, OpenAttempt
 from testkit.stores import MemoryStore, NoStore
 
 FAILURE = Failure(code="Never", kind=FailureKind.USER, recoverable=False)
@@ -50,6 +53,7 @@ class Steps:
         attempt: int = 1,
         bus: MemoryBus | None = None,
         store: Store = None,
+        source: Source | None = None,
     ) -> None:
         bus = bus or around.bus
         order = Order.model_validate(around.order.model_dump() | {"attempt": attempt})
@@ -64,6 +68,7 @@ class Steps:
             since=around.first,
             answer=self._answer,
             on_broken=self.broken.append,
+            source=source,
         )
 
     async def _answer(self, kept: Kept | Remembered) -> None:
@@ -88,9 +93,13 @@ class Steps:
 
 @asynccontextmanager
 async def steps_of(
-    around: OpenAttempt, attempt: int = 1, bus: MemoryBus | None = None, store: Store = None
+    around: OpenAttempt,
+    attempt: int = 1,
+    bus: MemoryBus | None = None,
+    store: Store = None,
+    source: Source | None = None,
 ) -> AsyncIterator[Steps]:
-    steps = Steps(around, attempt, bus, store)
+    steps = Steps(around, attempt, bus, store, source)
     try:
         yield steps
     finally:
@@ -236,3 +245,70 @@ async def test_a_log_whose_end_is_not_seen_yet_is_read_on(
     async with steps_of(attempt, 2) as second:
         assert (await second.recall("t")).trace is not None
     assert len(looks) == 2
+
+
+EARLIER = RunKey("project", "domain", "earlier").action("b0")
+LARGE = "x" * 10_000
+
+
+async def earlier_run(attempt: OpenAttempt, steps: Mapping[str, Trace]) -> Source:
+    """An action of another run that took these steps, and is over."""
+    log = attempt.bus.log
+    first = await log.append(event(action_subject(EARLIER), ActionRequested(task=TASK), id="first"))
+    for name, trace in steps.items():
+        told = trace.model_copy(update={"parent": "b0"})
+        await log.append(event(action_subject(EARLIER.run.action(name)), told, id=f"earlier {name}"))
+    last = await log.append(event(action_subject(EARLIER), ActionFailed(failure=FAILURE), id="last"))
+    return Source(action=EARLIER, first=first, last=last)
+
+
+async def test_steps_of_an_earlier_run_are_recorded_in_this_one_before_they_are_told(
+    attempt: OpenAttempt,
+) -> None:
+    failed = TraceFailed(name="m", parent="a0", parent_attempt=1, failure=FAILURE, started_at=MORNING)
+    source = await earlier_run(attempt, {"t": step(1, attempt=3), "large": step(LARGE), "failed": failed})
+    async with steps_of(attempt, source=source) as steps:
+        steps.traces.hear(Recall(call=7))
+        await until(lambda: bool(steps.remembered) and not steps.remembered[-1].more)
+        taken = step(1).model_copy(update={"recovered_from": "project/domain/earlier/t"})
+        assert [dict(word.traces) for word in steps.remembered] == [
+            {"t": taken.model_copy(update={"inputs": {}})},
+            {},
+        ]
+        assert steps.remembered[-1].large == ("large",)
+        assert await recorded(attempt, "t") == [taken]
+        assert await recorded(attempt, "large") == []
+        told = (await steps.recall("large")).trace
+        assert told is not None
+        assert told.outputs == step(LARGE).outputs
+        assert len(await recorded(attempt, "large")) == 1
+        assert (await steps.recall("failed")).trace is None
+        assert await recorded(attempt, "failed") == []
+
+
+async def test_what_this_run_has_recorded_goes_before_what_an_earlier_one_gave(attempt: OpenAttempt) -> None:
+    source = await earlier_run(attempt, {"t": step("earlier"), "large": step(LARGE)})
+    async with steps_of(attempt) as first:
+        await first.record("t", step("ours"))
+        await first.record("large", step("ours"))
+    async with steps_of(attempt, 2, source=source) as second:
+        for name in ("t", "large"):
+            told = (await second.recall(name)).trace
+            assert told is not None
+            assert told.outputs == step("ours").outputs
+
+
+async def test_a_step_whose_value_the_store_has_lost_runs_again(attempt: OpenAttempt) -> None:
+    lost = ReferencedLiteral(uri="flyte://artifacts/p/d/x", sha256="a" * 64, size_bytes=7)
+    source = await earlier_run(attempt, {"t": step().model_copy(update={"outputs": {"o0": lost}})})
+    async with steps_of(attempt, store=Forgetful(), source=source) as steps:
+        assert await steps.recall("t") == Kept(call=100)
+        assert await steps.record("t", step("anew")) == Kept(call=1)
+    assert await recorded(attempt, "t") == [step("anew")]
+
+
+class Forgetful(MemoryStore):
+    """A store that has lost what it had."""
+
+    async def get(self, uri: str, sha256: str, size_bytes: int) -> bytes:
+        raise ArtifactRefused(Failure(code="ArtifactNotFound", kind=FailureKind.USER, message=f"no {uri}"))

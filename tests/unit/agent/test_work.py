@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flyte_agent.work import clear_leftovers, work_folder
+from flyte_agent.work import work_folder
+from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 
 

@@ -15,12 +15,12 @@ from flyte_schemas.events import (
     AttemptSucceeded,
     ConditionRequested,
     EventData,
-    Recovery,
     RunSettings,
     StartRun,
     TaskDeployed,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.subjects import task_subject
 from testkit.plane import KEY, TASK, Plane
 from testkit.tasks import template
@@ -77,7 +77,7 @@ async def test_what_lies_on_the_way_to_what_runs_again_runs_too(
 
 async def test_a_part_of_a_run_is_recovered_under_its_names(failed: Plane) -> None:
     found = await recovery_from(failed.mine, KEY.action("mid"), Recover(again=("leaf",)))
-    assert found == Recovery(run="r1", root="mid", again=("leaf",))
+    assert found == Recovery(run="r1", action="mid", root="mid", again=("leaf",))
     for stranger, said in (("other", "is not below mid"), ("nobody", "no action 'nobody'")):
         with pytest.raises(errors.ActionNotFoundError, match=said):
             await recovery_from(failed.mine, KEY.action("mid"), Recover(again=(stranger,)))

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 import structlog
 
+from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import is_alive
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
@@ -49,13 +50,14 @@ class Record:
 class ProcessBackend:
     """The port `Backend` on one machine. `folder` holds the records; `grace_s` is from SIGTERM to SIGKILL.
 
-    `words` are those that dead agents have left.
+    `words` are those that dead agents have left, `work` is where they worked.
     """
 
-    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords) -> None:
+    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords, work: Path) -> None:
         self._folder = folder
         self._grace_s = grace_s
         self._words = words
+        self._work = work
         self._is_closing = False
         self._zygote: asyncio.subprocess.Process | None = None
         self._zygote_lock = asyncio.Lock()
@@ -194,6 +196,7 @@ class ProcessBackend:
         left = self._folder / f"{record.pid}.json"
         if read_record(left) == record:  # it was killed, and could not clear it away itself
             left.unlink(missing_ok=True)
+            await asyncio.to_thread(clear_leftovers, self._work)
 
     async def _end(self, pid: int, started: str) -> None:
         if await end(pid, started, self._grace_s):

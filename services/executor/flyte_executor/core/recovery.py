@@ -3,9 +3,9 @@
 from collections.abc import Collection
 
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import Recovery
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.task import Interface
 
 MISSING = "SourceOutputsMissing"
@@ -20,7 +20,7 @@ def is_asked_for(state: ActionState) -> bool:
 
 def runs_again(name: str, above: Collection[str], recovery: Recovery) -> bool:
     """Whether the user wants this action run: itself, something above it, or something below."""
-    return name in recovery.on_the_way or not {name, *above}.isdisjoint(recovery.again)
+    return name in recovery.on_the_way or recovery.forces(name, above)
 
 
 def is_the_same(state: ActionState, source: ActionState) -> bool:

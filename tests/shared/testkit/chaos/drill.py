@@ -40,7 +40,10 @@ class Outcome:
         return (
             f"seed {self.seed}: {verdict.runs} runs ({verdict.statuses}), {verdict.actions} actions, "
             f"{verdict.attempts} executions, {verdict.events} events in {self.seconds:.0f} s; "
-            f"{self.faults.total()} faults ({counts}); users tried again {self.tries_again} times; "
+            f"{self.faults.total()} faults ({counts}); "
+            f"{len(verdict.lost)} lost workers ({verdict.unprovoked} that nobody had touched), "
+            f"{verdict.reclaimed} came back in time, {verdict.beside} ran on beside their successors; "
+            f"users tried again {self.tries_again} times; "
             f"broken promises: {len(verdict.broken)}"
         )
 
@@ -82,7 +85,7 @@ class Drill:
             finally:
                 user.kill()
                 user.wait()
-            verdict = asyncio.run(judge(self._fleet.servers, self._diary, self._said()))
+            verdict = asyncio.run(judge(self._fleet.servers, self._diary, self._said(), faults.absences))
             verdict.broken += [
                 f"{name} ended by itself: {code}" for name, code in self._fleet.ended().items()
             ]

@@ -23,6 +23,8 @@ SERVICES = {
 """The processes by name, and what each of them runs."""
 STOP_LIMIT_S = 30.0
 SLOTS = 4
+LEASE_S = 3
+"""How long a worker may be silent; short, so that silences which are longer do not make a drill long."""
 
 
 class Servers(Protocol):
@@ -84,7 +86,9 @@ class Fleet:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [command(f"flyte-{SERVICES[name]}")],
-                env=clean_environment(**self.variables, FLYTE_EXECUTOR_SLOTS=str(SLOTS)),
+                env=clean_environment(
+                    **self.variables, FLYTE_EXECUTOR_SLOTS=str(SLOTS), FLYTE_LEASE_TTL_S=str(LEASE_S)
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

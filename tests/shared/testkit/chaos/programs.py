@@ -29,7 +29,7 @@ def note(diary: str, word: str) -> None:
 @env.task
 async def leaf(number: int, diary: str) -> int:
     note(diary, "begin")
-    await asyncio.sleep(number % 5 * 0.05)
+    await asyncio.sleep(6.0 if number % 20 == 0 else number % 5 * 0.05)  # now and then longer than a lease
     print(f"leaf {number}")
     note(diary, "end")
     return number * number

@@ -1,20 +1,26 @@
 """Whether the promises were kept: from the log, the diary of the functions, and what users were told."""
 
+import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from flyte_bus.jetstream import connect
 from flyte_bus.settings import BusSettings
+from flyte_schemas.action import ActionState
 from flyte_schemas.audit import Audit
 from flyte_schemas.envelope import Malformed
+from flyte_schemas.events import AttemptFailed, AttemptReclaimed
+from flyte_schemas.failure import Failure
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import REJECTED, RUNS
-from flyte_schemas.subjects import RunKey, parse_action
+from flyte_schemas.subjects import ActionKey, RunKey, parse_action
+from testkit.chaos.absences import Absences
 from testkit.chaos.fleet import Servers
 from testkit.chaos.programs import expected
 
@@ -28,6 +34,13 @@ class Verdict:
     actions: int = 0
     attempts: int = 0
     events: int = 0
+    lost: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Attempts that were given away for the silence of their workers, by action and number: whose pid."""
+    unprovoked: int = 0
+    """How many of them had been in touch all the time, as far as the drill knows."""
+    reclaimed: int = 0
+    beside: int = 0
+    """Executions that went on beside their successors, as only those of workers out of touch may."""
     statuses: dict[str, int] = field(default_factory=dict)
 
 
@@ -42,12 +55,13 @@ class Call:
     ended: int | None
 
 
-async def judge(servers: Servers, diary: Path, told: list[dict[str, Any]]) -> Verdict:
+async def judge(servers: Servers, diary: Path, told: list[dict[str, Any]], absences: Absences) -> Verdict:
     """Read everything, and check it."""
     verdict = Verdict()
     folds = await _audit(servers, verdict)
     _check_runs(folds, told, verdict)
-    _check_calls(folds, read_diary(diary), verdict)
+    check_calls(folds, read_diary(diary), absences, verdict)
+    verdict.unprovoked = sum(not absences.of(pid, 0, math.inf) for pid in verdict.lost.values())
     return verdict
 
 
@@ -59,6 +73,7 @@ async def _audit(servers: Servers, verdict: Verdict) -> dict[RunKey, RunFold]:
             audit.take(entry.subject, entry.sequence, entry.content)
             key = parse_action(entry.subject)
             if key is not None and not isinstance(entry.content, Malformed):
+                _note_losses(key, folds[key.run].get(key.action), entry.content.data, verdict)
                 folds[key.run].apply(key.action, entry.content, entry.sequence)
         async for entry in bus.log.read(REJECTED, REJECTED.subjects[0]):
             verdict.broken.append(f"a message was set aside: {entry.raw.decode()[:300]}")
@@ -69,6 +84,17 @@ async def _audit(servers: Servers, verdict: Verdict) -> dict[RunKey, RunFold]:
         verdict.broken.append(f"{audit.malformed} messages cannot be read")
     verdict.runs, verdict.actions, verdict.events = audit.runs, audit.actions, audit.events
     return folds
+
+
+def _note_losses(key: ActionKey, before: ActionState, data: object, verdict: Verdict) -> None:
+    match data:
+        case AttemptReclaimed():
+            verdict.reclaimed += 1
+        case AttemptFailed(attempt=attempt, failure=Failure(code="WorkerLost")) if before.has_open(attempt):
+            pid = int(before.worker.rpartition("/")[2])
+            verdict.lost[f"{key.run.run}/{key.action}", attempt] = pid
+        case _:
+            pass
 
 
 def _check_runs(folds: dict[RunKey, RunFold], told: list[dict[str, Any]], verdict: Verdict) -> None:
@@ -109,8 +135,13 @@ def read_diary(diary: Path) -> list[Call]:
     return sorted(calls.values(), key=lambda call: call.began)
 
 
-def _check_calls(folds: dict[RunKey, RunFold], calls: list[Call], verdict: Verdict) -> None:
-    """No function ran twice for an attempt, beside itself, or after it had succeeded."""
+def check_calls(
+    folds: Mapping[RunKey, RunFold], calls: list[Call], absences: Absences, verdict: Verdict
+) -> None:
+    """No function ran twice for an attempt, beside itself, or after it had succeeded.
+
+    But for one case: an attempt whose worker was out of touch, and was given away for it, may run on.
+    """
     states = {
         f"{key.run}/{name}": state for key, fold in folds.items() for name, state in fold.actions.items()
     }
@@ -128,6 +159,12 @@ def _check_calls(folds: dict[RunKey, RunFold], calls: list[Call], verdict: Verdi
             verdict.broken.append(f"{action} ran twice in one attempt: {executions}")
         if state.phase is ActionPhase.SUCCEEDED and max(attempts) > state.attempt:
             verdict.broken.append(f"{action} succeeded in attempt {state.attempt} and ran on: {attempts}")
-        for one, other in pairwise(executions):
-            if one.ended is not None and one.ended > other.began:
+        for one, other in combinations(executions, 2):
+            if one.ended is None or one.ended <= other.began:
+                continue
+            earlier = min(one, other, key=lambda call: call.attempt)
+            pid = verdict.lost.get((action, earlier.attempt))
+            if pid is not None and absences.of(pid, one.began, other.began):
+                verdict.beside += 1
+            else:
                 verdict.broken.append(f"{action} ran two at a time: {one} and {other}")

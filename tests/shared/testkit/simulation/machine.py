@@ -34,7 +34,7 @@ from testkit.simulation.faulty_bus import FaultyBus, Reach
 from testkit.simulation.people import People
 from testkit.simulation.programs import Ending, Program
 from testkit.simulation.saving import Saving
-from testkit.simulation.steps import StepsTaken
+from testkit.simulation.steps import StepsTaken, earlier_steps
 
 TTL_S = 30
 """How long leases live; long enough that worlds of some hours do not consist of renewals."""
@@ -292,9 +292,9 @@ class _Agent:
         """What the function gives; None when its process vanishes without a word."""
         number = self._attempt.attempt
         await self._machine.chance.pause(self._program.longest_s)
-        await StepsTaken(self._machine, self._bus, self._order, self._reports, first).take(
-            self._program.steps
-        )
+        source = await earlier_steps(self._machine, self._bus.log, self._attempt.action, state)
+        steps = StepsTaken(self._machine, self._bus, self._order, self._reports, first, source)
+        await steps.take(self._program.steps)
         if self._program.saves:
             saving = Saving(self._machine, self._bus.log, self._order, self._reports, self._outbox)
             saving.load(state)

@@ -7,9 +7,10 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 
 from flyte._runtime.messages import ChildEnded, Pause
-from flyte_schemas.events import EventData, Recovery, SignalCondition
+from flyte_schemas.events import EventData, SignalCondition
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.recovery import Recovery
 from flyte_schemas.run import RunFold
 from flyte_schemas.subjects import ActionKey, RunKey, signal_request
 

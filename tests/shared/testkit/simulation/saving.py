@@ -1,8 +1,7 @@
 """What simulated tasks leave beside their value: a report, and checkpoints for the attempts that follow.
 
 A checkpoint that stood in the log while its attempt was open counts for every later attempt: that one or a
-later one is found. (Of the same attempt an earlier one may be: a copy of its word that the network held back
-for longer than the server remembers the first cannot be told from a word of its own.)
+later one is found, whatever copies of earlier words the network had held back.
 """
 
 from typing import TYPE_CHECKING
@@ -42,7 +41,7 @@ class Saving:
         found = state.checkpoint.uri if state.checkpoint else None
         if wanted is None or _place(wanted)[0] >= self._order.attempt:  # we have been overtaken
             return
-        if found is None or _place(found)[0] < _place(wanted)[0]:
+        if found is None or _place(found) < _place(wanted):
             self._machine.wrongs.append(f"{self._order.key} finds {found}, and {wanted} was saved before it")
 
     async def save(self) -> None:
