@@ -123,6 +123,31 @@ class TestEventLog(EventLogCases):
         assert len([entry async for entry in log.read(RUNS, action())]) == 1
         assert len(answers) == 3
 
+    async def test_a_live_message_that_was_lost_is_read_though_others_came_after_it(
+        self, harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream_module, "LOOK_AGAIN_S", 0.5)
+        take = stream_module._Follower._on_live
+        lost = action("a1").encode()
+
+        def lossy(follower: stream_module._Follower, headers: bytes, raw: bytes) -> None:
+            if lost not in headers:
+                take(follower, headers, raw)
+
+        monkeypatch.setattr(stream_module._Follower, "_on_live", lossy)
+        log = harness.bus.log
+        await log.append(numbered(action("a0")))
+        heard: list[str] = []
+        async with aclosing(log.follow(RUNS, action("*"))) as entries:
+            async for entry in entries:
+                heard.append(entry.subject)
+                if len(heard) == 1:
+                    for name in ("a1", "a2"):
+                        await log.append(numbered(action(name)))
+                if len(heard) == 3:
+                    break
+        assert heard == [action("a0"), action("a2"), action("a1")]
+
 
 class TestInbox(InboxCases): ...
 

@@ -253,6 +253,8 @@ class _Follower:
         self._stream = stream
         self._subject = subject
         self._position = after
+        self._sure = after
+        """Up to here nothing is missing: it was read, not heard live."""
         self._floor = after
         self._whole = subject in stream.subjects
         self._last: dict[str, int] = {}
@@ -267,7 +269,7 @@ class _Follower:
             while not self._connection.is_closed:
                 if self._must_catch_up:
                     self._must_catch_up = False
-                    async for entry in self._missing(self._subject, self._position):
+                    async for entry in self._catch_up():
                         yield entry
                 elif self._backlog:
                     sequence, before, entry = self._backlog.popleft()
@@ -281,6 +283,16 @@ class _Follower:
         finally:
             forget()
             await self._connection.unsubscribe(subscription)
+
+    async def _catch_up(self) -> AsyncGenerator[Entry]:
+        """What we have not had. Of a part, what was heard live says nothing of what was missed before it on
+        other subjects, so it is read again.
+        """
+        after = self._position if self._whole else self._sure
+        async for entry in self._log.read(self._stream, self._subject, after=after):
+            self._sure = entry.sequence
+            if self._is_new(entry):
+                yield entry
 
     async def _missing(self, subject: str, after: int) -> AsyncGenerator[Entry]:
         async for entry in self._log.read(self._stream, subject, after=after):
