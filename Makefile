@@ -11,6 +11,9 @@ USABLE := import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info <
 
 TYPED := schemas bus services deploy/embedded sdk bench tests/shared tests/typing
 
+# Wherever this is set, each command that is typed, and tests type hundreds, would compile the SDK anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt simulate chaos bench clean
 
