@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import flyte_agent.children
 import flyte_executor.core.decide
 import flyte_executor.core.lost
 import flyte_executor.decisions
@@ -180,7 +181,7 @@ def an_answer_that_is_given_twice(patch: pytest.MonkeyPatch) -> None:
         state = self._fold.get(action)
         if state.is_terminal:
             for call in self._waiting.get(action, []):
-                await self._answer(await self._ended(call, state))
+                await self._answer(flyte_agent.children._ended(call, state))
 
     patch.setattr(Children, "_answer_if_ended", answer)
 
@@ -347,10 +348,19 @@ BUGS: tuple[Plant, ...] = (
 )
 
 
+FOUND = {
+    a_dropped_fence: 27,
+    a_renewal_that_does_not_look_at_the_log: 86,
+    checkpoints_that_come_back: 112,
+    a_recovery_of_somebody_elses_result: 121,
+}
+"""Where those that need many worlds were found when all were tried in turn: these are looked at first."""
+
+
 @pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    for seed in range(SEEDS):
+    for seed in (*([FOUND[plant]] if plant in FOUND else ()), *range(SEEDS)):
         try:
             story = simulate(seed)
         except Exception as error:  # the bug broke the product's own code, and that shows as well
