@@ -40,6 +40,18 @@ KEPT: dict[str, Circumstances] = {
         runs=2,
         executors=2,
     ),
+    "a step of the recovering run's own, which the checker took for one of its source": Circumstances(
+        seed=11392,
+        without=_only("lost_ack", "lost_delivery", "crash", "killed_agent", "outage"),
+        runs=2,
+        executors=2,
+    ),
+    "an answer to one who had just been ended": Circumstances(
+        seed=13256, without=("paused_agent", "outage", "delay_s"), runs=3, executors=2
+    ),
+    "a world so large that the checker thought somebody ran in circles": Circumstances(
+        seed=19446, without=_only("clock_jump"), runs=3, executors=1, trouble_s=60.0
+    ),
 }
 """What was wrong, and the world in which it showed."""
 

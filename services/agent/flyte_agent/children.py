@@ -104,9 +104,9 @@ class Children:
             except Conflict:
                 log.info("agent.child.attached", action=ask.action)
             except BusError as error:
-                self._waiting.pop(ask.action, None)
                 failure = not_prepared(error, "ChildNotRequested")
-                await self._answer(ChildEnded(call=ask.call, phase=ActionPhase.FAILED, failure=failure))
+                for call in self._waiting.pop(ask.action, []):  # it may be in the log, and over
+                    await self._answer(ChildEnded(call=call, phase=ActionPhase.FAILED, failure=failure))
                 return
         await self._answer_if_ended(ask.action)
 

@@ -74,6 +74,8 @@ class Machine:
         self._inside: dict[ActionKey, int] = {}
         self._done: set[ActionKey] = set()
         self.steps: dict[tuple[ActionKey, str], str] = {}
+        self.steps_of_source: dict[tuple[ActionKey, str], str] = {}
+        self._steps_run: set[tuple[ActionKey, str]] = set()
         self.saved: dict[ActionKey, str] = {}
 
     @property
@@ -170,12 +172,16 @@ class Machine:
     def step_runs(self, attempt: AttemptKey, step: str, worker: str) -> None:
         """The code of a traced step runs; who is in touch knows whether it was recorded before."""
         is_in_touch = self._inside.get(attempt.action) == int(worker.rpartition("/")[2])
-        if is_in_touch and (attempt.action, step) in self.steps:
+        name = (attempt.action, step)
+        if is_in_touch and (name in self.steps or name in self.steps_of_source):
             self.wrongs.append(f"{attempt} runs the step {step}, which was recorded before")
+        self._steps_run.add(name)
 
     def step_is_known(self, attempt: AttemptKey, step: str, value: str) -> None:
         """A traced step gives this value, and its word stands in the log."""
-        known = self.steps.setdefault((attempt.action, step), value)
+        name = (attempt.action, step)
+        first = value if name in self._steps_run else self.steps_of_source.get(name, value)
+        known = self.steps.setdefault(name, first)
         if known != value:
             self.wrongs.append(f"{attempt}: the step {step} gave {known!r} before, and {value!r} now")
 
@@ -351,6 +357,8 @@ class _Agent:
         if ended.call == CONDITION:
             self._machine.people.heard(self._attempt.action, ended)
         answer = self._answers[ended.call]
+        if answer.cancelled():
+            return  # whoever waited has just been ended
         if answer.done():
             self._machine.wrongs.append(f"{self._attempt}: call {ended.call} was answered twice")
         else:

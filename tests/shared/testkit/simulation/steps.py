@@ -39,7 +39,7 @@ async def earlier_steps(
             if is_there and isinstance(step.traced, TraceSucceeded):
                 value = step.traced.outputs["o0"]
                 assert isinstance(value, InlineLiteral)
-                machine.steps.setdefault((key, name), value.value)
+                machine.steps_of_source.setdefault((key, name), value.value)
     return await source_of(log, key, state, recovery)
 
 
