@@ -14,7 +14,6 @@ from bench import log, written
 from bench.rows import Row
 from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
-from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_bus import event_loop
 from flyte_bus.ports import Bus
@@ -23,6 +22,7 @@ from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.events import StartRun
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import AttemptKey, RunKey, run_filter, run_request

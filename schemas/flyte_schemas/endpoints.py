@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from flyte_schemas.failure import Failure
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
 from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word
@@ -275,6 +276,35 @@ class RunList(Word):
 GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer)
 LIST_TASKS = Endpoint("flyte.svc.registry.list-tasks", ListTasks, TaskList)
 LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
+
+# -- executor ----------------------------------------------------------------------------------------------
+
+
+class TakeWork(Word):
+    """A worker of `pool` has nothing to do: what shall it run? `done` is what it ran before, if anything.
+
+    The answer comes when there is something, or after `patience_s` seconds.
+    """
+
+    pid: PositiveInt
+    started: str
+    pool: str
+    done: Order | None = None
+    patience_s: PositiveFloat
+
+
+class WorkGiven(Word):
+    """Run this. Without an `order`: ask again, or `end`. The next question goes to `owner`."""
+
+    owner: Name
+    order: Order | None = None
+    end: bool = False
+
+
+def take_work_endpoint(executor: str) -> Endpoint[TakeWork, WorkGiven]:
+    """Where workers ask one executor, or (of a site) whoever serves there."""
+    return Endpoint(f"flyte.svc.executor.take-work.{executor}", TakeWork, WorkGiven)
+
 
 # -- every service -----------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Reusable processes: a pool that serves the actions of an environment one after the other."""
+"""Reusable processes: a pool of them serves the actions of an environment one after the other."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,10 +18,12 @@ MIN_TTL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ReusePolicy:
-    """`replicas` processes, or (least, most), each with `concurrency` actions at a time.
+    """`replicas` times `concurrency` processes, or those of (least, most), each with one action at a time.
 
-    The pool ends after `idle_ttl` without work, a process after `scaledown_ttl` (seconds or timedelta, at
-    least 30 s). `scope` is "global" (shared by runs) or "run". Raises TypeError and ValueError.
+    They are made when they are needed. What their modules hold is there for the next action; an exception
+    changes nothing of that. The pool ends after `idle_ttl` without work, a process of which there are more
+    than the least after `scaledown_ttl` (seconds or timedelta, at least 30 s). `scope` is "global" (shared by
+    runs) or "run". A local run has one process anyway. Raises TypeError and ValueError.
     """
 
     replicas: int | tuple[int, int] = 2
@@ -50,8 +52,7 @@ class ReusePolicy:
             raise ValueError(f"scope is 'global' or 'run', not {self.scope!r}")
         if (most, self.concurrency) == (1, 1):
             warnings.warn(
-                "ReusePolicy with one replica and concurrency 1 runs one action at a time: "
-                "a task that calls another of its environment would wait for itself",
+                "ReusePolicy with one replica and concurrency 1 runs one action at a time",
                 stacklevel=3,
             )
 

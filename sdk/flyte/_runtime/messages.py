@@ -27,12 +27,13 @@ MAX_FRAME_BYTES = 256 * 1024**2
 
 
 class Start(Word):
-    """To the runner, first and once: run this task.
+    """To the runner, first: run this task.
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
     earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
     seconds. Inputs that are large are references. Children and steps are named as those of
-    `names_of`; None: as this action's own. With `recovers` an earlier run may have recorded its steps.
+    `names_of`; None: as this action's own. With `recovers` an earlier run may have recorded its steps. A
+    process that is `reused` gets another one of these after its last word; else it ends.
     """
 
     kind: Literal["start"] = "start"
@@ -53,6 +54,7 @@ class Start(Word):
     checkpoint: AttemptCheckpointed | None = None
     names_of: str | None = None
     recovers: bool = False
+    reused: bool = False
 
 
 class Entered(Word):

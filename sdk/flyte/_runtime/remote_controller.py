@@ -78,7 +78,7 @@ class RemoteController:
     """Implements `flyte._runtime.controller.Controller` over the agent's socket."""
 
     of_process: "ClassVar[RemoteController | None]" = None
-    """That of the one attempt that a task's process runs."""
+    """That of the one attempt that a task's process runs now."""
 
     def __init__(self, channel: Channel, start: Start) -> None:
         self._channel = channel
@@ -97,11 +97,19 @@ class RemoteController:
         self._locating: dict[int, Future[Located]] = {}
         self._saving: dict[int, Future[None]] = {}
         self._lock = threading.Lock()
+        self._next: Future[Message | None] | None = None
+        self.is_over = False
+        """Whether the attempt is over and this process waits for another one."""
 
     def listen(self) -> None:
-        """Begin to read the agent's answers, in a thread of its own."""
+        """Begin to read the agent's answers, in a thread of its own, up to its order for another attempt."""
         RemoteController.of_process = self
+        self._next = Future()
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
+
+    def next_start(self) -> Message | None:
+        """The order for another attempt, when it comes; None when the agent has closed the socket."""
+        return self._channel.receive() if self._next is None else self._next.result()
 
     async def call(self, task: "Task[..., Any]", inputs: dict[str, Any]) -> Any:
         literals = await published_aio(lambda: inputs_to_wire(task.native_interface, inputs))
@@ -262,14 +270,20 @@ class RemoteController:
 
     def _listen(self) -> None:
         """Hand out answers; without a reader every call would wait for ever, so its end ends the process."""
+        assert self._next is not None
         try:
             while (message := self._channel.receive()) is not None:
+                if isinstance(message, Start):
+                    self._next.set_result(message)
+                    return
                 self._hear(message)
         except OSError:
             pass  # the agent is gone
         except Exception:
             traceback.print_exc()
-        os._exit(AGENT_GONE)
+        if not self.is_over:
+            os._exit(AGENT_GONE)
+        self._next.set_result(None)
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, ChildEnded) and is_elsewhere(message.outputs):

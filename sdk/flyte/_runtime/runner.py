@@ -10,7 +10,8 @@ import os
 import random
 import socket
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
 from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
+from flyte._runtime.lasting_loop import LastingLoop
 from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
 from flyte._runtime.publishing import published
@@ -32,18 +34,30 @@ from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.literals import AnyLiteral
 
+RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
+
 
 def main(connection: socket.socket) -> int:
-    """Serve one `Start` from the agent; the exit code is 0 whenever the agent was told how it went."""
+    """Serve the agent's `Start`, and more of them in a process that is reused.
+
+    The exit code is 0 whenever the agent was told how each of them went.
+    """
     channel = Channel(connection)
     start = channel.receive()
-    if not isinstance(start, Start):
-        return 0  # the agent changed its mind: another one has the attempt
-    last_word = _run(channel, start)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # the task may have closed it, or put something else there
-            stream.flush()
-    _say(channel, start, last_word)
+    loop = LastingLoop()
+    while isinstance(start, Start):  # else the agent changed its mind: another one has the attempt
+        remote = RemoteController(channel, start)
+        with _scratch(start):
+            last_word = _run(channel, start, remote, loop.run if start.reused else asyncio.run)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the task may have closed it, or put something else there
+                stream.flush()
+        remote.is_over = start.reused
+        _say(channel, start, last_word)
+        if not start.reused:
+            return 0
+        start = remote.next_start()
+    loop.close()
     return 0
 
 
@@ -63,14 +77,28 @@ def _prepare(start: Start) -> None:
     os.environ.update(start.env_vars)
     os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
     os.chdir(start.root)
-    use_scratch(start.root)
     random.seed()
     sys.argv = [start.template.source.file]
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        with contextlib.suppress(AttributeError, ValueError):  # an earlier task has put something else there
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
-def _run(channel: Channel, start: Start) -> Message:
+@contextlib.contextmanager
+def _scratch(start: Start) -> Iterator[None]:
+    """Where copies are kept within the block; what others will use this process sees nothing of them."""
+    if not start.reused:
+        use_scratch(start.root)
+        yield
+        return
+    with tempfile.TemporaryDirectory(
+        prefix=".flyte-scratch-", dir=start.root, ignore_cleanup_errors=True
+    ) as folder:
+        use_scratch(folder)
+        yield
+
+
+def _run(channel: Channel, start: Start, remote: RemoteController, run: RunCoroutine) -> Message:
     """The last word on the attempt: what it returned, or why it did not."""
     try:
         _prepare(start)
@@ -78,16 +106,17 @@ def _run(channel: Channel, start: Start) -> Message:
             with importing():
                 task = load_task(start.template.source, start.template.name, Path(start.root))
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
-            return Returned(outputs=_called(channel, start, task))
+            return Returned(outputs=_called(channel, start, task, remote, run))
     except errors.ModuleLoadError as error:
         return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
         return Raised(failure=failure_in(error, start.root))
 
 
-def _called(channel: Channel, start: Start, task: Any) -> Mapping[str, AnyLiteral]:
+def _called(
+    channel: Channel, start: Start, task: Any, remote: RemoteController, run: RunCoroutine
+) -> Mapping[str, AnyLiteral]:
     """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
-    remote = RemoteController(channel, start)
     remote.listen()
     checkpoint = RemoteCheckpoint(remote, start)
     here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
@@ -95,16 +124,16 @@ def _called(channel: Channel, start: Start, task: Any) -> Mapping[str, AnyLitera
         inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:
-            returned = _call(task, inputs)
+            returned = _call(task, inputs, run)
         finally:
             _publish(remote)
         return remote.stored(published(lambda: outputs_to_wire(task.native_interface, returned)))
 
 
-def _call(task: Any, inputs: dict[str, Any]) -> Any:
-    """Run the function: a coroutine on an event loop of its own, a plain function on this thread."""
+def _call(task: Any, inputs: dict[str, Any], run: RunCoroutine) -> Any:
+    """Run the function: a coroutine on an event loop, a plain function on this thread."""
     if task.is_async:
-        return asyncio.run(cancelled_by_signal(run_body(task.body(inputs))))
+        return run(cancelled_by_signal(run_body(task.body(inputs))))
     return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 

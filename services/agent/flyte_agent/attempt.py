@@ -5,9 +5,7 @@ agent dies too is that left to the executor.
 """
 
 import asyncio
-import signal
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -31,55 +29,69 @@ from flyte._runtime.messages import (
     Start,
 )
 from flyte._runtime.transfer import ArtifactError, Artifacts
-from flyte_agent.bundle import BundleRefused, fetch, unpack
+from flyte_agent.bundle import BundleRefused
 from flyte_agent.children import Children
+from flyte_agent.code_folder import CodeFolder
 from flyte_agent.endings import (
     failure_of_status,
     interrupted,
     not_prepared,
     not_understood,
 )
+from flyte_agent.known import Known
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
-from flyte_agent.order import Order
 from flyte_agent.outbox import Outbox
-from flyte_agent.output import OutputPump
-from flyte_agent.process import Forked, RunnerProcess
+from flyte_agent.output import OutputPump, Stream
+from flyte_agent.process import RunnerProcess
 from flyte_agent.recovered import source_of
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
 from flyte_agent.traces import Traces
-from flyte_agent.work import work_folder
 from flyte_bus.errors import BusUnavailable
-from flyte_bus.history import find_task, find_version, read_action
+from flyte_bus.history import find_version, read_action
 from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded, RunSettings
+from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.exhausted import ran_too_long
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import LEASES_BUCKET
-from flyte_schemas.subjects import ROOT_ACTION, lease_key
+from flyte_schemas.subjects import lease_key
 from flyte_schemas.task import TaskTemplate
 
 log = structlog.get_logger()
 
 
 class Attempt:
-    """Runs one attempt in a runner that was forked before."""
+    """Runs one attempt in `runner`, whose output comes by `pipes`, in `folder`; `known` may be shared."""
 
-    def __init__(self, bus: Bus, order: Order, forked: Forked, settings: AgentSettings, pid: int) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        order: Order,
+        runner: RunnerProcess,
+        pipes: dict[Stream, int],
+        *,
+        folder: CodeFolder,
+        known: Known,
+        settings: AgentSettings,
+        pid: int,
+    ) -> None:
         self._bus = bus
         self._order = order
         self._settings = settings
-        self._runner = RunnerProcess(forked)
+        self._runner = runner
+        self._folder = folder
+        self._known = known
         self._lease = Lease(bus.bucket(LEASES_BUCKET), settings.lease_ttl_s)
         self._spool = SpoolFile(spool_path(settings.spool, pid))
         self._outbox = Outbox(bus.log, self._spool, self._lease, limit_bytes=settings.max_spool_bytes)
         self._reports = Reports(bus, order, pid, outbox=self._outbox, confirm=self._lease.confirm)
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
-        self._pump = OutputPump(order.attempt, forked.pipes, self._reports.output)
+        self._pump = OutputPump(order.attempt, pipes, self._reports.output, keeps_pipes=runner.is_reused)
         self._stopped = asyncio.Event()
         self._entered = asyncio.Event()
         self._last_word: Returned | Raised | None = None
@@ -88,10 +100,15 @@ class Attempt:
         self._locations = Locations(bus, self._runner.send)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    def stop(self) -> None:
+        """Have the attempt end soon, for the platform's sake."""
+        self._stopped.set()
+
     async def run(self) -> None:
-        """Claim, prepare, run, report. Returns quietly when another agent has the attempt."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stopped.set)
+        """Claim, prepare, run, report. Returns quietly when another agent has the attempt.
+
+        Raises LeaseLost; BusUnavailable when what is left to say waits on disk.
+        """
         await self._runner.open()
         began = self._lease.now()
         try:
@@ -99,19 +116,18 @@ class Attempt:
                 log.info("agent.attempt.taken", attempt=str(self._order.key))
                 return
             self._lease.begin(lease_key(self._order.key), self._reports.worker, self._reports, since=began)
-            with work_folder(self._settings.work) as root:
-                await self._run_while_ours(root)
+            await self._run_while_ours()
         finally:
             await self._runner.end(0.0)
             await self._runner.close()
             if not self._broken.cancel() and not self._broken.cancelled():
                 self._broken.exception()  # it was raised, or something worse was
 
-    async def _run_while_ours(self, root: Path) -> None:
+    async def _run_while_ours(self) -> None:
         """Run, and keep the lease; when it is lost nothing more is done or said. Raises LeaseLost."""
         keep_words = True
         try:
-            await self._lease.hold(self._run_claimed(root), ended=self._stopped.set, lost=self._kill_runner)
+            await self._lease.hold(self._run_claimed(), ended=self._stopped.set, lost=self._kill_runner)
         except LeaseLost:
             keep_words = False
             raise
@@ -124,12 +140,12 @@ class Attempt:
         """Without a chance to clean up: another one has begun."""
         await self._runner.end(0.0)
 
-    async def _run_claimed(self, root: Path) -> None:
+    async def _run_claimed(self) -> None:
         self._pump.start()
         shipping = asyncio.create_task(self._pump.run())
         shipping.add_done_callback(self._shipping_ended)
         try:
-            failure = await self._run_task(root)
+            failure = await self._run_task()
         except BaseException as error:
             shipping.cancel()
             if isinstance(error, LeaseLost):
@@ -167,10 +183,10 @@ class Attempt:
                 task.cancel()
             await asyncio.gather(flushing, stopped, return_exceptions=True)
 
-    async def _run_task(self, root: Path) -> Failure | None:
+    async def _run_task(self) -> Failure | None:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""
         try:
-            start = await self._prepare_unless_stopped(root)
+            start = await self._prepare_unless_stopped()
         except ArtifactError as error:
             return not_prepared(error, error.code)
         except BundleRefused as error:
@@ -183,9 +199,9 @@ class Attempt:
         await self._runner.send(start)
         return await self._supervise(start.template)
 
-    async def _prepare_unless_stopped(self, root: Path) -> Start | None:
+    async def _prepare_unless_stopped(self) -> Start | None:
         """The order for the runner; None when we were told to stop, or the attempt is over already."""
-        preparing = asyncio.create_task(self._prepare(root))
+        preparing = asyncio.create_task(self._prepare())
         stopped = asyncio.create_task(self._stopped.wait())
         try:
             await asyncio.wait({preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -195,15 +211,13 @@ class Attempt:
             stopped.cancel()
             await asyncio.gather(preparing, stopped, return_exceptions=True)
 
-    async def _prepare(self, root: Path) -> Start | None:
+    async def _prepare(self) -> Start | None:
         state, first = await read_action(self._bus.log, self._order.key.action)
         if not state.has_open_attempt or state.attempt != self._order.attempt:
             return None
-        template = await self._template(state)
-        assert state.requested is not None
-        if template.bundle is not None:
-            archive = await fetch(template.bundle, self._artifacts, self._settings)
-            await asyncio.to_thread(unpack, archive, root, self._settings)
+        assert state.requested is not None  # it was claimed, so it was requested
+        template = await self._known.template(self._order.key, state.requested)
+        await self._folder.fill(template.bundle, self._artifacts)
         self._children = Children(
             self._bus,
             self._order,
@@ -213,8 +227,8 @@ class Attempt:
             on_broken=self._on_broken,
             env_vars=state.requested.env_vars,
         )
-        root_state = await self._root_state(state)
-        settings = (root_state.requested.settings if root_state.requested else None) or RunSettings()
+        root = await self._known.root(self._order.key.action, state)
+        settings = root.settings
         source = await source_of(self._bus.log, self._order.key.action, state, settings.recovery)
         self._traces = Traces(
             self._bus.log,
@@ -237,28 +251,15 @@ class Attempt:
             inputs=state.requested.inputs,
             env_vars=state.requested.env_vars,
             custom_context=state.requested.custom_context,
-            root=str(root),
-            run_began=root_state.requested_at,
+            root=str(self._folder.path),
+            run_began=root.requested_at,
             raw_data_path=settings.raw_data_path,
             patience_s=self._settings.patience_s,
             checkpoint=state.checkpoint,
             names_of=_recovered(state),
             recovers=source is not None,
+            reused=self._runner.is_reused,
         )
-
-    async def _root_state(self, state: ActionState) -> ActionState:
-        """The run's first action: it says when the run was asked for, and what was said of it."""
-        root = self._order.key.action.run.action(ROOT_ACTION)
-        if self._order.key.action != root:
-            state, _ = await read_action(self._bus.log, root)
-        return state
-
-    async def _template(self, state: ActionState) -> TaskTemplate:
-        assert state.requested is not None  # it was claimed, so it was requested
-        found = await find_task(self._bus.log, self._order.project, self._order.domain, state.requested.task)
-        if found is None:
-            raise RuntimeError(f"{state.requested.task} is not in the log")
-        return found.overridden(state.requested.overrides)
 
     async def _supervise(self, template: TaskTemplate) -> Failure | None:
         """Serve the runner until its last word, its end, the order to stop, or the end of its time."""
@@ -275,7 +276,7 @@ class Attempt:
             if exited.done() and self._last_word is None:
                 await asyncio.wait({listening}, timeout=self._settings.exit_grace_s)
             if self._last_word is not None:
-                await asyncio.wait({exited}, timeout=self._settings.exit_grace_s)
+                await self._runner.left(self._settings.exit_grace_s)
                 return None
             if exited.done():
                 return failure_of_status(exited.result(), self._runner.memory())
@@ -355,6 +356,8 @@ class Attempt:
 
     async def _drain(self, shipping: "asyncio.Task[None]") -> None:
         """Ship all that was printed; what the task left behind may hold the pipes, but not for long."""
+        if self._runner.stays:
+            self._pump.close()
         deadline = asyncio.get_running_loop().time() + self._settings.leftover_s
         while not shipping.done():
             progress = self._pump.progress

@@ -13,13 +13,13 @@ import structlog
 from flyte._runtime.messages import Ask, ChildEnded, Pause, Paused
 from flyte_agent.conditions import Conditions
 from flyte_agent.endings import not_prepared
-from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import ActionRequested
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS

@@ -4,7 +4,6 @@ import structlog
 
 from flyte._runtime.messages import Pause
 from flyte_agent.endings import not_prepared
-from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_agent.webhook import Webhook, post
 from flyte_bus.errors import BusError, Conflict
@@ -13,6 +12,7 @@ from flyte_bus.ports import EventLog
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ConditionAnnounced, ConditionRequested
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.orders import Order
 
 log = structlog.get_logger()
 

@@ -6,6 +6,7 @@ and memory stays bounded.
 
 import asyncio
 import codecs
+import contextlib
 import fcntl
 import os
 from collections import deque
@@ -44,12 +45,18 @@ class _Piece:
 
 
 class OutputPump:
-    """Reads both pipes of one attempt and ships what comes. Offsets and sizes are in the user's own bytes."""
+    """Reads both pipes of one attempt and ships what comes. Offsets and sizes are in the user's own bytes.
 
-    def __init__(self, attempt: int, pipes: dict[Stream, int], ship: Ship) -> None:
+    With `keeps_pipes` they are there for the next attempt when this one is over.
+    """
+
+    def __init__(
+        self, attempt: int, pipes: dict[Stream, int], ship: Ship, *, keeps_pipes: bool = False
+    ) -> None:
         self._attempt = attempt
         self._pipes = pipes
         self._ship = ship
+        self._keeps_pipes = keeps_pipes
         self._decoders = {
             name: codecs.getincrementaldecoder("utf-8")(errors="backslashreplace") for name in pipes
         }
@@ -58,6 +65,7 @@ class OutputPump:
         self._paused: set[Stream] = set()
         self._open = set(pipes)
         self._changed = asyncio.Event()
+        self._all_read = asyncio.Event()
         self.shipped = 0
         """Bytes shipped so far: the offset of the next chunk."""
         self.progress = 0
@@ -87,11 +95,16 @@ class OutputPump:
                 await self._changed.wait()
                 continue
             if self._pending_bytes < CHUNK_BYTES and self._open:
-                await asyncio.sleep(LINGER_S)
+                await self._linger()
             await self._ship_chunk()
             if not self._is_full:
                 for name in tuple(self._paused):
                     self._resume(name)
+
+    async def _linger(self) -> None:
+        """Wait for more output, unless there will be none."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._all_read.wait(), LINGER_S)
 
     def close(self) -> None:
         """Take what is in the pipes now and read no more, whoever still holds the other ends."""
@@ -135,10 +148,13 @@ class OutputPump:
     def _end(self, name: Stream) -> None:
         self._decode(name, b"", final=True)
         asyncio.get_running_loop().remove_reader(self._pipes[name])
-        os.close(self._pipes[name])
+        if not self._keeps_pipes:
+            os.close(self._pipes[name])
         self._paused.discard(name)
         self._open.discard(name)
         self._changed.set()
+        if not self._open:
+            self._all_read.set()
 
     def _decode(self, name: Stream, data: bytes, *, final: bool = False) -> None:
         """Take the text of `data`; the bytes of half a character count when the character is whole."""

@@ -14,11 +14,12 @@ import sys
 import threading
 import traceback
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NoReturn
 
 from flyte._runtime.memory import peak_bytes, read_limits
-from flyte._runtime.messages import MAX_FRAME_BYTES, Message, pack, unpack
+from flyte._runtime.messages import MAX_FRAME_BYTES, Message, Raised, Returned, Start, pack, unpack
 from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Stream
 
@@ -108,6 +109,9 @@ def exit_as(body: Callable[[], int]) -> NoReturn:
 class RunnerProcess:
     """A forked runner within the agent's event loop."""
 
+    is_reused = False
+    """Whether it serves one attempt after the other."""
+
     def __init__(self, forked: Forked) -> None:
         self.pid = forked.pid
         self._connection = forked.connection
@@ -116,7 +120,9 @@ class RunnerProcess:
         self._limits_before = read_limits()
 
     async def open(self) -> None:
-        """Attach to the event loop."""
+        """Attach to the event loop, once."""
+        if self._exit is not None:
+            return
         self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
         self._exit = asyncio.create_task(asyncio.to_thread(self._wait_for_exit))
 
@@ -134,6 +140,16 @@ class RunnerProcess:
                 if size > MAX_FRAME_BYTES:
                     raise ValueError(f"it has {size} bytes; the limit is {MAX_FRAME_BYTES}")
                 yield unpack(await self._reader.readexactly(size))
+
+    @property
+    def stays(self) -> bool:
+        """Whether the process serves another attempt after this one."""
+        return False
+
+    async def left(self, patience_s: float) -> None:
+        """Wait until the process is done with the attempt, after its last word."""
+        assert self._exit is not None
+        await asyncio.wait({self._exit}, timeout=patience_s)
 
     async def exited(self) -> int:
         """Wait for the end of the process; its wait status."""
@@ -161,6 +177,10 @@ class RunnerProcess:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
+    @property
+    def _has_exited(self) -> bool:
+        return self._exit is not None and self._exit.done()
+
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
@@ -169,3 +189,44 @@ class RunnerProcess:
         _, status, usage = os.wait4(self.pid, 0)
         self._peak_bytes = peak_bytes(usage)
         return status
+
+
+class ReusedRunner(RunnerProcess):
+    """A runner that serves one attempt after the other, for as long as each ends with a last word."""
+
+    is_reused = True
+
+    def __init__(self, forked: Forked) -> None:
+        super().__init__(forked)
+        self._is_busy = False
+
+    @property
+    def stays(self) -> bool:
+        return not self._is_busy and not self._has_exited
+
+    async def send(self, message: Message) -> None:
+        self._is_busy = self._is_busy or isinstance(message, Start)
+        await super().send(message)
+
+    async def messages(self) -> AsyncGenerator[Message]:
+        async with aclosing(super().messages()) as messages:
+            async for message in messages:
+                self._is_busy = self._is_busy and not isinstance(message, Returned | Raised)
+                yield message
+
+    async def left(self, patience_s: float) -> None:
+        """It flushed its output before its last word: there is nothing to wait for."""
+
+    async def end(self, grace_s: float) -> int:
+        """End the process in the middle of an attempt; nothing happens when it has none."""
+        return 0 if self.stays else await super().end(grace_s)
+
+    async def close(self) -> None:
+        """The socket stays open for the next attempt."""
+
+    async def dismiss(self, grace_s: float) -> None:
+        """End the process, whatever it does; politely when it does nothing."""
+        await super().close()
+        if self.stays:
+            await super().left(grace_s)
+        await super().end(grace_s)

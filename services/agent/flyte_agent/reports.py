@@ -9,7 +9,6 @@ import structlog
 
 from flyte._runtime.messages import Reported
 from flyte_agent.lease import Confirm, Standing
-from flyte_agent.order import Order
 from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
@@ -29,6 +28,7 @@ from flyte_schemas.events import (
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
 

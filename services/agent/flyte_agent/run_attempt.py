@@ -1,36 +1,42 @@
-"""An agent's process: fork the runner, then live on an event loop until the attempt is over."""
+"""An agent's process: fork the runner, then live on an event loop until there is nothing to do for it."""
 
+import asyncio
 import os
-from collections.abc import Coroutine
+import signal
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
 from flyte_agent.attempt import Attempt
+from flyte_agent.code_folder import CodeFolder
+from flyte_agent.known import Known
 from flyte_agent.lease import LeaseLost
-from flyte_agent.order import Order, recorded
-from flyte_agent.process import Forked, fork_runner
+from flyte_agent.process import Forked, RunnerProcess, fork_runner
+from flyte_agent.record import recorded
 from flyte_agent.settings import AgentSettings, from_environment
+from flyte_agent.work import work_folder
+from flyte_agent.worker import Worker
 from flyte_bus import event_loop
 from flyte_bus import settings as bus_settings
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.service import configure_logging
+from flyte_schemas.orders import Order, PoolOrder
 
 log = structlog.get_logger()
 
 
-def run_attempt(order: Order) -> int:
-    """Run the attempt in this process; the exit code says whether it was reported."""
+def run_order(order: Order | PoolOrder) -> int:
+    """Do what is ordered in this process; the exit code says whether all was reported."""
     settings = from_environment()
-    with recorded(order, settings.records):
-        forked = fork_runner()
-        return live(_connect_and_serve(order, forked, settings))
+    forked = fork_runner()
+    return live(_connect_and_serve(order, forked, settings))
 
 
 def live(agent: Coroutine[Any, Any, None]) -> int:
-    """Run an agent on an event loop; the exit code says whether its attempt was reported."""
+    """Run an agent on an event loop; the exit code says whether all was reported."""
     configure_logging()
     structlog.contextvars.bind_contextvars(service="flyte-agent")
     try:
@@ -48,12 +54,43 @@ async def connected(settings: AgentSettings) -> Bus:
     return await connect(bus_settings.from_environment("flyte-agent", patience_s=settings.patience_s))
 
 
-async def serve(bus: Bus, order: Order, forked: Forked, settings: AgentSettings) -> None:
-    """Run the attempt on a bus that is there."""
-    structlog.contextvars.bind_contextvars(attempt=str(order.key))
-    await Attempt(bus, order, forked, settings, os.getpid()).run()
+async def serve(
+    ready: Coroutine[Any, Any, Bus] | asyncio.Task[Bus],
+    order: Order | PoolOrder,
+    forked: Forked,
+    settings: AgentSettings,
+) -> None:
+    """Do what is ordered on a bus, as soon as that is there. Raises LeaseLost and BusUnavailable."""
+    if isinstance(order, PoolOrder):
+        records = recorded(None, settings.records, pool=order.pool)
+        with records as note, work_folder(settings.work) as folder:
+            async with await ready as bus:
+                worker = Worker(order, bus, forked, settings, folder, note)
+                on_signal(worker.stop)
+                await worker.run()
+        return
+    with recorded(order, settings.records), work_folder(settings.work) as folder:
+        async with await ready as bus:
+            structlog.contextvars.bind_contextvars(attempt=str(order.key))
+            attempt = Attempt(
+                bus,
+                order,
+                RunnerProcess(forked),
+                forked.pipes,
+                folder=CodeFolder(folder, settings),
+                known=Known(bus.log),
+                settings=settings,
+                pid=os.getpid(),
+            )
+            on_signal(attempt.stop)
+            await attempt.run()
 
 
-async def _connect_and_serve(order: Order, forked: Forked, settings: AgentSettings) -> None:
-    async with await connected(settings) as bus:
-        await serve(bus, order, forked, settings)
+def on_signal(stop: Callable[[], None]) -> None:
+    """Have it called when this process is told to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _connect_and_serve(order: Order | PoolOrder, forked: Forked, settings: AgentSettings) -> None:
+    await serve(connected(settings), order, forked, settings)

@@ -2,7 +2,7 @@
 
 Most of what a new process costs is the first touch of each page of its memory, and the way to the bus. A
 spare has paid for that while nobody waited. It lives as long as the zygote holds the other end of its socket,
-and becomes the agent of the one order that it is given.
+and becomes the agent of the one attempt, or the worker of the one pool, that it is ordered for.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 
 from flyte_agent.exercise import exercise_agent
-from flyte_agent.order import Order, recorded
 from flyte_agent.process import Forked, exit_as, fork_runner
 from flyte_agent.run_attempt import connected, live, serve
 from flyte_agent.settings import AgentSettings, from_environment
 from flyte_bus.ports import Bus
 from flyte_bus.process import is_alive, start_time
+from flyte_schemas.orders import read_order
 
 END_S = 5.0
 """How long spares that nobody needs any more may take to end."""
@@ -124,10 +124,7 @@ async def _wait_and_serve(connection: socket.socket, forked: Forked, settings: A
     line = await ordered
     if not line:
         os._exit(0)  # whatever is under way (a connection, say) is nobody's any more
-    order = Order.model_validate_json(line)
-    with recorded(order, settings.records):
-        async with await ready as bus:
-            await serve(bus, order, forked, settings)
+    await serve(ready, read_order(line), forked, settings)
     writer.close()
 
 

@@ -19,7 +19,6 @@ from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import Store, offload, restore
 from flyte._runtime.transfer import ArtifactError, ArtifactRefused
 from flyte_agent.endings import not_prepared
-from flyte_agent.order import Order
 from flyte_agent.recovered import Source
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusError, Conflict
@@ -27,6 +26,7 @@ from flyte_bus.ports import Entry, EventLog
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TraceFailed, TraceSucceeded
 from flyte_schemas.literals import ReferencedLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ActionKey, action_subject, parse_action, run_filter
 

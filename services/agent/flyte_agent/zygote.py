@@ -15,14 +15,14 @@ from pydantic import ValidationError
 
 from flyte._runtime import runner
 from flyte._runtime.warm import warm_up
-from flyte_agent.order import Order
 from flyte_agent.process import exit_as
-from flyte_agent.run_attempt import run_attempt
+from flyte_agent.run_attempt import run_order
 from flyte_agent.settings import from_environment
 from flyte_agent.spare import Reserve
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_schemas.envelope import one_sentence
+from flyte_schemas.orders import read_order
 
 _PRELOADED = (runner,)
 """Imported here so that no agent has to."""
@@ -50,7 +50,7 @@ def serve() -> int:
 def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     """An agent for this order; what to say of it. An order that cannot be served harms no other."""
     try:
-        order = Order.model_validate_json(line)
+        order = read_order(line)
         if (spare := reserve.take(line)) is not None:
             return {"pid": spare.pid, "started": spare.started}
         pid = os.fork()
@@ -61,7 +61,7 @@ def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     if pid == 0:
         reserve.let_go()
         _become_agent()
-        exit_as(lambda: run_attempt(order))
+        exit_as(lambda: run_order(order))
     return {"pid": pid, "started": start_time(pid)}
 
 

@@ -42,5 +42,7 @@ class ExecutorService:
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
     words = LeftWords(settings.spool, bus.log)
-    backend = ProcessBackend(settings.records, grace_s=settings.grace_s, words=words, work=settings.work)
+    backend = ProcessBackend(
+        settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
+    )
     return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus))

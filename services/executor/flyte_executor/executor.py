@@ -143,7 +143,7 @@ class Executor:
         if not state.has_open(attempt.attempt):
             state, _ = await read_action(self._bus.log, attempt.action)
         if state.has_open(attempt.attempt):
-            self._placement.occupy(attempt)
+            self._placement.occupy(attempt, await self._outlook.pool(attempt.action))
         elif state.phase is not None:  # else it belongs to a log that is not ours
             log.warning("executor.attempt.orphaned", attempt=str(attempt))
             self._tasks.spawn(f"stop {attempt}", self._backend.stop_attempt(attempt))
@@ -203,13 +203,14 @@ class Executor:
 
     async def _act(self, key: ActionKey) -> None:
         """Make the world look as the log says of this action."""
+        pool = await self._outlook.pool(key)
         state = self._runs.state(key)
         self._leases.look(key, state)
         if state.is_live and state.parent is not None:
             await self._launch(self._placement.has_children(key.run.action(state.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
             limit = self._outlook.settings_of(key.run).max_action_concurrency
-            await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit))
+            await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit, pool))
         elif state.is_terminal:
             await self._end(key, state)
         elif state.has_open_attempt:
@@ -236,8 +237,15 @@ class Executor:
         launched = self._outlook.is_open(attempt) and await self._start_process(attempt)
         if not launched:
             await self._launch(self._placement.attempt_over(attempt))
-        elif not self._outlook.is_open(attempt):  # its action was ended while its process began
+        elif not self._outlook.is_open(attempt) and await self._was_cut_short(attempt):
             await self._backend.stop_attempt(attempt)
+
+    async def _was_cut_short(self, attempt: AttemptKey) -> bool:
+        """Whether an attempt's action was ended while its process began, and not by that process."""
+        state = self._runs.state(attempt.action)
+        if state.phase is None:  # its run is over, and not held any more
+            state, _ = await read_action(self._bus.log, attempt.action)
+        return state.is_cut_short and state.attempt == attempt.attempt
 
     async def _start_process(self, attempt: AttemptKey) -> bool:
         state = self._runs.state(attempt.action)
@@ -245,7 +253,9 @@ class Executor:
         if template is None:
             return False
         try:
-            await self._backend.launch(Launch(attempt=attempt, fence=state.fence, template=template))
+            pool = await self._outlook.pool(attempt.action)
+            launch = Launch(attempt=attempt, fence=state.fence, template=template, pool=pool)
+            await self._backend.launch(launch)
         except LaunchFailed as error:
             gone = Gone(attempt=attempt, worker="", reason=str(error))
             await report_lost(self._bus.log, gone, self._now)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flyte_bus.ports import Bus
+from flyte_bus.templates import Templates
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.recovery import runs_again
@@ -15,10 +16,10 @@ from flyte_executor.recoveries import Recoveries
 from flyte_executor.results import Results
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import ExecutorSettings
-from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionFailed, ActionRecovered, EventData, RunSettings
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.pools import Pool, pool_of
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.task import TaskTemplate
 
@@ -52,6 +53,7 @@ class Outlook:
         state = self._runs.state(key)  # the log may have gone on meanwhile
         around = Surroundings(
             now=self._clock.now(key),
+            run=key.run,
             template=template,
             settings=self.settings_of(key.run),
             recovered=recovered,
@@ -66,6 +68,14 @@ class Outlook:
         requested = self._runs.state(key).requested
         template = await self._template(key)
         return None if template is None or requested is None else template.overridden(requested.overrides)
+
+    async def pool(self, key: ActionKey) -> Pool | None:
+        """Where an action's attempts run; None: in processes of their own."""
+        requested = self._runs.state(key).requested
+        template = await self.template(key)
+        if template is None or requested is None:
+            return None
+        return pool_of(template, requested.task.version, key.run, requested.env_vars)
 
     def parent_ended(self, key: ActionKey, state: ActionState) -> bool:
         """Whether nobody is left for whom this action would run."""

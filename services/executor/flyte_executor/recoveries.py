@@ -9,6 +9,7 @@ from collections.abc import Collection
 from flyte_bus.errors import NoAnswer, Refusal
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
+from flyte_bus.templates import Templates
 from flyte_executor.core.recovery import (
     gives_the_same,
     is_asked_for,
@@ -17,7 +18,6 @@ from flyte_executor.core.recovery import (
     runs_again,
 )
 from flyte_executor.settings import STORE_PATIENCE_S
-from flyte_executor.templates import Templates
 from flyte_schemas.action import ActionState
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation
 from flyte_schemas.events import ActionFailed, ActionRecovered

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flyte_agent.order import Order
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionRetried
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from testkit.agents import Agents
 

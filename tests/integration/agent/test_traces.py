@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flyte_agent.order import Order
 from flyte_schemas.events import ActionRetried, AttemptFailed, TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import ReferencedLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import run_filter

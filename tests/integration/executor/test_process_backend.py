@@ -38,7 +38,7 @@ class Backend:
         self.bus = MemoryBus(MemoryServer())
         self.words = LeftWords(folder.parent / "spool", self.bus.log)
         self.work = folder.parent / "work"
-        self.backend = ProcessBackend(folder, grace_s=5.0, words=self.words, work=self.work)
+        self.backend = ProcessBackend(folder, grace_s=5.0, words=self.words, work=self.work, bus=self.bus)
         self.folder = folder
         self.gone: list[Gone] = []
         self.found: frozenset[AttemptKey] = frozenset()
@@ -56,7 +56,7 @@ class Backend:
     def pids(self) -> dict[AttemptKey, int]:
         """The agents that have made a record."""
         records = [read_record(path) for path in self.folder.glob("*.json")]
-        return {record.attempt: record.pid for record in records if record is not None}
+        return {record.order.key: record.pid for record in records if record and record.order}
 
     async def launch(self, what: Launch) -> int:
         """Launch, and return the agent's process id once it has made its record."""
@@ -92,7 +92,8 @@ async def test_an_agent_is_launched_once_and_its_end_is_heard_of(backend: Backen
     assert gone.worker.endswith(f"/{pid}")
     assert is_alive(other)
     assert list(backend.pids().values()) == [other]  # what the killed one left is cleared away
-    await until(lambda: list(backend.work.iterdir()) == folders[1:])
+    await until(lambda: not folders[0].exists())
+    assert folders[1].exists()
 
 
 async def test_stopping_an_attempt_ends_its_process_and_no_other(backend: Backend) -> None:
@@ -155,7 +156,7 @@ async def test_an_agent_that_died_while_no_executor_ran_is_told_of_after_its_las
 
 
 async def test_the_record_of_another_machine_is_left_alone(backend: Backend) -> None:
-    order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1}
+    order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1, "fence": 1}
     theirs = backend.folder / "999999999.json"
     theirs.write_bytes(orjson.dumps(order | {"pid": 999999999, "started": "1", "host": "elsewhere"}))
     again = Backend(backend.folder)
@@ -167,7 +168,7 @@ async def test_the_record_of_another_machine_is_left_alone(backend: Backend) -> 
 
 async def test_a_record_of_a_process_whose_number_was_given_away_is_no_agent(backend: Backend) -> None:
     stranger = os.getpid()
-    order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1}
+    order = {"project": "p", "domain": "d", "run": "r", "action": "a0", "attempt": 1, "fence": 1}
     started = str(int(start_time(stranger)) - 1)
     record = order | {"pid": stranger, "started": started, "host": platform.node()}
     (backend.folder / f"{stranger}.json").write_bytes(orjson.dumps(record))

@@ -17,7 +17,6 @@ import orjson
 
 from flyte._runtime.offload import offload, restore
 from flyte._runtime.transfer import Artifacts
-from flyte_agent.order import Order
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_bus.process import is_alive
@@ -25,6 +24,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import ActionQueued, ActionRequested, EventData, LogWritten, TaskDeployed
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import LOGS
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, log_subject, task_subject
 from flyte_schemas.task import BundleReference, Policies, TaskReference

@@ -66,6 +66,12 @@ class Cluster:
         process.wait()
         return None
 
+    def stop(self, name: str) -> None:
+        """End a service as its operator does."""
+        process = self._processes.pop(name)
+        process.terminate()
+        process.wait(STOP_LIMIT_S)
+
     def log(self, name: str) -> str:
         """What a service wrote to its standard error."""
         path = self._folder / f"{name}.log"

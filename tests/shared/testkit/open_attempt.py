@@ -2,12 +2,12 @@
 
 from uuid import uuid4
 
-from flyte_agent.order import Order
 from flyte_agent.reports import Reports
 from flyte_bus.memory import MemoryBus
 from flyte_bus.ports import Entry
 from flyte_schemas.events import ActionQueued, ActionRequested, EventData
 from flyte_schemas.literals import Literals
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import RunKey, action_subject
 from flyte_schemas.task import TaskReference

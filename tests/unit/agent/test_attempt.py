@@ -12,7 +12,10 @@ import pytest
 from flyte._runtime.channel import Channel
 from flyte._runtime.messages import Entered, Message, Returned, Start, pack
 from flyte_agent.attempt import Attempt
-from flyte_agent.process import Forked
+from flyte_agent.code_folder import CodeFolder
+from flyte_agent.known import Known
+from flyte_agent.output import Stream
+from flyte_agent.process import Forked, RunnerProcess
 from flyte_agent.settings import AgentSettings
 from flyte_bus.history import read_action
 from flyte_bus.process import is_alive
@@ -42,8 +45,20 @@ class Played:
         self.socket = theirs
         self.around = around
         settings = AgentSettings(home=home, exit_grace_s=0.1, drain_s=0.05, leftover_s=0.2, grace_s=0.1)
-        forked = Forked(pid=pid, connection=ours, pipes={"stdout": out, "stderr": err})
-        self.attempt = Attempt(around.bus, around.order, forked, settings, pid)
+        pipes: dict[Stream, int] = {"stdout": out, "stderr": err}
+        runner = RunnerProcess(Forked(pid=pid, connection=ours, pipes=pipes))
+        self.code = home / "code"
+        self.code.mkdir()
+        self.attempt = Attempt(
+            around.bus,
+            around.order,
+            runner,
+            pipes,
+            folder=CodeFolder(self.code, settings),
+            known=Known(around.bus.log),
+            settings=settings,
+            pid=pid,
+        )
         self.running: asyncio.Task[None] | None = None
 
     async def begin(self) -> Start:
@@ -197,7 +212,7 @@ async def test_an_attempt_that_ends_right_after_the_claim_is_not_run(
 async def test_an_interruption_is_told(played: Played) -> None:
     await played.begin()
     played.say(Entered())
-    os.kill(os.getpid(), signal.SIGTERM)
+    played.attempt.stop()
     state = await played.ends()
     assert state.failure is not None
     assert state.failure.code == "Interrupted"

@@ -9,7 +9,6 @@ import pytest
 from flyte._runtime.artifact_errors import ArtifactRefused
 from flyte._runtime.messages import Kept, Recall, Record, Remembered
 from flyte._runtime.offload import restore
-from flyte_agent.order import Order
 from flyte_agent.recovered import Source
 from flyte_agent.reports import Reports
 from flyte_agent.traces import AT_A_TIME, Trace, Traces
@@ -20,6 +19,7 @@ from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import ActionFailed, ActionQueued, ActionRequested, TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.streams import StreamSpec
 from flyte_schemas.subjects import RunKey, action_subject
 from testkit.cases.harness import until

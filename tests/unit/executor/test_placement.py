@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flyte_executor.core.placement import Placement
+from flyte_schemas.policies import Reuse
+from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 RUN = RunKey("project", "domain", "run")
@@ -16,6 +18,11 @@ def attempt(name: str, number: int = 1) -> AttemptKey:
 
 def names(attempts: list[AttemptKey]) -> list[str]:
     return [one.action.action for one in attempts]
+
+
+def seats(most: int, name: str = "env-1") -> Pool:
+    """A pool in which so many actions may run at a time."""
+    return Pool(name, Reuse(min_replicas=0, max_replicas=most, idle_ttl_s=60.0, scaledown_ttl_s=60.0))
 
 
 def test_first_come_first_served() -> None:
@@ -136,15 +143,55 @@ def test_an_attempt_that_somebody_else_has_claimed_is_not_launched() -> None:
     assert placement.ended(RUN.action("a")) == []
 
 
+def test_a_pool_has_its_own_seats_and_takes_no_slot() -> None:
+    placement, pool, other = Placement(1), seats(1), seats(2, "env-2")
+    assert names(placement.want(attempt("a"), pool=pool)) == ["a"]
+    assert names(placement.want(attempt("b"), pool=pool)) == []
+    assert names(placement.want(attempt("cold"))) == ["cold"]
+    assert names(placement.want(attempt("c"), pool=other) + placement.want(attempt("d"), pool=other)) == [
+        "c",
+        "d",
+    ]
+    assert placement.want(attempt("cold2")) == []
+    assert names(placement.ended(RUN.action("a"))) == ["b"]
+    assert names(placement.ended(RUN.action("cold"))) == ["cold2"]
+
+
+def test_the_limit_of_a_run_holds_for_all_its_pools_together() -> None:
+    placement, pool = Placement(4), seats(4)
+    assert placement.want(attempt("a"), 2, pool)
+    assert placement.want(attempt("b"), 2)
+    assert placement.want(attempt("c"), 2, pool) == placement.want(attempt("d"), 2) == []
+    assert names(placement.ended(RUN.action("b"))) == ["c"]
+    assert names(placement.ended(RUN.action("c"))) == ["d"]
+
+
+def test_an_attempt_that_failed_in_a_pool_leaves_its_seat_before_it_is_tried_again() -> None:
+    placement, pool = Placement(4), seats(1)
+    placement.want(attempt("a"), pool=pool)
+    assert placement.want(attempt("b"), pool=pool) == []
+    assert names(placement.unclaimed(RUN.action("a"))) == ["b"]  # it waits for its backoff
+    assert placement.want(attempt("a", 2), pool=pool) == []
+    assert placement.ended(RUN.action("b")) == [attempt("a", 2)]
+
+
+def test_a_parent_in_a_pool_gives_its_seat_to_its_child() -> None:
+    placement, pool = Placement(4), seats(1)
+    placement.want(attempt("parent"), pool=pool)
+    assert placement.want(attempt("child"), pool=pool) == []
+    assert names(placement.has_children(RUN.action("parent"))) == ["child"]
+
+
 class PlacementRules(RuleBasedStateMachine):
     """Actions come, are tried again, ask for children and end, in any order."""
 
     SLOTS = 3
     LIMIT: int | None = None
+    POOL: Pool | None = None
 
     def __init__(self) -> None:
         super().__init__()
-        self.placement = Placement(self.SLOTS)
+        self.placement = Placement(1 if self.POOL else self.SLOTS)
         self.current: dict[ActionKey, int] = {}
         self.parents: set[ActionKey] = set()
         self.launched: list[AttemptKey] = []
@@ -165,13 +212,13 @@ class PlacementRules(RuleBasedStateMachine):
         self.count += 1
         key = RUN.action(f"a{self.count}")
         self.current[key] = 1
-        self.launch(self.placement.want(AttemptKey(key, 1), self.LIMIT))
+        self.launch(self.placement.want(AttemptKey(key, 1), self.LIMIT, self.POOL))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
     def an_open_attempt_is_looked_at_again(self, data: st.DataObject) -> None:
         key = self.some(data)
-        self.launch(self.placement.want(AttemptKey(key, self.current[key]), self.LIMIT))
+        self.launch(self.placement.want(AttemptKey(key, self.current[key]), self.LIMIT, self.POOL))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
@@ -190,11 +237,16 @@ class PlacementRules(RuleBasedStateMachine):
             return
         self.current[over.action] += 1
         again = AttemptKey(over.action, over.attempt + 1)
+        if self.POOL is not None:  # its worker lives on: the log alone tells that it is over
+            if not retried_first:
+                self.launch(self.placement.unclaimed(over.action))
+            self.launch(self.placement.want(again, self.LIMIT, self.POOL))
+            return
         if retried_first:
-            self.launch(self.placement.want(again, self.LIMIT))
+            self.launch(self.placement.want(again, self.LIMIT, self.POOL))
         self.launch(self.placement.attempt_over(over))
         if not retried_first:
-            self.launch(self.placement.want(again, self.LIMIT))
+            self.launch(self.placement.want(again, self.LIMIT, self.POOL))
 
     @precondition(lambda self: self.current)
     @rule(data=st.data())
@@ -255,3 +307,13 @@ class LimitedRules(PlacementRules):
 
 TestLimitedRules = LimitedRules.TestCase
 TestLimitedRules.settings = TestPlacementRules.settings
+
+
+class PooledRules(PlacementRules):
+    """The same in a pool with so many seats, beside a single slot that nobody wants."""
+
+    POOL = seats(PlacementRules.SLOTS)
+
+
+TestPooledRules = PooledRules.TestCase
+TestPooledRules.settings = TestPlacementRules.settings

@@ -4,17 +4,22 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """An attempt to start: who it is, the sequence that its agent must claim, and what its task needs."""
+    """An attempt to start: who it is, the sequence that its agent must claim, and what its task needs.
+
+    With `pool`, in a process of that pool that is used again.
+    """
 
     attempt: AttemptKey
     fence: int
     template: TaskTemplate
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

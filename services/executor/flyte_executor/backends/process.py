@@ -4,28 +4,39 @@ The zygote (`flyte-agent zygote`) has the interpreter and the SDK loaded and for
 reads. Agents live in sessions of their own and outlast the executor: each keeps a record (a small file)
 while it lives, and an executor that comes back finds them by these records. The record of one that was killed
 tells of its loss. Before a loss is told, what the agent had yet to say is delivered.
+
+An agent may be a worker of a pool: it gets one attempt after the other (`flyte_executor.backends.workers`).
 """
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import platform
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import structlog
+from pydantic import ValidationError
 
 from flyte_bus.leftovers import clear_leftovers
+from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_executor.backends.processes import end, ended
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_executor.backends.workers import Workers
+from flyte_executor.clock import elapsed
+from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
+from flyte_schemas.envelope import one_sentence
+from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.subjects import AttemptKey
 
 log = structlog.get_logger()
 
@@ -35,9 +46,10 @@ LAUNCH_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What an agent says of itself while it lives."""
+    """What an agent says of itself while it lives: a worker of `pool` may have no order just now."""
 
-    attempt: AttemptKey
+    order: Order | None
+    pool: str | None = None
     pid: int
     started: str
     host: str
@@ -50,18 +62,23 @@ class Record:
 class ProcessBackend:
     """The port `Backend` on one machine. `folder` holds the records; `grace_s` is from SIGTERM to SIGKILL.
 
-    `words` are those that dead agents have left, `work` is where they worked.
+    `words` are those that dead agents have left, `work` is where they worked. Workers ask for work on `bus`.
     """
 
-    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords, work: Path) -> None:
+    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords, work: Path, bus: Bus) -> None:
         self._folder = folder
         self._grace_s = grace_s
         self._words = words
         self._work = work
+        self._bus = bus
         self._is_closing = False
         self._zygote: asyncio.subprocess.Process | None = None
         self._zygote_lock = asyncio.Lock()
         self._live: dict[AttemptKey, dict[int, str]] = {}
+        self._names = (f"e{uuid4().hex}", _site(folder))
+        owner, site = self._names
+        self._workers = Workers(self._make_worker, owner=owner, site=site, now=elapsed)
+        self._servers: list[Server] = []
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
@@ -71,51 +88,71 @@ class ProcessBackend:
         self._adopt()
         self._spawn("words left", self._words.deliver())  # also of those that left no record
         await self._warm_zygote()  # it loads what agents need while nobody waits for it yet
-        return frozenset(self._live)
+        for name in self._names:
+            self._servers.append(await self._bus.serve(take_work_endpoint(name), self._take))
+        return frozenset(self._live) | self._workers.attempts
 
     async def launch(self, launch: Launch) -> None:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
-        task = asyncio.create_task(self._launch(launch), name=f"launch {launch.attempt}")
+        order = _order(launch)
+        if launch.pool is not None:
+            await self._workers.give(order, launch.pool)
+            return
+        task = asyncio.create_task(self._launch(order), name=f"launch {launch.attempt}")
         self._launches.add(task)
         task.add_done_callback(self._launches.discard)
         await asyncio.shield(task)
 
     async def stop_attempt(self, attempt: AttemptKey) -> None:
-        pids = self._live.get(attempt, {})
+        self._workers.take_back(attempt)
+        pids = dict(self._live.get(attempt, {}))
+        if (worker := self._workers.of_attempt(attempt)) is not None:
+            worker.is_ending = True
+            pids[worker.pid] = worker.started
         if pids:
-            await asyncio.gather(*(self._end(pid, started) for pid, started in tuple(pids.items())))
+            await asyncio.gather(*(self._end(pid, started) for pid, started in pids.items()))
 
     async def close(self, *, stop_attempts: bool) -> None:
         await asyncio.gather(*self._launches, return_exceptions=True)
         self._is_closing = True
+        ending = [(worker.pid, worker.started) for worker in self._workers.let_idle_end()]
+        await asyncio.gather(*(self._end(pid, started) for pid, started in ending))
         if stop_attempts:
-            await asyncio.gather(*(self.stop_attempt(attempt) for attempt in tuple(self._live)))
+            attempts = self._workers.attempts | set(self._live)
+            await asyncio.gather(*(self.stop_attempt(attempt) for attempt in attempts))
+        for server in self._servers:
+            await server.stop()
         for task in tuple(self._watches):
             task.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         if self._zygote is not None:
             await _finish(self._zygote, self._grace_s)
 
-    async def _launch(self, launch: Launch) -> None:
+    async def _launch(self, order: Order) -> None:
         async with self._zygote_lock:
-            if self._live.get(launch.attempt):
+            if self._live.get(order.key):
                 return
-            run = launch.attempt.action.run
-            order = {
-                "project": run.project,
-                "domain": run.domain,
-                "run": run.run,
-                "action": launch.attempt.action.action,
-                "attempt": launch.attempt.attempt,
-                "fence": launch.fence,
-            }
             pid, started = await self._fork(order)
-            self._watch(Record(attempt=launch.attempt, pid=pid, started=started, host=platform.node()))
+            self._watch(Record(order=order, pid=pid, started=started, host=platform.node()))
 
-    async def _fork(self, order: dict[str, object]) -> tuple[int, str]:
+    async def _make_worker(self, order: PoolOrder) -> tuple[int, str]:
+        async with self._zygote_lock:
+            pid, started = await self._fork(order)
+        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started, order.pool))
+        return pid, started
+
+    async def _take(self, question: TakeWork) -> WorkGiven:
+        """A worker asks; one that is not known was another executor's, who is gone."""
+        if question.pid not in self._workers.pids:
+            if self._is_closing or not is_alive(question.pid, question.started):
+                return WorkGiven(owner=self._names[0], end=True)
+            self._watch_worker(question.pid, question.started, question.pool, question.done)
+        return await self._workers.take(question)
+
+    async def _fork(self, order: Order | PoolOrder) -> tuple[int, str]:
         """Have the zygote fork an agent; a zygote that died is replaced, once. Raises LaunchFailed."""
         for _ in range(2):
-            answer = await self._ask_zygote(orjson.dumps(order) + b"\n")
+            answer = await self._ask_zygote(order.model_dump_json().encode() + b"\n")
             if answer is not None:
                 if "error" in answer:
                     raise LaunchFailed(f"the zygote could not fork an agent: {answer['error']}")
@@ -164,38 +201,53 @@ class ProcessBackend:
             elif record.host != platform.node():
                 continue  # another machine's, in a folder that is shared
             elif not is_alive(record.pid, record.started):
-                self._spawn(f"bury {record.attempt}", self._bury(record))
-            elif record.pid not in self._live.get(record.attempt, {}):
+                lost = [record.order.key] if record.order else []
+                self._spawn(f"bury {record.worker}", self._bury(record.pid, record.worker, lost))
+            elif record.pool is not None:
+                if record.pid not in self._workers.pids:
+                    self._watch_worker(record.pid, record.started, record.pool, record.order)
+            elif record.order is not None and record.pid not in self._live.get(record.order.key, {}):
                 self._watch(record)
 
     def _watch(self, record: Record) -> None:
-        self._live.setdefault(record.attempt, {})[record.pid] = record.started
-        self._spawn(f"watch {record.attempt}", self._until_gone(record))
+        assert record.order is not None
+        self._live.setdefault(record.order.key, {})[record.pid] = record.started
+        self._spawn(f"watch {record.order.key}", self._until_gone(record, record.order.key))
+
+    def _watch_worker(self, pid: int, started: str, pool: str, order: Order | None) -> None:
+        self._workers.add(pid, started, pool, order)
+        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started, pool))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
         self._watches.add(task)
         task.add_done_callback(self._watches.discard)
 
-    async def _until_gone(self, record: Record) -> None:
+    async def _until_gone(self, record: Record, attempt: AttemptKey) -> None:
         await ended(record.pid, record.started)
-        pids = self._live.get(record.attempt, {})
+        pids = self._live.get(attempt, {})
         pids.pop(record.pid, None)
         if not pids:
-            self._live.pop(record.attempt, None)
-        await self._bury(record)
+            self._live.pop(attempt, None)
+        await self._bury(record.pid, record.worker, [attempt])
 
-    async def _bury(self, record: Record) -> None:
+    async def _until_worker_gone(self, pid: int, started: str, pool: str) -> None:
+        await ended(pid, started)
+        await self._bury(pid, f"{platform.node()}/{pid}", self._workers.gone(pid))
+        if not self._is_closing:
+            await self._bury(pid, "", await self._workers.replace(pool))
+
+    async def _bury(self, pid: int, worker: str, attempts: Iterable[AttemptKey]) -> None:
         """Say what the agent could not say any more, then that it is gone."""
         await self._words.deliver()
         if self._is_closing:
             return  # its record, if it left one, tells the next executor
-        await self._on_gone(
-            Gone(attempt=record.attempt, worker=record.worker, reason=f"process {record.pid} ended")
-        )
-        left = self._folder / f"{record.pid}.json"
-        if read_record(left) == record:  # it was killed, and could not clear it away itself
-            left.unlink(missing_ok=True)
+        for attempt in attempts:
+            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
+        left = self._folder / f"{pid}.json"
+        record = read_record(left)
+        if record is not None and record.worker == worker and not is_alive(pid, record.started):
+            left.unlink(missing_ok=True)  # it was killed, and could not clear it away itself
             await asyncio.to_thread(clear_leftovers, self._work)
 
     async def _end(self, pid: int, started: str) -> None:
@@ -207,17 +259,33 @@ def read_record(path: Path) -> Record | None:
     """What a record says; None when it is not one (or half of one)."""
     try:
         document = orjson.loads(path.read_bytes())
-        run = RunKey(document["project"], document["domain"], document["run"])
-        action = ActionKey(run, document["action"])
-        attempt = AttemptKey(action, int(document["attempt"]))
+        said = {name: document[name] for name in Order.model_fields if name in document}
+        pool = document.get("pool")
+        if not said and pool is None:
+            return None
         return Record(
-            attempt=attempt,
+            order=Order.model_validate(said) if said else None,
+            pool=None if pool is None else str(pool),
             pid=int(document["pid"]),
             started=str(document["started"]),
             host=str(document["host"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _order(launch: Launch) -> Order:
+    """What the attempt's agent is told. Raises LaunchFailed."""
+    try:
+        return Order.of(launch.attempt, launch.fence)
+    except ValidationError as error:
+        raise LaunchFailed(f"no agent could be told of {launch.attempt}: {one_sentence(error)}") from error
+
+
+def _site(folder: Path) -> str:
+    """What all executors of this machine call the place where these agents run."""
+    place = f"{platform.node()}:{folder.resolve()}"
+    return f"s{hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
 
 async def _finish(process: asyncio.subprocess.Process, grace_s: float) -> None:

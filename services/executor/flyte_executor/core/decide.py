@@ -17,6 +17,7 @@ from flyte_schemas.events import (
     ActionFailed,
     ActionQueued,
     ActionRecovered,
+    ActionRequested,
     ActionRetried,
     ActionTimedOut,
     EventData,
@@ -27,6 +28,8 @@ from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
+from flyte_schemas.pools import PROCESS, pool_of
+from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskReference, TaskTemplate
 
 _NO_SETTINGS = RunSettings()
@@ -43,6 +46,7 @@ class Surroundings:
     """
 
     now: datetime
+    run: RunKey
     template: TaskTemplate | None
     settings: RunSettings = _NO_SETTINGS
     recovered: ActionRecovered | ActionFailed | None = None
@@ -76,7 +80,7 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
         return ActionQueued(
             attempt=state.attempt + 1,
-            pool="process",
+            pool=_pool(state.requested, around.template, around.run),
             interruptible=may_be_interrupted(state, policies, around),
         )
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:
@@ -108,6 +112,13 @@ def after_failure(
     if failure.code in TIMEOUTS:
         return ActionTimedOut(failure=failure)
     return ActionFailed(failure=failure)
+
+
+def _pool(requested: ActionRequested, template: TaskTemplate, run: RunKey) -> str:
+    """The name of the pool for an attempt."""
+    wanted = template.overridden(requested.overrides)
+    pool = pool_of(wanted, requested.task.version, run, requested.env_vars)
+    return PROCESS if pool is None else pool.name
 
 
 def _not_deployed(task: TaskReference) -> Failure:

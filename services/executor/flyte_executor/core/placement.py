@@ -1,26 +1,35 @@
-"""Who may run now: a fixed number of slots, shared fairly by the runs.
+"""Who may run now: slots for processes of their own, and the seats of each pool, shared fairly by the runs.
 
 A free slot goes to the run that holds the fewest, and within a run to who came first: a run with thousands of
 actions does not keep one with a single action waiting. A run may want no more than so many of its actions at
 a time; those that run elsewhere count too.
 
 An action that has asked for children gives its slot up: it mostly waits for them, and if waiting parents
-held every slot their children could never run. For the same reason it needs none when it is tried again.
+held every slot their children could never run. For the same reason it needs none when it is tried again. So
+a pool has more workers than seats while some of them wait.
 """
 
 from collections import Counter, OrderedDict
 
+from flyte_schemas.pools import PROCESS, Pool
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+
+Waiting = OrderedDict[RunKey, OrderedDict[ActionKey, AttemptKey]]
 
 
 class Placement:
-    """The slots of one backend. Each call returns the attempts that must be launched now, in order."""
+    """The slots of one backend. Each call returns the attempts that must be launched now, in order.
+
+    `slots` are for processes of their own; a pool brings its seats with it.
+    """
 
     def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self._holding: set[ActionKey] = set()
+        self._slots = {PROCESS: slots}
+        self._holding: dict[ActionKey, str] = {}
+        self._held: Counter[str] = Counter()
         self._elsewhere: set[ActionKey] = set()
-        self._waiting: OrderedDict[RunKey, OrderedDict[ActionKey, AttemptKey]] = OrderedDict()
+        self._waiting: dict[str, Waiting] = {}
+        self._pools: dict[ActionKey, str] = {}
         self._running: Counter[RunKey] = Counter()
         self._limits: dict[RunKey, int] = {}
         self._launched: dict[ActionKey, int] = {}
@@ -29,14 +38,16 @@ class Placement:
     @property
     def waiting(self) -> int:
         """How many attempts wait for a slot."""
-        return sum(map(len, self._waiting.values()))
+        return sum(len(of_run) for runs in self._waiting.values() for of_run in runs.values())
 
     @property
     def holding(self) -> frozenset[ActionKey]:
         """The actions that hold a slot."""
         return frozenset(self._holding)
 
-    def want(self, attempt: AttemptKey, limit: int | None = None) -> list[AttemptKey]:
+    def want(
+        self, attempt: AttemptKey, limit: int | None = None, pool: Pool | None = None
+    ) -> list[AttemptKey]:
         """This attempt is open and no worker has it; asking again changes nothing.
 
         `limit` is how many actions of its run may run at a time, parents that wait not counted.
@@ -44,24 +55,22 @@ class Placement:
         key = attempt.action
         if self._launched.get(key, 0) >= attempt.attempt:
             return self._next()
-        if key in self._elsewhere:  # an earlier attempt of it
+        if key in self._elsewhere or self._is_pooled(key):  # an earlier attempt of it, which is over
             self._give_up(key)
         if key in self._parents:
-            self.occupy(attempt)
+            self.occupy(attempt, pool)
             return [attempt, *self._next()]
-        self._waiting.setdefault(key.run, OrderedDict())[key] = attempt
+        self._join(key, pool)
+        runs = self._waiting.setdefault(self._pools[key], OrderedDict())
+        runs.setdefault(key.run, OrderedDict())[key] = attempt
         if limit is not None:
             self._limits[key.run] = limit
         return self._next()
 
-    def occupy(self, attempt: AttemptKey) -> None:
+    def occupy(self, attempt: AttemptKey, pool: Pool | None = None) -> None:
         """This attempt runs here (it is being launched, or was found after a restart)."""
-        key = attempt.action
-        self._wait_no_more(key)
-        self._launched[key] = attempt.attempt
-        if key not in self._parents and key not in self._holding:
-            self._holding.add(key)
-            self._count(key)
+        self._join(attempt.action, pool)
+        self._occupy(attempt)
 
     def claimed(self, attempt: AttemptKey) -> list[AttemptKey]:
         """A worker has this attempt: if it is none of ours it holds no slot, and nothing is launched."""
@@ -74,8 +83,11 @@ class Placement:
         return self._next()
 
     def unclaimed(self, action: ActionKey) -> list[AttemptKey]:
-        """No worker has this action: if one elsewhere had it, it counts no more."""
-        if action in self._elsewhere:
+        """No worker has this action: one that is elsewhere, or in a pool, is done with it.
+
+        A process of its own has yet to end (`attempt_over`).
+        """
+        if action in self._elsewhere or self._is_pooled(action):
             self._give_up(action)
         return self._next()
 
@@ -83,10 +95,9 @@ class Placement:
         """This action waits for others now."""
         self._parents.add(action)
         self._give_up(action)
-        of_run = self._waiting.get(action.run)
-        attempt = of_run.get(action) if of_run else None
+        attempt = self._of_run(action).get(action)
         if attempt is not None:
-            self.occupy(attempt)
+            self._occupy(attempt)
             return [attempt, *self._next()]
         return self._next()
 
@@ -96,6 +107,7 @@ class Placement:
         self._parents.discard(action)
         self._wait_no_more(action)
         self._launched.pop(action, None)
+        self._leave(action)
         return self._next()
 
     def attempt_over(self, attempt: AttemptKey) -> list[AttemptKey]:
@@ -106,34 +118,73 @@ class Placement:
 
     def _next(self) -> list[AttemptKey]:
         ready: list[AttemptKey] = []
-        while len(self._holding) < self._slots:
-            runs = [run for run in self._waiting if self._has_room(run)]
-            if not runs:
-                break
-            run = min(runs, key=lambda run: self._running[run])  # of equals the one that waits longest
-            attempt = next(iter(self._waiting[run].values()))
-            self._waiting.move_to_end(run)
-            self.occupy(attempt)
-            ready.append(attempt)
+        for pool in tuple(self._waiting):
+            while self._held[pool] < self._slots[pool] and (attempt := self._first(pool)) is not None:
+                self._waiting[pool].move_to_end(attempt.action.run)
+                self._occupy(attempt)
+                ready.append(attempt)
         return ready
+
+    def _first(self, pool: str) -> AttemptKey | None:
+        """Whose turn it is; None when nobody may."""
+        waiting = self._waiting.get(pool, OrderedDict())
+        runs = [run for run in waiting if self._has_room(run)]
+        if not runs:
+            return None
+        run = min(runs, key=lambda run: self._running[run])  # of equals the one that waits longest
+        return next(iter(waiting[run].values()))
+
+    def _occupy(self, attempt: AttemptKey) -> None:
+        key = attempt.action
+        self._wait_no_more(key)
+        self._launched[key] = attempt.attempt
+        if key not in self._parents and key not in self._holding:
+            self._holding[key] = pool = self._pools[key]
+            self._held[pool] += 1
+            self._count(key)
 
     def _has_room(self, run: RunKey) -> bool:
         return run not in self._limits or self._running[run] < self._limits[run]
+
+    def _is_pooled(self, action: ActionKey) -> bool:
+        return self._holding.get(action, PROCESS) != PROCESS
 
     def _count(self, action: ActionKey) -> None:
         self._running[action.run] += 1
 
     def _give_up(self, action: ActionKey) -> None:
         if action in self._holding or action in self._elsewhere:
-            self._holding.discard(action)
+            if (pool := self._holding.pop(action, None)) is not None:
+                self._held[pool] -= 1
             self._elsewhere.discard(action)
             self._running[action.run] -= 1
             if not self._running[action.run]:
                 del self._running[action.run]
 
+    def _join(self, action: ActionKey, pool: Pool | None) -> None:
+        """From now on the action's attempts run in this pool."""
+        if pool is not None:
+            self._slots[pool.name] = pool.seats
+        self._pools[action] = PROCESS if pool is None else pool.name
+
+    def _leave(self, action: ActionKey) -> None:
+        pool = self._pools.pop(action, PROCESS)
+        if pool != PROCESS and not self._held[pool] and pool not in self._waiting:
+            del self._held[pool]
+            self._slots.pop(pool, None)
+
+    def _of_run(self, action: ActionKey) -> OrderedDict[ActionKey, AttemptKey]:
+        runs = self._waiting.get(self._pools.get(action, PROCESS), OrderedDict())
+        return runs.get(action.run, OrderedDict())
+
     def _wait_no_more(self, action: ActionKey) -> None:
-        of_run = self._waiting.get(action.run, OrderedDict())
+        of_run = self._of_run(action)
         of_run.pop(action, None)
         if not of_run:
-            self._waiting.pop(action.run, None)
-            self._limits.pop(action.run, None)
+            pool = self._pools.get(action, PROCESS)
+            runs = self._waiting.get(pool, OrderedDict())
+            runs.pop(action.run, None)
+            if not runs:
+                self._waiting.pop(pool, None)
+            if not any(action.run in runs for runs in self._waiting.values()):
+                self._limits.pop(action.run, None)

@@ -13,7 +13,6 @@ from datetime import datetime
 from flyte._runtime.messages import Ask, ChildEnded, Paused
 from flyte_agent.children import Children
 from flyte_agent.lease import Lease, LeaseLost
-from flyte_agent.order import Order
 from flyte_agent.outbox import Outbox
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusUnavailable
@@ -25,6 +24,7 @@ from flyte_schemas.envelope import decode
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import ActionKey, AttemptKey, lease_key

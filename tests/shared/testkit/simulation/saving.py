@@ -6,13 +6,13 @@ later one is found, whatever copies of earlier words the network had held back.
 
 from typing import TYPE_CHECKING
 
-from flyte_agent.order import Order
 from flyte_agent.outbox import Outbox
 from flyte_agent.reports import Reports
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptCheckpointed, AttemptReported
+from flyte_schemas.orders import Order
 
 if TYPE_CHECKING:
     from testkit.simulation.machine import Machine

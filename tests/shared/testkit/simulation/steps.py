@@ -4,7 +4,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flyte._runtime.messages import Kept, Recall, Record, Remembered
-from flyte_agent.order import Order
 from flyte_agent.recovered import Source, source_of
 from flyte_agent.reports import Reports
 from flyte_agent.traces import Traces
@@ -14,6 +13,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.events import TraceFailed, TraceSucceeded
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.orders import Order
 from flyte_schemas.subjects import ActionKey, RunKey
 from testkit.simulation.faulty_bus import FaultyBus
 from testkit.stores import NoStore

@@ -1,0 +1,54 @@
+"""What an executor tells an agent to do: run one attempt, or be a worker of a pool that is used again."""
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
+
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.words import Name, Word
+
+
+class Order(Word):
+    """The attempt to run, and the sequence of the event that opened it: the fence to claim."""
+
+    project: Name
+    domain: Name
+    run: Name
+    action: Name
+    attempt: PositiveInt
+    fence: NonNegativeInt
+
+    @property
+    def key(self) -> AttemptKey:
+        return AttemptKey(ActionKey(RunKey(self.project, self.domain, self.run), self.action), self.attempt)
+
+    @classmethod
+    def of(cls, attempt: AttemptKey, fence: int) -> "Order":
+        run = attempt.action.run
+        return cls(
+            project=run.project,
+            domain=run.domain,
+            run=run.run,
+            action=attempt.action.action,
+            attempt=attempt.attempt,
+            fence=fence,
+        )
+
+
+class PoolOrder(Word):
+    """Be a worker of `pool`: ask the executor `owner` for one attempt after the other.
+
+    When that one is gone, ask whoever has taken its `site` over. Without an order for `idle_ttl_s` seconds
+    from anybody, end.
+    """
+
+    pool: str
+    owner: Name
+    site: Name
+    idle_ttl_s: PositiveFloat
+
+
+_ADAPTER: TypeAdapter[Order | PoolOrder] = TypeAdapter(Order | PoolOrder)
+
+
+def read_order(line: bytes) -> Order | PoolOrder:
+    """An order from JSON. Raises pydantic's ValidationError."""
+    return _ADAPTER.validate_json(line)

@@ -1,0 +1,58 @@
+"""Which processes may serve an action: one of its own, or those of a pool that are used again.
+
+Actions share a pool when nothing that makes their processes differs: environment, code, image, variables,
+resources, and the policy itself. A new version of the code is another pool.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from flyte_schemas.policies import Reuse
+from flyte_schemas.subjects import RunKey
+from flyte_schemas.task import TaskTemplate
+
+PROCESS = "process"
+"""The pool of actions that have a process of their own."""
+DIGEST_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of workers that are used again, by its name."""
+
+    name: str
+    reuse: Reuse
+
+    @property
+    def seats(self) -> int:
+        """How many actions may run in it at a time."""
+        return self.reuse.max_replicas * self.reuse.concurrency
+
+    @property
+    def kept(self) -> int:
+        """How many workers stay while the pool is in use."""
+        return min(self.reuse.min_replicas * self.reuse.concurrency, self.seats)
+
+
+def pool_of(template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping[str, str]) -> Pool | None:
+    """The pool for a call of this template, with what the call overrides; None: a process of its own.
+
+    `env_vars` are the run's.
+    """
+    if template.reuse is None:
+        return None
+    parts = {
+        "place": [run.project, run.domain],
+        "run": run.run if template.reuse.scope == "run" else None,
+        "code": template.bundle.sha256 if template.bundle else version,
+        "image": template.image,
+        "env_vars": [template.env_vars, dict(env_vars)],
+        "resources": template.resources.model_dump(mode="json"),
+        "secrets": [secret.model_dump(mode="json") for secret in template.secrets],
+        "reuse": template.reuse.model_dump(mode="json"),
+    }
+    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Pool(f"{template.environment}-{digest[:DIGEST_DIGITS]}", template.reuse)

@@ -1,0 +1,25 @@
+"""The folder that user code runs in: the bundle is unpacked there once, before the first attempt in it."""
+
+import asyncio
+from pathlib import Path
+
+from flyte_agent.bundle import Downloads, fetch, unpack
+from flyte_agent.settings import AgentSettings
+from flyte_schemas.task import BundleReference
+
+
+class CodeFolder:
+    """An empty folder for the code of one bundle."""
+
+    def __init__(self, path: Path, settings: AgentSettings) -> None:
+        self.path = path
+        self._settings = settings
+        self._is_full = False
+
+    async def fill(self, bundle: BundleReference | None, artifacts: Downloads) -> None:
+        """See that the code is there; without a bundle it is in the image. Raises as `fetch` and `unpack`."""
+        if bundle is None or self._is_full:
+            return
+        archive = await fetch(bundle, artifacts, self._settings)
+        await asyncio.to_thread(unpack, archive, self.path, self._settings)
+        self._is_full = True

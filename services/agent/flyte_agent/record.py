@@ -1,0 +1,39 @@
+"""The record that an agent keeps while it lives: who it is, and what it does."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from flyte_bus.process import start_time
+from flyte_schemas.orders import Order
+
+Note = Callable[[Order | None], None]
+
+
+@contextmanager
+def recorded(order: Order | None, folder: Path, *, pool: str | None = None) -> Iterator[Note]:
+    """Keep a record of this agent in `folder` within the block: an executor that comes back finds it.
+
+    `pool` is that of a worker, who calls what it is given whenever it has another order, or none. When the
+    agent is killed the record stays, and tells an executor of the same machine of the loss.
+    """
+    pid = os.getpid()
+    who = {"pid": pid, "started": start_time(pid), "host": platform.node(), "pool": pool}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{pid}.json"
+    half = path.with_suffix(".part")
+
+    def note(order: Order | None) -> None:
+        document = who | (order.model_dump() if order else {})
+        half.write_bytes(orjson.dumps(document))
+        half.replace(path)
+
+    note(order)
+    try:
+        yield note
+    finally:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,240 @@
+"""The workers of pools: who gets which attempt, when there is one more, and when one may end."""
+
+import asyncio
+
+import pytest
+
+from flyte_executor.backends.port import LaunchFailed
+from flyte_executor.backends.workers import GROW_AFTER_S, Workers
+from flyte_schemas.endpoints import TakeWork, WorkGiven
+from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.policies import Reuse
+from flyte_schemas.pools import Pool
+from flyte_schemas.subjects import AttemptKey, RunKey
+from testkit.cases.harness import until
+
+RUN = RunKey("project", "domain", "run")
+
+
+def pool(least: int = 0, most: int = 2, **changes: float) -> Pool:
+    reuse = Reuse(min_replicas=least, max_replicas=most, idle_ttl_s=60.0, scaledown_ttl_s=30.0)
+    return Pool("env-1", reuse.model_copy(update=changes))
+
+
+def order(name: str, number: int = 1) -> Order:
+    return Order.of(AttemptKey(RUN.action(name), number), fence=7)
+
+
+class Place:
+    """A place where workers are made, and play their part as the test says."""
+
+    def __init__(self) -> None:
+        self.time_s = 100.0
+        self.made: list[int] = []
+        self.is_full = False
+        self.workers = Workers(self._make, owner="us", site="here", now=lambda: self.time_s)
+
+    async def _make(self, order: PoolOrder) -> tuple[int, str]:
+        assert (order.pool, order.owner, order.site) == ("env-1", "us", "here")
+        await asyncio.sleep(0)
+        if self.is_full:
+            raise LaunchFailed("no room")
+        self.made.append(100 + len(self.made))
+        return self.made[-1], "then"
+
+    def ask(self, pid: int, done: Order | None = None, patience_s: float = 10.0) -> "asyncio.Task[WorkGiven]":
+        question = TakeWork(pid=pid, started="then", pool="env-1", done=done, patience_s=patience_s)
+        return asyncio.create_task(self.workers.take(question))
+
+    async def given(self, pid: int, done: Order | None = None, patience_s: float = 10.0) -> WorkGiven:
+        return await self.ask(pid, done, patience_s)
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+async def test_the_first_attempt_makes_a_worker_and_the_next_waits_for_it(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    assert place.made == [100]
+    assert (await place.given(100)).order == order("a")
+    giving = asyncio.create_task(place.workers.give(order("b"), pool()))
+    await asyncio.sleep(0)
+    given = await place.given(100, done=order("a"))  # sooner than another one would be made
+    assert (given.order, given.owner) == (order("b"), "us")
+    await giving
+    assert place.made == [100]
+
+
+async def test_a_busy_worker_gets_a_companion_and_each_attempt_goes_to_one(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    assert (await place.given(100)).order == order("a")
+    await place.workers.give(order("b"), pool())
+    assert place.made == [100, 101]
+    first, second = place.ask(101), place.ask(100, done=order("a"))
+    assert (await first).order == order("b")
+    await place.workers.give(order("b"), pool())  # asked for again: somebody has it
+    await place.workers.give(order("c"), pool())
+    assert (await second).order == order("c")
+    assert place.workers.attempts == {order("b").key, order("c").key}
+
+
+async def test_a_pool_makes_those_that_are_to_stay(place: Place) -> None:
+    giving = place.workers.give(order("a"), pool(least=2))
+    task = asyncio.create_task(giving)  # type: ignore[arg-type]
+    await until(lambda: len(place.made) == 1)
+    assert (await place.given(100)).order == order("a")
+    await task
+    await place.workers.give(order("b"), pool(least=2))
+    assert len(place.made) == 2
+
+
+async def test_an_answer_that_was_lost_is_given_again(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    lost = await place.given(100)
+    again = await place.given(100)
+    assert lost.order == again.order == order("a")
+    later = await place.given(100, done=order("a"), patience_s=0.01)
+    assert later.order is None
+    assert not later.end
+
+
+async def test_a_question_that_is_asked_again_leaves_no_attempt_with_the_first(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    first = place.ask(100, done=order("a"))
+    await asyncio.sleep(0)
+    second = place.ask(100, done=order("a"))
+    assert (await first).order is None
+    await place.workers.give(order("b"), pool())
+    assert (await second).order == order("b")
+
+
+async def test_an_attempt_that_is_taken_back_is_given_to_nobody(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    place.workers.take_back(order("a").key)
+    assert (await place.given(100, patience_s=0.01)).order is None
+    assert place.workers.of_attempt(order("a").key) is None
+
+
+async def test_what_a_worker_had_is_lost_with_it_and_what_waited_is_not(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    idle = place.ask(101)  # an earlier executor's
+    await asyncio.sleep(0)
+    assert place.workers.gone(100) == [order("a").key]
+    assert place.workers.gone(101) == []
+    assert (await idle).order is None
+    await place.workers.give(order("b"), pool())
+    assert (await place.given(101 if 101 in place.workers.pids else place.made[-1])).order == order("b")
+
+
+async def test_a_worker_that_dies_idle_is_replaced_for_who_waits_for_it(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    assert (await place.given(100, done=order("a"), patience_s=0.01)).order is None
+    await place.workers.give(order("b"), pool())  # it is free, and will ask
+    assert place.made == [100]
+    assert place.workers.gone(100) == []
+    assert await place.workers.replace("env-1") == []
+    assert (await place.given(101)).order == order("b")
+
+
+async def test_a_worker_that_never_asks_costs_an_attempt_so_that_it_ends_some_time(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    assert place.workers.gone(100) == [order("a").key]
+    assert await place.workers.replace("env-1") == []
+    assert place.made == [100]
+
+
+async def test_where_no_worker_can_be_made_the_attempt_is_told_so(place: Place) -> None:
+    place.is_full = True
+    with pytest.raises(LaunchFailed):
+        await place.workers.give(order("a"), pool())
+    place.is_full = False
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    assert (await place.given(100, done=order("a"), patience_s=0.01)).order is None
+    await place.workers.give(order("b"), pool())
+    place.is_full = True
+    place.workers.gone(100)
+    assert await place.workers.replace("env-1") == [order("b").key]
+
+
+async def _idle(place: Place, pid: int, done: Order | None) -> bool:
+    """Whether an idle worker is told to end."""
+    return (await place.given(pid, done, patience_s=0.01)).end
+
+
+async def test_an_idle_worker_ends_by_the_times_of_its_pool(place: Place) -> None:
+    policy = pool(least=1, most=2)
+    await place.workers.give(order("a"), policy)
+    await place.given(100)
+    await place.workers.give(order("b"), policy)
+    await place.given(101)
+    assert not await _idle(place, 101, order("b"))
+    place.time_s += 20.0
+    assert not await _idle(place, 100, order("a"))
+    place.time_s += 15.0  # 35 s and 15 s without work: the one that is too many may end after 30
+    assert not await _idle(place, 100, None)
+    assert await _idle(place, 101, None)
+    place.workers.gone(101)
+    place.time_s += 30.0
+    assert not await _idle(place, 100, None)  # it is to stay while the pool is in use …
+    place.time_s += 20.0
+    assert await _idle(place, 100, None)  # … which it was not for more than 60 s
+    await place.workers.give(order("c"), policy)  # it gets nothing any more
+    assert place.made == [100, 101, 102]
+
+
+async def test_a_worker_of_a_pool_that_nobody_asked_for_ends_too(place: Place) -> None:
+    assert not await _idle(place, 100, order("before"))
+    place.time_s += 31.0
+    assert await _idle(place, 100, None)
+
+
+async def test_a_worker_that_is_being_stopped_gets_nothing_more(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    worker = place.workers.of_attempt(order("a").key)
+    assert worker is not None
+    worker.is_ending = True
+    giving = asyncio.create_task(place.workers.give(order("b"), pool()))
+    assert (await place.given(100, done=order("a"))).end
+    await giving
+    assert place.made == [100, 101]
+    assert (await place.given(101)).order == order("b")
+
+
+async def test_idle_workers_end_with_their_executor(place: Place) -> None:
+    await place.workers.give(order("a"), pool())
+    await place.given(100)
+    idle = place.ask(101)
+    await asyncio.sleep(0)
+    assert [worker.pid for worker in place.workers.let_idle_end()] == [101]
+    assert (await idle).end
+
+
+async def test_who_had_work_last_is_given_the_next(place: Place) -> None:
+    for name, pid in (("a", 100), ("b", 101)):
+        await place.workers.give(order(name), pool())
+        await place.given(pid)
+    early = place.ask(100, done=order("a"))
+    await asyncio.sleep(0)
+    place.time_s += 1.0
+    late = place.ask(101, done=order("b"))
+    await asyncio.sleep(0)
+    await place.workers.give(order("c"), pool())
+    assert (await late).order == order("c")
+    assert not early.done()
+    early.cancel()
+
+
+async def test_many_attempts_at_once_make_as_many_workers(place: Place) -> None:
+    names = [f"a{number}" for number in range(5)]
+    async with asyncio.timeout(100 * GROW_AFTER_S):
+        await asyncio.gather(*(place.workers.give(order(name), pool(most=5)) for name in names))
+    assert len(place.made) == 5
+    given = [(await place.given(pid)).order for pid in place.made]
+    assert given == [order(name) for name in names]
