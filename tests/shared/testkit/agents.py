@@ -252,8 +252,15 @@ class Agents:
         return self._remains() - self._before
 
     def _remains(self) -> set[str]:
+        """Records, and work folders, but those of processes that live: spares have one while they warm up."""
         home = self.zygote.home
-        return {str(path) for name in ("agents", "work") for path in (home / name).glob("*")}
+        folders = [path for path in (home / "work").glob("*") if not _is_of_living(path)]
+        return {str(path) for path in [*(home / "agents").glob("*"), *folders]}
 
     async def _append(self, subject: str, data: EventData) -> int:
         return await self.bus.log.append(event(subject, data, id=uuid4().hex))
+
+
+def _is_of_living(folder: Path) -> bool:
+    pid, started, _ = folder.name.split(".", 2)
+    return is_alive(int(pid), started)

@@ -95,7 +95,7 @@ async def test_the_deadline_counts_from_the_request_over_all_attempts(plane: Pla
         if await agent.claim():
             await agent.fail()
 
-    await plane.deploy(TASK, deadline_s=0.5, retries=1000, backoff={"base_s": 0.1})
+    await plane.deploy(TASK, deadline_s=2.0, retries=1000, backoff={"base_s": 0.1})
     plane.machine.script = fail
     await plane.executor()
     root = await plane.settled(await plane.start(task=TASK))
