@@ -15,18 +15,20 @@ from flyte_schemas.events import (
     AttemptSucceeded,
 )
 from flyte_schemas.failure import Failure
+from flyte_schemas.pools import PROCESS
 from flyte_schemas.run import RunFold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One attempt, with the times of what happened to it. `ended_at` None: nobody has said that it ended.
+    """One attempt in `pool`, with the times of what happened to it. `ended_at` None: nobody said that it did.
 
     `is_cut_short`: its action ended before it did. `retry_at`: not before then the next one.
     """
 
     number: int
     queued_at: datetime
+    pool: str = PROCESS
     placed_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -82,8 +84,8 @@ class RunRecord:
     def _note(attempts: list[AttemptRecord], event: AnyEvent, after: ActionState) -> None:
         at = event.time
         match event.data:
-            case ActionQueued(attempt=number):
-                attempts.append(AttemptRecord(number=number, queued_at=at))
+            case ActionQueued(attempt=number, pool=pool):
+                attempts.append(AttemptRecord(number=number, queued_at=at, pool=pool))
                 return
             case _ if not attempts:
                 return

@@ -9,6 +9,7 @@ from flyte._explaining.record import RunRecord
 from flyte_schemas.action import ActionState
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
+from flyte_schemas.pools import PROCESS
 
 _P = ActionPhase
 
@@ -44,11 +45,17 @@ def policies_of(record: RunRecord, action: str, around: Surroundings) -> Policie
 
 
 def slot_queue(record: RunRecord) -> list[str]:
-    """The actions of the run that wait for a slot, the first one first."""
+    """The actions of the run that wait for a slot or a worker of their pool, the first one first."""
     waiting = [
         (state.fence, name) for name, state in record.fold.actions.items() if _waits_for_slot(record, name)
     ]
     return [name for _, name in sorted(waiting)]
+
+
+def _pool_of(record: RunRecord, action: str) -> str:
+    """Where the last attempt at an action is to run."""
+    attempts = record.attempts(action)
+    return attempts[-1].pool if attempts else PROCESS
 
 
 def limit_of(record: RunRecord) -> int | None:
@@ -95,8 +102,10 @@ def _reason(record: RunRecord, action: str, state: ActionState, around: Surround
         queue, since = slot_queue(record), state.queued_at
         if action not in queue:
             return WaitsFor.START, wording.waits_for_process(), since
-        place = queue.index(action) + 1
-        text = wording.waits_for_slot(place, len(queue), is_held_back=is_held_back(record))
+        pool = _pool_of(record, action)
+        rivals = [one for one in queue if _pool_of(record, one) == pool]
+        place = rivals.index(action) + 1
+        text = wording.waits_for_slot(place, len(rivals), pool, is_held_back=is_held_back(record))
         return WaitsFor.SLOT, text, since
     if state.phase is _P.INITIALIZING:
         placed_at = last.placed_at if last else None

@@ -9,6 +9,7 @@ from flyte_schemas.failure import PAST_DEADLINE, RAN_TOO_LONG, WAITED_TOO_LONG, 
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
+from flyte_schemas.pools import PROCESS
 
 _CLOCKS = {
     RAN_TOO_LONG: "its attempt ran longer than the task's timeout",
@@ -181,9 +182,11 @@ def waits_for_executor(since: datetime | None, now: datetime, has_executor: bool
     return f"waits for an executor to take it, for {between(since, now)}: {there[has_executor]}"
 
 
-def waits_for_slot(position: int, number: int, *, is_held_back: bool) -> str:
+def waits_for_slot(position: int, number: int, pool: str, *, is_held_back: bool) -> str:
     place = f"number {position} of {number} in this run" if number > 1 else "the only one in this run"
-    one = "its run to have fewer actions running" if is_held_back else "a free slot of the executor"
+    one = "a free slot of the executor" if pool == PROCESS else f"a free process of its pool {pool}"
+    if is_held_back:
+        one = "its run to have fewer actions running"
     return f"waits for {one}: {place}"
 
 

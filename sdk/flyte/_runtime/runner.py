@@ -47,8 +47,7 @@ def main(connection: socket.socket) -> int:
     loop = LastingLoop()
     while isinstance(start, Start):  # else the agent changed its mind: another one has the attempt
         remote = RemoteController(channel, start)
-        with _scratch(start):
-            last_word = _run(channel, start, remote, loop.run if start.reused else asyncio.run)
+        last_word = _run(channel, start, remote, loop.run if start.reused else asyncio.run)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the task may have closed it, or put something else there
                 stream.flush()
@@ -102,7 +101,8 @@ def _run(channel: Channel, start: Start, remote: RemoteController, run: RunCorou
     """The last word on the attempt: what it returned, or why it did not."""
     try:
         _prepare(start)
-        with context.use(_context(start)):  # while the module loads, too: it may ask for the current domain
+        # While the module loads, too: it may ask for the current domain.
+        with _scratch(start), context.use(_context(start)):
             with importing():
                 task = load_task(start.template.source, start.template.name, Path(start.root))
             task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)

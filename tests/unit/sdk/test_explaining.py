@@ -222,6 +222,17 @@ def test_it_waits_for_a_slot_in_its_place_in_the_queue() -> None:
     assert "the registry does not answer" in story.explained().notes[0]
 
 
+def test_it_waits_for_a_process_of_its_pool_beside_those_of_the_same() -> None:
+    story = Story().runs("a0")
+    for name in ("x", "y", "z"):
+        story.asked(name, "a0")
+    pooled = ActionQueued(attempt=1, pool="env-1")
+    story.happens("x", QUEUED).happens("y", pooled).happens("z", pooled)
+    texts = {wait.action: wait.text for wait in story.explained().waits}
+    assert texts["x"] == "waits for a free slot of the executor: the only one in this run"
+    assert texts["z"] == "waits for a free process of its pool env-1: number 2 of 2 in this run"
+
+
 def test_a_run_that_holds_itself_back_says_so() -> None:
     story = Story().runs("a0", settings=RunSettings(max_action_concurrency=1))
     story.runs("busy", "a0").asked("x", "a0").happens("x", QUEUED)
