@@ -1,6 +1,5 @@
 """What a user waits for at a terminal: starting, help, import, deploy, run."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import stack
+from bench import stack, warm
 from bench.rows import Row, several, timed
 from testkit.cli import Cli
 from testkit.nats_server import NatsServer
@@ -101,6 +100,7 @@ def with_stack() -> Iterator[Row]:
             yield from _typed(cli)
             yield from stack.log_lines(cli)
             yield from _children(cli)
+            yield from warm.rows(cli)
         finally:
             cli.ok("stop")
 
@@ -130,12 +130,7 @@ def _deploy_changed(cli: Cli) -> None:
 
 def _children(cli: Cli) -> Iterator[Row]:
     cli.ok("run", "--name", "warm-up", "hello.py", "one_by_one", "--count", "3")
-    script = (
-        "import flyte, flyte.remote, json; flyte.init_from_config(); "
-        "print(json.dumps(flyte.remote.Run.get('children').outputs()[0]))"
-    )
-    cli.ok("run", "--name", "children", "hello.py", "one_by_one", "--count", "30")
-    took = json.loads(cli.python("-c", script).stdout)
+    took = warm.measured(cli, "children", "hello.py", "one_by_one", "--count", "30")
     yield Row(
         what="one cold child action on the process backend",
         unit="ms",

@@ -20,8 +20,11 @@ def use_scratch(folder: str) -> None:
 
 
 def scratch() -> str | None:
-    """Where they are kept; None for the folder of temporary files."""
-    return _scratch[0] if _scratch else None
+    """Where they are kept, a folder that exists; None for the folder of temporary files."""
+    if not _scratch:
+        return None
+    Path(_scratch[0]).mkdir(exist_ok=True)
+    return _scratch[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,15 +86,13 @@ def _prepare(start: Start) -> None:
 @contextlib.contextmanager
 def _scratch(start: Start) -> Iterator[None]:
     """Where copies are kept within the block; what others will use this process sees nothing of them."""
-    if not start.reused:
-        use_scratch(start.root)
+    folder = Path(start.root, ".flyte-scratch") if start.reused else Path(start.root)
+    use_scratch(str(folder))
+    try:
         yield
-        return
-    with tempfile.TemporaryDirectory(
-        prefix=".flyte-scratch-", dir=start.root, ignore_cleanup_errors=True
-    ) as folder:
-        use_scratch(folder)
-        yield
+    finally:
+        if start.reused:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(channel: Channel, start: Start, remote: RemoteController, run: RunCoroutine) -> Message:

@@ -19,11 +19,13 @@ from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionFailed, ActionRecovered, EventData, RunSettings
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.pools import Pool, pool_of
+from flyte_schemas.pools import PROCESS, Pool, pool_of
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
-from flyte_schemas.task import TaskTemplate
+from flyte_schemas.task import TaskReference, TaskTemplate
 
 _NO_SETTINGS = RunSettings()
+POOLS_KEPT = 1_000
+"""How many answers to "which pool?" are remembered; all may be forgotten and found again."""
 
 
 class Clock(Protocol):
@@ -42,6 +44,7 @@ class Outlook:
         self._templates = Templates(bus.log)
         self._results = Results(bus)
         self._recoveries = Recoveries(bus, self._templates)
+        self._pools: dict[tuple[RunKey, TaskReference, tuple[tuple[str, str], ...]], Pool | None] = {}
 
     async def decide(self, key: ActionKey) -> EventData | WakeAt | None:
         """What is due for an action. Raises the bus's errors."""
@@ -50,11 +53,12 @@ class Outlook:
         template = await self._template(key)
         recovered = await self._recover(key)
         looked_up = await self._look_up(key, template) if recovered is None else NOTHING
+        pool = await self.pool(key)
         state = self._runs.state(key)  # the log may have gone on meanwhile
         around = Surroundings(
             now=self._clock.now(key),
-            run=key.run,
             template=template,
+            pool=PROCESS if pool is None else pool.name,
             settings=self.settings_of(key.run),
             recovered=recovered,
             cache=looked_up,
@@ -73,9 +77,16 @@ class Outlook:
         """Where an action's attempts run; None: in processes of their own."""
         requested = self._runs.state(key).requested
         template = await self.template(key)
-        if template is None or requested is None:
+        if template is None or requested is None or template.reuse is None:
             return None
-        return pool_of(template, requested.task.version, key.run, requested.env_vars)
+        if requested.overrides is not None:
+            return pool_of(template, requested.task.version, key.run, requested.env_vars)
+        same = (key.run, requested.task, tuple(requested.env_vars.items()))
+        if same not in self._pools:
+            if len(self._pools) >= POOLS_KEPT:
+                self._pools.clear()
+            self._pools[same] = pool_of(template, requested.task.version, key.run, requested.env_vars)
+        return self._pools[same]
 
     def parent_ended(self, key: ActionKey, state: ActionState) -> bool:
         """Whether nobody is left for whom this action would run."""

@@ -26,7 +26,6 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import Policies, TaskOverrides, TaskReference
 from testkit.events import MORNING, action, event
 from testkit.tasks import template
@@ -54,7 +53,6 @@ def around(
     task = template("env.fn", policies=Policies.model_validate(policies))
     return Surroundings(
         now=MORNING + timedelta(seconds=after_s),
-        run=RunKey("project", "domain", "run"),
         template=task if deployed else None,
         settings=settings or RunSettings(),
         parent_ended=parent_ended,

@@ -17,7 +17,6 @@ from flyte_schemas.events import (
     ActionFailed,
     ActionQueued,
     ActionRecovered,
-    ActionRequested,
     ActionRetried,
     ActionTimedOut,
     EventData,
@@ -28,8 +27,7 @@ from flyte_schemas.failure import TIMEOUTS, Failure, FailureKind
 from flyte_schemas.failure_codes import MAX_SYSTEM_FAILURES
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Policies
-from flyte_schemas.pools import PROCESS, pool_of
-from flyte_schemas.subjects import RunKey
+from flyte_schemas.pools import PROCESS
 from flyte_schemas.task import TaskReference, TaskTemplate
 
 _NO_SETTINGS = RunSettings()
@@ -41,13 +39,14 @@ class Surroundings:
 
     `recovered` is what an earlier run has for this action, `cache` what the cache says of one that waits for
     its first attempt.
-    `template` None: the task version was never deployed. `max_system_failures` is how many attempts in a row
-    the platform may lose before it gives up. `settings` are the run's.
+    `template` None: the task version was never deployed. `pool` is where its attempts run.
+    `max_system_failures` is how many attempts in a row the platform may lose before it gives up. `settings`
+    are the run's.
     """
 
     now: datetime
-    run: RunKey
     template: TaskTemplate | None
+    pool: str = PROCESS
     settings: RunSettings = _NO_SETTINGS
     recovered: ActionRecovered | ActionFailed | None = None
     cache: Lookup = NOTHING
@@ -80,7 +79,7 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
     if state.phase is ActionPhase.QUEUED and (state.retry_at is None or around.now >= state.retry_at):
         return ActionQueued(
             attempt=state.attempt + 1,
-            pool=_pool(state.requested, around.template, around.run),
+            pool=around.pool,
             interruptible=may_be_interrupted(state, policies, around),
         )
     if state.has_open_attempt or state.phase is ActionPhase.QUEUED or state.failure is None:
@@ -112,13 +111,6 @@ def after_failure(
     if failure.code in TIMEOUTS:
         return ActionTimedOut(failure=failure)
     return ActionFailed(failure=failure)
-
-
-def _pool(requested: ActionRequested, template: TaskTemplate, run: RunKey) -> str:
-    """The name of the pool for an attempt."""
-    wanted = template.overridden(requested.overrides)
-    pool = pool_of(wanted, requested.task.version, run, requested.env_vars)
-    return PROCESS if pool is None else pool.name
 
 
 def _not_deployed(task: TaskReference) -> Failure:
