@@ -16,6 +16,8 @@ OUT_OF_MEMORY = "OOMKilled"
 """Of an attempt whose process the kernel killed for its memory."""
 MODULE_MISSING = "ModuleNotFoundError"
 """Of a module that is not there, when the task's module is imported or later."""
+ARTIFACT_NOT_FOUND = "ArtifactNotFound"
+"""Of a question about an object that the artifact store does not have."""
 
 PAGES = "docs/failures"
 """The folder of the pages, in the source tree."""
@@ -254,7 +256,7 @@ FAILURE_CODES = (
         "have the damaged object removed from the store, then deploy or run once more; look after the disk",
     ),
     _user(
-        "ArtifactNotFound",
+        ARTIFACT_NOT_FOUND,
         "there is no object of this address in the artifact store",
         "deploy or run once more: that uploads what is missing",
     ),

@@ -10,6 +10,7 @@ from flyte._runtime.remote_controller import RemoteController
 from flyte._runtime.transfer import ArtifactError, Artifacts
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
+from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
 
 _place: ContextVar[tuple[str, str] | None] = ContextVar("flyte_store_place", default=None)
 _made: dict[tuple[int, str, str], tuple[object, Artifacts]] = {}
@@ -56,6 +57,6 @@ def told(uri: str) -> Iterator[None]:
     try:
         yield
     except ArtifactError as error:
-        if error.code == "ArtifactNotFound":
+        if error.code == ARTIFACT_NOT_FOUND:
             raise FileNotFoundError(f"there is nothing at {uri}") from error
         raise RuntimeSystemError(error.code, f"{error} {error.hint}".strip()) from error

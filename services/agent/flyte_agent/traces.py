@@ -25,6 +25,7 @@ from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Entry, EventLog
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TraceFailed, TraceSucceeded
+from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
 from flyte_schemas.literals import ReferencedLiteral
 from flyte_schemas.orders import Order
 from flyte_schemas.streams import RUNS
@@ -36,9 +37,6 @@ LOOK_AGAIN_S = 0.05
 """Between two looks at a replica of the stream that lags behind."""
 LOOKS = 100
 """How often a word is looked for that the stream has refused another for."""
-
-ARTIFACT_NOT_FOUND = "ArtifactNotFound"
-"""How the dataproxy refuses to say where something is that it does not have."""
 
 AT_A_TIME = 500
 """How many steps are told in one word."""

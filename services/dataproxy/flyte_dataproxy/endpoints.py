@@ -18,6 +18,7 @@ from flyte_schemas.endpoints import (
     UploadLocation,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
 
 _UPLOADS_ANEW = "Deploy the task, or run it, once more: that uploads what is missing."
 
@@ -70,7 +71,7 @@ class Endpoints:
         with telling():
             kept = await self.locations.stat(key)
             if kept is None:
-                raise _refusal("ArtifactNotFound", f"there is no artifact {question.uri}", _UPLOADS_ANEW)
+                raise _refusal(ARTIFACT_NOT_FOUND, f"there is no artifact {question.uri}", _UPLOADS_ANEW)
             location = await self.locations.download_location(key, kept.size_bytes)
         return DownloadLocation(
             signed_url=location.url,

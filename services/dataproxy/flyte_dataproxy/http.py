@@ -17,6 +17,7 @@ from flyte_dataproxy.reception import Unwelcome, receive, too_large
 from flyte_dataproxy.settings import CHUNK_BYTES, DataproxySettings
 from flyte_dataproxy.store.port import ArtifactStore
 from flyte_dataproxy.store.served import PATH_PREFIX
+from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
 
 LINGER_S = 1.0
 """How long a client that was refused may go on sending, to have time to read why, in seconds."""
@@ -126,7 +127,7 @@ class _Handlers:
     async def _get(self, request: web.Request, grant: Grant) -> web.StreamResponse:
         kept = await self._store.stat(grant.key)
         if kept is None:
-            return _refuse(request, 404, Unwelcome("ArtifactNotFound", "the object is not there any more"))
+            return _refuse(request, 404, Unwelcome(ARTIFACT_NOT_FOUND, "the object is not there any more"))
         try:
             start, end = _wanted(request, kept.size_bytes)
         except ValueError:

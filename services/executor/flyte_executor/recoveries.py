@@ -21,12 +21,10 @@ from flyte_executor.settings import STORE_PATIENCE_S
 from flyte_schemas.action import ActionState
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation
 from flyte_schemas.events import ActionFailed, ActionRecovered
+from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
 from flyte_schemas.literals import Literals, ReferencedLiteral
 from flyte_schemas.recovery import Recovery
 from flyte_schemas.subjects import ActionKey, RunKey
-
-ARTIFACT_NOT_FOUND = "ArtifactNotFound"
-"""How the dataproxy refuses to say where something is that it does not have."""
 
 
 class Recoveries:
