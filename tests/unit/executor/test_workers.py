@@ -111,6 +111,19 @@ async def test_a_question_that_is_asked_again_leaves_no_attempt_with_the_first(p
     assert (await second).order == order("b")
 
 
+async def test_a_worker_that_asks_somebody_else_is_not_waited_for(place: Place) -> None:
+    place.workers.add(7, "then", "env-1")  # from its record: it lives, and is another executor's
+    await place.workers.give(order("a"), pool())
+    assert place.made == [100]
+    await place.given(100)
+    assert not await _idle(place, 100, order("a"))
+    place.time_s += 10.0  # it should have asked again by now: it has another executor, who answered
+    await place.workers.give(order("b"), pool())
+    assert place.made == [100, 101]
+    assert list(place.workers.let_idle_end()) == [place.workers._workers[101]]
+    assert (await place.given(7)).order == order("b")  # who asks is served, wherever he was before
+
+
 async def test_an_attempt_that_is_taken_back_is_given_to_nobody(place: Place) -> None:
     await place.workers.give(order("a"), pool())
     place.workers.take_back(order("a").key)

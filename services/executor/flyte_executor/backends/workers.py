@@ -4,6 +4,8 @@ A worker asks, and its question stays open until there is an attempt for it. So 
 handed out fairly, in the order in which they may run, and what is handed out is known here alone: an executor
 that comes back has nothing to repair, the workers that live ask it too. An answer that is lost on the way is
 given again with the next question. Whoever claims the attempt in the log first has it, as anywhere.
+
+Executors may share a machine. A worker is that one's whom it asks; who gets no answer asks any of them.
 """
 
 import asyncio
@@ -24,18 +26,24 @@ log = structlog.get_logger()
 
 GROW_AFTER_S = 0.03
 """How long an attempt waits for a worker that is busy before there is one more: most are done very soon."""
+EXPECTED_S = 5.0
+"""For how long a worker that has nothing to do may be expected to ask again; later it is somebody else's."""
 UNKNOWN_IDLE_TTL_S = 30.0
 """How long a worker may idle whose pool nobody has asked for since this executor began."""
 
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """One worker, as its executor knows it. `order` is what it was given and has not said to be done with."""
+    """One worker, as its executor knows it. `order` is what it was given and has not said to be done with.
+
+    `seen_at` is when it asked last, or was made; None: it asks somebody else, as far as we know.
+    """
 
     pid: int
     started: str
     pool: str
     idle_since: float
+    seen_at: float | None
     order: Order | None = None
     asking: "asyncio.Future[WorkGiven] | None" = None
     has_asked: bool = False
@@ -101,8 +109,10 @@ class Workers:
         return None
 
     def add(self, pid: int, started: str, pool: str, order: Order | None = None) -> Worker:
-        """Take note of a worker that lives."""
-        worker = Worker(pid=pid, started=started, pool=pool, idle_since=self._now(), order=order)
+        """Take note of a worker that lives; whether it is ours is told by whom it asks."""
+        worker = Worker(
+            pid=pid, started=started, pool=pool, idle_since=self._now(), seen_at=None, order=order
+        )
         self._workers[pid] = worker
         return worker
 
@@ -165,7 +175,7 @@ class Workers:
         if worker is None or worker.started != question.started:
             worker = self.add(question.pid, question.started, question.pool, question.done)
             log.info("executor.worker.adopted", pid=question.pid, pool=question.pool)
-        worker.has_asked = True
+        worker.has_asked, worker.seen_at = True, self._now()
         self._answer(worker, WorkGiven(owner=self._owner))  # it does not wait for the earlier one any more
         if worker.is_ending:
             return WorkGiven(owner=self._owner, end=True)
@@ -177,6 +187,7 @@ class Workers:
         worker.asking = asking
         self._match(worker.pool)
         await asyncio.wait({asking}, timeout=question.patience_s)
+        worker.seen_at = self._now()
         if asking.done():
             return asking.result()
         worker.asking = None
@@ -184,9 +195,9 @@ class Workers:
         return WorkGiven(owner=self._owner, end=worker.is_ending)
 
     def let_idle_end(self) -> Iterable[Worker]:
-        """The workers that have nothing to do, none of which gets anything any more."""
+        """Our workers that have nothing to do, none of which gets anything any more."""
         for worker in self._workers.values():
-            if worker.order is None:
+            if worker.order is None and self._is_ours(worker):
                 worker.is_ending = True
                 self._answer(worker, WorkGiven(owner=self._owner, end=True))
                 yield worker
@@ -217,7 +228,7 @@ class Workers:
         async with in_use.growing:
             while attempt in in_use.waiting and self._free(in_use) < len(in_use.waiting):
                 await self._make_one(in_use.pool)
-            while attempt not in in_use.waiting and len(self._of(in_use.pool)) < in_use.pool.kept:
+            while attempt not in in_use.waiting and self._count(in_use.pool) < in_use.pool.kept:
                 await self._make_one(in_use.pool)
 
     async def _make_one(self, pool: Pool) -> None:
@@ -226,14 +237,25 @@ class Workers:
         )
         pid, started = await self._make(order)
         if pid not in self._workers:  # it may have asked already
-            self.add(pid, started, pool.name)
+            self.add(pid, started, pool.name).seen_at = self._now()
 
     def _of(self, pool: Pool) -> list[Worker]:
         return [one for one in self._workers.values() if one.pool == pool.name]
 
+    def _count(self, pool: Pool) -> int:
+        """How many workers of a pool are ours."""
+        return sum(one.order is not None or self._is_ours(one) for one in self._of(pool))
+
     def _free(self, in_use: PoolInUse) -> int:
-        """How many workers have nothing to do, or are about to begin."""
-        return sum(one.is_free for one in self._of(in_use.pool))
+        """How many of our workers have nothing to do, or are about to begin."""
+        return sum(one.is_free and self._is_ours(one) for one in self._of(in_use.pool))
+
+    def _is_ours(self, worker: Worker) -> bool:
+        """Whether it asks us, or has just been made and will."""
+        if worker.seen_at is None:
+            return False
+        is_expected = not worker.has_asked or self._now() - worker.seen_at < EXPECTED_S
+        return is_expected or worker.asking is not None
 
     def _is_superfluous(self, worker: Worker) -> bool:
         """Whether an idle worker may end by the policy of its pool."""

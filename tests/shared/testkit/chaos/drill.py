@@ -89,6 +89,8 @@ class Drill:
             verdict.broken += [
                 f"{name} ended by itself: {code}" for name, code in self._fleet.ended().items()
             ]
+            wait_for("the attempts to be over", lambda: not any(self._fleet.agents().values()))
+            self._fleet.end_executors()
             wait_for("the agents to be gone", lambda: not self._fleet.agents())
             wait_for("the work folders to be gone", lambda: not any(self._fleet.home.glob("work/*")))
         seconds = time.monotonic() - began

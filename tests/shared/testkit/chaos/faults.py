@@ -105,6 +105,7 @@ class Faults:
         if not agents:
             return
         pid, action = self._chance.choice(agents)
+        action = action or f"nothing, by {pid}"
         may_be_lost = self._lost[action] < MAX_LOSSES_OF_AN_ACTION
         self._is_long = self._is_long and may_be_lost
         if may_be_lost and not self._is_long and self._chance.random() < 0.5:

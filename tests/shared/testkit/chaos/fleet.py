@@ -122,7 +122,7 @@ class Fleet:
         return {name: code for name, code in codes.items() if code is not None}
 
     def agents(self) -> dict[int, str]:
-        """The agents that run: the action of each by its process id."""
+        """The agents that run: the action of each by its process id; a worker of a pool may have none."""
         found = {}
         for path in (self.home / "agents").glob("*.json"):
             try:
@@ -130,8 +130,17 @@ class Fleet:
             except (OSError, ValueError):  # it is being written, or was just taken away
                 continue
             if is_alive(record["pid"], record["started"]):
-                found[int(record["pid"])] = f"{record['run']}/{record['action']}"
+                action = f"{record['run']}/{record['action']}" if "run" in record else ""
+                found[int(record["pid"])] = action
         return found
+
+    def end_executors(self) -> None:
+        """End them as an operator does: workers that have nothing to do end with them."""
+        executors = [name for name, service in SERVICES.items() if service == "executor"]
+        for name in executors:
+            self._processes[name].terminate()
+        for name in executors:
+            self._processes.pop(name).wait(STOP_LIMIT_S)
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"

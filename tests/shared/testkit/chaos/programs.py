@@ -1,5 +1,7 @@
 """What runs while everything breaks: small workflows, and the user who starts, aborts and awaits them.
 
+Some functions have processes of their own, some run in a pool whose processes are used again.
+
 Every call of a function writes into a diary when it begins and when it ends, in one write each: which action
 and attempt it belongs to, its process, and the machine's monotonic time.
 """
@@ -11,7 +13,8 @@ import time
 
 import flyte
 
-env = flyte.TaskEnvironment(name="chaos")
+pool = flyte.TaskEnvironment(name="pool", reusable=flyte.ReusePolicy(replicas=(0, 2)))
+env = flyte.TaskEnvironment(name="chaos", depends_on=[pool])
 
 
 def note(diary: str, word: str) -> None:
@@ -26,7 +29,7 @@ def note(diary: str, word: str) -> None:
         os.close(descriptor)
 
 
-@env.task
+@pool.task
 async def leaf(number: int, diary: str) -> int:
     note(diary, "begin")
     await asyncio.sleep(6.0 if number % 20 == 0 else number % 5 * 0.05)  # now and then longer than a lease
@@ -35,7 +38,7 @@ async def leaf(number: int, diary: str) -> int:
     return number * number
 
 
-@env.task(retries=flyte.RetryStrategy(count=5, backoff=flyte.Backoff(base=0.2, factor=1.0)))
+@pool.task(retries=flyte.RetryStrategy(count=5, backoff=flyte.Backoff(base=0.2, factor=1.0)))
 async def flaky(number: int, diary: str) -> int:
     note(diary, "begin")
     if flyte.ctx().attempt_number < number % 3:
