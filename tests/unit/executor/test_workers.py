@@ -1,11 +1,13 @@
 """The workers of pools: who gets which attempt, when there is one more, and when one may end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from flyte_executor.backends import workers
 from flyte_executor.backends.port import LaunchFailed
-from flyte_executor.backends.workers import GROW_AFTER_S, Workers
+from flyte_executor.backends.workers import Workers
 from flyte_schemas.endpoints import TakeWork, WorkGiven
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.policies import Reuse
@@ -14,6 +16,8 @@ from flyte_schemas.subjects import AttemptKey, RunKey
 from testkit.cases.harness import until
 
 RUN = RunKey("project", "domain", "run")
+A_WHILE_S = 0.05
+LOOKS_AGAIN_S = 0.5
 
 
 def pool(least: int = 0, most: int = 2, **changes: float) -> Pool:
@@ -33,6 +37,7 @@ class Place:
         self.made: list[int] = []
         self.is_full = False
         self.workers = Workers(self._make, owner="us", site="here", now=lambda: self.time_s)
+        self.giving: list[asyncio.Task[None]] = []
 
     async def _make(self, order: PoolOrder) -> tuple[int, str]:
         assert (order.pool, order.owner, order.site) == ("env-1", "us", "here")
@@ -41,6 +46,13 @@ class Place:
             raise LaunchFailed("no room")
         self.made.append(100 + len(self.made))
         return self.made[-1], "then"
+
+    async def give(self, order: Order, pool: Pool) -> None:
+        """Have an attempt handed out, and look what has come of that after a while. Raises LaunchFailed."""
+        self.giving.append(asyncio.create_task(self.workers.give(order, pool)))
+        await asyncio.wait(self.giving[-1:], timeout=A_WHILE_S)
+        if self.giving[-1].done():
+            self.giving[-1].result()
 
     def ask(self, pid: int, done: Order | None = None, patience_s: float = 10.0) -> "asyncio.Task[WorkGiven]":
         question = TakeWork(pid=pid, started="then", pool="env-1", done=done, patience_s=patience_s)
@@ -51,12 +63,18 @@ class Place:
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place()
+async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    monkeypatch.setattr(workers, "GROW_AFTER_S", A_WHILE_S / 10)
+    monkeypatch.setattr(workers, "EXPECTED_S", LOOKS_AGAIN_S)
+    place = Place()
+    yield place
+    for task in place.giving:
+        task.cancel()
+    await asyncio.gather(*place.giving, return_exceptions=True)
 
 
 async def test_the_first_attempt_makes_a_worker_and_the_next_waits_for_it(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     assert place.made == [100]
     assert (await place.given(100)).order == order("a")
     giving = asyncio.create_task(place.workers.give(order("b"), pool()))
@@ -68,30 +86,28 @@ async def test_the_first_attempt_makes_a_worker_and_the_next_waits_for_it(place:
 
 
 async def test_a_busy_worker_gets_a_companion_and_each_attempt_goes_to_one(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     assert (await place.given(100)).order == order("a")
-    await place.workers.give(order("b"), pool())
+    await place.give(order("b"), pool())
     assert place.made == [100, 101]
     first, second = place.ask(101), place.ask(100, done=order("a"))
     assert (await first).order == order("b")
-    await place.workers.give(order("b"), pool())  # asked for again: somebody has it
-    await place.workers.give(order("c"), pool())
+    await place.give(order("b"), pool())  # asked for again: somebody has it
+    await place.give(order("c"), pool())
     assert (await second).order == order("c")
     assert place.workers.attempts == {order("b").key, order("c").key}
 
 
 async def test_a_pool_makes_those_that_are_to_stay(place: Place) -> None:
-    giving = place.workers.give(order("a"), pool(least=2))
-    task = asyncio.create_task(giving)  # type: ignore[arg-type]
-    await until(lambda: len(place.made) == 1)
+    await place.give(order("a"), pool(least=2))
+    assert place.made == [100]
     assert (await place.given(100)).order == order("a")
-    await task
-    await place.workers.give(order("b"), pool(least=2))
-    assert len(place.made) == 2
+    await until(lambda: place.made == [100, 101])
+    await asyncio.gather(*place.giving)
 
 
 async def test_an_answer_that_was_lost_is_given_again(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     lost = await place.given(100)
     again = await place.given(100)
     assert lost.order == again.order == order("a")
@@ -101,61 +117,63 @@ async def test_an_answer_that_was_lost_is_given_again(place: Place) -> None:
 
 
 async def test_a_question_that_is_asked_again_leaves_no_attempt_with_the_first(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     first = place.ask(100, done=order("a"))
     await asyncio.sleep(0)
     second = place.ask(100, done=order("a"))
     assert (await first).order is None
-    await place.workers.give(order("b"), pool())
+    await place.give(order("b"), pool())
     assert (await second).order == order("b")
 
 
 async def test_a_worker_that_asks_somebody_else_is_not_waited_for(place: Place) -> None:
     place.workers.add(7, "then", "env-1")  # from its record: it lives, and is another executor's
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     assert place.made == [100]
     await place.given(100)
     assert not await _idle(place, 100, order("a"))
     place.time_s += 10.0  # it should have asked again by now: it has another executor, who answered
-    await place.workers.give(order("b"), pool())
+    await place.give(order("b"), pool())
     assert place.made == [100, 101]
     assert list(place.workers.let_idle_end()) == [place.workers._workers[101]]
     assert (await place.given(7)).order == order("b")  # who asks is served, wherever he was before
 
 
 async def test_an_attempt_that_is_taken_back_is_given_to_nobody(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     place.workers.take_back(order("a").key)
     assert (await place.given(100, patience_s=0.01)).order is None
     assert place.workers.of_attempt(order("a").key) is None
 
 
 async def test_what_a_worker_had_is_lost_with_it_and_what_waited_is_not(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     idle = place.ask(101)  # an earlier executor's
     await asyncio.sleep(0)
     assert place.workers.gone(100) == [order("a").key]
     assert place.workers.gone(101) == []
     assert (await idle).order is None
-    await place.workers.give(order("b"), pool())
+    await place.give(order("b"), pool())
     assert (await place.given(101 if 101 in place.workers.pids else place.made[-1])).order == order("b")
 
 
 async def test_a_worker_that_dies_idle_is_replaced_for_who_waits_for_it(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     assert (await place.given(100, done=order("a"), patience_s=0.01)).order is None
-    await place.workers.give(order("b"), pool())  # it is free, and will ask
+    await place.give(order("b"), pool())  # it is free, and will ask
     assert place.made == [100]
     assert place.workers.gone(100) == []
-    assert await place.workers.replace("env-1") == []
+    replacing = asyncio.create_task(place.workers.replace("env-1"))
+    await until(lambda: place.made == [100, 101])
     assert (await place.given(101)).order == order("b")
+    assert await replacing == []
 
 
 async def test_a_worker_that_never_asks_costs_an_attempt_so_that_it_ends_some_time(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     assert place.workers.gone(100) == [order("a").key]
     assert await place.workers.replace("env-1") == []
     assert place.made == [100]
@@ -164,12 +182,12 @@ async def test_a_worker_that_never_asks_costs_an_attempt_so_that_it_ends_some_ti
 async def test_where_no_worker_can_be_made_the_attempt_is_told_so(place: Place) -> None:
     place.is_full = True
     with pytest.raises(LaunchFailed):
-        await place.workers.give(order("a"), pool())
+        await place.give(order("a"), pool())
     place.is_full = False
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     assert (await place.given(100, done=order("a"), patience_s=0.01)).order is None
-    await place.workers.give(order("b"), pool())
+    await place.give(order("b"), pool())
     place.is_full = True
     place.workers.gone(100)
     assert await place.workers.replace("env-1") == [order("b").key]
@@ -182,9 +200,9 @@ async def _idle(place: Place, pid: int, done: Order | None) -> bool:
 
 async def test_an_idle_worker_ends_by_the_times_of_its_pool(place: Place) -> None:
     policy = pool(least=1, most=2)
-    await place.workers.give(order("a"), policy)
+    await place.give(order("a"), policy)
     await place.given(100)
-    await place.workers.give(order("b"), policy)
+    await place.give(order("b"), policy)
     await place.given(101)
     assert not await _idle(place, 101, order("b"))
     place.time_s += 20.0
@@ -197,7 +215,7 @@ async def test_an_idle_worker_ends_by_the_times_of_its_pool(place: Place) -> Non
     assert not await _idle(place, 100, None)  # it is to stay while the pool is in use …
     place.time_s += 20.0
     assert await _idle(place, 100, None)  # … which it was not for more than 60 s
-    await place.workers.give(order("c"), policy)  # it gets nothing any more
+    await place.give(order("c"), policy)  # it gets nothing any more
     assert place.made == [100, 101, 102]
 
 
@@ -208,20 +226,20 @@ async def test_a_worker_of_a_pool_that_nobody_asked_for_ends_too(place: Place) -
 
 
 async def test_a_worker_that_is_being_stopped_gets_nothing_more(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     worker = place.workers.of_attempt(order("a").key)
     assert worker is not None
     worker.is_ending = True
     giving = asyncio.create_task(place.workers.give(order("b"), pool()))
     assert (await place.given(100, done=order("a"))).end
-    await giving
-    assert place.made == [100, 101]
+    await until(lambda: place.made == [100, 101])
     assert (await place.given(101)).order == order("b")
+    await giving
 
 
 async def test_idle_workers_end_with_their_executor(place: Place) -> None:
-    await place.workers.give(order("a"), pool())
+    await place.give(order("a"), pool())
     await place.given(100)
     idle = place.ask(101)
     await asyncio.sleep(0)
@@ -231,14 +249,14 @@ async def test_idle_workers_end_with_their_executor(place: Place) -> None:
 
 async def test_who_had_work_last_is_given_the_next(place: Place) -> None:
     for name, pid in (("a", 100), ("b", 101)):
-        await place.workers.give(order(name), pool())
+        await place.give(order(name), pool())
         await place.given(pid)
     early = place.ask(100, done=order("a"))
     await asyncio.sleep(0)
     place.time_s += 1.0
     late = place.ask(101, done=order("b"))
     await asyncio.sleep(0)
-    await place.workers.give(order("c"), pool())
+    await place.give(order("c"), pool())
     assert (await late).order == order("c")
     assert not early.done()
     early.cancel()
@@ -246,8 +264,21 @@ async def test_who_had_work_last_is_given_the_next(place: Place) -> None:
 
 async def test_many_attempts_at_once_make_as_many_workers(place: Place) -> None:
     names = [f"a{number}" for number in range(5)]
-    async with asyncio.timeout(100 * GROW_AFTER_S):
-        await asyncio.gather(*(place.workers.give(order(name), pool(most=5)) for name in names))
-    assert len(place.made) == 5
+    giving = asyncio.gather(*(place.workers.give(order(name), pool(most=5)) for name in names))
+    await until(lambda: len(place.made) == 5)
     given = [(await place.given(pid)).order for pid in place.made]
     assert given == [order(name) for name in names]
+    await giving
+    assert len(place.made) == 5
+
+
+async def test_who_is_expected_and_does_not_come_is_replaced(place: Place) -> None:
+    await place.give(order("a"), pool())
+    await place.given(100)
+    assert not await _idle(place, 100, order("a"))
+    await place.give(order("b"), pool())  # it should ask again at once: somebody has paused it
+    assert place.made == [100]
+    place.time_s += 2 * LOOKS_AGAIN_S
+    await until(lambda: place.made == [100, 101])
+    assert (await place.given(101)).order == order("b")
+    await asyncio.gather(*place.giving)

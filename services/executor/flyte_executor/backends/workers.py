@@ -65,8 +65,8 @@ class PoolInUse:
     """Set when something that waited was handed out."""
     growing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def handed_out(self, attempt: AttemptKey, within_s: float) -> bool:
-        """Whether an attempt waits no more after that time, or earlier."""
+    async def handed_out(self, attempt: AttemptKey, within_s: float) -> None:
+        """Return when an attempt waits no more, or after that time."""
         try:
             async with asyncio.timeout(within_s):
                 while attempt in self.waiting:
@@ -74,7 +74,6 @@ class PoolInUse:
                     await self.moved.wait()
         except TimeoutError:
             pass
-        return attempt not in self.waiting
 
 
 Make = Callable[[PoolOrder], Awaitable[tuple[int, str]]]
@@ -132,6 +131,7 @@ class Workers:
             return lost
         if in_use.waiting and not worker.has_asked:
             lost.append(in_use.waiting.popitem(last=False)[0])
+            in_use.moved.set()
         if not in_use.waiting and not self._of(in_use.pool):
             del self._pools[worker.pool]
         return lost
@@ -147,6 +147,7 @@ class Workers:
             log.warning("executor.worker.not_made", pool=pool, error=str(error))
             lost = list(in_use.waiting)
             in_use.waiting.clear()
+            in_use.moved.set()
             return lost
         return []
 
@@ -168,6 +169,7 @@ class Workers:
         """Nobody is to run this attempt any more; a worker that has it already is another matter."""
         for in_use in self._pools.values():
             in_use.waiting.pop(attempt, None)
+            in_use.moved.set()
 
     async def take(self, question: TakeWork) -> WorkGiven:
         """Answer a worker: with an attempt as soon as there is one, or that there is none."""
@@ -222,13 +224,19 @@ class Workers:
             worker.asking = None
 
     async def _grow(self, in_use: PoolInUse, attempt: AttemptKey) -> None:
-        """Make a worker if this attempt has none in sight, and those that stay. Raises LaunchFailed."""
+        """Return when the attempt has its worker, for which one may be made, as those are that are to stay.
+
+        Raises LaunchFailed.
+        """
         if any(not one.is_free for one in self._of(in_use.pool)):
             await in_use.handed_out(attempt, GROW_AFTER_S)
+        while attempt in in_use.waiting:
+            async with in_use.growing:
+                while attempt in in_use.waiting and self._free(in_use) < len(in_use.waiting):
+                    await self._make_one(in_use.pool)
+            await in_use.handed_out(attempt, EXPECTED_S)  # who is expected may have been stopped meanwhile
         async with in_use.growing:
-            while attempt in in_use.waiting and self._free(in_use) < len(in_use.waiting):
-                await self._make_one(in_use.pool)
-            while attempt not in in_use.waiting and self._count(in_use.pool) < in_use.pool.kept:
+            while self._count(in_use.pool) < in_use.pool.kept:
                 await self._make_one(in_use.pool)
 
     async def _make_one(self, pool: Pool) -> None:
