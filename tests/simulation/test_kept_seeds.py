@@ -49,6 +49,9 @@ KEPT: dict[str, Circumstances] = {
     "an answer to one who had just been ended": Circumstances(
         seed=13256, without=("paused_agent", "outage", "delay_s"), runs=3, executors=2
     ),
+    "a world whose people, asked one after the other, took longer than the checker would wait": Circumstances(
+        seed=117930, without=_only("lost_ack", "late_copy", "crash", "clock_jump"), runs=2, executors=1
+    ),
     "a world so large that the checker thought somebody ran in circles": Circumstances(
         seed=19446, without=_only("clock_jump"), runs=3, executors=1, trouble_s=60.0
     ),
