@@ -238,7 +238,6 @@ def test_whatever_is_killed_every_action_of_a_pool_succeeds_once(
     assert set(counts) == {str(number) for number in range(40)}
     assert len(repeated) <= (victim == "a worker")  # what it had in hand
     workers = {int(pid) for _, pid in written()}
-    begun_with = {int(pid) for _, pid in written()[:5]}
-    assert begun_with & {int(pid) for _, pid in written()[-5:]}  # those that live go on
+    assert len(workers) <= 8  # who was not heard for a while has others beside him
     cluster.stop("executor")
     wait_for("the workers to be gone", lambda: not any(is_alive(pid) for pid in workers))
