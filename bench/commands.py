@@ -8,14 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import stack, warm
+from bench import children, stack
 from bench.rows import Row, several, timed
 from testkit.cli import Cli
 from testkit.nats_server import NatsServer
 
 HELLO = """\
-import time
-
 import flyte
 
 env = flyte.TaskEnvironment(name="bench")
@@ -25,20 +23,6 @@ env = flyte.TaskEnvironment(name="bench")
 async def hello(name: str) -> str:
     return f"Hello, {name}!"
 
-
-@env.task
-async def square(number: int) -> int:
-    return number * number
-
-
-@env.task
-async def one_by_one(count: int) -> list[float]:
-    took = []
-    for number in range(count):
-        begun = time.perf_counter()
-        await square(number)
-        took.append(time.perf_counter() - begun)
-    return took
 """
 
 
@@ -99,8 +83,7 @@ def with_stack() -> Iterator[Row]:
             yield from stack.idle(Path(folder) / "home")
             yield from _typed(cli)
             yield from stack.log_lines(cli)
-            yield from _children(cli)
-            yield from warm.rows(cli)
+            yield from children.rows(cli)
         finally:
             cli.ok("stop")
 
@@ -126,32 +109,6 @@ def _typed(cli: Cli) -> Iterator[Row]:
 def _deploy_changed(cli: Cli) -> None:
     cli.write("hello.py", f"{HELLO}\n# {time.time_ns()}\n")
     cli.ok("deploy", "hello.py", "env")
-
-
-def _children(cli: Cli) -> Iterator[Row]:
-    cli.ok("run", "--name", "warm-up", "hello.py", "one_by_one", "--count", "3")
-    took = warm.measured(cli, "children", "hello.py", "one_by_one", "--count", "30")
-    yield Row(
-        what="one cold child action on the process backend",
-        unit="ms",
-        figures=tuple(1000 * seconds for seconds in took),
-        floor=1000 * _fork_floor(),
-        floor_is="fork of a warm interpreter, and its end",
-        goal="≤ 30 ms p50",
-    )
-
-
-def _fork_floor() -> float:
-    script = (
-        "import os, time, flyte, flyte_bus.jetstream\n"
-        "def once():\n"
-        "    t = time.perf_counter(); pid = os.fork()\n"
-        "    if pid == 0: os._exit(0)\n"
-        "    os.waitpid(pid, 0); return time.perf_counter() - t\n"
-        "print(min(once() for _ in range(20)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    return float(done.stdout)
 
 
 def _nats_server_start(folder: Path) -> float:

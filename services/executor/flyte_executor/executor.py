@@ -203,7 +203,8 @@ class Executor:
 
     async def _act(self, key: ActionKey) -> None:
         """Make the world look as the log says of this action."""
-        pool = await self._outlook.pool(key)
+        is_wanted = self._runs.state(key).phase is ActionPhase.WAITING_FOR_RESOURCES
+        pool = await self._outlook.pool(key) if is_wanted else None
         state = self._runs.state(key)
         self._leases.look(key, state)
         if state.is_live and state.parent is not None:

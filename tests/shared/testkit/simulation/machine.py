@@ -204,15 +204,7 @@ class _Agent:
         self._bus = bus
         self._attempt = launch.attempt
         self._program = machine.programs[launch.template.name]
-        key = launch.attempt.action
-        self._order = Order(
-            project=key.run.project,
-            domain=key.run.domain,
-            run=key.run.run,
-            action=key.action,
-            attempt=launch.attempt.attempt,
-            fence=launch.fence,
-        )
+        self._order = Order.of(launch.attempt, launch.fence)
         self._pid = pid
         self._lease = Lease(bus.bucket(LEASES_BUCKET), TTL_S)
         self._outbox = Outbox(bus.log, spool, self._lease, limit_bytes=SPOOL_BYTES)
