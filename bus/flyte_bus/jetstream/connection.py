@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 
 from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
-from flyte_bus.jetstream.client import Client, Take
+from flyte_bus.jetstream.client import Answer, Client, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.settings import BusSettings
@@ -52,7 +52,6 @@ class Connection:
         self._is_open = False
         self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
-        self._attempts: set[asyncio.Task[Msg]] = set()
         self.is_closed = False
 
     async def open(self) -> None:
@@ -89,7 +88,7 @@ class Connection:
             except (nats.errors.Error, OSError) as error:  # the server went away before us
                 log.debug("bus.connection.error", error=str(error))
         await self._end_reconnecting()
-        self._interrupt()
+        self.client.interrupt()
         self._notify()
 
     async def _end_reconnecting(self) -> None:
@@ -115,7 +114,7 @@ class Connection:
         headers: dict[str, str] | None = None,
         *,
         patience_s: float | None = None,
-    ) -> Msg:
+    ) -> Answer:
         """Ask until answered: the answer must be the same however often the question arrives.
 
         Raises BusUnavailable after the patience, TooLarge when the server takes no such message.
@@ -142,29 +141,13 @@ class Connection:
 
     async def try_once(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float
-    ) -> Msg:
+    ) -> Answer:
         """One try of a request. Raises what nats-py raises.
 
         Raises ConnectionResetError as soon as the connection came back from an outage: what was on its way
         then may be lost, and it is better to ask again than to wait.
         """
-        attempt = asyncio.create_task(
-            self.client.request(subject, payload, timeout=timeout_s, headers=headers)
-        )
-        self._attempts.add(attempt)
-        cancelled = _cancellations()
-        try:
-            answer = await attempt
-        except asyncio.CancelledError:
-            if _cancellations() > cancelled:
-                raise
-            raise ConnectionResetError("the connection was interrupted") from None
-        finally:
-            self._attempts.discard(attempt)
-        if _cancellations() > cancelled:
-            # Before Python 3.12 `wait_for`, which nats-py uses, loses a cancellation that meets an answer.
-            raise asyncio.CancelledError
-        return answer
+        return await self.client.ask(subject, payload, headers, timeout_s=timeout_s)
 
     async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         """A call of the JetStream API; the answer as it came, `error` included.
@@ -203,7 +186,7 @@ class Connection:
                 raise BusUnavailable(f"{subject}: NATS at {self.settings.shown_url} says: {reason}")
             await patience.pause()
 
-    async def _ask_to_store(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Msg:
+    async def _ask_to_store(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> Answer:
         try:
             return await self.request(subject, payload, headers)
         except BusUnavailable as error:
@@ -215,18 +198,20 @@ class Connection:
                 "its disk may be full, or most of its cluster away; its log says which"
             ) from error
 
-    async def last_message(self, stream: str, subject: str) -> Msg | None:
+    async def last_message(self, stream: str, subject: str) -> Answer | None:
         """The last message of a subject; None when there is none."""
         patience = Patience(self.settings.patience_s)
         while True:
             answer = await self.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
-            headers = answer.headers or {}
+            headers = answer.headers
             if "Nats-Sequence" in headers:
                 return answer
-            if headers.get("Status") == "404":
+            if status(answer.head) == "404":
                 return None
             if not patience.left_s:
-                raise BusUnavailable(f"{stream} could not be read: {headers.get('Description', 'no answer')}")
+                raise BusUnavailable(
+                    f"{stream} could not be read: {answer.head[9:].decode('utf-8', 'replace').strip() or 'no answer'}"
+                )
             await patience.pause()
 
     async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
@@ -269,7 +254,7 @@ class Connection:
             await self.client.flush(timeout=int(TRY_TIMEOUT_S))
         except (*_AWAY, nats.errors.ConnectionClosedError):
             pass
-        if _cancellations() > cancelled:  # `wait_for` has lost it, as in `try_once`
+        if _cancellations() > cancelled:  # `wait_for` has lost it
             raise asyncio.CancelledError
 
     async def unsubscribe(self, subscription: Subscription) -> None:
@@ -304,12 +289,8 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         log.info("bus.connection.restored", server=self.settings.shown_url)
-        self._interrupt()
+        self.client.interrupt()
         self._notify()
-
-    def _interrupt(self) -> None:
-        for attempt in tuple(self._attempts):
-            attempt.cancel()
 
     def _notify(self) -> None:
         for listener in tuple(self._listeners):

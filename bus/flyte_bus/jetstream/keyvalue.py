@@ -6,11 +6,11 @@ from contextlib import aclosing
 from uuid import uuid4
 
 import nats.errors
-from nats.aio.msg import Msg
 from nats.js.errors import BucketNotFoundError
 from nats.js.kv import KeyValue as NatsKeyValue
 
 from flyte_bus.errors import BusError, Conflict
+from flyte_bus.jetstream.client import Answer
 from flyte_bus.jetstream.codes import WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.ports import KeyEntry
@@ -111,8 +111,8 @@ class JetStreamKeyValue:
         answer = await self._connection.last_message(self._stream, self._prefix + key)
         return None if answer is None else self._to_entry(answer)
 
-    def _to_entry(self, message: Msg) -> KeyEntry:
-        headers = message.headers or {}
+    def _to_entry(self, message: Answer) -> KeyEntry:
+        headers = message.headers
         gone = "KV-Operation" in headers or "Nats-Marker-Reason" in headers
         key = headers["Nats-Subject"].removeprefix(self._prefix)
         return KeyEntry(key, None if gone else message.data, int(headers["Nats-Sequence"]))
@@ -134,8 +134,8 @@ class JetStreamKeyValue:
             raise BusError(f"{subject}: {error.get('description')}")
         # A write that is sent again because its acknowledgement was lost meets its own first copy.
         last = await self._connection.last_message(self._stream, subject)
-        if last is not None and (last.headers or {}).get("Nats-Msg-Id") == headers["Nats-Msg-Id"]:
-            return int((last.headers or {})["Nats-Sequence"])
+        if last is not None and last.headers.get("Nats-Msg-Id") == headers["Nats-Msg-Id"]:
+            return int(last.headers["Nats-Sequence"])
         raise Conflict(subject, int(expected or 0))
 
 

@@ -144,8 +144,8 @@ class JetStreamLog:
         for _ in range(FILL_TRIES):
             answer = await self._connection.last_message(stream.name, subject)
             entry = None
-            if answer is not None and (told := answer.headers) is not None:
-                content = content_of(answer.data)
+            if answer is not None:
+                told, content = answer.headers, content_of(answer.data)
                 entry = Entry(
                     stream.name, told["Nats-Subject"], int(told["Nats-Sequence"]), content, answer.data
                 )

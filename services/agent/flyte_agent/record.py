@@ -25,15 +25,18 @@ def recorded(order: Order | None, folder: Path, *, pool: str | None = None) -> I
     who = {"pid": pid, "started": start_time(pid), "host": platform.node(), "pool": pool}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{pid}.json"
-    half = path.with_suffix(".part")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    length = 0
 
     def note(order: Order | None) -> None:
-        document = who | (order.model_dump() if order else {})
-        half.write_bytes(orjson.dumps(document))
-        half.replace(path)
+        nonlocal length
+        document = orjson.dumps(who | (order.model_dump() if order else {}))
+        length = max(length, len(document))
+        os.pwrite(file, document.ljust(length), 0)  # in one piece: a worker writes two for each attempt
 
     note(order)
     try:
         yield note
     finally:
         path.unlink(missing_ok=True)
+        os.close(file)

@@ -196,7 +196,7 @@ class Executor:
         except Conflict:
             return False
         self._runs.apply(key, event, sequence)
-        log.info("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
+        log.debug("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
         return True
 
     # -- acting ------------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ class ProcessBackend:
     def _adopt(self) -> None:
         """Watch the agents that run and that we do not know; tell of those that have died meanwhile."""
         for path in self._folder.glob("*.json"):
-            record = read_record(path)
+            record = read_record(path) or read_record(path)  # it may have been written to in that moment
             if record is None:
                 path.unlink(missing_ok=True)
             elif record.host != platform.node():
