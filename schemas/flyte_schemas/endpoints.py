@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from flyte_schemas.failure import Failure
-from flyte_schemas.orders import Order
+from flyte_schemas.orders import Order, Work
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
 from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word
@@ -281,23 +281,26 @@ LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
 
 
 class TakeWork(Word):
-    """A worker of `pool` has nothing to do: what shall it run? `done` is what it ran before, if anything.
+    """A worker of `pool`: what shall it run? It takes `most` at once; with 0 it asks for none.
 
-    The answer comes when there is something, or after `patience_s` seconds.
+    `done` is what it has run since it was answered last, `has` what it has yet to run or runs now: what else
+    it was given it gives back. The answer comes when there is something, or after `patience_s` seconds.
     """
 
     pid: PositiveInt
     started: str
     pool: str
-    done: Order | None = None
+    done: tuple[Order, ...] = ()
+    has: tuple[Order, ...] = ()
+    most: NonNegativeInt = 1
     patience_s: PositiveFloat
 
 
 class WorkGiven(Word):
-    """Run this. Without an `order`: ask again, or `end`. The next question goes to `owner`."""
+    """Run this, one after the other. Without `work`: ask again, or `end`. The next question is `owner`'s."""
 
     owner: Name
-    order: Order | None = None
+    work: tuple[Work, ...] = ()
     end: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
 
+from flyte_schemas.events import ActionRequested
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.words import Name, Word
 
@@ -31,6 +32,13 @@ class Order(Word):
             attempt=attempt.attempt,
             fence=fence,
         )
+
+
+class Work(Word):
+    """An order for a worker; `requested` is what was asked for, where whoever gives it knows."""
+
+    order: Order
+    requested: ActionRequested | None = None
 
 
 class PoolOrder(Word):

@@ -209,9 +209,8 @@ class Connection:
             if status(answer.head) == "404":
                 return None
             if not patience.left_s:
-                raise BusUnavailable(
-                    f"{stream} could not be read: {answer.head[9:].decode('utf-8', 'replace').strip() or 'no answer'}"
-                )
+                said = answer.head[9:].decode("utf-8", "replace").strip()
+                raise BusUnavailable(f"{stream} could not be read: {said or 'no answer'}")
             await patience.pause()
 
     async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:

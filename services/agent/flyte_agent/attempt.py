@@ -53,10 +53,11 @@ from flyte_bus.history import find_version, read_action
 from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AttemptFailed, AttemptStarted, AttemptSucceeded
+from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.exhausted import ran_too_long
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.orders import Order
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import lease_key
 from flyte_schemas.task import TaskTemplate
@@ -65,7 +66,10 @@ log = structlog.get_logger()
 
 
 class Attempt:
-    """Runs one attempt in `runner`, whose output comes by `pipes`, in `folder`; `known` may be shared."""
+    """Runs one attempt in `runner`, whose output comes by `pipes`, in `folder`; `known` may be shared.
+
+    With `requested`, which is what was asked for, it is a first attempt, and the log need not be read.
+    """
 
     def __init__(
         self,
@@ -78,8 +82,10 @@ class Attempt:
         known: Known,
         settings: AgentSettings,
         pid: int,
+        requested: ActionRequested | None = None,
     ) -> None:
         self._bus = bus
+        self._requested = requested
         self._order = order
         self._settings = settings
         self._runner = runner
@@ -212,8 +218,8 @@ class Attempt:
             await asyncio.gather(preparing, stopped, return_exceptions=True)
 
     async def _prepare(self) -> Start | None:
-        state, first = await read_action(self._bus.log, self._order.key.action)
-        if not state.has_open_attempt or state.attempt != self._order.attempt:
+        state, first = await self._claimed_state()
+        if not state.has_open(self._order.attempt):
             return None
         assert state.requested is not None  # it was claimed, so it was requested
         template = await self._known.template(self._order.key, state.requested)
@@ -260,6 +266,18 @@ class Attempt:
             recovers=source is not None,
             reused=self._runner.is_reused,
         )
+
+    async def _claimed_state(self) -> tuple[ActionState, int]:
+        """The action as it was claimed, or is by now, and a sequence before which none of ours is."""
+        if self._requested is None:
+            return await read_action(self._bus.log, self._order.key.action)
+        state = ActionState(
+            phase=ActionPhase.INITIALIZING,
+            requested=self._requested,
+            attempt=self._order.attempt,
+            fence=self._order.fence,
+        )
+        return state, self._order.fence
 
     async def _supervise(self, template: TaskTemplate) -> Failure | None:
         """Serve the runner until its last word, its end, the order to stop, or the end of its time."""

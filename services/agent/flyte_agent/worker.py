@@ -1,11 +1,15 @@
 """A worker of a pool: it asks its executor for one attempt after the other, all for the same process.
 
+While its attempts are brief it takes several at once: to ask for each would cost more than to run it. What it
+cannot begin soon, since one of them takes longer, it gives back.
+
 An exception of the user's leaves the process as it is, with all that its modules hold. When that process
 ends, or an attempt is stopped in the middle, this worker ends too, and the executor makes another.
 """
 
 import asyncio
 import os
+from collections import deque
 from pathlib import Path
 
 import structlog
@@ -20,7 +24,7 @@ from flyte_bus.errors import BusError
 from flyte_bus.ports import Bus
 from flyte_bus.process import start_time
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
-from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.orders import Order, PoolOrder, Work
 
 log = structlog.get_logger()
 
@@ -28,6 +32,12 @@ PATIENCE_S = 2.0
 """How long a question for work stays open. When its executor dies, an idle worker finds out after that."""
 ANSWER_S = 1.0
 """How much later the answer may come."""
+AHEAD_S = 0.05
+"""For how long it takes attempts in advance, by what the last ones took; then it gives back what is left."""
+MOST_AHEAD = 16
+"""How many it takes at most."""
+PACE_WEIGHT = 0.2
+"""What the last attempt counts in the mean of how long they take."""
 
 
 class Worker:
@@ -49,6 +59,10 @@ class Worker:
         self._attempt: Attempt | None = None
         self._stopped = asyncio.Event()
         self._owner = order.owner
+        self._queue: deque[Work] = deque()
+        self._done: list[Order] = []
+        self._pace_s = AHEAD_S
+        self._giving_back: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """Have it end soon, and the attempt that it runs be tried again elsewhere."""
@@ -60,14 +74,19 @@ class Worker:
         """Returns when there is nothing more to do. Raises LeaseLost; BusUnavailable, as an attempt does."""
         await self._runner.open()
         try:
-            done: Order | None = None
-            while self._runner.stays and (order := await self._next(done)) is not None:
-                await self._serve(order)
-                done = order
+            while self._runner.stays and not self._stopped.is_set():
+                if not self._queue and not await self._fetch():
+                    return
+                await self._serve(self._queue.popleft())
         finally:
+            if self._giving_back is not None:
+                await asyncio.gather(self._giving_back, return_exceptions=True)
             await self._runner.dismiss(self._settings.grace_s)
 
-    async def _serve(self, order: Order) -> None:
+    async def _serve(self, work: Work) -> None:
+        now = asyncio.get_running_loop().time
+        began, order = now(), work.order
+        overdue = asyncio.get_running_loop().call_later(AHEAD_S, self._give_back, order)
         self._note(order)
         self._attempt = Attempt(
             self._bus,
@@ -78,53 +97,85 @@ class Worker:
             known=self._known,
             settings=self._settings,
             pid=self._pid,
+            requested=work.requested,
         )
-        with structlog.contextvars.bound_contextvars(attempt=str(order.key)):
-            await self._attempt.run()
+        try:
+            with structlog.contextvars.bound_contextvars(attempt=str(order.key)):
+                await self._attempt.run()
+        finally:
+            overdue.cancel()
+            if not self._runner.stays:
+                self._give_back(order)
         self._attempt = None
         self._note(None)
+        self._done.append(order)
+        self._pace_s += PACE_WEIGHT * (now() - began - self._pace_s)
 
-    async def _next(self, done: Order | None) -> Order | None:
-        """What to run next; None when this worker is to end."""
-        asking = asyncio.create_task(self._ask_until_given(done))
+    def _give_back(self, running: Order) -> None:
+        """Let others have what was taken in advance."""
+        if self._queue and (self._giving_back is None or self._giving_back.done()):
+            self._queue.clear()
+            self._giving_back = asyncio.create_task(self._tell(running))
+
+    async def _tell(self, running: Order) -> None:
+        """What is not named as ours is somebody else's; unheard, it is told with the next question."""
+        await self._ask(self._owner, has=(running,), most=0)
+
+    async def _fetch(self) -> bool:
+        """Take what to run next; False when this worker is to end."""
+        if self._giving_back is not None:
+            await asyncio.gather(self._giving_back, return_exceptions=True)
+        works = await self._next()
+        self._queue.extend(works)
+        return bool(works)
+
+    async def _next(self) -> tuple[Work, ...]:
+        """What to run next; nothing when this worker is to end."""
+        asking = asyncio.create_task(self._ask_until_given())
         stopped = asyncio.create_task(self._stopped.wait())
         exited = asyncio.create_task(self._runner.exited())
         tasks: tuple[asyncio.Task[object], ...] = (asking, stopped, exited)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             is_over = stopped.done() or exited.done()
-            return asking.result() if asking.done() and not is_over else None
+            return asking.result() if asking.done() and not is_over else ()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask_until_given(self, done: Order | None) -> Order | None:
+    async def _ask_until_given(self) -> tuple[Work, ...]:
         now = asyncio.get_running_loop().time
         heard_at = now()
         while True:
-            given = await self._ask(self._owner, done) or await self._ask(self._order.site, done)
+            most = max(1, min(MOST_AHEAD, int(AHEAD_S / max(self._pace_s, AHEAD_S / MOST_AHEAD))))
+            given = await self._ask(self._owner, most=most) or await self._ask(self._order.site, most=most)
             if given is not None:
                 heard_at, self._owner = now(), given.owner
-                if given.order is not None or given.end:
-                    return given.order
+                if given.work or given.end:
+                    return given.work
             elif now() - heard_at > self._order.idle_ttl_s:
                 log.info("agent.worker.forgotten", pool=self._order.pool)
-                return None
+                return ()
 
-    async def _ask(self, executor: str, done: Order | None) -> WorkGiven | None:
+    async def _ask(self, executor: str, *, has: tuple[Order, ...] = (), most: int) -> WorkGiven | None:
         """The answer of an executor; None when there is none."""
+        done = tuple(self._done)
         question = TakeWork(
             pid=self._pid,
             started=self._started,
             pool=self._order.pool,
             done=done,
+            has=has,
+            most=most,
             patience_s=PATIENCE_S,
         )
         try:
-            return await self._bus.ask(
+            given = await self._bus.ask(
                 take_work_endpoint(executor), question, timeout_s=PATIENCE_S + ANSWER_S
             )
         except BusError as error:
             log.info("agent.worker.unanswered", executor=executor, error=str(error))
             return None
+        del self._done[: len(done)]
+        return given

@@ -228,6 +228,8 @@ class Executor:
             self._touch(waiting)
         if state.is_cut_short:
             self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
+        if (pool := await self._outlook.pool(key)) is not None and state.started_at and state.ended_at:
+            self._placement.took(pool, (state.ended_at - state.started_at).total_seconds())
         await self._launch(self._placement.ended(key))
 
     async def _launch(self, attempts: list[AttemptKey]) -> None:
@@ -255,7 +257,14 @@ class Executor:
             return False
         try:
             pool = await self._outlook.pool(attempt.action)
-            launch = Launch(attempt=attempt, fence=state.fence, template=template, pool=pool)
+            launch = Launch(
+                attempt=attempt,
+                fence=state.fence,
+                template=template,
+                requested=state.requested,
+                pool=pool,
+                most_workers=1 if pool is None else self._placement.workers(pool),
+            )
             await self._backend.launch(launch)
         except LaunchFailed as error:
             gone = Gone(attempt=attempt, worker="", reason=str(error))

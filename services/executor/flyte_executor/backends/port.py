@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from flyte_schemas.events import ActionRequested
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -13,13 +14,16 @@ from flyte_schemas.task import TaskTemplate
 class Launch:
     """An attempt to start: who it is, the sequence that its agent must claim, and what its task needs.
 
-    With `pool`, in a process of that pool that is used again.
+    With `pool`, in a process of that pool that is used again; it may have as many as `most_workers`.
+    `requested` is what was asked for.
     """
 
     attempt: AttemptKey
     fence: int
     template: TaskTemplate
+    requested: ActionRequested | None = None
     pool: Pool | None = None
+    most_workers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ from flyte_executor.backends.workers import Workers
 from flyte_executor.clock import elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.envelope import one_sentence
-from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class ProcessBackend:
         self._live: dict[AttemptKey, dict[int, str]] = {}
         self._names = (f"e{uuid4().hex}", _site(folder))
         owner, site = self._names
-        self._workers = Workers(self._make_worker, owner=owner, site=site, now=elapsed)
+        self._workers = Workers(self._make_worker, self._lose, owner=owner, site=site, now=elapsed)
         self._servers: list[Server] = []
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
@@ -96,7 +96,9 @@ class ProcessBackend:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
         order = _order(launch)
         if launch.pool is not None:
-            await self._workers.give(order, launch.pool)
+            # What a first attempt is about never changes; a later one may have a checkpoint to go on from.
+            requested = launch.requested if launch.attempt.attempt == 1 else None
+            self._workers.give(Work(order=order, requested=requested), launch.pool, launch.most_workers)
             return
         task = asyncio.create_task(self._launch(order), name=f"launch {launch.attempt}")
         self._launches.add(task)
@@ -106,7 +108,8 @@ class ProcessBackend:
     async def stop_attempt(self, attempt: AttemptKey) -> None:
         self._workers.take_back(attempt)
         pids = dict(self._live.get(attempt, {}))
-        if (worker := self._workers.of_attempt(attempt)) is not None:
+        worker = self._workers.of_attempt(attempt)
+        if worker is not None and self._may_run(worker.pid, attempt):
             worker.is_ending = True
             pids[worker.pid] = worker.started
         if pids:
@@ -120,6 +123,7 @@ class ProcessBackend:
         if stop_attempts:
             attempts = self._workers.attempts | set(self._live)
             await asyncio.gather(*(self.stop_attempt(attempt) for attempt in attempts))
+        await self._workers.close()
         for server in self._servers:
             await server.stop()
         for task in tuple(self._watches):
@@ -138,7 +142,7 @@ class ProcessBackend:
     async def _make_worker(self, order: PoolOrder) -> tuple[int, str]:
         async with self._zygote_lock:
             pid, started = await self._fork(order)
-        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started, order.pool))
+        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started))
         return pid, started
 
     async def _take(self, question: TakeWork) -> WorkGiven:
@@ -146,7 +150,7 @@ class ProcessBackend:
         if question.pid not in self._workers.pids:
             if self._is_closing or not is_alive(question.pid, question.started):
                 return WorkGiven(owner=self._names[0], end=True)
-            self._watch_worker(question.pid, question.started, question.pool, question.done)
+            self._watch_worker(question.pid, question.started, question.pool, question.has)
         return await self._workers.take(question)
 
     async def _fork(self, order: Order | PoolOrder) -> tuple[int, str]:
@@ -205,7 +209,8 @@ class ProcessBackend:
                 self._spawn(f"bury {record.worker}", self._bury(record.pid, record.worker, lost))
             elif record.pool is not None:
                 if record.pid not in self._workers.pids:
-                    self._watch_worker(record.pid, record.started, record.pool, record.order)
+                    has = [record.order] if record.order else []
+                    self._watch_worker(record.pid, record.started, record.pool, has)
             elif record.order is not None and record.pid not in self._live.get(record.order.key, {}):
                 self._watch(record)
 
@@ -214,9 +219,9 @@ class ProcessBackend:
         self._live.setdefault(record.order.key, {})[record.pid] = record.started
         self._spawn(f"watch {record.order.key}", self._until_gone(record, record.order.key))
 
-    def _watch_worker(self, pid: int, started: str, pool: str, order: Order | None) -> None:
-        self._workers.add(pid, started, pool, order)
-        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started, pool))
+    def _watch_worker(self, pid: int, started: str, pool: str, has: Iterable[Order]) -> None:
+        self._workers.add(pid, started, pool, has)
+        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
@@ -231,11 +236,23 @@ class ProcessBackend:
             self._live.pop(attempt, None)
         await self._bury(record.pid, record.worker, [attempt])
 
-    async def _until_worker_gone(self, pid: int, started: str, pool: str) -> None:
+    async def _until_worker_gone(self, pid: int, started: str) -> None:
         await ended(pid, started)
-        await self._bury(pid, f"{platform.node()}/{pid}", self._workers.gone(pid))
-        if not self._is_closing:
-            await self._bury(pid, "", await self._workers.replace(pool))
+        record = read_record(self._folder / f"{pid}.json")  # it is still there when the worker was killed
+        is_told = record is not None and record.started == started
+        ran = record.order if record is not None and is_told else None
+        lost = self._workers.gone(pid, ran=ran, is_told=is_told)
+        await self._bury(pid, f"{platform.node()}/{pid}", lost)
+
+    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
+        """No worker could be made for these."""
+        for attempt in attempts:
+            await self._on_gone(Gone(attempt=attempt, worker="", reason=reason))
+
+    def _may_run(self, pid: int, attempt: AttemptKey) -> bool:
+        """Whether a worker may run this attempt now, of all that it was given: it notes that beforehand."""
+        record = read_record(self._folder / f"{pid}.json")
+        return record is None or (record.order is not None and record.order.key == attempt)
 
     async def _bury(self, pid: int, worker: str, attempts: Iterable[AttemptKey]) -> None:
         """Say what the agent could not say any more, then that it is gone."""

@@ -2,13 +2,16 @@
 
 A worker asks, and its question stays open until there is an attempt for it. So the attempts of a pool are
 handed out fairly, in the order in which they may run, and what is handed out is known here alone: an executor
-that comes back has nothing to repair, the workers that live ask it too. An answer that is lost on the way is
-given again with the next question. Whoever claims the attempt in the log first has it, as anywhere.
+that comes back has nothing to repair, the workers that live ask it too. What an answer
+gave that was lost on the way is given again. Whoever claims the attempt in the log first has it, as anywhere.
+
+A worker whose attempts are brief is given several at once; what it does not get to soon it gives back.
 
 Executors may share a machine. A worker is that one's whom it asks; who gets no answer asks any of them.
 """
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ import structlog
 from flyte_executor.backends.port import LaunchFailed
 from flyte_executor.clock import Elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven
-from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 
@@ -34,7 +37,7 @@ UNKNOWN_IDLE_TTL_S = 30.0
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """One worker, as its executor knows it. `order` is what it was given and has not said to be done with.
+    """One worker, as its executor knows it. `work` is what it was given and has not said to be done with.
 
     `seen_at` is when it asked last, or was made; None: it asks somebody else, as far as we know.
     """
@@ -44,26 +47,35 @@ class Worker:
     pool: str
     idle_since: float
     seen_at: float | None
-    order: Order | None = None
+    work: dict[AttemptKey, Work] = field(default_factory=dict)
     asking: "asyncio.Future[WorkGiven] | None" = None
+    most: int = 1
+    """How many it takes at once."""
     has_asked: bool = False
     is_ending: bool = False
 
     @property
     def is_free(self) -> bool:
         """Whether it has nothing to do, or has not begun yet."""
-        return self.order is None and not self.is_ending
+        return not self.work and not self.is_ending
 
 
 @dataclass(slots=True)
 class PoolInUse:
-    """A pool and what waits for its workers."""
+    """A pool, and what waits for its workers, with the time since when. `most` is how many there may be."""
 
     pool: Pool
-    waiting: "OrderedDict[AttemptKey, Order]" = field(default_factory=OrderedDict)
+    most: int
+    waiting: "OrderedDict[AttemptKey, tuple[Work, float]]" = field(default_factory=OrderedDict)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something that waited was handed out."""
-    growing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    grower: "asyncio.Task[None] | None" = None
+
+    def take(self) -> Work:
+        """What has waited longest."""
+        _, (work, _) = self.waiting.popitem(last=False)
+        self.moved.set()
+        return work
 
     async def handed_out(self, attempt: AttemptKey, within_s: float) -> None:
         """Return when an attempt waits no more, or after that time."""
@@ -77,18 +89,30 @@ class PoolInUse:
 
 
 Make = Callable[[PoolOrder], Awaitable[tuple[int, str]]]
+Lose = Callable[[list[AttemptKey], str], Awaitable[None]]
 
 
 class Workers:
-    """Hands attempts out. `make` starts a worker: its process id, and when it began. `owner` names us."""
+    """Hands attempts out. `make` starts a worker: its process id, and when it began. `owner` names us.
 
-    def __init__(self, make: Make, *, owner: str, site: str, now: Elapsed) -> None:
+    `lose` is told of attempts for which no worker can be made, and why.
+    """
+
+    def __init__(self, make: Make, lose: Lose, *, owner: str, site: str, now: Elapsed) -> None:
         self._make = make
+        self._lose = lose
         self._owner = owner
         self._site = site
         self._now = now
         self._workers: dict[int, Worker] = {}
         self._pools: dict[str, PoolInUse] = {}
+
+    async def close(self) -> None:
+        """Make no more workers."""
+        growers = [one.grower for one in self._pools.values() if one.grower is not None]
+        for grower in growers:
+            grower.cancel()
+        await asyncio.gather(*growers, return_exceptions=True)
 
     @property
     def pids(self) -> frozenset[int]:
@@ -98,97 +122,75 @@ class Workers:
     @property
     def attempts(self) -> frozenset[AttemptKey]:
         """All attempts that workers have."""
-        return frozenset(one.order.key for one in self._workers.values() if one.order is not None)
+        return frozenset(attempt for one in self._workers.values() for attempt in one.work)
 
     def of_attempt(self, attempt: AttemptKey) -> Worker | None:
         """The worker that has an attempt."""
-        for worker in self._workers.values():
-            if worker.order is not None and worker.order.key == attempt:
-                return worker
-        return None
+        return next((one for one in self._workers.values() if attempt in one.work), None)
 
-    def add(self, pid: int, started: str, pool: str, order: Order | None = None) -> Worker:
+    def add(self, pid: int, started: str, pool: str, has: Iterable[Order] = ()) -> Worker:
         """Take note of a worker that lives; whether it is ours is told by whom it asks."""
-        worker = Worker(
-            pid=pid, started=started, pool=pool, idle_since=self._now(), seen_at=None, order=order
-        )
+        worker = Worker(pid=pid, started=started, pool=pool, idle_since=self._now(), seen_at=None)
+        worker.work = {order.key: Work(order=order) for order in has}
         self._workers[pid] = worker
         return worker
 
-    def gone(self, pid: int) -> list[AttemptKey]:
+    def gone(self, pid: int, *, ran: Order | None = None, is_told: bool = False) -> list[AttemptKey]:
         """A worker has ended: the attempts that are lost with it.
 
-        Of those that wait one is lost with a worker that ended before it ever asked: else a pool whose
-        workers cannot begin would make them for ever.
+        With `is_told` only `ran` is, if anything: what else it was given, somebody else gets. Of those that
+        wait one is lost with a worker that ended before it ever asked: else a pool whose workers cannot begin
+        would make them for ever.
         """
         worker = self._workers.pop(pid, None)
         if worker is None:
             return []
         self._answer(worker, WorkGiven(owner=self._owner))
-        lost = [worker.order.key] if worker.order else []
         in_use = self._pools.get(worker.pool)
+        lost = [key for key in worker.work if not is_told or (ran is not None and key == ran.key)]
         if in_use is None:
-            return lost
+            return list(worker.work)
+        self._give_back(in_use, [work for key, work in worker.work.items() if key not in lost])
         if in_use.waiting and not worker.has_asked:
-            lost.append(in_use.waiting.popitem(last=False)[0])
-            in_use.moved.set()
-        if not in_use.waiting and not self._of(in_use.pool):
+            lost.append(in_use.take().order.key)
+        if in_use.waiting:
+            self._see_to(in_use)
+        elif not self._of(in_use.pool):
             del self._pools[worker.pool]
         return lost
 
-    async def replace(self, pool: str) -> list[AttemptKey]:
-        """Make the workers that attempts wait for, after some have ended; the attempts that got none."""
-        in_use = self._pools.get(pool)
-        if in_use is None or not in_use.waiting:
-            return []
-        try:
-            await self._grow(in_use, next(reversed(in_use.waiting)))
-        except LaunchFailed as error:
-            log.warning("executor.worker.not_made", pool=pool, error=str(error))
-            lost = list(in_use.waiting)
-            in_use.waiting.clear()
-            in_use.moved.set()
-            return lost
-        return []
-
-    async def give(self, order: Order, pool: Pool) -> None:
-        """Have a worker run this attempt, with a new one if need be. Raises LaunchFailed."""
-        attempt = order.key
-        if self.of_attempt(attempt) is not None:
+    def give(self, work: Work, pool: Pool, most: int) -> None:
+        """Have a worker run this attempt; the pool may have so many, and gets them if need be."""
+        attempt = work.order.key
+        in_use = self._pools.setdefault(pool.name, PoolInUse(pool, most))
+        in_use.most = most
+        if attempt in in_use.waiting or self.of_attempt(attempt) is not None:
             return
-        in_use = self._pools.setdefault(pool.name, PoolInUse(pool))
-        in_use.waiting[attempt] = order
-        self._match(pool.name)
-        try:
-            await self._grow(in_use, attempt)
-        except LaunchFailed:
-            in_use.waiting.pop(attempt, None)
-            raise
+        in_use.waiting[attempt] = work, asyncio.get_running_loop().time()
+        self._see_to(in_use)
 
     def take_back(self, attempt: AttemptKey) -> None:
         """Nobody is to run this attempt any more; a worker that has it already is another matter."""
         for in_use in self._pools.values():
-            in_use.waiting.pop(attempt, None)
-            in_use.moved.set()
+            if in_use.waiting.pop(attempt, None) is not None:
+                in_use.moved.set()
 
     async def take(self, question: TakeWork) -> WorkGiven:
-        """Answer a worker: with an attempt as soon as there is one, or that there is none."""
+        """Answer a worker: with attempts as soon as there are any, or that there is none."""
         worker = self._workers.get(question.pid)
         if worker is None or worker.started != question.started:
-            worker = self.add(question.pid, question.started, question.pool, question.done)
+            worker = self.add(question.pid, question.started, question.pool, question.has)
             log.info("executor.worker.adopted", pid=question.pid, pool=question.pool)
-        worker.has_asked, worker.seen_at = True, self._now()
+        worker.has_asked, worker.seen_at, worker.most = True, self._now(), question.most
         self._answer(worker, WorkGiven(owner=self._owner))  # it does not wait for the earlier one any more
-        if worker.is_ending:
-            return WorkGiven(owner=self._owner, end=True)
-        if worker.order is not None and worker.order != question.done:
-            return WorkGiven(owner=self._owner, order=worker.order)  # the answer that gave it was lost
-        if worker.order is not None:
-            worker.order, worker.idle_since = None, self._now()
+        self._told(worker, question)
+        if worker.is_ending or not question.most:
+            return WorkGiven(owner=self._owner, end=worker.is_ending)
         asking: asyncio.Future[WorkGiven] = asyncio.get_running_loop().create_future()
         worker.asking = asking
         self._match(worker.pool)
-        await asyncio.wait({asking}, timeout=question.patience_s)
+        if not asking.done():
+            await asyncio.wait({asking}, timeout=question.patience_s)
         worker.seen_at = self._now()
         if asking.done():
             return asking.result()
@@ -199,23 +201,52 @@ class Workers:
     def let_idle_end(self) -> Iterable[Worker]:
         """Our workers that have nothing to do, none of which gets anything any more."""
         for worker in self._workers.values():
-            if worker.order is None and self._is_ours(worker):
+            if not worker.work and self._is_ours(worker):
                 worker.is_ending = True
                 self._answer(worker, WorkGiven(owner=self._owner, end=True))
                 yield worker
+
+    def _told(self, worker: Worker, question: TakeWork) -> None:
+        """What it is done with, and what it never got or gives back."""
+        done = {order.key for order in question.done}
+        has = {order.key for order in question.has}
+        back = [work for key, work in worker.work.items() if key not in done and key not in has]
+        if worker.work and not has:
+            worker.idle_since = self._now()
+        worker.work = {key: work for key, work in worker.work.items() if key in has}
+        in_use = self._pools.get(worker.pool)
+        if back and in_use is not None:
+            self._give_back(in_use, back)
+            self._see_to(in_use)
+
+    def _give_back(self, in_use: PoolInUse, works: list[Work]) -> None:
+        """They wait again, before all others."""
+        now = asyncio.get_running_loop().time()
+        for work in reversed(works):
+            in_use.waiting[work.order.key] = work, now
+            in_use.waiting.move_to_end(work.order.key, last=False)
+
+    def _see_to(self, in_use: PoolInUse) -> None:
+        """Hand out what waits, and make the workers that it needs."""
+        self._match(in_use.pool.name)
+        is_short = self._count(in_use.pool) < in_use.pool.kept
+        if (in_use.waiting or is_short) and (in_use.grower is None or in_use.grower.done()):
+            in_use.grower = asyncio.create_task(self._grow(in_use), name=f"grow {in_use.pool.name}")
 
     def _match(self, name: str) -> None:
         """Give what waits in a pool to those who ask, the one first that had work last."""
         in_use = self._pools.get(name)
         if in_use is None or not in_use.waiting:
             return
-        asking = [one for one in self._workers.values() if one.pool == name and one.asking and one.is_free]
+        ours = [one for one in self._workers.values() if one.pool == name]
+        asking = [one for one in ours if one.asking and one.is_free]
         for worker in sorted(asking, key=lambda one: one.idle_since, reverse=True):
             if not in_use.waiting:
                 return
-            _, worker.order = in_use.waiting.popitem(last=False)
-            in_use.moved.set()
-            self._answer(worker, WorkGiven(owner=self._owner, order=worker.order))
+            share = math.ceil(len(in_use.waiting) / len(ours))
+            works = [in_use.take() for _ in range(min(share, worker.most))]
+            worker.work = {work.order.key: work for work in works}
+            self._answer(worker, WorkGiven(owner=self._owner, work=tuple(works)))
 
     def _answer(self, worker: Worker, given: WorkGiven) -> None:
         if worker.asking is not None:
@@ -223,21 +254,26 @@ class Workers:
                 worker.asking.set_result(given)
             worker.asking = None
 
-    async def _grow(self, in_use: PoolInUse, attempt: AttemptKey) -> None:
-        """Return when the attempt has its worker, for which one may be made, as those are that are to stay.
-
-        Raises LaunchFailed.
-        """
-        if any(not one.is_free for one in self._of(in_use.pool)):
-            await in_use.handed_out(attempt, GROW_AFTER_S)
-        while attempt in in_use.waiting:
-            async with in_use.growing:
-                while attempt in in_use.waiting and self._free(in_use) < len(in_use.waiting):
+    async def _grow(self, in_use: PoolInUse) -> None:
+        """Make the workers that what waits needs, until nothing does; then those that are to stay."""
+        now = asyncio.get_running_loop().time
+        try:
+            while in_use.waiting:
+                oldest, (_, since) = next(iter(in_use.waiting.items()))
+                patience_s = since + GROW_AFTER_S - now()
+                if patience_s > 0 and any(not one.is_free for one in self._of(in_use.pool)):
+                    await in_use.handed_out(oldest, patience_s)
+                    continue
+                while self._free(in_use) < len(in_use.waiting) and self._may_grow(in_use):
                     await self._make_one(in_use.pool)
-            await in_use.handed_out(attempt, EXPECTED_S)  # who is expected may have been stopped meanwhile
-        async with in_use.growing:
+                await in_use.handed_out(oldest, EXPECTED_S)  # who is expected may have been stopped meanwhile
             while self._count(in_use.pool) < in_use.pool.kept:
                 await self._make_one(in_use.pool)
+        except LaunchFailed as error:
+            log.warning("executor.worker.not_made", pool=in_use.pool.name, error=str(error))
+            lost = list(in_use.waiting)
+            in_use.waiting.clear()
+            await self._lose(lost, str(error))
 
     async def _make_one(self, pool: Pool) -> None:
         order = PoolOrder(
@@ -252,7 +288,12 @@ class Workers:
 
     def _count(self, pool: Pool) -> int:
         """How many workers of a pool are ours."""
-        return sum(one.order is not None or self._is_ours(one) for one in self._of(pool))
+        return sum(bool(one.work) or self._is_ours(one) for one in self._of(pool))
+
+    def _may_grow(self, in_use: PoolInUse) -> bool:
+        """Whether there may be one more; those that end are on their way."""
+        staying = (one for one in self._of(in_use.pool) if not one.is_ending)
+        return sum(bool(one.work) or self._is_ours(one) for one in staying) < in_use.most
 
     def _free(self, in_use: PoolInUse) -> int:
         """How many of our workers have nothing to do, or are about to begin."""

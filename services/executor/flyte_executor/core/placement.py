@@ -14,6 +14,13 @@ from collections import Counter, OrderedDict
 from flyte_schemas.pools import PROCESS, Pool
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
+UNDER_WAY_S = 0.2
+"""For so long a worker of a pool is given work in advance, when its actions are brief …"""
+MOST_UNDER_WAY = 32
+"""… and never more than so many."""
+PACE_WEIGHT = 0.1
+"""What the last action counts in the mean of how long they take."""
+
 Waiting = OrderedDict[RunKey, OrderedDict[ActionKey, AttemptKey]]
 
 
@@ -34,6 +41,8 @@ class Placement:
         self._limits: dict[RunKey, int] = {}
         self._launched: dict[ActionKey, int] = {}
         self._parents: set[ActionKey] = set()
+        self._above: Counter[str] = Counter()
+        self._pace_s: dict[str, float] = {}
 
     @property
     def waiting(self) -> int:
@@ -44,6 +53,18 @@ class Placement:
     def holding(self) -> frozenset[ActionKey]:
         """The actions that hold a slot."""
         return frozenset(self._holding)
+
+    def workers(self, pool: Pool) -> int:
+        """How many workers a pool may have: one for each seat, and for each parent that has none."""
+        return pool.seats + self._above[pool.name]
+
+    def took(self, pool: Pool, seconds: float) -> None:
+        """An action of a pool took so long. Where they are brief, some for each worker may be under way."""
+        known = self._pace_s.get(pool.name, seconds)
+        self._pace_s[pool.name] = pace = known + PACE_WEIGHT * (seconds - known)
+        depth = max(1, min(MOST_UNDER_WAY, int(UNDER_WAY_S / max(pace, UNDER_WAY_S / MOST_UNDER_WAY))))
+        if pool.name in self._slots:
+            self._slots[pool.name] = pool.seats * depth
 
     def want(
         self, attempt: AttemptKey, limit: int | None = None, pool: Pool | None = None
@@ -93,7 +114,9 @@ class Placement:
 
     def has_children(self, action: ActionKey) -> list[AttemptKey]:
         """This action waits for others now."""
-        self._parents.add(action)
+        if action not in self._parents:
+            self._parents.add(action)
+            self._above[self._pools.get(action, PROCESS)] += 1
         self._give_up(action)
         attempt = self._of_run(action).get(action)
         if attempt is not None:
@@ -104,7 +127,9 @@ class Placement:
     def ended(self, action: ActionKey) -> list[AttemptKey]:
         """Nothing of this action runs any more, and nothing is wanted."""
         self._give_up(action)
-        self._parents.discard(action)
+        if action in self._parents:
+            self._parents.discard(action)
+            self._above[self._pools.get(action, PROCESS)] -= 1
         self._wait_no_more(action)
         self._launched.pop(action, None)
         self._leave(action)
@@ -164,14 +189,19 @@ class Placement:
     def _join(self, action: ActionKey, pool: Pool | None) -> None:
         """From now on the action's attempts run in this pool."""
         if pool is not None:
-            self._slots[pool.name] = pool.seats
-        self._pools[action] = PROCESS if pool is None else pool.name
+            self._slots.setdefault(pool.name, pool.seats)
+        before, name = self._pools.get(action, PROCESS), PROCESS if pool is None else pool.name
+        self._pools[action] = name
+        if action in self._parents and name != before:
+            self._above[before] -= 1
+            self._above[name] += 1
 
     def _leave(self, action: ActionKey) -> None:
         pool = self._pools.pop(action, PROCESS)
         if pool != PROCESS and not self._held[pool] and pool not in self._waiting:
             del self._held[pool]
-            self._slots.pop(pool, None)
+            for known in (self._slots, self._pace_s, self._above):
+                known.pop(pool, None)
 
     def _of_run(self, action: ActionKey) -> OrderedDict[ActionKey, AttemptKey]:
         runs = self._waiting.get(self._pools.get(action, PROCESS), OrderedDict())
