@@ -126,7 +126,9 @@ class AttemptReclaimed(EventData):
 
 
 class AttemptStarted(EventData):
-    """The user's function was entered."""
+    """The user's function was entered; or it is next, in a process that had all it needs: then this is the
+    claim as well, and the attempt was never placed.
+    """
 
     TYPE: ClassVar[str] = "flyte.attempt.started.v1"
     attempt: PositiveInt

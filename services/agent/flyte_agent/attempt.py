@@ -86,6 +86,7 @@ class Attempt:
     ) -> None:
         self._bus = bus
         self._requested = requested
+        self._enters = runner.has_served and requested is not None
         self._order = order
         self._settings = settings
         self._runner = runner
@@ -118,7 +119,7 @@ class Attempt:
         await self._runner.open()
         began = self._lease.now()
         try:
-            if not await self._reports.claim():
+            if not await self._reports.claim(enters=self._enters):
                 log.info("agent.attempt.taken", attempt=str(self._order.key))
                 return
             self._lease.begin(lease_key(self._order.key), self._reports.worker, self._reports, since=began)
@@ -329,9 +330,9 @@ class Attempt:
         match message:
             case Entered():
                 self._entered.set()
-                await self._reports.fact(
-                    AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
-                )
+                if not self._enters:
+                    word = AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
+                    await self._reports.fact(word)
             case Ask() if self._children is not None:
                 self._children.ask(message)
             case Pause() if self._children is not None:

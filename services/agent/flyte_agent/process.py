@@ -146,6 +146,11 @@ class RunnerProcess:
         """Whether the process serves another attempt after this one."""
         return False
 
+    @property
+    def has_served(self) -> bool:
+        """Whether it has served one before: what it needs is loaded."""
+        return False
+
     async def left(self, patience_s: float) -> None:
         """Wait until the process is done with the attempt, after its last word."""
         assert self._exit is not None
@@ -199,6 +204,11 @@ class ReusedRunner(RunnerProcess):
     def __init__(self, forked: Forked) -> None:
         super().__init__(forked)
         self._is_busy = False
+        self._served = 0
+
+    @property
+    def has_served(self) -> bool:
+        return self._served > 0
 
     @property
     def stays(self) -> bool:
@@ -211,7 +221,9 @@ class ReusedRunner(RunnerProcess):
     async def messages(self) -> AsyncGenerator[Message]:
         async with aclosing(super().messages()) as messages:
             async for message in messages:
-                self._is_busy = self._is_busy and not isinstance(message, Returned | Raised)
+                if isinstance(message, Returned | Raised):
+                    self._is_busy = False
+                    self._served += 1
                 yield message
 
     async def left(self, patience_s: float) -> None:

@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     AttemptReclaimed,
     AttemptReported,
     AttemptSaved,
+    AttemptStarted,
     ConditionAnnounced,
     ConditionRequested,
     EventData,
@@ -76,9 +77,13 @@ class Reports:
         """The last word on the action when the attempt was known to be ours."""
         self.worker = f"{platform.node()}/{pid}"
 
-    async def claim(self) -> bool:
-        """Claim the attempt; False when another agent has it, or it is over."""
-        event = self._event(AttemptPlaced(attempt=self._order.attempt, worker=self.worker), self.worker)
+    async def claim(self, *, enters: bool = False) -> bool:
+        """Claim the attempt; False when another agent has it, or it is over.
+
+        Who `enters` the user's function next, with nothing to prepare, says both in one word.
+        """
+        word = AttemptStarted if enters else AttemptPlaced
+        event = self._event(word(attempt=self._order.attempt, worker=self.worker), self.worker)
         expected = self._order.fence
         while True:
             try:

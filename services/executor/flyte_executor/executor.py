@@ -29,10 +29,10 @@ from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
-from flyte_schemas.events import EventData
+from flyte_schemas.events import AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey, parse_action
 
 log = structlog.get_logger()
 
@@ -96,8 +96,13 @@ class Executor:
         entries = self._bus.log.follow(RUNS, RUNS.subjects[0], after=self._runs.position)
         async with aclosing(entries):
             async for entry in entries:
+                position = self._version(entry)
                 key = await self._read(entry)
-                if key is not None and self._runs.state(key).traced is None:  # nothing follows from a step
+                if key is None or self._version(entry) == position:
+                    continue  # our own word, which was folded when it was written
+                if _is_of_a_worker(entry) and key not in self._settling:
+                    self._take_note(key)
+                elif self._runs.state(key).traced is None:  # nothing follows from a step
                     self._touch(key)
 
     async def _read(self, entry: Entry) -> ActionKey | None:
@@ -110,6 +115,10 @@ class Executor:
         else:
             self._leases.heard(key, entry.content.source)
         return key
+
+    def _version(self, entry: Entry) -> int:
+        key = parse_action(entry.subject)
+        return 0 if key is None else self._runs.state(key).version
 
     async def _checkpoints(self) -> None:
         while True:
@@ -128,7 +137,7 @@ class Executor:
         live = self._runs.live_actions()
         for key in live:
             if self._runs.fold(key.run).has_children(key.action):
-                await self._launch(self._placement.has_children(key))
+                self._launch(self._placement.has_children(key))
         for attempt in alive:
             await self._recognise(attempt)
         for key in live:
@@ -206,18 +215,25 @@ class Executor:
         is_wanted = self._runs.state(key).phase is ActionPhase.WAITING_FOR_RESOURCES
         pool = await self._outlook.pool(key) if is_wanted else None
         state = self._runs.state(key)
+        if state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES:
+            self._take_note(key)
+            return
         self._leases.look(key, state)
         if state.is_live and state.parent is not None:
-            await self._launch(self._placement.has_children(key.run.action(state.parent)))
+            self._launch(self._placement.has_children(key.run.action(state.parent)))
         if state.phase is ActionPhase.WAITING_FOR_RESOURCES and not state.attempt_over:
             limit = self._outlook.settings_of(key.run).max_action_concurrency
-            await self._launch(self._placement.want(AttemptKey(key, state.attempt), limit, pool))
+            self._launch(self._placement.want(AttemptKey(key, state.attempt), limit, pool))
         elif state.is_terminal:
             await self._end(key, state)
-        elif state.has_open_attempt:
-            await self._launch(self._placement.claimed(AttemptKey(key, state.attempt)))
         else:
-            await self._launch(self._placement.unclaimed(key))
+            self._launch(self._placement.unclaimed(key))
+
+    def _take_note(self, key: ActionKey) -> None:
+        """A worker has the action: nothing is to be decided."""
+        state = self._runs.state(key)
+        self._leases.look(key, state)
+        self._launch(self._placement.claimed(AttemptKey(key, state.attempt)))
 
     async def _end(self, key: ActionKey, state: ActionState) -> None:
         for child, child_state in self._runs.fold(key.run).children(key.action):
@@ -230,16 +246,16 @@ class Executor:
             self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
         if (pool := await self._outlook.pool(key)) is not None and state.started_at and state.ended_at:
             self._placement.took(pool, (state.ended_at - state.started_at).total_seconds())
-        await self._launch(self._placement.ended(key))
+        self._launch(self._placement.ended(key))
 
-    async def _launch(self, attempts: list[AttemptKey]) -> None:
+    def _launch(self, attempts: list[AttemptKey]) -> None:
         for attempt in attempts:
             self._tasks.spawn(f"launch {attempt}", self._launch_one(attempt))
 
     async def _launch_one(self, attempt: AttemptKey) -> None:
         launched = self._outlook.is_open(attempt) and await self._start_process(attempt)
         if not launched:
-            await self._launch(self._placement.attempt_over(attempt))
+            self._launch(self._placement.attempt_over(attempt))
         elif not self._outlook.is_open(attempt) and await self._was_cut_short(attempt):
             await self._backend.stop_attempt(attempt)
 
@@ -282,7 +298,7 @@ class Executor:
         known = self._runs.state(gone.attempt.action)
         if known.has_open_attempt or known.is_cut_short or known.phase is None:
             await report_lost(self._bus.log, gone, self._now)
-        await self._launch(self._placement.attempt_over(gone.attempt))
+        self._launch(self._placement.attempt_over(gone.attempt))
 
     async def _on_silent(self, suspect: Suspect) -> None:
         await report_silent(
@@ -293,3 +309,10 @@ class Executor:
             self._settings.lease_ttl_s,
             self._now,
         )
+
+
+def _is_of_a_worker(entry: Entry) -> bool:
+    """Whether it says that a worker has an attempt: what is due does not change with that."""
+    if isinstance(entry.content, Malformed):
+        return False
+    return isinstance(entry.content.data, AttemptPlaced | AttemptStarted | AttemptReclaimed)

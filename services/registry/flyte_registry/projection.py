@@ -5,6 +5,7 @@ the event loop and no question sees half a transaction.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ FOLLOWED = (TASKS, RUNS)
 
 log = structlog.get_logger()
 
+PAUSE_S = 0.02
+"""Between two transactions: one for many events costs little more than one for a single event."""
+
 T = TypeVar("T")
 
 
@@ -45,6 +49,7 @@ class Projection:
         self._positions: dict[str, Position] = {}
         self._as_of = {stream.name: 0 for stream in FOLLOWED}
         self._moved = asyncio.Condition()
+        self._awaited = asyncio.Event()
 
     async def open(self) -> None:
         """Open the file; empty it when it does not belong to this log. Raises ReadModelInUse."""
@@ -83,6 +88,7 @@ class Projection:
 
     async def reach(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
         """Wait until the model has seen this place of the stream; return the place that it has seen."""
+        self._awaited.set()
         try:
             async with asyncio.timeout(patience_s), self._moved:
                 await self._moved.wait_for(lambda: self._as_of[stream.name] >= sequence)
@@ -124,6 +130,14 @@ class Projection:
             async with self._moved:
                 self._as_of[stream.name] = as_of
                 self._moved.notify_all()
+            await self._gather_more()
+
+    async def _gather_more(self) -> None:
+        """Let some more come for the next transaction, unless somebody waits for it."""
+        self._awaited.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_S):
+                await self._awaited.wait()
 
     async def _take_in_once_there_is_room(self, stream: StreamSpec, batch: Sequence[Entry]) -> int:
         is_told = False
