@@ -11,6 +11,7 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._incoming = connection.makefile("rb")
         self._sending = threading.Lock()
 
     def send(self, message: Message) -> None:
@@ -28,10 +29,5 @@ class Channel:
         return None if body is None else unpack(body)
 
     def _exactly(self, size: int) -> bytes | None:
-        parts = bytearray()
-        while len(parts) < size:
-            part = self._connection.recv(min(size - len(parts), 1 << 20))
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
+        data = self._incoming.read(size)
+        return data if len(data) == size else None

@@ -26,8 +26,8 @@ MAX_FRAME_BYTES = 256 * 1024**2
 """The largest message. Inputs and outputs that are larger than 64 KiB pass by reference."""
 
 
-class Start(Word):
-    """To the runner, first: run this task.
+class Assignment(Word):
+    """Which attempt to run.
 
     `root` is where the bundle was unpacked, `run_began` when the run was asked for, `checkpoint` what an
     earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
@@ -36,14 +36,12 @@ class Start(Word):
     process that is `reused` gets another one of these after its last word; else it ends.
     """
 
-    kind: Literal["start"] = "start"
     project: str
     domain: str
     run: str
     action: str
     attempt: int
     version: str
-    template: TaskTemplate
     inputs: Mapping[str, AnyLiteral]
     env_vars: dict[str, str]
     custom_context: Mapping[str, str] = {}
@@ -55,6 +53,27 @@ class Start(Word):
     names_of: str | None = None
     recovers: bool = False
     reused: bool = False
+
+
+class Start(Assignment):
+    """To the runner, first: run this task."""
+
+    kind: Literal["start"] = "start"
+    template: TaskTemplate
+
+    def again(self) -> "Again":
+        """The same, for a runner that has this template from the last `Start`."""
+        return Again.model_construct(**{name: getattr(self, name) for name in Assignment.model_fields})
+
+
+class Again(Assignment):
+    """To a runner that is reused: run the task of the last `Start` once more."""
+
+    kind: Literal["again"] = "again"
+
+    def of(self, template: TaskTemplate) -> Start:
+        said = {name: getattr(self, name) for name in Assignment.model_fields}
+        return Start.model_construct(template=template, **said)
 
 
 class Entered(Word):
@@ -245,6 +264,7 @@ class Raised(Word):
 
 Message = Annotated[
     Start
+    | Again
     | Entered
     | Ask
     | ChildEnded

@@ -24,6 +24,7 @@ from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
 from flyte._runtime.failure import error_of
 from flyte._runtime.identity import ChildNames
 from flyte._runtime.messages import (
+    Again,
     Ask,
     ChildEnded,
     Find,
@@ -88,7 +89,7 @@ class RemoteController:
         self._patience_s = start.patience_s
         scope = start.names_of or start.action
         self._names = ChildNames(scope)
-        self._record = RemoteRecord(channel, start)
+        self._record = RemoteRecord(self.send, start)
         self.steps = Steps(self._record, scope)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
@@ -102,10 +103,24 @@ class RemoteController:
         """Whether the attempt is over and this process waits for another one."""
 
     def listen(self) -> None:
-        """Begin to read the agent's answers, in a thread of its own, up to its order for another attempt."""
-        RemoteController.of_process = self
-        self._next = Future()
+        """Read the agent's answers, in a thread of its own, up to its order for another attempt."""
+        with self._lock:
+            if self.is_over:
+                raise RuntimeError("the attempt that this thread belongs to is over: nobody answers any more")
+            if self._next is not None:
+                return
+            self._next = Future()
         threading.Thread(target=self._listen, name="flyte-agent-channel", daemon=True).start()
+
+    def send(self, question: Message) -> None:
+        """Ask the agent something, and see that its answer is heard. Raises OSError when it is gone."""
+        self.listen()
+        self._channel.send(question)
+
+    def finish(self) -> None:
+        """The attempt is over, and this process waits for another one: nothing may be asked any more."""
+        with self._lock:
+            self.is_over = True
 
     def next_start(self) -> Message | None:
         """The order for another attempt, when it comes; None when the agent has closed the socket."""
@@ -150,7 +165,7 @@ class RemoteController:
 
     def _send_ask(self, ask: Ask) -> None:
         try:
-            self._channel.send(ask)
+            self.send(ask)
         except BaseException:
             self._waiting.pop(ask.call, None)
             raise
@@ -197,7 +212,7 @@ class RemoteController:
         if answer.cancelled():
             self._waiting.pop(call, None)
             with contextlib.suppress(OSError):  # the agent is gone, and this process goes with it
-                self._channel.send(GiveUp(call=call))
+                self.send(GiveUp(call=call))
 
     def pause(self, question: Question) -> Asked:
         opened: Future[None] = Future()
@@ -206,7 +221,7 @@ class RemoteController:
             call = next(self._calls)
             self._pausing[call], self._waiting[call] = opened, answer
         webhook = question.webhook
-        self._channel.send(
+        self.send(
             Pause(
                 call=call,
                 condition=question.name,
@@ -228,7 +243,7 @@ class RemoteController:
         with self._lock:
             call = next(self._calls)
             self._finding[call] = answer
-        self._channel.send(Find(call=call, name=name, version=version))
+        self.send(Find(call=call, name=name, version=version))
         return answer.result()
 
     async def locate(self, endpoint: Endpoint[AskT, AnswerT], question: AskT, /) -> AnswerT:
@@ -238,7 +253,7 @@ class RemoteController:
             call = next(self._calls)
             self._locating[call] = answer
         field = {CreateUploadLocation: "upload", CompleteUpload: "complete"}.get(type(question), "download")
-        self._channel.send(Locate.model_validate({"call": call, field: question}))
+        self.send(Locate.model_validate({"call": call, field: question}))
         located = await asyncio.wrap_future(answer)
         found = located.upload or located.completed or located.download
         if found is None:
@@ -251,7 +266,7 @@ class RemoteController:
         with self._lock:
             call = next(self._calls)
             self._saving[call] = answer
-        self._channel.send(Save(call=call, checkpoint=checkpoint))
+        self.send(Save(call=call, checkpoint=checkpoint))
         await asyncio.wrap_future(answer)
 
     async def publish(self, report: Report) -> None:
@@ -265,7 +280,7 @@ class RemoteController:
             stored = await self.artifacts.put(page.encode(), "report.html")
         except ArtifactError as error:
             raise RuntimeSystemError(error.code, f"the report cannot be stored: {error}") from error
-        self._channel.send(Reported(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes))
+        self.send(Reported(uri=stored.uri, sha256=stored.sha256, size_bytes=stored.size_bytes))
         report.published = page
 
     def _listen(self) -> None:
@@ -273,7 +288,7 @@ class RemoteController:
         assert self._next is not None
         try:
             while (message := self._channel.receive()) is not None:
-                if isinstance(message, Start):
+                if isinstance(message, Start | Again):
                     self._next.set_result(message)
                     return
                 self._hear(message)

@@ -3,12 +3,12 @@
 import contextlib
 import itertools
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 
-from flyte._runtime.channel import Channel
 from flyte._runtime.convert import inline_value
 from flyte._runtime.failure import failure_in
-from flyte._runtime.messages import Kept, Recall, Record, Remembered, Start
+from flyte._runtime.messages import Kept, Message, Recall, Record, Remembered, Start
 from flyte._runtime.steps import Recorded
 from flyte._runtime.traced import Data
 from flyte.errors import RuntimeSystemError
@@ -26,8 +26,8 @@ class RemoteRecord:
     step is looked up here, and only a large one is asked for.
     """
 
-    def __init__(self, channel: Channel, start: Start) -> None:
-        self._channel = channel
+    def __init__(self, send: Callable[[Message], None], start: Start) -> None:
+        self._send = send
         self._action = start.action
         self._root = start.root
         self._calls = itertools.count(1)
@@ -53,7 +53,7 @@ class RemoteRecord:
                 return self._loaded
             call = next(self._calls)
             self._loaded = self._waiting[call] = Future()
-        self._channel.send(Recall(call=call))
+        self._send(Recall(call=call))
         return self._loaded
 
     def _look_up(
@@ -66,7 +66,7 @@ class RemoteRecord:
                 with self._lock:
                     call = next(self._calls)
                     self._waiting[call] = answer
-                self._channel.send(Recall(call=call, step=step))
+                self._send(Recall(call=call, step=step))
             else:
                 known = self._known.get(step)
                 answer.set_result(_recorded(known) if known else None)
@@ -74,7 +74,7 @@ class RemoteRecord:
     def record(self, step: str, recorded: Recorded) -> "Future[Recorded | None]":
         trace = self._trace_of(recorded)
         call, answer = self._expect()
-        self._channel.send(Record(call=call, step=step, trace=trace))
+        self._send(Record(call=call, step=step, trace=trace))
         return answer
 
     def failure_of(self, error: BaseException) -> Failure:

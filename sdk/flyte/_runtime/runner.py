@@ -11,7 +11,7 @@ import random
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.lasting_loop import LastingLoop
 from flyte._runtime.loading import load_task
-from flyte._runtime.messages import Entered, Message, Raised, Returned, Start
+from flyte._runtime.messages import Again, Entered, Message, Raised, Returned, Start
 from flyte._runtime.publishing import published
 from flyte._runtime.remote_checkpoint import RemoteCheckpoint
 from flyte._runtime.remote_controller import RemoteController
@@ -33,8 +33,7 @@ from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.literals import AnyLiteral
-
-RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
+from flyte_schemas.task import TaskTemplate
 
 
 def main(connection: socket.socket) -> int:
@@ -43,21 +42,57 @@ def main(connection: socket.socket) -> int:
     The exit code is 0 whenever the agent was told how each of them went.
     """
     channel = Channel(connection)
-    start = channel.receive()
-    loop = LastingLoop()
-    while isinstance(start, Start):  # else the agent changed its mind: another one has the attempt
+    message = channel.receive()
+    reused = _Reused()
+    while isinstance(message, Start | Again):  # else the agent changed its mind: another one has the attempt
+        start = reused.start(message)
         remote = RemoteController(channel, start)
-        last_word = _run(channel, start, remote, loop.run if start.reused else asyncio.run)
+        last_word = _run(channel, start, remote, reused)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the task may have closed it, or put something else there
                 stream.flush()
-        remote.is_over = start.reused
+        if start.reused:
+            remote.finish()
         _say(channel, start, last_word)
         if not start.reused:
             return 0
-        start = remote.next_start()
-    loop.close()
+        message = remote.next_start()
+    reused.close()
     return 0
+
+
+class _Reused:
+    """What a process keeps from one attempt to the next: its event loop, and the task that it has loaded."""
+
+    def __init__(self) -> None:
+        self._loop = LastingLoop()
+        self._template: TaskTemplate | None = None
+        self._task: Any = None
+
+    def start(self, message: Start | Again) -> Start:
+        """The whole order."""
+        if isinstance(message, Again):
+            assert self._template is not None, "the first order names its task"
+            return message.of(self._template)
+        self._template, self._task = message.template, None
+        return message
+
+    def task(self, start: Start) -> Any:
+        """The task to run. Raises ModuleLoadError."""
+        if self._task is None:
+            _prepare(start)
+            with importing():
+                task = load_task(start.template.source, start.template.name, Path(start.root))
+            self._task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
+        os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
+        return self._task
+
+    def run(self, start: Start, body: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end; SIGTERM cancels it."""
+        return (self._loop.run if start.reused else asyncio.run)(cancelled_by_signal(body))
+
+    def close(self) -> None:
+        self._loop.close()
 
 
 def _say(channel: Channel, start: Start, last_word: Message) -> None:
@@ -74,7 +109,6 @@ def _prepare(start: Start) -> None:
     """Make this process look like the task's own: environment, folder, chance, line-wise output."""
     os.environ.update(start.template.env_vars)
     os.environ.update(start.env_vars)
-    os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
     os.chdir(start.root)
     random.seed()
     sys.argv = [start.template.source.file]
@@ -95,16 +129,13 @@ def _scratch(start: Start) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(channel: Channel, start: Start, remote: RemoteController, run: RunCoroutine) -> Message:
+def _run(channel: Channel, start: Start, remote: RemoteController, reused: _Reused) -> Message:
     """The last word on the attempt: what it returned, or why it did not."""
     try:
-        _prepare(start)
         # While the module loads, too: it may ask for the current domain.
         with _scratch(start), context.use(_context(start)):
-            with importing():
-                task = load_task(start.template.source, start.template.name, Path(start.root))
-            task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
-            return Returned(outputs=_called(channel, start, task, remote, run))
+            task = reused.task(start)
+            return Returned(outputs=_called(channel, start, task, remote, reused))
     except errors.ModuleLoadError as error:
         return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
@@ -112,26 +143,28 @@ def _run(channel: Channel, start: Start, remote: RemoteController, run: RunCorou
 
 
 def _called(
-    channel: Channel, start: Start, task: Any, remote: RemoteController, run: RunCoroutine
+    channel: Channel, start: Start, task: Any, remote: RemoteController, reused: _Reused
 ) -> Mapping[str, AnyLiteral]:
     """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
-    remote.listen()
+    RemoteController.of_process = remote
+    if not start.reused:  # there nobody listens until something is asked, since most ask for nothing
+        remote.listen()
     checkpoint = RemoteCheckpoint(remote, start)
     here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
     with controller.use(remote), context.use(here):
         inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:
-            returned = _call(task, inputs, run)
+            returned = _call(start, task, inputs, reused)
         finally:
             _publish(remote)
         return remote.stored(published(lambda: outputs_to_wire(task.native_interface, returned)))
 
 
-def _call(task: Any, inputs: dict[str, Any], run: RunCoroutine) -> Any:
+def _call(start: Start, task: Any, inputs: dict[str, Any], reused: _Reused) -> Any:
     """Run the function: a coroutine on an event loop, a plain function on this thread."""
     if task.is_async:
-        return run(cancelled_by_signal(run_body(task.body(inputs))))
+        return reused.run(start, run_body(task.body(inputs)))
     return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 

@@ -8,6 +8,7 @@ time. An object is named by its MD5 (`flyte_schemas.artifacts`) and trusted by i
 """
 
 import asyncio
+import functools
 import os
 import random
 import tempfile
@@ -108,7 +109,6 @@ class Artifacts:
         self._domain = domain
         self._patience_s = patience_s
         # Threads of its own: the loop's shared ones may all be taken by tasks that wait for an artifact.
-        self._threads = ThreadPoolExecutor(TRANSFERS, thread_name_prefix="flyte-artifacts")
         self._known: dict[str, DownloadLocation] = {}
 
     async def put(self, data: bytes | memoryview, filename: str) -> StoredObject:
@@ -247,6 +247,10 @@ class Artifacts:
         name = content_name(tuple(md5s))
         if not uri.endswith(f"/{name}"):
             raise ArtifactCorrupted(uri, expected=f"md5 {uri.rpartition('/')[2]}", actual=f"md5 {name}")
+
+    @functools.cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(TRANSFERS, thread_name_prefix="flyte-artifacts")
 
     async def _aside(self, work: Callable[[*Ts], ResultT], *args: *Ts) -> ResultT:
         """Do blocking work in a thread."""

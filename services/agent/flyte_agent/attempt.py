@@ -5,8 +5,9 @@ agent dies too is that left to the executor.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -60,9 +61,10 @@ from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import lease_key
-from flyte_schemas.task import TaskTemplate
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Attempt:
@@ -99,7 +101,7 @@ class Attempt:
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
         self._pump = OutputPump(order.attempt, pipes, self._reports.output, keeps_pipes=runner.is_reused)
-        self._stopped = asyncio.Event()
+        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._entered = asyncio.Event()
         self._last_word: Returned | Raised | None = None
         self._children: Children | None = None
@@ -109,7 +111,8 @@ class Attempt:
 
     def stop(self) -> None:
         """Have the attempt end soon, for the platform's sake."""
-        self._stopped.set()
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
     async def run(self) -> None:
         """Claim, prepare, run, report. Returns quietly when another agent has the attempt.
@@ -134,7 +137,7 @@ class Attempt:
         """Run, and keep the lease; when it is lost nothing more is done or said. Raises LeaseLost."""
         keep_words = True
         try:
-            await self._lease.hold(self._run_claimed(), ended=self._stopped.set, lost=self._kill_runner)
+            await self._lease.hold(self._run_claimed(), ended=self.stop, lost=self._kill_runner)
         except LeaseLost:
             keep_words = False
             raise
@@ -174,21 +177,23 @@ class Attempt:
         """
         if self._outbox.is_empty:
             return
-        flushing = asyncio.create_task(self._outbox.flush())
-        stopped = asyncio.create_task(self._stopped.wait())
+        flushed = await self._until_stopped(self._outbox.flush(), self._settings.patience_s)
+        if flushed is None:
+            raise BusUnavailable(f"the bus stays away: what is left to say waits in {self._spool.path}")
+        flushed.result()
+
+    async def _until_stopped(
+        self, work: Coroutine[Any, Any, T], within_s: float | None = None
+    ) -> "asyncio.Task[T] | None":
+        """Do this until it is done; None when we were told to stop before, or the time was over."""
+        task = asyncio.create_task(work)
+        ends: set[asyncio.Future[Any]] = {task, self._stopped}
         try:
-            await asyncio.wait(
-                {flushing, stopped},
-                timeout=self._settings.patience_s,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if not flushing.done():
-                raise BusUnavailable(f"the bus stays away: what is left to say waits in {self._spool.path}")
-            flushing.result()
+            await asyncio.wait(ends, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+            return task if task.done() else None
         finally:
-            for task in (flushing, stopped):
-                task.cancel()
-            await asyncio.gather(flushing, stopped, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _run_task(self) -> Failure | None:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""
@@ -204,19 +209,14 @@ class Attempt:
             return interrupted()
         await self._lease.confirm()  # who was silent for too long until now must not begin
         await self._runner.send(start)
-        return await self._supervise(start.template)
+        return await self._supervise(start.template.policies.max_runtime_s)
 
     async def _prepare_unless_stopped(self) -> Start | None:
         """The order for the runner; None when we were told to stop, or the attempt is over already."""
-        preparing = asyncio.create_task(self._prepare())
-        stopped = asyncio.create_task(self._stopped.wait())
-        try:
-            await asyncio.wait({preparing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            return preparing.result() if preparing.done() else None
-        finally:
-            preparing.cancel()
-            stopped.cancel()
-            await asyncio.gather(preparing, stopped, return_exceptions=True)
+        if self._enters:
+            return None if self._stopped.done() else await self._prepare()
+        prepared = await self._until_stopped(self._prepare())
+        return None if prepared is None else prepared.result()
 
     async def _prepare(self) -> Start | None:
         state, first = await self._claimed_state()
@@ -280,13 +280,17 @@ class Attempt:
         )
         return state, self._order.fence
 
-    async def _supervise(self, template: TaskTemplate) -> Failure | None:
+    async def _supervise(self, limit_s: float | None) -> Failure | None:
         """Serve the runner until its last word, its end, the order to stop, or the end of its time."""
         listening = asyncio.create_task(self._listen())
-        exited = asyncio.create_task(self._runner.exited())
-        stopped = asyncio.create_task(self._stopped.wait())
-        overdue = asyncio.create_task(self._overdue(template.policies.max_runtime_s))
-        ends: set[asyncio.Future[Any]] = {exited, stopped, overdue, self._broken}
+        overdue = asyncio.create_task(self._overdue(limit_s)) if limit_s is not None else None
+        exited = self._runner.exit
+        ends: set[asyncio.Future[Any]] = {
+            exited,
+            self._stopped,
+            self._broken,
+            *([overdue] if overdue else []),
+        }
         try:
             await asyncio.wait({*ends, listening}, return_when=asyncio.FIRST_COMPLETED)
             if listening.done() and self._last_word is None:
@@ -301,19 +305,17 @@ class Attempt:
                 return failure_of_status(exited.result(), self._runner.memory())
             if self._broken.done():
                 self._broken.result()  # raises
-            return ran_too_long(template.policies.max_runtime_s or 0.0) if overdue.done() else interrupted()
+            is_overdue = overdue is not None and overdue.done()
+            return ran_too_long(limit_s or 0.0) if is_overdue else interrupted()
         finally:
-            tasks = (listening, exited, stopped, overdue)
+            tasks = [listening, *([overdue] if overdue else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _overdue(self, max_runtime_s: float | None) -> None:
+    async def _overdue(self, limit_s: float) -> None:
         await self._entered.wait()
-        if max_runtime_s is None:
-            await asyncio.Event().wait()
-        else:
-            await asyncio.sleep(max_runtime_s)
+        await asyncio.sleep(limit_s)
 
     async def _listen(self) -> None:
         """Serve what the runner says, until it says its last word or its socket closes."""

@@ -94,8 +94,13 @@ class Lease:
         When it was given away `lost` is called, the work is cancelled, and LeaseLost raised.
         """
         working = asyncio.create_task(work)
-        keeping = asyncio.create_task(self.keep())
+        tasks = [working]
         try:
+            await asyncio.wait({working}, timeout=self._until_renewal())  # most end before
+            if working.done():
+                return await working
+            keeping = asyncio.create_task(self.keep())
+            tasks.append(keeping)  # type: ignore[arg-type]
             await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
             if keeping.done() and not working.done():
                 if keeping.result() is Standing.GIVEN_AWAY:
@@ -104,18 +109,21 @@ class Lease:
                 ended()
             await working
         finally:
-            for task in (working, keeping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(working, keeping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def keep(self) -> Standing:
         """Renew for as long as what we hold is ours; then say how we stand to it."""
         while True:
-            renew_at = self._fresh_until - self._ttl_s * (1 - 1 / RENEWALS)
-            await asyncio.sleep(max(renew_at - self._now(), 0.0))
+            await asyncio.sleep(self._until_renewal())
             standing = await self._renew()
             if standing is not Standing.OURS:
                 return standing
+
+    def _until_renewal(self) -> float:
+        renew_at = self._fresh_until - self._ttl_s * (1 - 1 / RENEWALS)
+        return max(renew_at - self._now(), 0.0)
 
     async def confirm(self) -> None:
         """Return when we may speak; after a long silence that is looked up. Raises LeaseLost."""

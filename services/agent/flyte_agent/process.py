@@ -22,6 +22,7 @@ from flyte._runtime.memory import peak_bytes, read_limits
 from flyte._runtime.messages import MAX_FRAME_BYTES, Message, Raised, Returned, Start, pack, unpack
 from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Stream
+from flyte_schemas.task import TaskTemplate
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "200"
@@ -156,10 +157,15 @@ class RunnerProcess:
         assert self._exit is not None
         await asyncio.wait({self._exit}, timeout=patience_s)
 
+    @property
+    def exit(self) -> "asyncio.Task[int]":
+        """The end of the process; its wait status. Not to be cancelled."""
+        assert self._exit is not None
+        return self._exit
+
     async def exited(self) -> int:
         """Wait for the end of the process; its wait status."""
-        assert self._exit is not None
-        return await asyncio.shield(self._exit)
+        return await asyncio.shield(self.exit)
 
     def memory(self) -> MemoryUse:
         """What memory had to do with its end, once it has ended."""
@@ -205,6 +211,7 @@ class ReusedRunner(RunnerProcess):
         super().__init__(forked)
         self._is_busy = False
         self._served = 0
+        self._template: TaskTemplate | None = None
 
     @property
     def has_served(self) -> bool:
@@ -215,7 +222,10 @@ class ReusedRunner(RunnerProcess):
         return not self._is_busy and not self._has_exited
 
     async def send(self, message: Message) -> None:
-        self._is_busy = self._is_busy or isinstance(message, Start)
+        if isinstance(message, Start):
+            self._is_busy = True
+            known, self._template = self._template, message.template
+            message = message.again() if known is message.template else message
         await super().send(message)
 
     async def messages(self) -> AsyncGenerator[Message]:

@@ -196,8 +196,8 @@ async def test_an_attempt_that_ends_right_after_the_claim_is_not_run(
 ) -> None:
     claim = played.attempt._reports.claim
 
-    async def claim_and_abort() -> bool:
-        claimed = await claim()
+    async def claim_and_abort(*, enters: bool) -> bool:
+        claimed = await claim(enters=enters)
         await played.around.say("a0", ActionAborted(reason="too late"))
         return claimed
 
