@@ -112,16 +112,19 @@ class SpoolFile:
         os.pwrite(self._file, b"%010d\n" % self._position, 0)
 
 
-def spool_path(folder: Path, pid: int) -> Path:
-    """Where the spool of this living process is: named so that others can tell when it is gone."""
-    return folder / f"{pid}.{start_time(pid)}{SUFFIX}"
+def spool_path(folder: Path, pid: int, lane: int = 0) -> Path:
+    """Where a spool of this living process is: named so that others can tell when that is gone.
+
+    Of a process that has several at a time, each has a `lane` of its own.
+    """
+    return folder / f"{pid}.{start_time(pid)}{f'.{lane}' if lane else ''}{SUFFIX}"
 
 
 def left_spools(folder: Path) -> list[Path]:
     """The spools of processes of this machine that are gone."""
     found = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        pid, _, started = path.name.removesuffix(SUFFIX).partition(".")
+        pid, started, *_ = [*path.name.removesuffix(SUFFIX).split("."), ""]
         if pid.isdecimal() and not is_alive(int(pid), started):
             found.append(path)
     return found

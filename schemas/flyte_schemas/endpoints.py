@@ -285,6 +285,7 @@ class TakeWork(Word):
 
     `done` is what it has run since it was answered last, `has` what it has yet to run or runs now: what else
     it was given it gives back. The answer comes when there is something, or after `patience_s` seconds.
+    A worker that runs several at a time asks while it has room for more.
     """
 
     pid: PositiveInt
@@ -307,6 +308,24 @@ class WorkGiven(Word):
 def take_work_endpoint(executor: str) -> Endpoint[TakeWork, WorkGiven]:
     """Where workers ask one executor, or (of a site) whoever serves there."""
     return Endpoint(f"flyte.svc.executor.take-work.{executor}", TakeWork, WorkGiven)
+
+
+# -- workers -----------------------------------------------------------------------------------------------
+
+
+class StopAttempt(Word):
+    """To a worker that runs several attempts at a time: end this one."""
+
+    order: Order
+
+
+class StoppedAttempt(Word):
+    """Nothing of the attempt runs here (any more)."""
+
+
+def stop_attempt_endpoint(site: str, pid: int, started: str) -> Endpoint[StopAttempt, StoppedAttempt]:
+    """Where one worker of a site is asked: its process, by its number and by when it began."""
+    return Endpoint(f"flyte.svc.worker.stop-attempt.{site}.{pid}-{started}", StopAttempt, StoppedAttempt)
 
 
 # -- every service -----------------------------------------------------------------------------------------

@@ -14,6 +14,20 @@ MAX_SYSTEM_FAILURES = "MaxSystemFailuresExceeded"
 """Of an action of which the platform lost too many attempts in a row."""
 OUT_OF_MEMORY = "OOMKilled"
 """Of an attempt whose process the kernel killed for its memory."""
+SHARED_PROCESS_ENDED = "SharedProcessEnded"
+"""Of an attempt whose process ended while others ran in it too."""
+PROCESS_ENDINGS = frozenset(
+    {
+        OUT_OF_MEMORY,
+        SHARED_PROCESS_ENDED,
+        "SegmentationFault",
+        "ProcessAborted",
+        "Killed",
+        "ProcessKilled",
+        "ProcessExited",
+    }
+)
+"""The codes of attempts that took their process with them, or may have."""
 MODULE_MISSING = "ModuleNotFoundError"
 """Of a module that is not there, when the task's module is imported or later."""
 ARTIFACT_NOT_FOUND = "ArtifactNotFound"
@@ -232,6 +246,11 @@ FAILURE_CODES = (
         "WorkerLost",
         "the worker of the attempt was silent for longer than its lease",
         "nothing, if it was once; else look at its machine and the network between",
+    ),
+    _system(
+        SHARED_PROCESS_ENDED,
+        "the process ended in which the attempt ran beside others (ReusePolicy with concurrency)",
+        "nothing: the next attempt has a process of its own; one whose own process ends says why",
     ),
     _system(
         "Interrupted",

@@ -42,7 +42,7 @@ class Work(Word):
 
 
 class PoolOrder(Word):
-    """Be a worker of `pool`: ask the executor `owner` for one attempt after the other.
+    """Be a worker of `pool`: ask the executor `owner` for attempts, and run so many of them at a time.
 
     When that one is gone, ask whoever has taken its `site` over. Without an order for `idle_ttl_s` seconds
     from anybody, end.
@@ -52,6 +52,7 @@ class PoolOrder(Word):
     owner: Name
     site: Name
     idle_ttl_s: PositiveFloat
+    concurrency: PositiveInt = 1
 
 
 _ADAPTER: TypeAdapter[Order | PoolOrder] = TypeAdapter(Order | PoolOrder)

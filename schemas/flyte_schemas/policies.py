@@ -47,7 +47,7 @@ class Policies(Word):
 
 
 class Reuse(Word):
-    """Processes that serve one action after the other; times in seconds."""
+    """Processes that serve one action after the other, each `concurrency` at a time; times in seconds."""
 
     min_replicas: NonNegativeInt
     max_replicas: PositiveInt

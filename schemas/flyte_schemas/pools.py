@@ -34,7 +34,7 @@ class Pool:
     @property
     def kept(self) -> int:
         """How many workers stay while the pool is in use."""
-        return min(self.reuse.min_replicas * self.reuse.concurrency, self.seats)
+        return min(self.reuse.min_replicas, self.reuse.max_replicas)
 
 
 def pool_of(template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping[str, str]) -> Pool | None:

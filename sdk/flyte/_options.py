@@ -73,12 +73,6 @@ class TaskOptions:
 
     def check(self, func: Callable[..., Any]) -> None:
         """Raises ValueError when the function is not fit for what is said of it."""
-        reuse = self.reusable
-        if reuse is not None and reuse.concurrency > 1 and not inspect.iscoroutinefunction(func):
-            raise ValueError(
-                f"task {func.__name__!r} is a plain function, but reuse with concurrency "
-                f"{reuse.concurrency} needs coroutines: make it `async def`, or set the concurrency to 1"
-            )
         names = list(inspect.signature(func).parameters)
         unknown = [name for name in self.cache.ignored_inputs if name not in names]
         if unknown:

@@ -2,6 +2,9 @@
 
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ The artifact store names what it has by content, so this is a name within the ta
 leaves it carries the name of the content."""
 
 _scratch: list[str] = []
+_scratch_here: ContextVar[str | None] = ContextVar("flyte_scratch", default=None)
 
 
 def use_scratch(folder: str) -> None:
@@ -19,12 +23,22 @@ def use_scratch(folder: str) -> None:
     _scratch[:] = [folder]
 
 
+@contextmanager
+def scratch_here(folder: str) -> Iterator[None]:
+    """The same for this context alone, within the block: where several attempts share a process."""
+    token = _scratch_here.set(folder)
+    try:
+        yield
+    finally:
+        _scratch_here.reset(token)
+
+
 def scratch() -> str | None:
     """Where they are kept, a folder that exists; None for the folder of temporary files."""
-    if not _scratch:
-        return None
-    Path(_scratch[0]).mkdir(exist_ok=True)
-    return _scratch[0]
+    folder = _scratch_here.get() or (_scratch[0] if _scratch else None)
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def test_without_a_policy_a_process_serves_one_action() -> None:
 def test_the_seats_of_a_pool_are_its_processes_times_what_each_may_do() -> None:
     pool = pool_of(task(), "1", RUN, {})
     assert pool is not None
-    assert (pool.seats, pool.kept) == (6, 3)
+    assert (pool.seats, pool.kept) == (6, 1)
     assert pool.name.startswith("env-")
 
 

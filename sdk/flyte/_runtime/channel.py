@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from flyte._runtime.messages import Message, pack, unpack
+from flyte._runtime.messages import Message, pack, pack_in_lane, unpack
 
 
 class Channel:
@@ -28,6 +28,31 @@ class Channel:
         body = self._exactly(int.from_bytes(head, "big"))
         return None if body is None else unpack(body)
 
+    def send_in(self, lane: int, message: Message) -> None:
+        """Send a message of one lane. Raises OSError when the agent is gone."""
+        frame = pack_in_lane(lane, message)
+        with self._sending:
+            self._connection.sendall(frame)
+
+    def receive_in(self) -> tuple[int, Message] | None:
+        """The next message and its lane; None when the agent has closed the socket."""
+        head = self._exactly(8)
+        if head is None:
+            return None
+        body = self._exactly(int.from_bytes(head[:4], "big"))
+        return None if body is None else (int.from_bytes(head[4:], "big"), unpack(body))
+
     def _exactly(self, size: int) -> bytes | None:
         data = self._incoming.read(size)
         return data if len(data) == size else None
+
+
+class LaneChannel(Channel):
+    """One lane of a channel that several attempts share: what comes in is handed out by who reads it."""
+
+    def __init__(self, whole: Channel, lane: int) -> None:
+        self._whole = whole
+        self._lane = lane
+
+    def send(self, message: Message) -> None:
+        self._whole.send_in(self._lane, message)

@@ -6,6 +6,7 @@ a task of the same module.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 ASKED_AT_IMPORT = "AskedAtImport"
 """The code of the error that a module gets."""
@@ -16,11 +17,17 @@ WHY = (
 )
 
 _is_importing = False
+_is_apart: ContextVar[bool] = ContextVar("flyte_apart", default=False)
 
 
 def is_importing() -> bool:
-    """Whether this process imports a task's module now."""
-    return _is_importing
+    """Whether this process imports a task's module now, for this code."""
+    return _is_importing and not _is_apart.get()
+
+
+def is_apart() -> None:
+    """This context runs a task whose module is loaded, whatever else the process imports meanwhile."""
+    _is_apart.set(True)
 
 
 @contextmanager

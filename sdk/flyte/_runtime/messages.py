@@ -76,6 +76,35 @@ class Again(Assignment):
         return Start.model_construct(template=template, **said)
 
 
+class Together(Word):
+    """To the runner, before all else: it will serve several attempts at a time, each in a lane.
+
+    From here on each frame has the number of its lane, in four bytes between its length and its JSON.
+    """
+
+    kind: Literal["together"] = "together"
+
+
+class Cancel(Word):
+    """To the runner: end the attempt of this lane, which may clean up."""
+
+    kind: Literal["cancel"] = "cancel"
+
+
+class Printed(Word):
+    """To the agent: what the attempt of this lane has printed."""
+
+    kind: Literal["printed"] = "printed"
+    stream: Literal["stdout", "stderr"]
+    text: str
+
+
+class Exiting(Word):
+    """To the agent: the code of this lane ends the process, whoever else runs in it."""
+
+    kind: Literal["exiting"] = "exiting"
+
+
 class Entered(Word):
     """To the agent: the user's function runs now."""
 
@@ -265,6 +294,10 @@ class Raised(Word):
 Message = Annotated[
     Start
     | Again
+    | Together
+    | Cancel
+    | Printed
+    | Exiting
     | Entered
     | Ask
     | ChildEnded
@@ -296,6 +329,12 @@ def pack(message: Message) -> bytes:
     if len(body) > MAX_FRAME_BYTES:
         raise ValueError(f"a message of {len(body)} bytes to the agent; the limit is {MAX_FRAME_BYTES}")
     return len(body).to_bytes(4, "big") + body
+
+
+def pack_in_lane(lane: int, message: Message) -> bytes:
+    """The same where several attempts share a process: between length and JSON stands the lane."""
+    frame = pack(message)
+    return frame[:4] + lane.to_bytes(4, "big") + frame[4:]
 
 
 def unpack(body: bytes) -> Message:

@@ -11,7 +11,8 @@ import random
 import shutil
 import socket
 import sys
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from flyte._runtime.failure import failure_in
 from flyte._runtime.importing import importing
 from flyte._runtime.lasting_loop import LastingLoop
 from flyte._runtime.loading import load_task
-from flyte._runtime.messages import Again, Entered, Message, Raised, Returned, Start
+from flyte._runtime.messages import Again, Entered, Message, Raised, Returned, Start, Together
 from flyte._runtime.publishing import published
 from flyte._runtime.remote_checkpoint import RemoteCheckpoint
 from flyte._runtime.remote_controller import RemoteController
@@ -43,6 +44,10 @@ def main(connection: socket.socket) -> int:
     """
     channel = Channel(connection)
     message = channel.receive()
+    if isinstance(message, Together):
+        from flyte._runtime.lanes import Lanes
+
+        return Lanes(channel).serve()
     reused = _Reused()
     while isinstance(message, Start | Again):  # else the agent changed its mind: another one has the attempt
         start = reused.start(message)
@@ -53,7 +58,7 @@ def main(connection: socket.socket) -> int:
                 stream.flush()
         if start.reused:
             remote.finish()
-        _say(channel, start, last_word)
+        say(channel, start, last_word)
         if not start.reused:
             return 0
         message = remote.next_start()
@@ -80,7 +85,7 @@ class _Reused:
     def task(self, start: Start) -> Any:
         """The task to run. Raises ModuleLoadError."""
         if self._task is None:
-            _prepare(start)
+            prepare(start)
             with importing():
                 task = load_task(start.template.source, start.template.name, Path(start.root))
             self._task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
@@ -95,7 +100,7 @@ class _Reused:
         self._loop.close()
 
 
-def _say(channel: Channel, start: Start, last_word: Message) -> None:
+def say(channel: Channel, start: Start, last_word: Message) -> None:
     """Send the last word; when it cannot be put into JSON, that is the last word. Raises OSError."""
     try:
         channel.send(last_word)
@@ -105,7 +110,7 @@ def _say(channel: Channel, start: Start, last_word: Message) -> None:
         channel.send(Raised(failure=failure_in(error, start.root)))
 
 
-def _prepare(start: Start) -> None:
+def prepare(start: Start) -> None:
     """Make this process look like the task's own: environment, folder, chance, line-wise output."""
     os.environ.update(start.template.env_vars)
     os.environ.update(start.env_vars)
@@ -133,42 +138,59 @@ def _run(channel: Channel, start: Start, remote: RemoteController, reused: _Reus
     """The last word on the attempt: what it returned, or why it did not."""
     try:
         # While the module loads, too: it may ask for the current domain.
-        with _scratch(start), context.use(_context(start)):
+        with _scratch(start), context.use(context_of(start)):
             task = reused.task(start)
-            return Returned(outputs=_called(channel, start, task, remote, reused))
-    except errors.ModuleLoadError as error:
-        return Raised(failure=failure_in(error, start.root).model_copy(update={"recoverable": False}))
+            RemoteController.of_process = remote
+            if not start.reused:  # there nobody listens until something is asked, since most ask for nothing
+                remote.listen()
+            call = partial(_call, start, task, reused=reused)
+            return Returned(outputs=called(channel, start, task, remote, call))
     except BaseException as error:  # whatever ends the user's function is the attempt's failure
-        return Raised(failure=failure_in(error, start.root))
+        return raised(error, start)
 
 
-def _called(
-    channel: Channel, start: Start, task: Any, remote: RemoteController, reused: _Reused
+def raised(error: BaseException, start: Start) -> Raised:
+    """The last word on an attempt that an exception ended."""
+    failure = failure_in(error, start.root)
+    if isinstance(error, errors.ModuleLoadError):
+        failure = failure.model_copy(update={"recoverable": False})
+    return Raised(failure=failure)
+
+
+def called(
+    channel: Channel, start: Start, task: Any, remote: RemoteController, call: Callable[[dict[str, Any]], Any]
 ) -> Mapping[str, AnyLiteral]:
     """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
-    RemoteController.of_process = remote
-    if not start.reused:  # there nobody listens until something is asked, since most ask for nothing
-        remote.listen()
-    checkpoint = RemoteCheckpoint(remote, start)
-    here = context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
-    with controller.use(remote), context.use(here):
+    with controller.use(remote), context.use(with_checkpoint(remote, start)):
         inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:
-            returned = _call(start, task, inputs, reused)
+            returned = call(inputs)
         finally:
-            _publish(remote)
+            publish(remote)
         return remote.stored(published(lambda: outputs_to_wire(task.native_interface, returned)))
 
 
-def _call(start: Start, task: Any, inputs: dict[str, Any], reused: _Reused) -> Any:
+def with_checkpoint(remote: RemoteController, start: Start) -> context.TaskContext:
+    """The current context, with what earlier attempts saved."""
+    checkpoint = RemoteCheckpoint(remote, start)
+    return context.current().replace(checkpoint=checkpoint, checkpoint_paths=checkpoint.paths)
+
+
+def _call(start: Start, task: Any, inputs: dict[str, Any], *, reused: _Reused) -> Any:
     """Run the function: a coroutine on an event loop, a plain function on this thread."""
     if task.is_async:
         return reused.run(start, run_body(task.body(inputs)))
     return stopped_by_signal(lambda: run_body_blocking(lambda: task.body(inputs)))
 
 
-def _publish(remote: RemoteController) -> None:
+def has_report() -> bool:
+    """Whether the running attempt has written a report."""
+    report = context.ctx().report
+    return report is not None and report.has_content()
+
+
+def publish(remote: RemoteController) -> None:
     """Store what was written of the report since the last flush; the attempt's end does not depend on it."""
     report = context.ctx().report
     if report is None or not report.has_content():
@@ -179,7 +201,7 @@ def _publish(remote: RemoteController) -> None:
         sys.stderr.write(f"{error}\n")
 
 
-def _context(start: Start) -> context.TaskContext:
+def context_of(start: Start) -> context.TaskContext:
     return context.TaskContext(
         action=context.ActionID(
             name=start.action, run_name=start.run, project=start.project, domain=start.domain

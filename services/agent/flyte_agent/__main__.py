@@ -10,7 +10,7 @@ from flyte_schemas.orders import Order, PoolOrder
 
 ORDERS: dict[str, tuple[type[Order] | type[PoolOrder], str]] = {
     "attempt": (Order, "run one attempt of one action"),
-    "pool": (PoolOrder, "run the attempts of a pool, one after the other, in one process"),
+    "pool": (PoolOrder, "run the attempts of a pool in one process"),
 }
 
 
@@ -21,7 +21,10 @@ def main() -> int:
     for name, (order, what) in ORDERS.items():
         command = commands.add_parser(name, help=what)
         for field in order.model_fields:
-            command.add_argument(f"--{field.replace('_', '-')}", required=True)
+            given = order.model_fields[field]
+            command.add_argument(
+                f"--{field.replace('_', '-')}", required=given.is_required(), default=given.default
+            )
     commands.add_parser("zygote", help="fork an agent for each order on standard input")
     arguments = vars(parser.parse_args())
     command = arguments.pop("command")

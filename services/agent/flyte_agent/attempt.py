@@ -15,7 +15,6 @@ from flyte._runtime.messages import (
     Ask,
     Entered,
     Find,
-    Found,
     GiveUp,
     Locate,
     Message,
@@ -34,7 +33,6 @@ from flyte_agent.bundle import BundleRefused
 from flyte_agent.children import Children
 from flyte_agent.code_folder import CodeFolder
 from flyte_agent.endings import (
-    failure_of_status,
     interrupted,
     not_prepared,
     not_understood,
@@ -43,14 +41,14 @@ from flyte_agent.known import Known
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
 from flyte_agent.outbox import Outbox
-from flyte_agent.output import OutputPump, Stream
-from flyte_agent.process import RunnerProcess
+from flyte_agent.process import Runner
 from flyte_agent.recovered import source_of
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
+from flyte_agent.starts import found_version, start_of
 from flyte_agent.traces import Traces
 from flyte_bus.errors import BusUnavailable
-from flyte_bus.history import find_version, read_action
+from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
@@ -68,7 +66,7 @@ T = TypeVar("T")
 
 
 class Attempt:
-    """Runs one attempt in `runner`, whose output comes by `pipes`, in `folder`; `known` may be shared.
+    """Runs one attempt in `runner`, in `folder`; `known` may be shared.
 
     With `requested`, which is what was asked for, it is a first attempt, and the log need not be read.
     """
@@ -77,8 +75,7 @@ class Attempt:
         self,
         bus: Bus,
         order: Order,
-        runner: RunnerProcess,
-        pipes: dict[Stream, int],
+        runner: Runner,
         *,
         folder: CodeFolder,
         known: Known,
@@ -95,12 +92,12 @@ class Attempt:
         self._folder = folder
         self._known = known
         self._lease = Lease(bus.bucket(LEASES_BUCKET), settings.lease_ttl_s)
-        self._spool = SpoolFile(spool_path(settings.spool, pid))
+        self._spool = SpoolFile(spool_path(settings.spool, pid, runner.lane))
         self._outbox = Outbox(bus.log, self._spool, self._lease, limit_bytes=settings.max_spool_bytes)
         self._reports = Reports(bus, order, pid, outbox=self._outbox, confirm=self._lease.confirm)
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
-        self._pump = OutputPump(order.attempt, pipes, self._reports.output, keeps_pipes=runner.is_reused)
+        self._pump = runner.output(order.attempt, self._reports.output)
         self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._entered = asyncio.Event()
         self._last_word: Returned | Raised | None = None
@@ -247,23 +244,13 @@ class Attempt:
             on_broken=self._on_broken,
             source=source,
         )
-        return Start(
-            project=self._order.project,
-            domain=self._order.domain,
-            run=self._order.run,
-            action=self._order.action,
-            attempt=self._order.attempt,
-            version=state.requested.task.version,
-            template=template,
-            inputs=state.requested.inputs,
-            env_vars=state.requested.env_vars,
-            custom_context=state.requested.custom_context,
-            root=str(self._folder.path),
-            run_began=root.requested_at,
-            raw_data_path=settings.raw_data_path,
+        return start_of(
+            self._order,
+            state,
+            template,
+            root,
+            folder=str(self._folder.path),
             patience_s=self._settings.patience_s,
-            checkpoint=state.checkpoint,
-            names_of=_recovered(state),
             recovers=source is not None,
             reused=self._runner.is_reused,
         )
@@ -302,7 +289,7 @@ class Attempt:
                 await self._runner.left(self._settings.exit_grace_s)
                 return None
             if exited.done():
-                return failure_of_status(exited.result(), self._runner.memory())
+                return self._runner.failure()
             if self._broken.done():
                 self._broken.result()  # raises
             is_overdue = overdue is not None and overdue.done()
@@ -347,7 +334,7 @@ class Attempt:
             case Recall() | Record() if self._traces is not None:
                 self._traces.hear(message)
             case Find():
-                await self._runner.send(await self._find(message))
+                await self._runner.send(await found_version(self._bus.log, self._order, message))
             case Locate():
                 self._locations.ask(message)
             case Reported():
@@ -356,14 +343,6 @@ class Attempt:
                 self._last_word = message
             case _:
                 log.warning("agent.runner.unexpected", kind=message.kind)
-
-    async def _find(self, question: Find) -> Found:
-        """The version that the user's code asks for, from the log."""
-        place = (self._order.project, self._order.domain)
-        found = await find_version(self._bus.log, *place, question.name, question.version)
-        if found is None:
-            return Found(call=question.call)
-        return Found(call=question.call, version=found[0], template=found[1])
 
     def _shipping_ended(self, shipping: "asyncio.Task[None]") -> None:
         """Output that nobody ships any more would block the user's `print` for ever."""
@@ -400,9 +379,3 @@ class Attempt:
             failure = self._last_word.failure
         assert failure is not None
         await self._reports.fact(AttemptFailed(attempt=attempt, failure=failure, log_end=end))
-
-
-def _recovered(state: ActionState) -> str | None:
-    """The action of an earlier run whose children this one's are to match by name."""
-    settings = state.requested.settings if state.requested else None
-    return settings.recovery.root if settings and settings.recovery else None

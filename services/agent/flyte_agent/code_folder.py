@@ -15,11 +15,14 @@ class CodeFolder:
         self.path = path
         self._settings = settings
         self._is_full = False
+        self._filling = asyncio.Lock()
 
     async def fill(self, bundle: BundleReference | None, artifacts: Downloads) -> None:
         """See that the code is there; without a bundle it is in the image. Raises as `fetch` and `unpack`."""
         if bundle is None or self._is_full:
             return
-        archive = await fetch(bundle, artifacts, self._settings)
-        await asyncio.to_thread(unpack, archive, self.path, self._settings)
-        self._is_full = True
+        async with self._filling:
+            if not self._is_full:
+                archive = await fetch(bundle, artifacts, self._settings)
+                await asyncio.to_thread(unpack, archive, self.path, self._settings)
+                self._is_full = True

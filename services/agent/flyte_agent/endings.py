@@ -6,7 +6,7 @@ import signal
 from flyte._runtime.transfer import ArtifactRefused
 from flyte_agent.memory import MemoryUse
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.failure_codes import OUT_OF_MEMORY
+from flyte_schemas.failure_codes import OUT_OF_MEMORY, SHARED_PROCESS_ENDED
 
 _SIGNALS: dict[int, tuple[str, str, str]] = {
     signal.SIGSEGV: (
@@ -66,6 +66,16 @@ def interrupted() -> Failure:
         kind=FailureKind.SYSTEM,
         message="the agent was told to stop",
         hint="the platform tries again by itself",
+    )
+
+
+def neighbour_ended() -> Failure:
+    """The process ended in which the attempt ran beside others, and it is not known to be its doing."""
+    return Failure(
+        code=SHARED_PROCESS_ENDED,
+        kind=FailureKind.SYSTEM,
+        message="the process ended in which this attempt ran beside others of its pool",
+        hint="the platform tries again by itself, in a process of its own: if that ends too, it says why",
     )
 
 

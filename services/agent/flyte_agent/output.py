@@ -89,17 +89,26 @@ class OutputPump:
 
     async def run(self) -> None:
         """Ship until both pipes have ended and all is shipped."""
-        while self._open or self._pending:
+        while self._is_open or self._pending:
             if not self._pending:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
-            if self._pending_bytes < CHUNK_BYTES and self._open:
+            if self._pending_bytes < CHUNK_BYTES and self._is_open:
                 await self._linger()
             await self._ship_chunk()
             if not self._is_full:
-                for name in tuple(self._paused):
-                    self._resume(name)
+                self._go_on()
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether more may come."""
+        return bool(self._open)
+
+    def _go_on(self) -> None:
+        """There is room again."""
+        for name in tuple(self._paused):
+            self._resume(name)
 
     async def _linger(self) -> None:
         """Wait for more output, unless there will be none."""
@@ -153,7 +162,7 @@ class OutputPump:
         self._paused.discard(name)
         self._open.discard(name)
         self._changed.set()
-        if not self._open:
+        if not self._is_open:
             self._all_read.set()
 
     def _decode(self, name: Stream, data: bytes, *, final: bool = False) -> None:

@@ -16,12 +16,14 @@ import traceback
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from flyte._runtime.memory import peak_bytes, read_limits
 from flyte._runtime.messages import MAX_FRAME_BYTES, Message, Raised, Returned, Start, pack, unpack
+from flyte_agent.endings import failure_of_status
 from flyte_agent.memory import MemoryUse
-from flyte_agent.output import Stream
+from flyte_agent.output import OutputPump, Ship, Stream
+from flyte_schemas.failure import Failure
 from flyte_schemas.task import TaskTemplate
 
 _PR_SET_PDEATHSIG = 1
@@ -107,15 +109,76 @@ def exit_as(body: Callable[[], int]) -> NoReturn:
         os._exit(code)
 
 
+class Runner(Protocol):
+    """What runs an attempt, as the attempt sees it: a process, or its part of one.
+
+    `lane` is 0 where it has a process for itself. `exit` is the end of the process, not to be cancelled.
+    """
+
+    @property
+    def lane(self) -> int: ...
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the process serves one attempt after the other."""
+        ...
+
+    @property
+    def stays(self) -> bool:
+        """Whether the process serves another attempt after this one."""
+        ...
+
+    @property
+    def has_served(self) -> bool:
+        """Whether it has served one before: what it needs is loaded."""
+        ...
+
+    @property
+    def exit(self) -> "asyncio.Task[int]": ...
+
+    async def open(self) -> None:
+        """Attach to the event loop, once."""
+        ...
+
+    def output(self, attempt: int, ship: Ship) -> OutputPump:
+        """What ships the output of this attempt."""
+        ...
+
+    async def send(self, message: Message) -> None:
+        """Tell the runner something; quiet when it is gone, which its exit will tell."""
+        ...
+
+    def messages(self) -> AsyncGenerator[Message]:
+        """What the runner says, until nothing more can come. Raises ValueError for what is no message."""
+        ...
+
+    async def left(self, patience_s: float) -> None:
+        """Wait until the process is done with the attempt, after its last word."""
+        ...
+
+    def failure(self) -> Failure:
+        """What the end of the process means, once it has ended without a last word."""
+        ...
+
+    async def end(self, grace_s: float) -> int:
+        """End the attempt if it is not over, with a chance to clean up unless `grace_s` is 0."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it, after that."""
+        ...
+
+
 class RunnerProcess:
     """A forked runner within the agent's event loop."""
 
     is_reused = False
-    """Whether it serves one attempt after the other."""
+    lane = 0
 
     def __init__(self, forked: Forked) -> None:
         self.pid = forked.pid
         self._connection = forked.connection
+        self._pipes = forked.pipes
         self._exit: asyncio.Task[int] | None = None
         self._peak_bytes = 0
         self._limits_before = read_limits()
@@ -126,6 +189,10 @@ class RunnerProcess:
             return
         self._reader, self._writer = await asyncio.open_connection(sock=self._connection)
         self._exit = asyncio.create_task(asyncio.to_thread(self._wait_for_exit))
+
+    def output(self, attempt: int, ship: Ship) -> OutputPump:
+        """What ships the output of one attempt: it comes by the pipes."""
+        return OutputPump(attempt, self._pipes, ship, keeps_pipes=self.is_reused)
 
     async def send(self, message: Message) -> None:
         """Tell the runner something; quiet when it is gone, which its exit will tell."""
@@ -166,6 +233,10 @@ class RunnerProcess:
     async def exited(self) -> int:
         """Wait for the end of the process; its wait status."""
         return await asyncio.shield(self.exit)
+
+    def failure(self) -> Failure:
+        """What its end means, once it has ended without a last word."""
+        return failure_of_status(self.exit.result(), self.memory())
 
     def memory(self) -> MemoryUse:
         """What memory had to do with its end, once it has ended."""

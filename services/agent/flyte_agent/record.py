@@ -2,16 +2,21 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 
 from flyte_bus.process import start_time
 from flyte_schemas.orders import Order
 
-Note = Callable[[Order | None], None]
+
+class Note(Protocol):
+    """Takes note of what the agent has in hand: an order, or none, and those that it has beside it."""
+
+    def __call__(self, order: Order | None, *beside: Order) -> None: ...
 
 
 @contextmanager
@@ -28,9 +33,10 @@ def recorded(order: Order | None, folder: Path, *, pool: str | None = None) -> I
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     length = 0
 
-    def note(order: Order | None) -> None:
+    def note(order: Order | None, *beside: Order) -> None:
         nonlocal length
-        document = orjson.dumps(who | (order.model_dump() if order else {}))
+        more = {"beside": [one.model_dump() for one in beside]} if beside else {}
+        document = orjson.dumps(who | (order.model_dump() if order else {}) | more)
         length = max(length, len(document))
         os.pwrite(file, document.ljust(length), 0)  # in one piece: a worker writes two for each attempt
 

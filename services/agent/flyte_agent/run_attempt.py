@@ -15,6 +15,7 @@ from flyte_agent.lease import LeaseLost
 from flyte_agent.process import Forked, RunnerProcess, fork_runner
 from flyte_agent.record import recorded
 from flyte_agent.settings import AgentSettings, from_environment
+from flyte_agent.shared_worker import SharedWorker
 from flyte_agent.work import work_folder
 from flyte_agent.worker import Worker
 from flyte_bus import event_loop
@@ -65,7 +66,8 @@ async def serve(
         records = recorded(None, settings.records, pool=order.pool)
         with records as note, work_folder(settings.work) as folder:
             async with await ready as bus:
-                worker = Worker(order, bus, forked, settings, folder, note)
+                kind = Worker if order.concurrency == 1 else SharedWorker
+                worker = kind(order, bus, forked, settings, folder, note)
                 on_signal(worker.stop)
                 await worker.run()
         return
@@ -76,7 +78,6 @@ async def serve(
                 bus,
                 order,
                 RunnerProcess(forked),
-                forked.pipes,
                 folder=CodeFolder(folder, settings),
                 known=Known(bus.log),
                 settings=settings,

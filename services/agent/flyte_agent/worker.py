@@ -48,7 +48,6 @@ class Worker:
     ) -> None:
         self._order = order
         self._bus = bus
-        self._forked = forked
         self._settings = settings
         self._note = note
         self._pid = os.getpid()
@@ -92,7 +91,6 @@ class Worker:
             self._bus,
             order,
             self._runner,
-            self._forked.pipes,
             folder=self._folder,
             known=self._known,
             settings=self._settings,

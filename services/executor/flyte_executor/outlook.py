@@ -18,6 +18,7 @@ from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionFailed, ActionRecovered, EventData, RunSettings
+from flyte_schemas.failure_codes import PROCESS_ENDINGS
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.pools import PROCESS, Pool, pool_of
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
@@ -74,10 +75,15 @@ class Outlook:
         return None if template is None or requested is None else template.overridden(requested.overrides)
 
     async def pool(self, key: ActionKey) -> Pool | None:
-        """Where an action's attempts run; None: in processes of their own."""
-        requested = self._runs.state(key).requested
-        template = await self.template(key)
+        """Where an action's attempts run; None: in processes of their own.
+
+        That is also so for the one that follows an attempt whose process ended while others shared it.
+        """
+        state = self._runs.state(key)
+        requested, template = state.requested, await self.template(key)
         if template is None or requested is None or template.reuse is None:
+            return None
+        if template.reuse.concurrency > 1 and state.failure and state.failure.code in PROCESS_ENDINGS:
             return None
         if requested.overrides is not None:
             return pool_of(template, requested.task.version, key.run, requested.env_vars)

@@ -53,7 +53,6 @@ class Played:
             around.bus,
             around.order,
             runner,
-            pipes,
             folder=CodeFolder(self.code, settings),
             known=Known(around.bus.log),
             settings=settings,

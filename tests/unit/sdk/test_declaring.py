@@ -190,10 +190,9 @@ def test_a_bad_option_of_a_task_is_refused(options: dict[str, Any], error: type[
     assert env.tasks == {}
 
 
-def test_a_task_of_a_reusable_environment_has_its_pod_and_a_coroutine_where_several_run() -> None:
+def test_a_task_of_a_reusable_environment_has_its_pod_and_may_be_a_plain_function() -> None:
     env = flyte.TaskEnvironment(name="env", reusable=flyte.ReusePolicy(concurrency=2))
-    with pytest.raises(ValueError, match="async def"):
-        env.task(_named_fn)
+    assert env.task(_named_fn).reusable == env.reusable
     with pytest.raises(ValueError, match="reusable"):
         env.task(pod_template="fast")
 

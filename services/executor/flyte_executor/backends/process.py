@@ -25,15 +25,22 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from flyte_bus.errors import BusError
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
 from flyte_executor.backends.processes import end, ended
-from flyte_executor.backends.workers import Workers
+from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
-from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
+from flyte_schemas.endpoints import (
+    StopAttempt,
+    TakeWork,
+    WorkGiven,
+    stop_attempt_endpoint,
+    take_work_endpoint,
+)
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
@@ -46,13 +53,18 @@ LAUNCH_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What an agent says of itself while it lives: a worker of `pool` may have no order just now."""
+    """What an agent says of itself while it lives: a worker of `pool` may have no order, or several."""
 
-    order: Order | None
+    orders: tuple[Order, ...]
     pool: str | None = None
     pid: int
     started: str
     host: str
+
+    @property
+    def order(self) -> Order | None:
+        """The first of them."""
+        return next(iter(self.orders), None)
 
     @property
     def worker(self) -> str:
@@ -109,11 +121,30 @@ class ProcessBackend:
         self._workers.take_back(attempt)
         pids = dict(self._live.get(attempt, {}))
         worker = self._workers.of_attempt(attempt)
-        if worker is not None and self._may_run(worker.pid, attempt):
+        runs_it = worker is not None and self._may_run(worker.pid, attempt)
+        if worker is not None and runs_it and not await self._stop_in(worker, attempt):
             worker.is_ending = True
             pids[worker.pid] = worker.started
         if pids:
             await asyncio.gather(*(self._end(pid, started) for pid, started in pids.items()))
+
+    async def _stop_in(self, worker: Worker, attempt: AttemptKey) -> bool:
+        """Have a worker that runs several at a time end one; False when that is not done within the grace."""
+        if worker.lanes == 1:
+            return False
+        endpoint = stop_attempt_endpoint(self._names[1], worker.pid, worker.started)
+        order = worker.work[attempt].order
+        try:
+            await self._bus.ask(endpoint, StopAttempt(order=order), timeout_s=self._grace_s)
+        except BusError as error:
+            log.warning("executor.attempt.not_stopped", attempt=str(attempt), error=str(error))
+            return False
+        if not self._is_closing:
+            gone = Gone(
+                attempt=attempt, worker=f"{platform.node()}/{worker.pid}", reason="it was told to stop"
+            )
+            await self._on_gone(gone)
+        return True
 
     async def close(self, *, stop_attempts: bool) -> None:
         await asyncio.gather(*self._launches, return_exceptions=True)
@@ -121,8 +152,11 @@ class ProcessBackend:
         ending = [(worker.pid, worker.started) for worker in self._workers.let_idle_end()]
         await asyncio.gather(*(self._end(pid, started) for pid, started in ending))
         if stop_attempts:
-            attempts = self._workers.attempts | set(self._live)
-            await asyncio.gather(*(self.stop_attempt(attempt) for attempt in attempts))
+            working = [(worker.pid, worker.started) for worker in self._workers.let_all_end()]
+            await asyncio.gather(
+                *(self.stop_attempt(attempt) for attempt in set(self._live)),
+                *(self._end(pid, started) for pid, started in working),
+            )
         await self._workers.close()
         for server in self._servers:
             await server.stop()
@@ -137,7 +171,7 @@ class ProcessBackend:
             if self._live.get(order.key):
                 return
             pid, started = await self._fork(order)
-            self._watch(Record(order=order, pid=pid, started=started, host=platform.node()))
+            self._watch(Record(orders=(order,), pid=pid, started=started, host=platform.node()))
 
     async def _make_worker(self, order: PoolOrder) -> tuple[int, str]:
         async with self._zygote_lock:
@@ -205,12 +239,11 @@ class ProcessBackend:
             elif record.host != platform.node():
                 continue  # another machine's, in a folder that is shared
             elif not is_alive(record.pid, record.started):
-                lost = [record.order.key] if record.order else []
+                lost = [order.key for order in record.orders]
                 self._spawn(f"bury {record.worker}", self._bury(record.pid, record.worker, lost))
             elif record.pool is not None:
                 if record.pid not in self._workers.pids:
-                    has = [record.order] if record.order else []
-                    self._watch_worker(record.pid, record.started, record.pool, has)
+                    self._watch_worker(record.pid, record.started, record.pool, record.orders)
             elif record.order is not None and record.pid not in self._live.get(record.order.key, {}):
                 self._watch(record)
 
@@ -240,7 +273,7 @@ class ProcessBackend:
         await ended(pid, started)
         record = read_record(self._folder / f"{pid}.json")  # it is still there when the worker was killed
         is_told = record is not None and record.started == started
-        ran = record.order if record is not None and is_told else None
+        ran = record.orders if record is not None and is_told else ()
         lost = self._workers.gone(pid, ran=ran, is_told=is_told)
         await self._bury(pid, f"{platform.node()}/{pid}", lost)
 
@@ -252,7 +285,7 @@ class ProcessBackend:
     def _may_run(self, pid: int, attempt: AttemptKey) -> bool:
         """Whether a worker may run this attempt now, of all that it was given: it notes that beforehand."""
         record = read_record(self._folder / f"{pid}.json")
-        return record is None or (record.order is not None and record.order.key == attempt)
+        return record is None or any(order.key == attempt for order in record.orders)
 
     async def _bury(self, pid: int, worker: str, attempts: Iterable[AttemptKey]) -> None:
         """Say what the agent could not say any more, then that it is gone."""
@@ -277,11 +310,11 @@ def read_record(path: Path) -> Record | None:
     try:
         document = orjson.loads(path.read_bytes())
         said = {name: document[name] for name in Order.model_fields if name in document}
-        pool = document.get("pool")
+        pool, beside = document.get("pool"), document.get("beside", ())
         if not said and pool is None:
             return None
         return Record(
-            order=Order.model_validate(said) if said else None,
+            orders=tuple(Order.model_validate(one) for one in (said, *beside) if one),
             pool=None if pool is None else str(pool),
             pid=int(document["pid"]),
             started=str(document["started"]),

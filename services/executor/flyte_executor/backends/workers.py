@@ -51,6 +51,8 @@ class Worker:
     asking: "asyncio.Future[WorkGiven] | None" = None
     most: int = 1
     """How many it takes at once."""
+    lanes: int = 1
+    """How many it may run at a time."""
     has_asked: bool = False
     is_ending: bool = False
 
@@ -58,6 +60,13 @@ class Worker:
     def is_free(self) -> bool:
         """Whether it has nothing to do, or has not begun yet."""
         return not self.work and not self.is_ending
+
+    @property
+    def room(self) -> int:
+        """How many more it can run; 1 of one that runs them one after the other and has none."""
+        if self.is_ending:
+            return 0
+        return int(not self.work) if self.lanes == 1 else max(self.lanes - len(self.work), 0)
 
 
 @dataclass(slots=True)
@@ -129,16 +138,21 @@ class Workers:
         return next((one for one in self._workers.values() if attempt in one.work), None)
 
     def add(self, pid: int, started: str, pool: str, has: Iterable[Order] = ()) -> Worker:
-        """Take note of a worker that lives; whether it is ours is told by whom it asks."""
+        """Take note of a worker that lives; whether it is ours is told by whom it asks.
+
+        How many it runs at a time is known from its pool, or from its questions.
+        """
         worker = Worker(pid=pid, started=started, pool=pool, idle_since=self._now(), seen_at=None)
         worker.work = {order.key: Work(order=order) for order in has}
+        if (in_use := self._pools.get(pool)) is not None:
+            worker.lanes = in_use.pool.reuse.concurrency
         self._workers[pid] = worker
         return worker
 
-    def gone(self, pid: int, *, ran: Order | None = None, is_told: bool = False) -> list[AttemptKey]:
+    def gone(self, pid: int, *, ran: Iterable[Order] = (), is_told: bool = False) -> list[AttemptKey]:
         """A worker has ended: the attempts that are lost with it.
 
-        With `is_told` only `ran` is, if anything: what else it was given, somebody else gets. Of those that
+        With `is_told` only those are that it `ran`: what else it was given, somebody else gets. Of those that
         wait one is lost with a worker that ended before it ever asked: else a pool whose workers cannot begin
         would make them for ever.
         """
@@ -147,7 +161,8 @@ class Workers:
             return []
         self._answer(worker, WorkGiven(owner=self._owner))
         in_use = self._pools.get(worker.pool)
-        lost = [key for key in worker.work if not is_told or (ran is not None and key == ran.key)]
+        may_run = {order.key for order in ran}
+        lost = [key for key in worker.work if not is_told or key in may_run]
         if in_use is None:
             return list(worker.work)
         self._give_back(in_use, [work for key, work in worker.work.items() if key not in lost])
@@ -182,6 +197,8 @@ class Workers:
             worker = self.add(question.pid, question.started, question.pool, question.has)
             log.info("executor.worker.adopted", pid=question.pid, pool=question.pool)
         worker.has_asked, worker.seen_at, worker.most = True, self._now(), question.most
+        if question.has and question.most:  # only who runs several asks for more while it has some
+            worker.lanes = max(worker.lanes, len(question.has) + question.most)
         self._answer(worker, WorkGiven(owner=self._owner))  # it does not wait for the earlier one any more
         self._told(worker, question)
         if worker.is_ending or not question.most:
@@ -195,7 +212,7 @@ class Workers:
         if asking.done():
             return asking.result()
         worker.asking = None
-        worker.is_ending = self._is_superfluous(worker)
+        worker.is_ending = worker.is_ending or self._is_superfluous(worker)
         return WorkGiven(owner=self._owner, end=worker.is_ending)
 
     def let_idle_end(self) -> Iterable[Worker]:
@@ -204,6 +221,13 @@ class Workers:
             if not worker.work and self._is_ours(worker):
                 worker.is_ending = True
                 self._answer(worker, WorkGiven(owner=self._owner, end=True))
+                yield worker
+
+    def let_all_end(self) -> Iterable[Worker]:
+        """Those that have work, none of which gets any more."""
+        for worker in self._workers.values():
+            if worker.work:
+                worker.is_ending = True
                 yield worker
 
     def _told(self, worker: Worker, question: TakeWork) -> None:
@@ -239,13 +263,13 @@ class Workers:
         if in_use is None or not in_use.waiting:
             return
         ours = [one for one in self._workers.values() if one.pool == name]
-        asking = [one for one in ours if one.asking and one.is_free]
-        for worker in sorted(asking, key=lambda one: one.idle_since, reverse=True):
+        asking = [one for one in ours if one.asking and one.room]
+        for worker in sorted(asking, key=lambda one: (-len(one.work), one.idle_since), reverse=True):
             if not in_use.waiting:
                 return
             share = math.ceil(len(in_use.waiting) / len(ours))
             works = [in_use.take() for _ in range(min(share, worker.most))]
-            worker.work = {work.order.key: work for work in works}
+            worker.work |= {work.order.key: work for work in works}
             self._answer(worker, WorkGiven(owner=self._owner, work=tuple(works)))
 
     def _answer(self, worker: Worker, given: WorkGiven) -> None:
@@ -277,7 +301,11 @@ class Workers:
 
     async def _make_one(self, pool: Pool) -> None:
         order = PoolOrder(
-            pool=pool.name, owner=self._owner, site=self._site, idle_ttl_s=pool.reuse.idle_ttl_s
+            pool=pool.name,
+            owner=self._owner,
+            site=self._site,
+            idle_ttl_s=pool.reuse.idle_ttl_s,
+            concurrency=pool.reuse.concurrency,
         )
         pid, started = await self._make(order)
         if pid not in self._workers:  # it may have asked already
@@ -296,8 +324,8 @@ class Workers:
         return sum(bool(one.work) or self._is_ours(one) for one in staying) < in_use.most
 
     def _free(self, in_use: PoolInUse) -> int:
-        """How many of our workers have nothing to do, or are about to begin."""
-        return sum(one.is_free and self._is_ours(one) for one in self._of(in_use.pool))
+        """How many attempts our workers could begin, or those that are about to."""
+        return sum(one.room for one in self._of(in_use.pool) if self._is_ours(one))
 
     def _is_ours(self, worker: Worker) -> bool:
         """Whether it asks us, or has just been made and will."""
@@ -308,6 +336,8 @@ class Workers:
 
     def _is_superfluous(self, worker: Worker) -> bool:
         """Whether an idle worker may end by the policy of its pool."""
+        if worker.work:
+            return False
         idle_s = self._now() - worker.idle_since
         in_use = self._pools.get(worker.pool)
         if in_use is None:

@@ -6,9 +6,10 @@ a time; those that run elsewhere count too.
 
 An action that has asked for children gives its slot up: it mostly waits for them, and if waiting parents
 held every slot their children could never run. For the same reason it needs none when it is tried again. So
-a pool has more workers than seats while some of them wait.
+a pool has more workers than it has replicas while some of them wait.
 """
 
+import math
 from collections import Counter, OrderedDict
 
 from flyte_schemas.pools import PROCESS, Pool
@@ -55,8 +56,8 @@ class Placement:
         return frozenset(self._holding)
 
     def workers(self, pool: Pool) -> int:
-        """How many workers a pool may have: one for each seat, and for each parent that has none."""
-        return pool.seats + self._above[pool.name]
+        """How many workers a pool may have: enough for its seats, and for the parents that have none."""
+        return math.ceil((pool.seats + self._above[pool.name]) / pool.reuse.concurrency)
 
     def took(self, pool: Pool, seconds: float) -> None:
         """An action of a pool took so long. Where they are brief, some for each worker may be under way."""
