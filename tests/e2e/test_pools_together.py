@@ -137,7 +137,8 @@ def stubborn() -> int:
 
 @env.task
 async def nap() -> str:
-    return json.dumps(await asyncio.gather(*(sleeper(n) for n in range(3)), return_exceptions=True), default=str)
+    slept = await asyncio.gather(*(sleeper(n) for n in range(3)), return_exceptions=True)
+    return json.dumps(slept, default=str)
 
 
 @env.task
