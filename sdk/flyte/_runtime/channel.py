@@ -16,7 +16,10 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send one message. Raises OSError when the agent is gone."""
-        frame = pack(message)
+        self.send_frame(pack(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is packed. Raises OSError when the agent is gone."""
         with self._sending:
             self._connection.sendall(frame)
 
