@@ -31,6 +31,11 @@ class Channel:
         body = self._exactly(int.from_bytes(head, "big"))
         return None if body is None else unpack(body)
 
+    def close(self) -> None:
+        """Close the socket; whoever reads from it must have ended."""
+        self._incoming.close()
+        self._connection.close()
+
     def _exactly(self, size: int) -> bytes | None:
         data = self._incoming.read(size)
         return data if len(data) == size else None
