@@ -34,6 +34,7 @@ RESCAN_S = 5.0
 SOURCE = "/flyte/client"
 
 Rehearse = Callable[[], Awaitable[None]]
+Build = Callable[[], Awaitable[None]]
 
 
 async def deploy_plan(
@@ -45,11 +46,12 @@ async def deploy_plan(
     say: Say = say_nothing,
     patience_s: float = DEPLOY_PATIENCE_S,
     rehearse: Rehearse | None = None,
+    build: Build | None = None,
 ) -> Plan:
     """Deploy all tasks of `plan` that are not there yet; the plan as it was deployed.
 
-    `rehearse` is awaited before anything is sent, and only then. Raises what it raises, DeploymentError when
-    the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
+    `rehearse` and then `build` are awaited before anything is sent, and only then. Raises what they raise,
+    DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
     artifact store's own errors.
     """
     position = bus.log.last_sequence(TASKS)
@@ -58,6 +60,8 @@ async def deploy_plan(
         return replace(plan, unchanged=True)
     if rehearse is not None:
         await rehearse()
+    if build is not None:
+        await build()
     if plan.bundle is not None:
         artifacts = Artifacts(bus.ask, project, domain)
         storing = artifacts.put(plan.bundle.data, "code_bundle.tgz")

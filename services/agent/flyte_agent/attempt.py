@@ -39,6 +39,7 @@ from flyte_agent.endings import (
     not_prepared,
     not_understood,
 )
+from flyte_agent.image import ImageMismatch, check_image
 from flyte_agent.known import Known
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
@@ -203,6 +204,8 @@ class Attempt:
             return not_prepared(error, error.code)
         except BundleRefused as error:
             return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)
+        except ImageMismatch as error:
+            return error.failure
         except OSError as error:
             return not_prepared(error, "MachineNotFit")
         if start is None:
@@ -224,6 +227,7 @@ class Attempt:
             return None
         assert state.requested is not None  # it was claimed, so it was requested
         template = await self._known.template(self._order.key, state.requested)
+        check_image(template, self._settings)
         await self._folder.fill(template.bundle, self._artifacts)
         self._children = Children(
             self._bus,

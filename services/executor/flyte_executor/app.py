@@ -9,6 +9,8 @@ from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import SERVICE, ExecutorSettings
+from flyte_schemas.backends import BACKEND_KEY, BackendNote
+from flyte_schemas.streams import SETTINGS_BUCKET
 
 log = structlog.get_logger()
 
@@ -16,15 +18,17 @@ log = structlog.get_logger()
 class ExecutorService:
     """Admission and execution, as one service."""
 
-    def __init__(self, bus: Bus, executor: Executor, admission: Admission) -> None:
+    def __init__(self, bus: Bus, executor: Executor, admission: Admission, note: BackendNote) -> None:
         self._bus = bus
         self._executor = executor
         self._admission = admission
+        self._note = note
         self._tasks = Supervisor(SERVICE)
         self._ping: Server | None = None
 
     async def start(self) -> None:
         await self._executor.start()
+        await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
         self._tasks.spawn("executor", self._executor.wait())
         self._ping = await serve_ping(self._bus, SERVICE)
@@ -45,4 +49,4 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     backend = ProcessBackend(
         settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
     )
-    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus))
+    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus), BackendNote(name="process"))
