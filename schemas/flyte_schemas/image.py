@@ -59,8 +59,8 @@ class ImageSpec(Word):
     python_version: str | None = None
     layers: tuple[ImageLayer, ...] = ()
     sdk: str = ""
-    """Which of our SDKs is installed from where the image is built: its version, and a hash if it has none of
-    its own; empty for none."""
+    """Which of our SDKs is installed from where the image is built: its version, with a hash where that alone
+    does not say it; empty for none."""
 
     @property
     def tag(self) -> str:
@@ -70,7 +70,7 @@ class ImageSpec(Word):
         return hashlib.md5(document, usedforsecurity=False).hexdigest()
 
     def address(self, default_registry: str = "") -> str:
-        """Where the image is once it is built: `registry/name:tag`; without a registry, on the engine alone."""
+        """Where the image is once it is built: `registry/name:tag`; without a registry, on the engine."""
         registry = self.registry or default_registry
         return f"{registry}/{self.name}:{self.tag}" if registry else f"{self.name}:{self.tag}"
 

@@ -33,8 +33,8 @@ class ImageCache:
 def _build(image: Image, dry_run: bool = False, force: bool = False, wait: bool = True) -> ImageBuild:
     """Build an image and push it, unless it is in its registry already; `force` builds it all the same.
 
-    `dry_run` only says what it would be called. Without a registry it stays on the local engine. A local build
-    is waited for, whatever `wait` says. Raises ImageBuildError, FileNotFoundError, TypeError.
+    `dry_run` only says what it would be called. Without a registry it stays on the local engine. A build is
+    waited for, whatever `wait` says. Raises ImageBuildError, FileNotFoundError, TypeError.
     """
     if not isinstance(image, Image):
         raise TypeError(f"build takes an Image, not {image!r}: begin one with Image.from_…")

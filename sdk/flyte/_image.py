@@ -19,6 +19,7 @@ from flyte._image_layers import (
     dockerignore_of,
     packages_options,
     platforms,
+    sdk_of,
     secret_name,
     texts,
 )
@@ -345,7 +346,7 @@ class Image:
             platform=self.platform,
             python_version=None if self.dockerfile else ".".join(map(str, self.python_version)),
             layers=tuple(layer.to_wire(ignored, code) for layer in self._layers),
-            sdk=self._sdk(),
+            sdk=sdk_of(self._layers, self._takes_sdk and bool(self._layers or self._is_named)),
         )
 
     def validate(self) -> None:
@@ -363,16 +364,6 @@ class Image:
     @property
     def _is_named(self) -> bool:
         return self.extendable and bool(self.registry or self.name)
-
-    def _sdk(self) -> str:
-        """Which SDK of this machine is put into the image; one that an index has is a layer like others."""
-        asked = [layer.arguments[0] for layer in self._layers if layer.kind == "flyte"]
-        ours = "local" in asked or "" in asked
-        if not (ours or (self._takes_sdk and not asked and (self._layers or self._is_named))):
-            return ""
-        from flyte._images.sdk_wheel import identity
-
-        return identity()
 
     def _with(self, layer: Layer) -> "Image":
         if not self.extendable:

@@ -1,7 +1,7 @@
 """A Dockerfile of the user's own, by content: its text, and the files beside it that it copies.
 
-What it does not copy does not count: a Dockerfile often lies at the root of the source, and changed code must not
-build an image that does not hold it.
+What it does not copy does not count: a Dockerfile often lies at the root of the source, and changed code must
+not build an image that does not hold it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def dockerfile_reference(path: Path) -> "FileReference":
-    """The Dockerfile, with a digest of its text and of all that it copies; as it is, when it copies nothing."""
+    """The Dockerfile, with a digest of its text and of all that it copies, if anything."""
     reference = file_reference(path)
     if reference.sha256 is None:
         return reference
@@ -34,7 +34,7 @@ def dockerfile_reference(path: Path) -> "FileReference":
 
 
 def copied_patterns(text: str) -> tuple[str, ...]:
-    """What the COPY and ADD instructions of a Dockerfile take from its folder; `.` for what a variable says."""
+    """What the COPY and ADD instructions of a Dockerfile take from its folder; `.` for a variable."""
     found = []
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         instruction, _, rest = line.strip().partition(" ")

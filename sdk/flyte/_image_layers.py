@@ -80,6 +80,16 @@ def dockerignore_of(layers: Iterable[Layer]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def sdk_of(layers: Iterable[Layer], is_taken: bool) -> str:
+    """Which SDK of this machine is put into the image; one that an index has is a layer like others."""
+    asked = [layer.arguments[0] for layer in layers if layer.kind == "flyte"]
+    if not ("local" in asked or "" in asked or (is_taken and not asked)):
+        return ""
+    from flyte._images.sdk_wheel import identity
+
+    return identity()
+
+
 def files_below(folder: Path, ignored: tuple[str, ...] = ()) -> Iterator[Path]:
     """The files of a folder that go into an image, in order."""
     from pathspec import GitIgnoreSpec

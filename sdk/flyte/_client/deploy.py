@@ -51,8 +51,8 @@ async def deploy_plan(
     """Deploy all tasks of `plan` that are not there yet; the plan as it was deployed.
 
     `rehearse` and then `build` are awaited before anything is sent, and only then. Raises what they raise,
-    DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
-    artifact store's own errors.
+    DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the
+    bus's and the artifact store's own errors.
     """
     position = bus.log.last_sequence(TASKS)
     after = await reminding(position, say, "waiting for the registry to make its streams")

@@ -1,4 +1,4 @@
-"""Images built one after the other, each unless it is there already; `flyte.build` and what deploying does."""
+"""Images built one after the other, each unless it is there already."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -52,7 +52,7 @@ def build_all(wanted: Iterable[Wanted], say: Say, *, force: bool = False) -> Non
     config = _session.configured()
     if config is not None and config.image_builder == "remote":
         raise ImageBuildError(
-            "image.builder is 'remote', and there is no such builder: write `builder: local`, and docker builds"
+            "image.builder is 'remote', and there is no such builder: write 'local', and docker builds"
         )
     docker = find_docker(f"image {next(iter(by_uri))} has to be built")
     for one in by_uri.values():

@@ -1,9 +1,9 @@
 """The Dockerfile of an image: a pure function of its specification.
 
-Same specification, same text. Each layer that was declared is one instruction (each command of `with_commands`
-one of its own), in the order in which they were declared; words whose order means nothing are sorted, so that
-BuildKit finds them in its cache. Downloads are kept in cache mounts and files that only an installation reads
-are mounted, so neither is in the image. There is no `# syntax` line: it would be one more image to pull.
+Same specification, same text. Each layer that was declared is one instruction (each command of
+`with_commands` one of its own), in the order in which they were declared; words whose order means
+nothing are sorted, so that BuildKit finds them in its cache. Downloads are kept in cache mounts and files that
+only an installation reads are mounted, so neither is in the image. There is no `# syntax` line: it would be one more image to pull.
 """
 
 import json
@@ -70,7 +70,7 @@ def _steps(spec: ImageSpec) -> Iterator[_Step]:
     for index, layer in enumerate(spec.layers):
         if layer.kind == "workdir":
             workdir = str(PurePosixPath(workdir) / layer.arguments[0])
-        if layer.kind in ("source-file", "source-folder", "code-bundle"):
+        if layer.kind in ("source-file", "source-folder", "code-bundle") and _is_importable(layer):
             on_path.append(_folder_of(layer, workdir))
         yield from _steps_of(index, layer, spec)
     path = ":".join(dict.fromkeys(on_path))
@@ -148,6 +148,10 @@ def _copied(index: int, layer: ImageLayer) -> Iterator[_Step]:
         target = "./"
     label = f"{layer.kind} {layer.files[0].path}"
     yield _Step(label, (f"COPY {json.dumps([name, target], ensure_ascii=False)}",))
+
+
+def _is_importable(layer: ImageLayer) -> bool:
+    return layer.kind != "source-file" or layer.files[0].path.endswith(".py")
 
 
 def _folder_of(layer: ImageLayer, workdir: str) -> str:

@@ -115,21 +115,21 @@ def find_docker(why: str) -> Docker:
     program = shutil.which("docker")
     if program is None:
         raise ImageBuildError(
-            f"{why}, and there is no docker on this machine: install Docker with buildx, or name an image that "
-            "exists (--image URI, or image=URI of the environment)"
+            f"{why}, and there is no docker on this machine: install Docker with buildx, or name an image "
+            "that exists (--image URI, or image=URI of the environment)"
         )
     answer = _ask(program, "version", "--format", "{{json .}}")
     if answer.returncode != 0:
         raise ImageBuildError(
-            f"{why}, and docker's engine does not answer ({_last(answer.stderr)}): start it, or say where it is "
-            "with DOCKER_HOST"
+            f"{why}, and docker's engine does not answer ({_last(answer.stderr)}): start it, or say where "
+            "it is with DOCKER_HOST"
         )
     has_buildx = _ask(program, "buildx", "version").returncode == 0
     client = str(json.loads(answer.stdout).get("Client", {}).get("Version", "0"))
     if not has_buildx and int(re.match(r"\d*", client)[0] or 0) >= 23:  # type: ignore[index]
         raise ImageBuildError(
-            f"{why}, and {program} (version {client}) has no buildx, which builds images: install its plug-in "
-            "(Debian: docker-buildx, else docker-buildx-plugin)"
+            f"{why}, and {program} (version {client}) has no buildx, which builds images: install its "
+            "plug-in (Debian: docker-buildx, else docker-buildx-plugin)"
         )
     return Docker(program, has_buildx)
 
@@ -152,7 +152,7 @@ def _ask(program: str, *words: str) -> "subprocess.CompletedProcess[str]":
         )
     except subprocess.TimeoutExpired as error:
         raise ImageBuildError(
-            f"docker did not answer within {LOOK_TIMEOUT_S:g} s ({shlex.join(error.cmd)}): is its engine well?"
+            f"{shlex.join(error.cmd)} did not answer within {LOOK_TIMEOUT_S:g} s: is docker's engine well?"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What a build is told and no image keeps: indexes and proxies of whoever builds, and the values of secrets."""
+"""What a build is told and no image keeps: indexes and proxies of whoever builds, and secrets."""
 
 import os
 import shlex
@@ -37,7 +37,7 @@ def variables_for_build(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_secrets(folder: Path, spec: ImageSpec) -> dict[str, Path]:
-    """Files with what BuildKit mounts for single steps, by id. Raises ImageBuildError for a missing secret."""
+    """Files with what BuildKit mounts for single steps, by id. Raises ImageBuildError."""
     variables = variables_for_build(os.environ)
     words = {BUILD_ENVIRONMENT: "".join(f"export {k}={shlex.quote(v)}\n" for k, v in variables.items())}
     for secret in (one for layer in spec.layers for one in secrets_in(layer)):
@@ -57,6 +57,4 @@ def _value(secret: StepSecret) -> str:
     for name in names:
         if name in os.environ:
             return os.environ[name]
-    raise ImageBuildError(
-        f"the build needs the secret {secret.key!r}: set {next(iter(names))} in the environment of this command"
-    )
+    raise ImageBuildError(f"the build needs the secret {secret.key!r}: set the variable {next(iter(names))}")

@@ -1,4 +1,4 @@
-"""Where things lie in a build's context; the Dockerfile and whoever fills the context agree by these names."""
+"""Where things lie in a build's context: the Dockerfile and whoever fills it agree by these names."""
 
 from pathlib import PurePosixPath
 

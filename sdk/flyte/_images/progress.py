@@ -1,7 +1,7 @@
 """What a build says, for people: which step it is at, and of a failing step its own last lines.
 
-Reads the lines of BuildKit's `--progress plain`: `#7 [3/6] RUN …` begins a step, `#7 0.5 text` is its output, and
-`#7 CACHED`, `#7 DONE 1.2s` or `#7 ERROR: …` end it.
+Reads the lines of BuildKit's `--progress plain`: `#7 [3/6] RUN …` begins a step, `#7 0.5 text` is its output,
+and `#7 CACHED`, `#7 DONE 1.2s` or `#7 ERROR: …` end it.
 """
 
 import re

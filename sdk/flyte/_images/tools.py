@@ -1,4 +1,4 @@
-"""The words by which an image's packages are installed: pip's, uv's and Poetry's, and the secrets of a step."""
+"""The words by which an image's packages are installed: pip's, uv's, Poetry's; and the secrets of a step."""
 
 import hashlib
 import shlex

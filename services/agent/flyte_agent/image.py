@@ -1,7 +1,7 @@
 """The image that an agent runs in, compared with the one that its task was deployed for.
 
-Only where a backend says that it started the agent in a task's image: elsewhere images mean nothing. It is done
-before any code of the user's is fetched, so that a wrong image is told in a sentence and not by an import.
+Only where a backend says that it started the agent in a task's image: elsewhere images mean nothing. It is
+done before any code of the user's is fetched: a wrong image is told in a sentence and not by an import.
 """
 
 import platform
