@@ -2,8 +2,9 @@
 
 Same specification, same text. Each layer that was declared is one instruction (each command of
 `with_commands` one of its own), in the order in which they were declared; words whose order means
-nothing are sorted, so that BuildKit finds them in its cache. Downloads are kept in cache mounts and files that
-only an installation reads are mounted, so neither is in the image. There is no `# syntax` line: it would be one more image to pull.
+nothing are sorted, so that BuildKit finds them in its cache. Downloads are kept in cache mounts and files
+that only an installation reads are mounted, so neither is in the image. There is no `# syntax` line: it would
+be one more image to pull.
 """
 
 import json
@@ -173,8 +174,8 @@ def _project(index: int, layer: ImageLayer) -> _Step:
     elif layer.kind == "uv-project":
         command = f"{UV}; {install} {extra} -r pyproject.toml"
     else:
-        lock = "" if has_lock else "$poetry lock -q -n && "
-        export = f"$poetry export -q --without-hashes {extra}".strip()
+        lock = "" if has_lock else "$poetry lock -n && "
+        export = f"$poetry export -n --without-hashes {extra}".strip()
         command = (
             f"{POETRY}; {lock}{export} -o /tmp/flyte-requirements.txt && {PIP} -r /tmp/flyte-requirements.txt"
         )

@@ -28,6 +28,8 @@ DEBIAN_BASE = "python:3.11-slim-bookworm"
 """The same, under the name that `Image.from_debian_base((3, 11))` builds on."""
 START_LIMIT_S = 60.0
 LOOK_AGAIN_S = 0.1
+KEY = Path("/etc/docker/key.json")
+"""What some engines write wherever their files are."""
 NEEDED = ("docker", "dockerd", "docker-registry", "mmdebstrap")
 
 
@@ -37,6 +39,7 @@ class DockerEngine:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._had_key = KEY.exists()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.registry = f"127.0.0.1:{free.getsockname()[1]}"
@@ -86,6 +89,8 @@ class DockerEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if not self._had_key:
+            KEY.unlink(missing_ok=True)
 
     def _start_engine(self) -> None:
         folder = self._folder
@@ -96,7 +101,6 @@ class DockerEngine:
             f"--exec-root={folder}/exec",
             f"--pidfile={folder}/pid",
             f"--host=unix://{folder}/docker.sock",
-            f"--deprecated-key-path={folder}/key.json",
             *options,
         )
         self._wait_for("dockerd", self._can_build)
@@ -158,7 +162,7 @@ class DockerEngine:
         shutil.copy(str(certificates), context / "certificates.crt")
         (context / "Dockerfile").write_text(
             f"FROM scratch\nADD root.tar /\nCOPY certificates.crt {place}\n"
-            f"ENV PIP_CERT={place} SSL_CERT_FILE={place}\n"
+            f"ENV PIP_CERT={place} SSL_CERT_FILE={place} REQUESTS_CA_BUNDLE={place}\n"
         )
         self.docker("build", "-q", "-t", BASE, str(context))
         self.docker("tag", BASE, DEBIAN_BASE)
