@@ -180,7 +180,7 @@ def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None)
     """
     from flyte._client.unchanged import is_unchanged
 
-    if is_unchanged(plan, config, config.project, config.domain):
+    if not plan.images and is_unchanged(plan, config, config.project, config.domain):
         return replace(plan, unchanged=True)
     begun = begin_rehearsal(plan, config.project, config.domain)
     try:

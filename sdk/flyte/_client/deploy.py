@@ -50,13 +50,15 @@ async def deploy_plan(
 ) -> Plan:
     """Deploy all tasks of `plan` that are not there yet; the plan as it was deployed.
 
-    `rehearse` and then `build` are awaited before anything is sent, and only then. Raises what they raise,
+    `rehearse` is awaited before anything is sent, and only then; `build` in any case. Raises what they raise,
     DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the
     bus's and the artifact store's own errors.
     """
     position = bus.log.last_sequence(TASKS)
     after = await reminding(position, say, "waiting for the registry to make its streams")
     if not await _missing(bus, plan, project, domain):
+        if build is not None:
+            await build()  # it may have been deployed where no image was needed
         return replace(plan, unchanged=True)
     if rehearse is not None:
         await rehearse()
