@@ -69,7 +69,9 @@ script = flyte.TaskEnvironment(
 )
 poetry = flyte.TaskEnvironment(
     name="poetry",
-    image=flyte.Image.from_registry("{BASE}").with_poetry_project("project/pyproject.toml"),
+    image=flyte.Image.from_registry("{BASE}").with_poetry_project(
+        "poetry/pyproject.toml", project_install_mode="install_project"
+    ),
 )
 own = flyte.TaskEnvironment(name="own", image=flyte.Image.from_dockerfile("Dockerfile", "REGISTRY", "own"))
 baked = flyte.TaskEnvironment(
@@ -164,7 +166,7 @@ def test_every_step_does_what_it_says(builder: Cli, docker_engine: DockerEngine)
     uris = images(done.stdout)
     assert docker_engine.run(uris["many"], "python3", "-c", CHECK) == "all there\n"
     assert docker_engine.run(uris["script"], "python3", "-c", "import pluggy; print('yes')") == "yes\n"
-    assert docker_engine.run(uris["poetry"], "python3", "-c", "import iniconfig; print('yes')") == "yes\n"
+    assert docker_engine.run(uris["poetry"], "python3", "-c", "import mine; print('yes')") == "yes\n"
     assert docker_engine.run(uris["own"], "cat", "/data.txt") == "data"
     assert (
         docker_engine.run(uris["baked"], "python3", "-c", "import flow; print(flow.five.name)")
@@ -191,5 +193,7 @@ def write_many(builder: Cli, registry: str) -> None:
     builder.write("data.txt", "data")
     builder.write("project/pyproject.toml", PROJECT)
     builder.write("project/mine.py", "x = 1\n")
+    builder.write("poetry/pyproject.toml", PROJECT.replace('"iniconfig"', ""))
+    builder.write("poetry/mine.py", "x = 1\n")
     builder.write("script.py", '# /// script\n# dependencies = ["pluggy"]\n# ///\n')
     builder.write("Dockerfile", f"FROM {BASE}\nCOPY data.txt /\n")
