@@ -1,10 +1,15 @@
 """The executor, put together: the only module that names the parts it is made of."""
 
+import hashlib
+import platform
+
 import structlog
 
 from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
+from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.left_words import LeftWords
+from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
@@ -45,8 +50,17 @@ class ExecutorService:
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
+    backend = _backend(bus, settings)
+    note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
+    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus), note)
+
+
+def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:
+    if settings.backend == "docker":
+        place = f"{platform.node()}:{settings.home.resolve()}"
+        site = hashlib.sha256(place.encode()).hexdigest()[:16]
+        return DockerBackend(bus.log, site=site, image=settings.image, grace_s=settings.grace_s)
     words = LeftWords(settings.spool, bus.log)
-    backend = ProcessBackend(
+    return ProcessBackend(
         settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
     )
-    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus), BackendNote(name="process"))
