@@ -1,6 +1,6 @@
 """Attempts as containers of the local docker engine, each of its task's image: for real images on a laptop.
 
-The engine remembers: containers carry their orders as labels, so an executor that comes back asks for those of
+The engine remembers: containers carry their orders as labels; an executor that comes back asks for those of
 its site. One stream of events tells of their ends; whenever it begins, again too, what is there is listed.
 Before an end is told, what the agent had yet to say is fetched from its container and delivered.
 """
