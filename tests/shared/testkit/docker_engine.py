@@ -89,6 +89,8 @@ class DockerEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for left in (self._folder / "exec").glob("netns/*"):
+            subprocess.run(["umount", left], capture_output=True, check=False)
         if not self._had_key:
             KEY.unlink(missing_ok=True)
 
