@@ -15,7 +15,8 @@ import flyte
 
 env = flyte.TaskEnvironment(
     name="custom",
-    image=flyte.Image.from_registry("{BASE}").with_apt_packages("tree").with_pip_packages("humanize"),
+    image=flyte.Image.from_registry("{BASE}").with_apt_packages("tree").with_pip_packages("humanize")
+    .with_env_vars({{"OF": "this test"}}),  # so that no other test has built it
 )
 
 @env.task
