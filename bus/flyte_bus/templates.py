@@ -16,23 +16,23 @@ class Templates:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._known: dict[tuple[str, str, TaskReference], TaskTemplate] = {}
+        self._known: dict[tuple[str, str, str, str], TaskTemplate] = {}
         self._reading = asyncio.Lock()
 
     async def find(self, run: RunKey, task: TaskReference) -> TaskTemplate | None:
         """The template of a version in the run's project and domain; None when it was never deployed."""
-        place = (run.project, run.domain, task)
+        place = (run.project, run.domain, task.name, task.version)
         if place in self._known:
             return self._known[place]
         async with self._reading:
             if place not in self._known:
-                found = await find_task(self._log, *place)
+                found = await find_task(self._log, run.project, run.domain, task)
                 if found is None:
                     return None
                 self._keep(place, found)
             return self._known[place]
 
-    def _keep(self, place: tuple[str, str, TaskReference], template: TaskTemplate) -> None:
+    def _keep(self, place: tuple[str, str, str, str], template: TaskTemplate) -> None:
         if len(self._known) >= TEMPLATES_KEPT:
             del self._known[next(iter(self._known))]
         self._known[place] = template

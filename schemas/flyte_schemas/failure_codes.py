@@ -138,6 +138,12 @@ FAILURE_CODES = (
         _NEVER,
     ),
     _user(
+        "ImageMismatch",
+        "the image that the attempt was started in is not as the task declares it",
+        "build it again with `flyte build --force FILE ENV_VAR`, or deploy the task again",
+        _NEVER,
+    ),
+    _user(
         "TaskNotFound",
         "an action was asked for of a task version that is not deployed",
         "name the called task's environment in the caller's depends_on, and deploy again",

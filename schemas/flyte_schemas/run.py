@@ -42,6 +42,18 @@ class RunFold:
         if action in self.actions:
             self.actions[action] = skip(self.actions[action], sequence)
 
+    def slim(self, action: str) -> None:
+        """Keep of an action that has ended only that, and how: not what went in or came out."""
+        state = self.actions.get(action)
+        if state is not None and state.is_terminal:
+            self.actions[action] = ActionState(
+                version=state.version,
+                phase=state.phase,
+                attempt=state.attempt,
+                attempt_over=state.attempt_over,
+                fence=state.fence,
+            )
+
     def get(self, action: str) -> ActionState:
         """The state of an action; the empty state when nothing happened to it."""
         return self.actions.get(action, _NOTHING)

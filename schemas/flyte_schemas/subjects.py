@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 ROOT_ACTION = "a0"
 """The root action of every run."""
@@ -23,8 +24,7 @@ TIMERS_DUE = "flyte.timer.due.>"
 """Timers that have gone off."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RunKey:
+class RunKey(NamedTuple):
     """One run, wherever it is named."""
 
     project: str
@@ -38,8 +38,7 @@ class RunKey:
         return ActionKey(self, name)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ActionKey:
+class ActionKey(NamedTuple):
     """One action of a run."""
 
     run: RunKey
@@ -53,8 +52,7 @@ class ActionKey:
         return self.action == ROOT_ACTION
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AttemptKey:
+class AttemptKey(NamedTuple):
     """One attempt (1, 2, …) at an action."""
 
     action: ActionKey

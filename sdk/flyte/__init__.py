@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flyte import report as report
     from flyte import storage as storage
     from flyte import syncify as syncify
+    from flyte._build import ImageBuild, build, build_images
     from flyte._cache import Cache, CachePolicy, CacheRequest
     from flyte._checkpoint import BaseCheckpoint, Checkpoint, latest_checkpoint
     from flyte._condition import ConditionWebhook, new_condition
@@ -76,6 +77,7 @@ __all__ = [
     "GPU",
     "HABANA_GAUDI",
     "Image",
+    "ImageBuild",
     "Link",
     "Neuron",
     "OnArtifact",
@@ -95,6 +97,8 @@ __all__ = [
     "TriggerTime",
     "TriggeredArtifact",
     "__version__",
+    "build",
+    "build_images",
     "ctx",
     "current_domain",
     "current_project",
@@ -121,6 +125,7 @@ __all__ = [
 ]
 
 _HOMES: dict[str, tuple[str, ...]] = {
+    "flyte._build": ("ImageBuild", "build", "build_images"),
     "flyte._cache": ("Cache", "CachePolicy", "CacheRequest"),
     "flyte._checkpoint": ("BaseCheckpoint", "Checkpoint", "latest_checkpoint"),
     "flyte._condition": ("ConditionWebhook", "new_condition"),

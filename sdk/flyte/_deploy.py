@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from flyte._client.trouble import Say
+    from flyte_bus.ports import Bus
 
     Rehearsal = Future[tuple[str, ...]]
     """The notes of a rehearsal, once it is over."""
@@ -137,6 +138,7 @@ def plan_here(
         root_dir=root_dir or (config.root_dir if config else None),
         sync_sys_paths=sync_sys_paths and (config is None or config.sync_sys_paths),
         images={**(config.images if config else {}), **images},
+        registry=config.image_registry if config else "",
     )
 
 
@@ -154,7 +156,20 @@ async def carry_out(
     with translated():
         bus = await _session.client().bus()
         rehearsal = partial(rehearse_plan, plan, project, domain, say, begun)
-        return await deploy_plan(bus, plan, project, domain, say=say, rehearse=rehearsal)
+        building = partial(_build_if_run, plan, bus, say)
+        return await deploy_plan(bus, plan, project, domain, say=say, rehearse=rehearsal, build=building)
+
+
+async def _build_if_run(plan: Plan, bus: "Bus", say: "Say") -> None:
+    """Build the plan's images where the stack runs them. Raises ImageBuildError."""
+    from flyte._client.backends import runs_images
+
+    if plan.images and await runs_images(bus):
+        import asyncio
+
+        from flyte._images.building import build_all
+
+        await asyncio.to_thread(build_all, plan.images, say)
 
 
 def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None) -> Plan:
@@ -165,7 +180,7 @@ def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None)
     """
     from flyte._client.unchanged import is_unchanged
 
-    if is_unchanged(plan, config, config.project, config.domain):
+    if not plan.images and is_unchanged(plan, config, config.project, config.domain):
         return replace(plan, unchanged=True)
     begun = begin_rehearsal(plan, config.project, config.domain)
     try:

@@ -16,15 +16,16 @@ from flyte._image_layers import (
     checked_name,
     checked_python,
     checked_uri,
-    file_reference,
+    dockerignore_of,
     packages_options,
     platforms,
+    sdk_of,
     secret_name,
     texts,
 )
 
 if TYPE_CHECKING:
-    from flyte_schemas.image import ImageSpec
+    from flyte_schemas.image import FileReference, ImageSpec
 
 Platform = Literal["linux/amd64", "linux/arm64"]
 InstallMode = Literal["dependencies_only", "install_project"]
@@ -51,6 +52,7 @@ class Image:
     _reference: str | None
     _layers: tuple[Layer, ...]
     _registry_secret: str | None
+    _takes_sdk: bool
 
     def __init__(self, *, _made_by: object = None, **fields: Any) -> None:
         if _made_by is not _OURS:
@@ -66,6 +68,7 @@ class Image:
             "_reference": None,
             "_layers": (),
             "_registry_secret": None,
+            "_takes_sdk": False,
         }
         for field, value in {**defaults, **fields}.items():
             object.__setattr__(self, field, value)
@@ -100,12 +103,12 @@ class Image:
     @classmethod
     def from_base(cls, image_uri: str) -> "Image":
         """This very image; to add to it, `clone(extendable=True, name=…)` it first."""
-        return _image(base_image=checked_uri(image_uri))
+        return _image(base_image=checked_uri(image_uri), _takes_sdk=True)
 
     @classmethod
     def from_registry(cls, image_uri: str) -> "Image":
         """This image as a base to add to: `from_registry("pytorch/pytorch:2.0").with_pip_packages(…)`."""
-        return _image(base_image=checked_uri(image_uri), extendable=True)
+        return _image(base_image=checked_uri(image_uri), extendable=True, _takes_sdk=True)
 
     @classmethod
     def from_ref_name(cls, name: str = "default") -> "Image":
@@ -319,29 +322,31 @@ class Image:
         """Where the image is, or will be: `registry/name:tag`, the tag being a hash of what is in it."""
         return self.address(self.spec())
 
-    def address(self, spec: "ImageSpec") -> str:
-        """The `uri`, from the `spec` that was made before."""
+    def address(self, spec: "ImageSpec", default_registry: str = "") -> str:
+        """The `uri`, from the `spec` that was made before; a registry for what names none may be given."""
         if self._reference is not None:
             return self._reference
         if self.base_image is not None and not self._layers and not self._is_named:
             return self.base_image
-        address = f"{self.name or DEFAULT_NAME}:{spec.tag}"
-        return f"{self.registry}/{address}" if self.registry else address
+        return spec.address(default_registry)
 
-    def spec(self) -> "ImageSpec":
-        """What the image is made of, as a word on the wire; files are read now."""
+    def spec(self, code: "FileReference | None" = None) -> "ImageSpec":
+        """What the image is made of, as a word on the wire; files are read now. `code` is to be in it."""
+        from flyte._image_dockerfile import dockerfile_reference
         from flyte_schemas.image import ImageSpec
 
+        ignored = dockerignore_of(self._layers)
         return ImageSpec(
             base=self.base_image,
             reference=self._reference,
-            dockerfile=None if self.dockerfile is None else file_reference(self.dockerfile),
+            dockerfile=None if self.dockerfile is None else dockerfile_reference(self.dockerfile),
             registry=self.registry,
             registry_secret=self._registry_secret,
             name=self.name or DEFAULT_NAME,
             platform=self.platform,
             python_version=None if self.dockerfile else ".".join(map(str, self.python_version)),
-            layers=tuple(layer.to_wire() for layer in self._layers),
+            layers=tuple(layer.to_wire(ignored, code) for layer in self._layers),
+            sdk=sdk_of(self._layers, self._takes_sdk and bool(self._layers or self._is_named)),
         )
 
     def validate(self) -> None:

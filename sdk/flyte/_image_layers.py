@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,28 +37,83 @@ class Layer:
     options: dict[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
 
-    def to_wire(self) -> "ImageLayer":
+    def to_wire(self, ignored: tuple[str, ...] = (), code: "FileReference | None" = None) -> "ImageLayer":
+        """The layer by content; `code` is that of a code bundle, when it is to be in the image.
+
+        Of a script only what it needs counts, so that other changes of it build nothing.
+        """
         from flyte_schemas.image import ImageLayer
 
-        return ImageLayer(
-            kind=self.kind,
-            arguments=self.arguments,
-            options=self.options,
-            files=tuple(
-                file_reference(file.path) for file in self.files if not file.is_optional or file.path.exists()
-            ),
-        )
+        arguments = self.arguments
+        files = tuple(file_reference(path, ignored) for path in self.present_files())
+        if self.kind == "uv-script":
+            arguments, files = script_packages(self.files[0].path), ()
+        if self.kind == "code-bundle" and code is not None:
+            files = (code,)
+        return ImageLayer(kind=self.kind, arguments=arguments, options=self.options, files=files)
+
+    def present_files(self) -> tuple[Path, ...]:
+        """The paths of the files that are read: those that may be missing only when they are there."""
+        return tuple(file.path for file in self.files if not file.is_optional or file.path.exists())
 
     def __hash__(self) -> int:
         return hash((self.kind, self.arguments, repr(sorted(self.options.items())), self.files))
 
 
-def file_reference(path: Path) -> "FileReference":
+def file_reference(path: Path, ignored: tuple[str, ...] = ()) -> "FileReference":
     """A file by what it is called and what is in it; nothing of where it lies on this machine."""
     from flyte_schemas.image import FileReference
 
     name = path.name if path.is_absolute() else path.as_posix()
-    return FileReference(path=name, sha256=_digest(path))
+    return FileReference(path=name, sha256=_digest(path, ignored))
+
+
+def dockerignore_of(layers: Iterable[Layer]) -> tuple[str, ...]:
+    """The patterns of an image's `with_dockerignore` files, as git reads patterns: these begin at the top."""
+    found = []
+    for path in (layer.files[0].path for layer in layers if layer.kind == "dockerignore"):
+        for line in path.read_text().splitlines() if path.is_file() else ():
+            pattern = line.strip()
+            if pattern and not pattern.startswith("#"):
+                sign = "!" if pattern.startswith("!") else ""
+                found.append(f"{sign}/{pattern.removeprefix('!').strip().removeprefix('./').lstrip('/')}")
+    return tuple(found)
+
+
+def sdk_of(layers: Iterable[Layer], is_taken: bool) -> str:
+    """Which SDK of this machine is put into the image; one that an index has is a layer like others."""
+    asked = [layer.arguments[0] for layer in layers if layer.kind == "flyte"]
+    if not ("local" in asked or "" in asked or (is_taken and not asked)):
+        return ""
+    from flyte._images.sdk_wheel import identity
+
+    return identity()
+
+
+def files_below(folder: Path, ignored: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The files of a folder that go into an image, in order."""
+    from pathspec import GitIgnoreSpec
+
+    spec = GitIgnoreSpec.from_lines(ignored)
+    for file in sorted(folder.rglob("*")):
+        relative = file.relative_to(folder)
+        if file.is_file() and not _NO_SOURCE & set(relative.parts) and not spec.match_file(relative):
+            yield file
+
+
+def script_packages(script: Path) -> tuple[str, ...]:
+    """What a script's header (PEP 723) says it needs. Raises ValueError for one that cannot be read."""
+    if not script.is_file():
+        return ()
+    found = re.search(r"(?m)^# /// script\s*$\n(?P<body>(^#(| .*)$\n)+)^# ///\s*$", script.read_text())
+    if found is None:
+        return ()
+    lines = (line.removeprefix("#").removeprefix(" ") for line in found["body"].splitlines())
+    try:
+        needed = tomllib.loads("\n".join(lines)).get("dependencies", [])
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"the header of {script.name} (# /// script) is no TOML: {error}") from error
+    return tuple(sorted(map(str, needed)))
 
 
 def packages_options(
@@ -122,17 +178,14 @@ def secret_name(secret: Any) -> str | None:
     return None if secret is None else secret if isinstance(secret, str) else str(secret.key)
 
 
-def _digest(path: Path) -> str | None:
+def _digest(path: Path, ignored: tuple[str, ...] = ()) -> str | None:
     """The SHA-256 of a file, or of the names and files of a folder; None when there is nothing."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     if not path.is_dir():
         return None
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
-        relative = file.relative_to(path)
-        if file.is_file() and not _NO_SOURCE & set(relative.parts):
-            digest.update(
-                f"{relative.as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-            )
+    for file in files_below(path, ignored):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(path).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()

@@ -16,10 +16,13 @@ from typing import Any
 from flyte import errors
 from flyte._bundle import Bundle, make_bundle
 from flyte._environment import Environment
+from flyte._image import Image
+from flyte._images.wanted import Wanted
 from flyte._layout import Layout, layout_of
 from flyte._selection import Include, check_copy_style
 from flyte._task import Task
 from flyte._template import template_of
+from flyte_schemas.image import FileReference
 from flyte_schemas.task import BundleReference, Source, TaskReference, TaskTemplate, version_of
 
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
@@ -40,6 +43,8 @@ class Plan:
     layout: Layout
     bundle: Bundle | None
     unchanged: bool = False
+    images: tuple[Wanted, ...] = ()
+    """The images that would have to be built, where they are run."""
 
     def reference(self, task: str) -> TaskReference:
         """The task of this full name, in the plan's version."""
@@ -73,11 +78,13 @@ def make_plan(
     root_dir: Path | None = None,
     sync_sys_paths: bool = True,
     images: Mapping[str, str] = MappingProxyType({}),
+    registry: str = "",
 ) -> Plan:
     """Plan the deployment of `environments` and of all that they depend on.
 
     `sync_sys_paths` puts what stands on `sys.path` here, below the root, onto that of the tasks. `images`
-    gives URIs for named images, and as "default" for the environments that name none. Raises
+    gives URIs for named images, and as "default" for the environments that name none; `registry` is that of
+    images which are built and name none. Raises
     ValueError for two environments of one name, a bad version or copy style, CodeBundleError when the source
     cannot be packed, DeploymentError when there is nothing to deploy or the version is missing, TypeError
     for a signature that cannot be carried.
@@ -100,14 +107,19 @@ def make_plan(
         _check_source(task)
     layout = layout_of((task.source_file for task in tasks), root_dir, sync_sys_paths=sync_sys_paths)
     bundle = _bundle(closed, tasks, layout, copy_style)
-    templates = tuple(_with_image(_template(task, layout, copy_style), images) for task in tasks)
+    templates, built = [], []
+    for task in tasks:
+        template, wanted = _built(_template(task, layout, copy_style), task, layout, copy_style, registry)
+        templates.append(_with_image(template, images))
+        built += [wanted] if wanted and wanted.uri == templates[-1].image else []
     plan = Plan(
         environments=closed,
-        templates=templates,
+        templates=tuple(templates),
         version=version or "",
         version_is_given=version is not None,
         layout=layout,
         bundle=bundle,
+        images=tuple({one.uri: one for one in built}.values()),
     )
     return plan.stored_at(f"flyte://artifacts/{project}/{domain}/{bundle.md5}" if bundle else "")
 
@@ -136,6 +148,25 @@ def _with_image(template: TaskTemplate, images: Mapping[str, str]) -> TaskTempla
     name = spec.reference if spec is not None else "default" if template.image == "auto" else None
     uri = images.get(name) if name else None
     return template if uri is None else template.model_copy(update={"image": uri})
+
+
+def _built(
+    template: TaskTemplate, task: Task[..., Any], layout: Layout, copy_style: str, registry: str
+) -> tuple[TaskTemplate, Wanted | None]:
+    """The template with the address of its image once that is built, and the image; None for one that is
+    not built. With copy style `none` the code that the image asks for is in it.
+    """
+    image, spec, code = task.image, template.image_spec, None
+    if not isinstance(image, Image) or spec is None:
+        return template, None
+    styles = [layer.arguments[0] for layer in spec.layers if layer.kind == "code-bundle"]
+    if styles and copy_style == "none":
+        code = make_bundle(layout, {task.source_file}, styles[0])
+        spec = image.spec(FileReference(path="code", sha256=code.sha256))
+    uri = image.address(spec, registry)
+    template = template.model_copy(update={"image": uri, "image_spec": spec})
+    wanted = Wanted(uri=uri, image=image, spec=spec, code=code) if spec.is_built_as(uri) else None
+    return template, wanted
 
 
 def _bundle(

@@ -164,7 +164,7 @@ def test_the_first_attempt_of_each_of_many_succeeds(cli: Cli) -> None:
     happened = Counter(
         json.loads(line)["type"] for line in cli.ok("events", "fanned", "-o", "json").splitlines()
     )
-    assert happened["flyte.attempt.placed.v1"] == happened["flyte.attempt.succeeded.v1"] == 61
+    assert happened["flyte.attempt.started.v1"] == happened["flyte.attempt.succeeded.v1"] == 61
     assert not happened["flyte.attempt.failed.v1"]
 
 

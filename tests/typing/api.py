@@ -38,6 +38,11 @@ assert_type(clone, flyte.TaskEnvironment)
 assert_type(base.clone_with("other-base"), flyte.Environment)
 
 
+built: flyte.ImageBuild = flyte.build(flyte.Image.from_registry("image:1"), dry_run=True)
+assert_type(built.uri, str | None)
+looked_up: str = flyte.build_images(whole, copy_style="all")["whole"]
+
+
 @whole.task(
     cache="auto",
     retries=flyte.RetryStrategy(2, flyte.Backoff(1, factor=2, cap=datetime.timedelta(minutes=1))),

@@ -86,6 +86,8 @@ class Stack:
             "FLYTE_NATS_PASSWORD": access.password,
             "FLYTE_HOME": str(self._settings.home),
         }
+        if self._settings.backend:
+            os.environ["FLYTE_EXECUTOR_BACKEND"] = self._settings.backend
         if self._settings.artifacts:
             os.environ["FLYTE_DATAPROXY_ROOT"] = self._settings.artifacts
         if self._settings.endpoint_url:

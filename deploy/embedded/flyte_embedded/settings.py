@@ -10,7 +10,7 @@ class StackSettings:
     `replicas`: how many servers of a cluster keep each stream.
 
     `artifacts`: a folder or `s3://BUCKET/PREFIX` for objects, and `endpoint_url` where that S3 is; empty for
-    the home, and for AWS.
+    the home, and for AWS. `backend`: where attempts run; empty for what the variables say.
     """
 
     home: Path
@@ -20,3 +20,4 @@ class StackSettings:
     replicas: int = 1
     artifacts: str = ""
     endpoint_url: str = ""
+    backend: str = ""

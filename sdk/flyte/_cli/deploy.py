@@ -66,7 +66,9 @@ def deploy(
     from flyte._deploy import deploy_plan_here, plan_here, rehearse_plan
     from flyte._syncify import block_on
 
-    environments, root = _load(path, env_vars or (), everything, recursive, ignore_load_errors, root_dir)
+    environments, root = load_environments(
+        path, env_vars or (), everything, recursive, ignore_load_errors, root_dir
+    )
     _session.configure(replace(config, root_dir=root))
     plan = plan_here(
         environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
@@ -87,7 +89,7 @@ def deploy(
     typer.echo(done, err=True)
 
 
-def _load(
+def load_environments(
     path: Path,
     variables: Sequence[str],
     everything: bool,

@@ -22,6 +22,7 @@ COMMANDS = {
     "stop": ("stack:stop", "Stop the stack of this machine."),
     "status": ("stack:status", "Show where the control plane is and which services answer."),
     "deploy": ("deploy:deploy", "Deploy environments, their tasks, and what they depend on."),
+    "build": ("build:build", "Build the images of environments, and push them."),
     "run": ("run:run", "Run a task of a Python file, or one that is deployed already."),
     "rerun": ("rerun:rerun", "Run the task of a run again."),
     "logs": ("history:logs", "Show what a run has printed."),
@@ -40,7 +41,6 @@ COMMANDS = {
 """Where each command is, and what the list of commands says of it."""
 
 ELSEWHERE = {
-    "build": "images are not built: tasks run with the Python that runs the executor",
     "edit": "there are no settings to edit: `flyte get config` shows the configuration",
     "gen": "documents are not generated: `flyte COMMAND --help` describes each command",
     "prefetch": "models are not fetched ahead: let a task fetch what it needs",
@@ -109,7 +109,7 @@ def before(
     ] = None,
     image_builder: Annotated[
         Literal["local", "remote"] | None,
-        typer.Option("--image-builder", "--builder", help="Kept in the configuration."),
+        typer.Option("--image-builder", "--builder", help="Who builds images: docker on this machine."),
     ] = None,
     verbose: Annotated[
         int, typer.Option("-v", "--verbose", count=True, show_default=False, help=_VERBOSE)

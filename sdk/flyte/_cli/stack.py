@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
 import typer
@@ -46,6 +46,10 @@ def start(
     endpoint_url: Annotated[
         str | None, typer.Option("--endpoint-url", help="Where that S3 is, if not at AWS.")
     ] = None,
+    backend: Annotated[
+        Literal["process", "docker"] | None,
+        typer.Option("--backend", help="Where tasks run: processes, or containers of their images."),
+    ] = None,
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""
     _refuse_words(context)
@@ -56,6 +60,7 @@ def start(
         raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
+    command += ["--backend", backend] if backend else []
     command += _artifacts(context, artifacts, endpoint_url)
     if not detach:
         os.execv(sys.executable, command)

@@ -34,6 +34,7 @@ RESCAN_S = 5.0
 SOURCE = "/flyte/client"
 
 Rehearse = Callable[[], Awaitable[None]]
+Build = Callable[[], Awaitable[None]]
 
 
 async def deploy_plan(
@@ -45,19 +46,24 @@ async def deploy_plan(
     say: Say = say_nothing,
     patience_s: float = DEPLOY_PATIENCE_S,
     rehearse: Rehearse | None = None,
+    build: Build | None = None,
 ) -> Plan:
     """Deploy all tasks of `plan` that are not there yet; the plan as it was deployed.
 
-    `rehearse` is awaited before anything is sent, and only then. Raises what it raises, DeploymentError when
-    the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the bus's and the
-    artifact store's own errors.
+    `rehearse` is awaited before anything is sent, and only then; `build` in any case. Raises what they raise,
+    DeploymentError when the registry refuses, RuntimeSystemError when it stays silent for `patience_s`; the
+    bus's and the artifact store's own errors.
     """
     position = bus.log.last_sequence(TASKS)
     after = await reminding(position, say, "waiting for the registry to make its streams")
     if not await _missing(bus, plan, project, domain):
+        if build is not None:
+            await build()  # it may have been deployed where no image was needed
         return replace(plan, unchanged=True)
     if rehearse is not None:
         await rehearse()
+    if build is not None:
+        await build()
     if plan.bundle is not None:
         artifacts = Artifacts(bus.ask, project, domain)
         storing = artifacts.put(plan.bundle.data, "code_bundle.tgz")

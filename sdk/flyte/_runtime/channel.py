@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from flyte._runtime.messages import Message, pack, pack_in_lane, unpack
+from flyte._runtime.messages import Message, in_lane, pack, unpack
 
 
 class Channel:
@@ -16,7 +16,10 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send one message. Raises OSError when the agent is gone."""
-        frame = pack(message)
+        self.send_frame(pack(message))
+
+    def send_frame(self, frame: bytes) -> None:
+        """Send a message that is packed. Raises OSError when the agent is gone."""
         with self._sending:
             self._connection.sendall(frame)
 
@@ -28,12 +31,6 @@ class Channel:
         body = self._exactly(int.from_bytes(head, "big"))
         return None if body is None else unpack(body)
 
-    def send_in(self, lane: int, message: Message) -> None:
-        """Send a message of one lane. Raises OSError when the agent is gone."""
-        frame = pack_in_lane(lane, message)
-        with self._sending:
-            self._connection.sendall(frame)
-
     def receive_in(self) -> tuple[int, Message] | None:
         """The next message and its lane; None when the agent has closed the socket."""
         head = self._exactly(8)
@@ -41,6 +38,11 @@ class Channel:
             return None
         body = self._exactly(int.from_bytes(head[:4], "big"))
         return None if body is None else (int.from_bytes(head[4:], "big"), unpack(body))
+
+    def close(self) -> None:
+        """Close the socket; whoever reads from it must have ended."""
+        self._incoming.close()
+        self._connection.close()
 
     def _exactly(self, size: int) -> bytes | None:
         data = self._incoming.read(size)
@@ -54,5 +56,5 @@ class LaneChannel(Channel):
         self._whole = whole
         self._lane = lane
 
-    def send(self, message: Message) -> None:
-        self._whole.send_in(self._lane, message)
+    def send_frame(self, frame: bytes) -> None:
+        self._whole.send_frame(in_lane(self._lane, frame))

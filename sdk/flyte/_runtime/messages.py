@@ -331,9 +331,8 @@ def pack(message: Message) -> bytes:
     return len(body).to_bytes(4, "big") + body
 
 
-def pack_in_lane(lane: int, message: Message) -> bytes:
-    """The same where several attempts share a process: between length and JSON stands the lane."""
-    frame = pack(message)
+def in_lane(lane: int, frame: bytes) -> bytes:
+    """The frame where several attempts share a process: between its length and its JSON stands the lane."""
     return frame[:4] + lane.to_bytes(4, "big") + frame[4:]
 
 

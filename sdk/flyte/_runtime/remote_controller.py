@@ -41,6 +41,7 @@ from flyte._runtime.messages import (
     Save,
     Saved,
     Start,
+    pack,
 )
 from flyte._runtime.offload import is_elsewhere, is_large, offload, restore
 from flyte._runtime.publishing import published, published_aio
@@ -48,6 +49,7 @@ from flyte._runtime.questions import Asked, Question, answer_in
 from flyte._runtime.remote_record import RemoteRecord
 from flyte._runtime.reports import Report, warn_of_no_report
 from flyte._runtime.steps import Steps
+from flyte._runtime.turns import Turns
 from flyte._syncify import background_loop, block_on
 from flyte.errors import RuntimeSystemError
 from flyte_schemas.endpoints import AnswerT, AskT, CompleteUpload, CreateUploadLocation, Endpoint
@@ -93,6 +95,7 @@ class RemoteController:
         self.steps = Steps(self._record, scope)
         self._calls = itertools.count(1)
         self._waiting: dict[int, Future[ChildEnded]] = {}
+        self._turns = Turns()
         self._pausing: dict[int, Future[None]] = {}
         self._finding: dict[int, Future[Found]] = {}
         self._locating: dict[int, Future[Located]] = {}
@@ -165,10 +168,21 @@ class RemoteController:
 
     def _send_ask(self, ask: Ask) -> None:
         try:
-            self.send(ask)
+            frame = pack(ask)
+            if self._turns.may_ask(ask.call, frame):
+                self.listen()
+                self._channel.send_frame(frame)
         except BaseException:
+            self._answered(ask.call)
             self._waiting.pop(ask.call, None)
             raise
+
+    def _answered(self, call: int) -> bool:
+        """This call waits no more, so another may ask; whether the agent knows of it."""
+        has_asked, following = self._turns.over(call)
+        if following is not None:
+            self._channel.send_frame(following)
+        return has_asked
 
     async def _ask_when_stored(self, ask: Ask, answer: "Future[ChildEnded]") -> None:
         """Large inputs go to the store first; only their references pass the agent."""
@@ -212,7 +226,8 @@ class RemoteController:
         if answer.cancelled():
             self._waiting.pop(call, None)
             with contextlib.suppress(OSError):  # the agent is gone, and this process goes with it
-                self.send(GiveUp(call=call))
+                if self._answered(call):
+                    self.send(GiveUp(call=call))
 
     def pause(self, question: Question) -> Asked:
         opened: Future[None] = Future()
@@ -339,6 +354,7 @@ class RemoteController:
             self._settle(ChildEnded(call=ended.call, phase=ActionPhase.FAILED, failure=failure))
 
     def _settle(self, ended: ChildEnded) -> None:
+        self._answered(ended.call)
         answer = self._waiting.pop(ended.call, None)
         if answer is not None and answer.set_running_or_notify_cancel():
             answer.set_result(ended)

@@ -34,9 +34,10 @@ from flyte_agent.children import Children
 from flyte_agent.code_folder import CodeFolder
 from flyte_agent.endings import (
     interrupted,
-    not_prepared,
     not_understood,
+    unprepared,
 )
+from flyte_agent.image import ImageMismatch, check_image
 from flyte_agent.known import Known
 from flyte_agent.lease import Lease, LeaseLost
 from flyte_agent.locations import Locations
@@ -54,7 +55,7 @@ from flyte_bus.spool import SpoolFile, spool_path
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.exhausted import ran_too_long
-from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.failure import Failure
 from flyte_schemas.orders import Order
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
@@ -196,12 +197,8 @@ class Attempt:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""
         try:
             start = await self._prepare_unless_stopped()
-        except ArtifactError as error:
-            return not_prepared(error, error.code)
-        except BundleRefused as error:
-            return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)
-        except OSError as error:
-            return not_prepared(error, "MachineNotFit")
+        except (ArtifactError, BundleRefused, ImageMismatch, OSError) as error:
+            return unprepared(error)
         if start is None:
             return interrupted()
         await self._lease.confirm()  # who was silent for too long until now must not begin
@@ -221,6 +218,7 @@ class Attempt:
             return None
         assert state.requested is not None  # it was claimed, so it was requested
         template = await self._known.template(self._order.key, state.requested)
+        check_image(template, self._settings)
         await self._folder.fill(template.bundle, self._artifacts)
         self._children = Children(
             self._bus,

@@ -15,6 +15,7 @@ from flyte_agent.conditions import Conditions
 from flyte_agent.endings import not_prepared
 from flyte_agent.reports import Reports
 from flyte_bus.errors import BusError, Conflict
+from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
@@ -162,9 +163,14 @@ class Children:
 
     async def _answer_if_ended(self, action: str) -> None:
         state = self._fold.get(action)
-        if state.is_terminal:
-            for call in self._waiting.pop(action, []):
-                await self._answer(_ended(call, state))
+        if not state.is_terminal or action not in self._waiting:
+            return
+        if state.requested is None and state.condition is None:
+            # It was answered before, and of what was answered nothing is held: the log has it.
+            state, _ = await read_action(self._bus.log, self._order.key.action.run.action(action))
+        self._fold.slim(action)
+        for call in self._waiting.pop(action, []):
+            await self._answer(_ended(call, state))
 
     def _spawn(self, work: "Awaitable[None]") -> None:
         task = asyncio.ensure_future(work)

@@ -3,7 +3,9 @@
 import os
 import signal
 
-from flyte._runtime.transfer import ArtifactRefused
+from flyte._runtime.transfer import ArtifactError, ArtifactRefused
+from flyte_agent.bundle import BundleRefused
+from flyte_agent.image import ImageMismatch
 from flyte_agent.memory import MemoryUse
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import OUT_OF_MEMORY, SHARED_PROCESS_ENDED
@@ -88,6 +90,19 @@ def not_understood(error: Exception) -> Failure:
         hint="the usual reason is a value that is nested more than some hundred levels deep: make it flatter",
         recoverable=False,
     )
+
+
+def unprepared(error: Exception) -> Failure:
+    """The attempt was not prepared: by the user's doing, the artifact store's, or the machine's."""
+    match error:
+        case ImageMismatch():
+            return error.failure
+        case BundleRefused():
+            return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)
+        case ArtifactError():
+            return not_prepared(error, error.code)
+        case _:
+            return not_prepared(error, "MachineNotFit")
 
 
 def not_prepared(error: Exception, code: str) -> Failure:

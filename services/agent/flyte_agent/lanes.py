@@ -20,7 +20,8 @@ from flyte._runtime.messages import (
     Returned,
     Start,
     Together,
-    pack_in_lane,
+    in_lane,
+    pack,
     unpack,
 )
 from flyte_agent.endings import failure_of_status, neighbour_ended
@@ -91,7 +92,7 @@ class SharedRunner(RunnerProcess):
             known, self._template = self._template, message.template
             message = message.again() if known is message.template else message
         with contextlib.suppress(ConnectionError):
-            self._writer.write(pack_in_lane(lane, message))
+            self._writer.write(in_lane(lane, pack(message)))
             await self._writer.drain()
 
     def blame(self, lane: "Lane | None") -> None:

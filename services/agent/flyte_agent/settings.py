@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
+from flyte_schemas.image import MANIFEST_PLACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +18,13 @@ class AgentSettings:
     ended counts as complete; `leftover_s`: how long what the task left running may still print.
     `spares`: how many agents a zygote keeps in reserve.
     `lease_ttl_s`: how long the agent may be silent before its attempt may be given away.
+    `image`: the image that the agent was started in, empty when it is in none of a task's.
     `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
 
     home: Path
+    image: str = ""
+    manifest: Path = Path(MANIFEST_PLACE)
     patience_s: float = 900.0
     grace_s: float = 3.0
     exit_grace_s: float = 10.0
@@ -54,12 +58,13 @@ class AgentSettings:
 
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_HOME`, `FLYTE_AGENT_PATIENCE_S`, `FLYTE_AGENT_SPARES` and `FLYTE_LEASE_TTL_S`.
+    """Settings from `FLYTE_HOME`, `FLYTE_IMAGE`, `FLYTE_AGENT_{PATIENCE_S,SPARES}` and `FLYTE_LEASE_TTL_S`.
 
     Raises ValueError.
     """
     return AgentSettings(
         home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
+        image=os.environ.get("FLYTE_IMAGE", ""),
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
         lease_ttl_s=lease_ttl_from_environment(),

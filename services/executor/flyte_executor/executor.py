@@ -182,6 +182,7 @@ class Executor:
             await self._settle(key)
             again = self._settling[key]
         del self._settling[key]
+        self._runs.slim(key)
         self._busy[key.run] -= 1
         if not self._busy[key.run]:  # else somebody has yet to act upon what he decided
             del self._busy[key.run]

@@ -22,7 +22,7 @@ from flyte_schemas.failure_codes import PROCESS_ENDINGS
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.pools import PROCESS, Pool, pool_of
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
-from flyte_schemas.task import TaskReference, TaskTemplate
+from flyte_schemas.task import TaskTemplate
 
 _NO_SETTINGS = RunSettings()
 POOLS_KEPT = 1_000
@@ -45,7 +45,7 @@ class Outlook:
         self._templates = Templates(bus.log)
         self._results = Results(bus)
         self._recoveries = Recoveries(bus, self._templates)
-        self._pools: dict[tuple[RunKey, TaskReference, tuple[tuple[str, str], ...]], Pool | None] = {}
+        self._pools: dict[tuple[RunKey, str, str, tuple[tuple[str, str], ...]], Pool | None] = {}
 
     async def decide(self, key: ActionKey) -> EventData | WakeAt | None:
         """What is due for an action. Raises the bus's errors."""
@@ -87,7 +87,7 @@ class Outlook:
             return None
         if requested.overrides is not None:
             return pool_of(template, requested.task.version, key.run, requested.env_vars)
-        same = (key.run, requested.task, tuple(requested.env_vars.items()))
+        same = (key.run, requested.task.name, requested.task.version, tuple(requested.env_vars.items()))
         if same not in self._pools:
             if len(self._pools) >= POOLS_KEPT:
                 self._pools.clear()

@@ -74,6 +74,12 @@ class LiveRuns:
         if key.run in self._folds:
             self._folds[key.run].apply(key.action, event, sequence)
 
+    def slim(self, key: ActionKey) -> None:
+        """An action of a run that goes on has ended, and all that follows from it is done."""
+        fold = self._folds.get(key.run)
+        if fold is not None and not key.is_root and key.run not in self._restored:
+            fold.slim(key.action)
+
     def let_go(self, run: RunKey) -> None:
         """Forget a run in which nothing lives any more."""
         fold = self._folds.get(run)

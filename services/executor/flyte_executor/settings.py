@@ -9,6 +9,8 @@ from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 SERVICE = "executor"
 """The service's name: of its consumer, its endpoints, its events' source."""
 
+BACKENDS = ("process", "docker")
+"""Where attempts can run."""
 STORE_PATIENCE_S = 5.0
 """How long the artifact store may take to say whether it has something."""
 ABORT_TRIES = 20
@@ -30,6 +32,7 @@ class ExecutorSettings:
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
     `max_appends`: decisions that are on their way to the log at a time.
     `checkpoint_s`: how often the executor notes how far it has read.
+    `backend`: where attempts run, `process` or `docker`; `image`: that of tasks which name none, in docker.
     `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
     """
 
@@ -41,6 +44,8 @@ class ExecutorSettings:
     max_appends: int = 64
     checkpoint_s: float = 5.0
     lease_ttl_s: int = LEASE_TTL_S
+    backend: str = "process"
+    image: str = ""
 
     @property
     def records(self) -> Path:
@@ -59,15 +64,21 @@ class ExecutorSettings:
 
 
 def from_environment() -> ExecutorSettings:
-    """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS}`.
+    """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, and
+    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE}`.
 
     Raises ValueError.
     """
     environment = os.environ
+    backend = environment.get("FLYTE_EXECUTOR_BACKEND") or "process"
+    if backend not in BACKENDS:
+        raise ValueError(f"FLYTE_EXECUTOR_BACKEND={backend!r} is none of {', '.join(BACKENDS)}")
     return ExecutorSettings(
         home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
         slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots()),
         grace_s=float(environment.get("FLYTE_EXECUTOR_GRACE_S") or 5.0),
         stop_attempts=environment.get("FLYTE_EXECUTOR_STOP_ATTEMPTS", "") == "1",
         lease_ttl_s=lease_ttl_from_environment(),
+        backend=backend,
+        image=environment.get("FLYTE_EXECUTOR_IMAGE", ""),
     )

@@ -40,6 +40,7 @@ class Cli:
     variables: Mapping[str, str] = field(default_factory=dict)
     spawned: "list[subprocess.Popen[str]]" = field(default_factory=list)
     """The commands that were left running."""
+    limit_s: float = TYPED_LIMIT_S
 
     def __call__(self, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Type `flyte …` and return what came of it, whatever the exit code."""
@@ -91,6 +92,6 @@ class Cli:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=TYPED_LIMIT_S,
+            timeout=self.limit_s,
             check=False,
         )

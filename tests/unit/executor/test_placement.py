@@ -175,6 +175,32 @@ def test_an_attempt_that_failed_in_a_pool_leaves_its_seat_before_it_is_tried_aga
     assert placement.ended(RUN.action("b")) == [attempt("a", 2)]
 
 
+def test_brief_actions_of_a_pool_are_under_way_in_advance() -> None:
+    placement, pool = Placement(4), seats(1)
+    waiting = [attempt(f"a{number}") for number in range(100)]
+    ready = [one for each in waiting for one in placement.want(each, pool=pool)]
+    assert ready == waiting[:1]
+    placement.took(pool, 0.01)
+    ready += placement.ended(waiting[0].action)
+    assert len(ready) == 1 + 20  # of 10 ms each in 200 ms
+    for _ in range(100):
+        placement.took(pool, 10.0)
+    assert placement.ended(waiting[1].action) == []  # no more until those are done
+    assert placement.workers(pool) == 1
+
+
+def test_a_pool_may_have_a_worker_more_for_each_parent_that_waits() -> None:
+    placement, pool, other = Placement(4), seats(2), seats(1, "env-2")
+    placement.want(attempt("parent"), pool=pool)
+    placement.has_children(RUN.action("parent"))
+    placement.has_children(RUN.action("parent"))
+    assert (placement.workers(pool), placement.workers(other)) == (3, 1)
+    placement.want(attempt("parent", 2), pool=other)  # tried again elsewhere
+    assert (placement.workers(pool), placement.workers(other)) == (2, 2)
+    placement.ended(RUN.action("parent"))
+    assert (placement.workers(pool), placement.workers(other)) == (2, 1)
+
+
 def test_a_parent_in_a_pool_gives_its_seat_to_its_child() -> None:
     placement, pool = Placement(4), seats(1)
     placement.want(attempt("parent"), pool=pool)

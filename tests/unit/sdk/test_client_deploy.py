@@ -6,21 +6,25 @@ from datetime import UTC, datetime
 
 import pytest
 
+import flyte
 from flyte import errors
 from flyte._client import deploy as client_deploy
 from flyte._client import unchanged
 from flyte._client.deploy import deploy_plan
 from flyte._client.racing import first_of
 from flyte._config import ClientConfig
+from flyte._deploy import _build_if_run
+from flyte._images.wanted import Wanted
 from flyte._plan import Plan
 from flyte_bus.settings import BusSettings
+from flyte_schemas.backends import BACKEND_KEY
 from flyte_schemas.envelope import Event, encode
 from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
 )
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.streams import TASKS
+from flyte_schemas.streams import SETTINGS_BUCKET, TASKS
 from flyte_schemas.subjects import task_subject
 from flyte_schemas.task import TaskTemplate
 from testkit.plane import Plane
@@ -152,3 +156,29 @@ def encoded(template: TaskTemplate, version: str) -> bytes:
     subject = task_subject("p", "d", template.name)
     now = datetime.now(UTC)
     return encode(Event(id="1", source="test", subject=subject, time=now, data=deployed(template, version)))
+
+
+async def test_images_are_built_where_the_stack_runs_them(
+    plane: Plane, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = flyte.Image.from_registry("image:1").with_apt_packages("git")
+    wanted = Wanted(uri=image.uri, image=image, spec=image.spec())
+    built: list[str] = []
+    monkeypatch.setattr(
+        "flyte._images.building.build_all", lambda ones, say: built.extend(o.uri for o in ones)
+    )
+    with_image = replace(plan, images=(wanted,))
+    said: list[str] = []
+    bucket = plane.mine.bucket(SETTINGS_BUCKET)
+    for note, expected in (
+        (None, []),
+        (b'{"name": "process"}', []),
+        (b"rubbish", []),
+        (b'{"name": "docker", "runs_images": true}', [image.uri]),
+    ):
+        if note is not None:
+            await bucket.put(BACKEND_KEY, note)
+        await _build_if_run(with_image, plane.mine, said.append)
+        assert built == expected
+    await _build_if_run(plan, plane.mine, said.append)
+    assert built == [image.uri]

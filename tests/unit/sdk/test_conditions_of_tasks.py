@@ -39,24 +39,17 @@ class Agent:
             root="/root",
         )
         self.controller = RemoteController(Channel(theirs), start)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._is_read = False
-        self._sockets = (mine, theirs)
-
-    def _read(self) -> None:
-        """What the controller's own thread does, until the test has had enough."""
-        channel = self.controller._channel
-        while (message := channel.receive()) is not None:
-            self.controller._hear(message)
+        self._socket = mine
 
     def __enter__(self) -> "Agent":
-        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sockets[0].close()
-        self._reader.join()
-        self._sockets[1].close()
+        self.controller.finish()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        assert self.controller.next_start() is None
+        for one in (self.channel, self.controller._channel):
+            one.close()
 
     def asks(self, failure: Failure | None = None, **words: Any) -> tuple[Pause, Condition]:
         """Let a task ask; what the agent heard, and what the task got."""

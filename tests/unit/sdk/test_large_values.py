@@ -48,7 +48,8 @@ class Agent:
         self.heard: list[Message] = []
         self.has_objects = True
         self._asked = threading.Event()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listening = threading.Thread(target=self._listen, daemon=True)
+        self.listening.start()
 
     def _listen(self) -> None:
         while (message := self.channel.receive()) is not None:
@@ -87,19 +88,14 @@ def agent() -> Iterator[tuple[Agent, RemoteController]]:
         patience_s=0.3,
     )
     remote = RemoteController(Channel(theirs), start)
-    listening = threading.Thread(target=_listen_quietly, args=(remote,), daemon=True)
-    listening.start()
-    yield Agent(ours), remote
+    agent = Agent(ours)
+    yield agent, remote
+    remote.finish()
     ours.shutdown(socket.SHUT_RDWR)
-    listening.join(20)
-    theirs.close()
-    ours.close()
-
-
-def _listen_quietly(remote: Any) -> None:
-    """What the runner's own thread does, but for ending the process in the end."""
-    while (message := remote._channel.receive()) is not None:
-        remote._hear(message)
+    assert remote.next_start() is None
+    agent.listening.join(20)
+    agent.channel.close()
+    remote._channel.close()
 
 
 async def call(remote: RemoteController, text: str) -> Any:

@@ -77,7 +77,7 @@ class PoolInUse:
     most: int
     waiting: "OrderedDict[AttemptKey, tuple[Work, float]]" = field(default_factory=OrderedDict)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when something that waited was handed out."""
+    """Set when something that waited was handed out, or more workers may be made."""
     grower: "asyncio.Task[None] | None" = None
 
     def take(self) -> Work:
@@ -87,10 +87,11 @@ class PoolInUse:
         return work
 
     async def handed_out(self, attempt: AttemptKey, within_s: float) -> None:
-        """Return when an attempt waits no more, or after that time."""
+        """Return when an attempt waits no more, when there may be more workers, or after that time."""
+        most = self.most
         try:
             async with asyncio.timeout(within_s):
-                while attempt in self.waiting:
+                while attempt in self.waiting and self.most <= most:
                     self.moved.clear()
                     await self.moved.wait()
         except TimeoutError:
@@ -178,6 +179,8 @@ class Workers:
         """Have a worker run this attempt; the pool may have so many, and gets them if need be."""
         attempt = work.order.key
         in_use = self._pools.setdefault(pool.name, PoolInUse(pool, most))
+        if most > in_use.most:
+            in_use.moved.set()
         in_use.most = most
         if attempt in in_use.waiting or self.of_attempt(attempt) is not None:
             return

@@ -1,0 +1,86 @@
+"""An attempt as a container: the words after `docker run`, a pure function of the launch.
+
+The network is the machine's: a bus and an artifact store on 127.0.0.1 are reached as they are elsewhere. What
+the agent needs to know comes as variables whose values are not on the command line.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from flyte_executor.backends.port import Launch, LaunchFailed
+from flyte_schemas.orders import Order
+from flyte_schemas.subjects import AttemptKey
+from flyte_schemas.task import Resources
+
+HOME = "/tmp/flytejet"
+"""Where an agent keeps its files in a container; any user may write there."""
+SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
+_NOT_PASSED = re.compile(r"FLYTE_(HOME|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def container_name(attempt: AttemptKey, site: str) -> str:
+    """The same for the same attempt on the same site, so that it is started once."""
+    digest = hashlib.sha256(f"{site} {attempt}".encode()).hexdigest()[:12]
+    readable = re.sub(r"[^a-zA-Z0-9_.-]", "-", f"{attempt.action.run.run}-{attempt.action.action}")[:60]
+    return f"flyte-{readable}-{attempt.attempt}-{digest}"
+
+
+def image_of(launch: Launch, default: str) -> str:
+    """The image that the attempt runs in. Raises LaunchFailed when nobody names one."""
+    image = launch.template.image
+    if image != "auto":
+        return image
+    if default:
+        return default
+    raise LaunchFailed(
+        f"task {launch.template.name} names no image: say image=… of its environment, --image URI, or "
+        "FLYTE_EXECUTOR_IMAGE"
+    )
+
+
+def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
+    """What an agent in a container is told: what this process was, but for what is this machine's own."""
+    passed = {name: value for name, value in environment.items() if name.startswith("FLYTE_")}
+    kept = {name: value for name, value in passed.items() if not _NOT_PASSED.match(name)}
+    return kept | {"FLYTE_HOME": HOME, "FLYTE_IMAGE": image, "FLYTE_AGENT_SPARES": "0"}
+
+
+def run_words(
+    launch: Launch, order: Order, *, site: str, image: str, variables: Mapping[str, str]
+) -> list[str]:
+    """The words after `docker`. Raises LaunchFailed for resources that no container can have."""
+    labels = {SITE_LABEL: site, ORDER_LABEL: order.model_dump_json()}
+    words = ["run", "--detach", "--name", container_name(launch.attempt, site), "--network", "host"]
+    words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+    words += [word for name in sorted(variables) for word in ("--env", name)]
+    words += resource_words(launch.template.resources)
+    words += ["--entrypoint", "flyte-agent", image, "attempt"]
+    for field, value in order:
+        words += [f"--{field.replace('_', '-')}", str(value)]
+    return words
+
+
+def resource_words(resources: Resources) -> list[str]:
+    """The limits of a container: the upper of what was said of each; a container has no requests."""
+    words = []
+    if cpu := resources.cpu_limit or resources.cpu:
+        words += ["--cpus", f"{_amount(cpu):g}"]
+    if memory := resources.memory_limit or resources.memory:
+        size = str(int(_amount(memory)))
+        words += ["--memory", size, "--memory-swap", size]
+    if resources.shm:
+        words += ["--shm-size", "0" if resources.shm == "auto" else str(int(_amount(resources.shm)))]
+    if resources.accelerator is not None and resources.accelerator.device_class.upper() == "GPU":
+        words += ["--gpus", str(resources.accelerator.quantity)]
+    return words
+
+
+def _amount(text: str) -> float:
+    """A quantity as Kubernetes writes it. Raises LaunchFailed."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(m|[kMGT]i?|Ki|)", text)
+    if found is None or found[2] == "ki":
+        raise LaunchFailed(f"{text!r} is no amount that a container can be given")
+    return float(found[1]) / 1000 if found[2] == "m" else float(found[1]) * _UNITS[found[2]]
