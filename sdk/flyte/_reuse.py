@@ -1,4 +1,4 @@
-"""Reusable processes: a pool of them serves the actions of an environment one after the other."""
+"""Reusable processes: a pool of them serves the actions of an environment, one or several at a time."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ MIN_TTL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ReusePolicy:
-    """`replicas` times `concurrency` processes, or those of (least, most), each with one action at a time.
+    """`replicas` processes, or those of (least, most), each with up to `concurrency` actions at a time.
 
-    They are made when they are needed. What their modules hold is there for the next action; an exception
-    changes nothing of that. The pool ends after `idle_ttl` without work, a process of which there are more
+    They are made when they are needed. What their modules hold is there for the next action, and for those
+    beside it; an exception changes nothing of that. Async tasks share an event loop, where one that blocks
+    holds up the others; plain functions have a thread each. The pool ends after `idle_ttl` without work, a process of which there are more
     than the least after `scaledown_ttl` (seconds or timedelta, at least 30 s). `scope` is "global" (shared by
     runs) or "run". A local run has one process anyway. Raises TypeError and ValueError.
     """

@@ -268,7 +268,7 @@ class Lanes:
         template = start.template
         with self._loading:
             known = self._loaded.get(template.name)
-            if known is None or known[0] != template:
+            if known is None or (known[0] is not template and known[0] != template):
                 if not self._loaded:
                     prepare(start)
                     use_scratch(str(Path(start.root, ".flyte-scratch", "0")))  # of what has no context

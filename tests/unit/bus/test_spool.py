@@ -110,3 +110,14 @@ def test_only_the_spools_of_the_dead_are_left(tmp_path: Path) -> None:
         path.touch()
     assert left_spools(tmp_path) == sorted([left, reused])
     assert left_spools(tmp_path / "nowhere") == []
+
+
+def test_a_process_with_several_spools_is_alive_for_all_of_them(tmp_path: Path) -> None:
+    paths = [spool_path(tmp_path, os.getpid(), lane) for lane in (0, 1, 2)]
+    assert len(set(paths)) == 3
+    for path in paths:
+        path.write_bytes(b"")
+    assert left_spools(tmp_path) == []
+    gone = tmp_path / f"{os.getpid()}.1.2.events"  # another process's of the same number
+    gone.write_bytes(b"")
+    assert left_spools(tmp_path) == [gone]
