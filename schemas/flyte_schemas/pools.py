@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from flyte_schemas.failure import Failure
+from flyte_schemas.failure_codes import PROCESS_ENDINGS
 from flyte_schemas.policies import Reuse
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import TaskTemplate
@@ -35,6 +37,11 @@ class Pool:
     def kept(self) -> int:
         """How many workers stay while the pool is in use."""
         return min(self.reuse.min_replicas, self.reuse.max_replicas)
+
+
+def runs_apart(reuse: Reuse, failure: Failure | None) -> bool:
+    """Whether an attempt after this failure has a process of its own, for the sake of those beside it."""
+    return reuse.concurrency > 1 and failure is not None and failure.code in PROCESS_ENDINGS
 
 
 def pool_of(template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping[str, str]) -> Pool | None:

@@ -22,9 +22,10 @@ class ReusePolicy:
 
     They are made when they are needed. What their modules hold is there for the next action, and for those
     beside it; an exception changes nothing of that. Async tasks share an event loop, where one that blocks
-    holds up the others; plain functions have a thread each. The pool ends after `idle_ttl` without work, a process of which there are more
-    than the least after `scaledown_ttl` (seconds or timedelta, at least 30 s). `scope` is "global" (shared by
-    runs) or "run". A local run has one process anyway. Raises TypeError and ValueError.
+    holds up the others; plain functions have a thread each. The pool ends after `idle_ttl` without work, a
+    process of which there are more than the least after `scaledown_ttl` (seconds or timedelta, at least
+    30 s). `scope` is "global" (shared by runs) or "run". A local run has one process anyway. Raises TypeError
+    and ValueError.
     """
 
     replicas: int | tuple[int, int] = 2

@@ -2,8 +2,9 @@
 
 import pytest
 
+from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.policies import Reuse
-from flyte_schemas.pools import pool_of
+from flyte_schemas.pools import pool_of, runs_apart
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import BundleReference, Resources, TaskOverrides, TaskTemplate
 from testkit.tasks import template
@@ -66,3 +67,14 @@ def test_so_do_the_variables_of_a_run_its_place_and_the_scope() -> None:
 
 def test_code_that_is_in_the_image_is_told_apart_by_its_version() -> None:
     assert name_of(task(bundle=None)) != name_of(task(bundle=None), version="2")
+
+
+def test_who_may_have_ended_a_shared_process_has_the_next_one_for_itself() -> None:
+    def failed(code: str) -> Failure:
+        return Failure(code=code, kind=FailureKind.USER, message="")
+
+    assert runs_apart(REUSE, failed("SharedProcessEnded"))
+    assert runs_apart(REUSE, failed("OOMKilled"))
+    assert not runs_apart(REUSE, failed("ValueError"))
+    assert not runs_apart(REUSE, None)
+    assert not runs_apart(REUSE.model_copy(update={"concurrency": 1}), failed("OOMKilled"))

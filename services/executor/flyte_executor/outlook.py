@@ -18,9 +18,8 @@ from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionFailed, ActionRecovered, EventData, RunSettings
-from flyte_schemas.failure_codes import PROCESS_ENDINGS
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.pools import PROCESS, Pool, pool_of
+from flyte_schemas.pools import PROCESS, Pool, pool_of, runs_apart
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 from flyte_schemas.task import TaskTemplate
 
@@ -83,7 +82,7 @@ class Outlook:
         requested, template = state.requested, await self.template(key)
         if template is None or requested is None or template.reuse is None:
             return None
-        if template.reuse.concurrency > 1 and state.failure and state.failure.code in PROCESS_ENDINGS:
+        if runs_apart(template.reuse, state.failure):
             return None
         if requested.overrides is not None:
             return pool_of(template, requested.task.version, key.run, requested.env_vars)

@@ -202,7 +202,7 @@ async def test_of_several_only_the_one_that_ran_is_lost_with_a_worker(place: Pla
         place.give(order(name), pool(most=1))
     await until(lambda: place.made == [100])
     assert len((await place.ask(100, most=16)).work) == 3
-    assert place.workers.gone(100, ran=order("b"), is_told=True) == [order("b").key]
+    assert place.workers.gone(100, ran=(order("b"),), is_told=True) == [order("b").key]
     await until(lambda: place.made == [100, 101])
     assert [work.order for work in (await place.ask(101, most=16)).work] == [order("a"), order("c")]
 

@@ -1,7 +1,10 @@
 """Workers that run several attempts at a time: who gets which, and when there is one more."""
 
 import asyncio
+from pathlib import Path
 
+from flyte_agent.record import recorded
+from flyte_executor.backends.process import read_record
 from flyte_executor.backends.workers import Workers
 from flyte_executor.core.placement import Placement
 from flyte_schemas.endpoints import TakeWork, WorkGiven
@@ -195,3 +198,13 @@ def test_a_pool_has_processes_for_its_seats_and_for_the_parents_that_keep_their_
     for name in "abcd":
         placement.ended(RUN.action(name))
     assert placement.workers(POOL) == 2
+
+
+def test_a_record_names_all_that_a_worker_may_have_claimed(tmp_path: Path) -> None:
+    with recorded(None, tmp_path, pool=POOL.name) as note:
+        (path,) = tmp_path.glob("*.json")
+        for orders in ((), (order("a"),), (order("a"), order("b"), order("c")), (order("c"),), ()):
+            note(*(orders or (None,)))
+            record = read_record(path)
+            assert record is not None
+            assert (record.pool, record.orders) == (POOL.name, orders)

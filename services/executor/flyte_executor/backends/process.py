@@ -139,11 +139,9 @@ class ProcessBackend:
         except BusError as error:
             log.warning("executor.attempt.not_stopped", attempt=str(attempt), error=str(error))
             return False
-        if not self._is_closing:
-            gone = Gone(
-                attempt=attempt, worker=f"{platform.node()}/{worker.pid}", reason="it was told to stop"
-            )
-            await self._on_gone(gone)
+        if worker.work.pop(attempt, None) is not None and not self._is_closing:
+            name = f"{platform.node()}/{worker.pid}"
+            await self._on_gone(Gone(attempt=attempt, worker=name, reason="it was told to stop"))
         return True
 
     async def close(self, *, stop_attempts: bool) -> None:
