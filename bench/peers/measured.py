@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-CHILD, STEP, IDLE, HELP, IMPORT = "child", "step", "idle", "help", "import"
+CHILD, STEP, IDLE, HELP, IMPORT, PACE = "child", "step", "idle", "help", "import", "pace"
 
 
 def fan_out(size: int) -> str:

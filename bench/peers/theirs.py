@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.peers import plan, typed
 from bench.peers.environments import ROOT, NotInstalledError, environment
-from bench.peers.measured import Figure, Measured, read
+from bench.peers.measured import PACE, Figure, Measured, read
+from bench.peers.pace import pace
 from bench.peers.processes import run
 from bench.peers.systems import Peer
 
@@ -23,9 +24,11 @@ def measure(peer: Peer, root: Path = ROOT, limit_s: float = plan.PROGRAM_LIMIT_S
     # Sockets of some systems lie in this folder, and their paths must be short.
     with tempfile.TemporaryDirectory(prefix="peer", ignore_cleanup_errors=True) as scratch:
         variables = _variables(peer, folder, scratch)
+        before = pace()
         done = run(_words(peer, folder, scratch), Path(scratch), variables, limit_s)
         told = read(done.output.splitlines())
-        figures, failure = told.figures, told.failure or done.failure
+        figures = told.figures | {PACE: Figure(((before,), (pace(),)))}
+        failure = told.failure or done.failure
         try:
             figures |= typed.times(folder / "bin" / "python", folder / peer.command, peer.imports, variables)
         except (OSError, subprocess.SubprocessError) as error:
