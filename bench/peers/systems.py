@@ -153,7 +153,7 @@ OURS = Kept(
     durable="each action and step",
     killed="run again; what was finished is not",
     disk="log, synced after the answer",
-    code="the bundle and variables it was deployed with",
+    code="its bundle and variables; its image on docker",
     values="typed",
 )
 OURS_LOCAL = Kept(durable="no", killed="lost", disk=IN_MEMORY, code="the caller's", values="typed")
