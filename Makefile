@@ -15,10 +15,10 @@ TYPED := schemas bus services deploy/embedded sdk bench tests/shared tests/typin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt simulate chaos bench clean
+.PHONY: help setup demo test check fmt simulate chaos bench bench-peers clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Make .venv with everything in it
 	@echo "Ready: $(BIN) has flyte, the services, nats-server and the tools."
@@ -54,8 +54,12 @@ chaos: $(STAMP)  ## Kill, pause and cut off real processes for MINUTES=10
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench
 
-clean:  ## Remove .venv, caches and builds
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+PEERS ?=
+bench-peers: $(STAMP)  ## Measure other systems beside ours (PEERS="flytejet restate": only these)
+	@$(BIN)/python -m bench.peers $(PEERS)
+
+clean:  ## Remove .venv, .peers, caches and builds
+	@rm -rf $(VENV) .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Done once for each change of pyproject.toml. A .venv whose interpreter is gone or unfit is made anew.

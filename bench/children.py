@@ -10,7 +10,7 @@ from testkit.cli import Cli
 
 MANY = 1_000
 
-SOURCE = f"""\
+SOURCE = """\
 import asyncio
 import time
 
@@ -38,12 +38,28 @@ async def one_by_one(count: int, cold: bool = False) -> list[float]:
 
 
 @env.task
-async def at_once() -> list[float]:
+async def at_once(count: int) -> list[float]:
     await asyncio.gather(*(square(-number - 1) for number in range(4)))
     begun = time.perf_counter()
-    squares = await asyncio.gather(*(square(number) for number in range({MANY})))
-    assert squares == [number * number for number in range({MANY})]
-    return [{MANY} / (time.perf_counter() - begun)]
+    squares = await asyncio.gather(*(square(number) for number in range(count)))
+    took = time.perf_counter() - begun
+    assert squares == [number * number for number in range(count)]
+    return [count / took]
+
+
+@flyte.trace
+async def squared(number: int) -> int:
+    return number * number
+
+
+@env.task
+async def steps(count: int) -> list[float]:
+    took = []
+    for number in range(count):
+        begun = time.perf_counter()
+        await squared(number)
+        took.append(time.perf_counter() - begun)
+    return took
 """
 
 
@@ -53,7 +69,7 @@ def rows(cli: Cli) -> Iterator[Row]:
     yield Row(
         what="one cold child action on the process backend",
         unit="ms",
-        figures=_in_turn(cli, "cold-series", "--count", "30", "--cold"),
+        figures=in_turn(cli, "cold-series", "one_by_one", "--count", "30", "--cold"),
         floor=1000 * _fork_floor(),
         floor_is="fork of a warm interpreter, and its end",
         goal="≤ 30 ms p50",
@@ -61,23 +77,23 @@ def rows(cli: Cli) -> Iterator[Row]:
     yield Row(
         what="one warm child action, asked → result in the parent",
         unit="ms",
-        figures=_in_turn(cli, "warm-series", "--count", "100"),
+        figures=in_turn(cli, "warm-series", "one_by_one", "--count", "100"),
         goal="≈ 2 ms",
     )
     yield Row(
         what=f"{MANY:,} warm child actions at once, two processes",
         unit="actions/s",
-        figures=tuple(_measured(cli, "warm-fan", "at_once")),
+        figures=tuple(measured(cli, "warm-fan", "at_once", "--count", str(MANY))),
         goal="≥ 2,000",
     )
 
 
-def _in_turn(cli: Cli, run: str, *inputs: str) -> tuple[float, ...]:
-    """Milliseconds of each of some children."""
-    return tuple(1000 * seconds for seconds in _measured(cli, run, "one_by_one", *inputs))
+def in_turn(cli: Cli, run: str, *words: str) -> tuple[float, ...]:
+    """Milliseconds of each of some children or steps, which the task counts in seconds."""
+    return tuple(1000 * seconds for seconds in measured(cli, run, *words))
 
 
-def _measured(cli: Cli, run: str, *words: str) -> list[float]:
+def measured(cli: Cli, run: str, *words: str) -> list[float]:
     """The figures that a task returns."""
     cli.ok("run", "--name", run, "children.py", *words)
     script = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 TYPED_LIMIT_S = 90.0
-"""No command that a test types takes longer."""
+"""No command that a test types takes longer; one of a benchmark may."""
 
 
 def command(name: str) -> str:
