@@ -30,8 +30,11 @@ demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
 WORKERS ?= $(shell python3 -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))' 2>/dev/null || echo 2)
 
 test: $(STAMP)  ## Run every test
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal --ignore tests/docker
-	@$(BIN)/python -m pytest -q tests/docker
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/docker >$(VENV)/docker-tests.txt 2>&1 & docker=$$!; \
+	trap 'kill $$docker' INT TERM; \
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal --ignore tests/docker; \
+	code=$$?; wait $$docker || code=$$?; \
+	echo "The docker tier, which ran meanwhile:"; cat $(VENV)/docker-tests.txt; exit $$code
 
 check: $(STAMP)  ## Check format, lint, types and imports
 	@$(BIN)/ruff format --check .
