@@ -103,7 +103,7 @@ async def played() -> AsyncIterator[Played]:
     played = Played()
     await played.open()
     yield played
-    played.socket.close()
+    played.channel.close()
     for descriptor in (played.out, played.err):
         os.close(descriptor)
     await played.runner.dismiss(0.0)
