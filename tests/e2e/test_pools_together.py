@@ -220,7 +220,8 @@ def test_twenty_actions_wait_for_each_other_in_one_process(cli: Cli, typed: Call
     assert len({pid for pid, _ in met}) == 1
     assert len({action for _, action in met}) == 20
     said: dict[str, list[str]] = {}
-    for line in _all(cli, "meeting").splitlines():
+    logs = cli("logs", "meeting")
+    for line in (logs.stdout + logs.stderr).splitlines():
         who, _, text = line.partition("] ")
         said.setdefault(who.split()[-1], []).append(text)
     for number, (_, action) in enumerate(met):

@@ -6,6 +6,7 @@ end by that the process has to go, and with it the others, which are not to blam
 
 import asyncio
 import contextlib
+import signal
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -131,7 +132,8 @@ class SharedRunner(RunnerProcess):
                 lane = self._lanes.get(number)
                 if size > MAX_FRAME_BYTES:
                     self.blame(lane)
-                    self._is_ending = True  # what follows cannot be told apart
+                    self._is_ending = True
+                    self._signal(signal.SIGKILL)  # what follows cannot be told apart
                     if lane is not None:
                         error = ValueError(f"it has {size} bytes; the limit is {MAX_FRAME_BYTES}")
                         await lane.hear(NotUnderstood(error))

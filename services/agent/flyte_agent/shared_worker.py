@@ -73,6 +73,8 @@ class SharedWorker:
         server = await self._bus.serve(endpoint, self._stop_one)
         try:
             await self._work()
+            if self._runner.is_ending and not self._is_stopped:
+                await self._runner.exited()  # so that it is this what its attempts report
         finally:
             self.stop()
             await asyncio.gather(*(task for _, _, task in self._attempts.values()), return_exceptions=True)

@@ -103,7 +103,7 @@ async def played() -> AsyncIterator[Played]:
     played = Played()
     await played.open()
     yield played
-    played.socket.close()
+    played.channel.close()
     for descriptor in (played.out, played.err):
         os.close(descriptor)
     await played.runner.dismiss(0.0)
@@ -262,3 +262,13 @@ async def test_output_that_is_not_shipped_makes_who_prints_wait(monkeypatch: pyt
     pump.close()
     await running
     assert sum(chunk.size_bytes for chunk in chunks) == pump.shipped == 320_000
+
+
+async def test_a_word_that_is_too_large_ends_the_process_and_is_its_lanes_doing(played: Played) -> None:
+    lane, other = await played.lane(), await played.lane()
+    played.socket.sendall((2**31).to_bytes(4, "big") + lane.number.to_bytes(4, "big"))
+    with pytest.raises(ValueError, match="limit"):
+        await heard(lane)
+    await played.runner.exited()
+    assert await heard(other) == []
+    assert other.failure().code == "SharedProcessEnded"

@@ -49,6 +49,8 @@ log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 30.0
 """The longest that the zygote takes to fork, in seconds."""
+ANSWER_S = 2.0
+"""How much later than the grace a worker may say that it has ended one of its attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,7 @@ class ProcessBackend:
         endpoint = stop_attempt_endpoint(self._names[1], worker.pid, worker.started)
         order = worker.work[attempt].order
         try:
-            await self._bus.ask(endpoint, StopAttempt(order=order), timeout_s=self._grace_s)
+            await self._bus.ask(endpoint, StopAttempt(order=order), timeout_s=self._grace_s + ANSWER_S)
         except BusError as error:
             log.warning("executor.attempt.not_stopped", attempt=str(attempt), error=str(error))
             return False
