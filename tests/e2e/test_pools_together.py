@@ -166,7 +166,12 @@ async def overdue() -> str:
     return json.dumps([beside, type(error).__name__, await who()], default=str)
 
 
-@together.task
+parents = flyte.TaskEnvironment(  # whose pool may have another process while they wait
+    name="parents", reusable=flyte.ReusePolicy(replicas=(0, 1), concurrency=20)
+)
+
+
+@parents.task
 async def fibonacci(n: int) -> int:
     if n < 2:
         return n
