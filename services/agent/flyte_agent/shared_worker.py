@@ -18,22 +18,17 @@ from flyte_agent.lanes import SharedRunner
 from flyte_agent.process import Forked
 from flyte_agent.record import Note
 from flyte_agent.settings import AgentSettings
-from flyte_agent.worker import ANSWER_S, PATIENCE_S
-from flyte_bus.errors import BusError
+from flyte_agent.work_source import WorkSource
 from flyte_bus.ports import Bus
 from flyte_bus.process import start_time
 from flyte_schemas.endpoints import (
     StopAttempt,
     StoppedAttempt,
-    TakeWork,
     WorkGiven,
     stop_attempt_endpoint,
-    take_work_endpoint,
 )
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
-
-log = structlog.get_logger()
 
 
 class SharedWorker:
@@ -48,12 +43,11 @@ class SharedWorker:
         self._note = note
         self._pid = os.getpid()
         self._started = start_time(self._pid)
+        self._source = WorkSource(order, bus, self._pid, self._started)
         self._runner = SharedRunner(forked)
         self._folder = CodeFolder(folder, settings)
         self._known = Known(bus.log)
         self._attempts: dict[AttemptKey, tuple[Order, Attempt, asyncio.Task[None]]] = {}
-        self._done: list[Order] = []
-        self._owner = order.owner
         self._changed = asyncio.Event()
         self._is_stopped = False
         self._trouble: BaseException | None = None
@@ -85,8 +79,6 @@ class SharedWorker:
 
     async def _work(self) -> None:
         """Take what there is, until this worker is to end."""
-        now = asyncio.get_running_loop().time
-        heard_at = now()
         while not self._is_over:
             self._changed.clear()
             if self._free == 0:
@@ -94,13 +86,11 @@ class SharedWorker:
                 continue
             asked, given = await self._ask_until_changed()
             if given is not None:
-                heard_at, self._owner = now(), given.owner
                 for work in given.work:
                     self._begin(work)
                 if given.end and not self._attempts:
                     return
-            elif asked and not self._attempts and now() - heard_at > self._order.idle_ttl_s:
-                log.info("agent.worker.forgotten", pool=self._order.pool)
+            elif asked and not self._attempts and self._source.is_silent():
                 return
 
     @property
@@ -139,7 +129,7 @@ class SharedWorker:
             self.stop()
         finally:
             del self._attempts[order.key]
-            self._done.append(order)
+            self._source.done(order)
             self._note_all()
             self._changed.set()
 
@@ -161,7 +151,8 @@ class SharedWorker:
 
         An answer to a question that is given up counts for nothing: the next one does not name what it gave.
         """
-        asking = asyncio.create_task(self._ask_somebody())
+        has = tuple(order for order, _, _ in self._attempts.values())
+        asking = asyncio.create_task(self._source.ask(most=self._free, has=has))
         changed = asyncio.create_task(self._changed.wait())
         try:
             await asyncio.wait({asking, changed}, return_when=asyncio.FIRST_COMPLETED)
@@ -170,28 +161,3 @@ class SharedWorker:
             for task in (asking, changed):
                 task.cancel()
             await asyncio.gather(asking, changed, return_exceptions=True)
-
-    async def _ask_somebody(self) -> WorkGiven | None:
-        return await self._ask(self._owner) or await self._ask(self._order.site)
-
-    async def _ask(self, executor: str) -> WorkGiven | None:
-        """The answer of an executor; None when there is none."""
-        done = tuple(self._done)
-        question = TakeWork(
-            pid=self._pid,
-            started=self._started,
-            pool=self._order.pool,
-            done=done,
-            has=tuple(order for order, _, _ in self._attempts.values()),
-            most=self._free,
-            patience_s=PATIENCE_S,
-        )
-        try:
-            given = await self._bus.ask(
-                take_work_endpoint(executor), question, timeout_s=PATIENCE_S + ANSWER_S
-            )
-        except BusError as error:
-            log.info("agent.worker.unanswered", executor=executor, error=str(error))
-            return None
-        del self._done[: len(done)]
-        return given

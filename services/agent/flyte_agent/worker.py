@@ -20,18 +20,11 @@ from flyte_agent.known import Known
 from flyte_agent.process import Forked, ReusedRunner
 from flyte_agent.record import Note
 from flyte_agent.settings import AgentSettings
-from flyte_bus.errors import BusError
+from flyte_agent.work_source import WorkSource
 from flyte_bus.ports import Bus
 from flyte_bus.process import start_time
-from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.orders import Order, PoolOrder, Work
 
-log = structlog.get_logger()
-
-PATIENCE_S = 2.0
-"""How long a question for work stays open. When its executor dies, an idle worker finds out after that."""
-ANSWER_S = 1.0
-"""How much later the answer may come."""
 AHEAD_S = 0.05
 """For how long it takes attempts in advance, by what the last ones took; then it gives back what is left."""
 MOST_AHEAD = 16
@@ -46,20 +39,17 @@ class Worker:
     def __init__(
         self, order: PoolOrder, bus: Bus, forked: Forked, settings: AgentSettings, folder: Path, note: Note
     ) -> None:
-        self._order = order
         self._bus = bus
         self._settings = settings
         self._note = note
         self._pid = os.getpid()
-        self._started = start_time(self._pid)
+        self._source = WorkSource(order, bus, self._pid, start_time(self._pid))
         self._runner = ReusedRunner(forked)
         self._folder = CodeFolder(folder, settings)
         self._known = Known(bus.log)
         self._attempt: Attempt | None = None
         self._stopped = asyncio.Event()
-        self._owner = order.owner
         self._queue: deque[Work] = deque()
-        self._done: list[Order] = []
         self._pace_s = AHEAD_S
         self._giving_back: asyncio.Task[None] | None = None
 
@@ -106,18 +96,14 @@ class Worker:
                 self._give_back(order)
         self._attempt = None
         self._note(None)
-        self._done.append(order)
+        self._source.done(order)
         self._pace_s += PACE_WEIGHT * (now() - began - self._pace_s)
 
     def _give_back(self, running: Order) -> None:
         """Let others have what was taken in advance."""
         if self._queue and (self._giving_back is None or self._giving_back.done()):
             self._queue.clear()
-            self._giving_back = asyncio.create_task(self._tell(running))
-
-    async def _tell(self, running: Order) -> None:
-        """What is not named as ours is somebody else's; unheard, it is told with the next question."""
-        await self._ask(self._owner, has=(running,), most=0)
+            self._giving_back = asyncio.create_task(self._source.give_back((running,)))
 
     async def _fetch(self) -> bool:
         """Take what to run next; False when this worker is to end."""
@@ -143,37 +129,11 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask_until_given(self) -> tuple[Work, ...]:
-        now = asyncio.get_running_loop().time
-        heard_at = now()
+        self._source.begin()
         while True:
             most = max(1, min(MOST_AHEAD, int(AHEAD_S / max(self._pace_s, AHEAD_S / MOST_AHEAD))))
-            given = await self._ask(self._owner, most=most) or await self._ask(self._order.site, most=most)
-            if given is not None:
-                heard_at, self._owner = now(), given.owner
-                if given.work or given.end:
-                    return given.work
-            elif now() - heard_at > self._order.idle_ttl_s:
-                log.info("agent.worker.forgotten", pool=self._order.pool)
+            given = await self._source.ask(most=most)
+            if given is None and self._source.is_silent():
                 return ()
-
-    async def _ask(self, executor: str, *, has: tuple[Order, ...] = (), most: int) -> WorkGiven | None:
-        """The answer of an executor; None when there is none."""
-        done = tuple(self._done)
-        question = TakeWork(
-            pid=self._pid,
-            started=self._started,
-            pool=self._order.pool,
-            done=done,
-            has=has,
-            most=most,
-            patience_s=PATIENCE_S,
-        )
-        try:
-            given = await self._bus.ask(
-                take_work_endpoint(executor), question, timeout_s=PATIENCE_S + ANSWER_S
-            )
-        except BusError as error:
-            log.info("agent.worker.unanswered", executor=executor, error=str(error))
-            return None
-        del self._done[: len(done)]
-        return given
+            if given is not None and (given.work or given.end):
+                return given.work
