@@ -241,3 +241,30 @@ def test_whatever_is_killed_every_action_of_a_pool_succeeds_once(
     assert len(workers) <= 8  # who was not heard for a while has others beside him
     cluster.stop("executor")
     wait_for("the workers to be gone", lambda: not any(is_alive(pid) for pid in workers))
+
+
+ROAMING = """\
+import os
+
+import flyte
+
+env = flyte.TaskEnvironment(name="roaming", reusable=flyte.ReusePolicy(replicas=1))
+driver = flyte.TaskEnvironment(name="driver", depends_on=[env])
+
+
+@env.task
+def roam() -> str:
+    here = os.getcwd()
+    os.chdir("/")
+    return f"{os.getpid()} {here}"
+
+
+@driver.task
+async def main() -> bool:
+    return await roam.aio() == await roam.aio()
+"""
+
+
+def test_an_action_begins_in_its_own_folder_wherever_the_last_one_went(cli: Cli) -> None:
+    cli.write("roaming.py", ROAMING)
+    assert "True" in outputs_of(cli.ok("run", "roaming.py", "main"))

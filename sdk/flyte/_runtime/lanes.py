@@ -27,9 +27,8 @@ from flyte._runtime import context, controller
 from flyte._runtime.channel import Channel, LaneChannel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
-from flyte._runtime.importing import importing, is_apart
+from flyte._runtime.importing import is_apart
 from flyte._runtime.lane_output import LaneOutput, print_to, streams_apart
-from flyte._runtime.loading import load_task
 from flyte._runtime.messages import Again, Cancel, Entered, Exiting, Message, Returned, Start
 from flyte._runtime.offload import is_elsewhere, is_large
 from flyte._runtime.publishing import published_aio
@@ -38,6 +37,7 @@ from flyte._runtime.runner import (
     called,
     context_of,
     has_report,
+    load,
     prepare,
     publish,
     raised,
@@ -272,10 +272,7 @@ class Lanes:
                 if not self._loaded:
                     prepare(start)
                     use_scratch(str(Path(start.root, ".flyte-scratch", "0")))  # of what has no context
-                with importing():
-                    task = load_task(template.source, template.name, Path(start.root))
-                known = template, task.override(max_inline_io_bytes=template.max_inline_io_bytes)
-                self._loaded[template.name] = known
+                self._loaded[template.name] = known = template, load(start)
         is_apart()
         return known[1]
 

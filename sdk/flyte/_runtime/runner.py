@@ -84,11 +84,9 @@ class _Reused:
 
     def task(self, start: Start) -> Any:
         """The task to run. Raises ModuleLoadError."""
+        prepare(start)  # also what an earlier action has changed: the folder, variables, chance
         if self._task is None:
-            prepare(start)
-            with importing():
-                task = load_task(start.template.source, start.template.name, Path(start.root))
-            self._task = task.override(max_inline_io_bytes=start.template.max_inline_io_bytes)
+            self._task = load(start)
         os.environ["FLYTE_ATTEMPT_NUMBER"] = str(start.attempt - 1)
         return self._task
 
@@ -98,6 +96,14 @@ class _Reused:
 
     def close(self) -> None:
         self._loop.close()
+
+
+def load(start: Start) -> Any:
+    """The task, from its module. Raises ModuleLoadError."""
+    template = start.template
+    with importing():
+        task = load_task(template.source, template.name, Path(start.root))
+    return task.override(max_inline_io_bytes=template.max_inline_io_bytes)
 
 
 def say(channel: Channel, start: Start, last_word: Message) -> None:
@@ -193,7 +199,7 @@ def has_report() -> bool:
 def publish(remote: RemoteController) -> None:
     """Store what was written of the report since the last flush; the attempt's end does not depend on it."""
     report = context.ctx().report
-    if report is None or not report.has_content():
+    if report is None or not has_report():
         return
     try:
         block_on(remote.publish(report))

@@ -31,7 +31,6 @@ from flyte_agent.memory import MemoryUse
 from flyte_agent.output import Ship
 from flyte_agent.process import Forked, RunnerProcess
 from flyte_schemas.failure import Failure
-from flyte_schemas.task import TaskTemplate
 
 LANE_MESSAGES = 64
 """How much of one lane may wait for its attempt before nothing more is read: then the process waits."""
@@ -49,7 +48,6 @@ class SharedRunner(RunnerProcess):
         self.served = 0
         self._lanes: dict[int, Lane] = {}
         self._last = 0
-        self._template: TaskTemplate | None = None
         self._reading: asyncio.Task[None] | None = None
         self._blamed: frozenset[int] | None = None
         self._is_ending = False
@@ -90,8 +88,7 @@ class SharedRunner(RunnerProcess):
     async def send_in(self, lane: int, message: Message) -> None:
         """Tell the lane something; quiet when the process is gone."""
         if isinstance(message, Start):
-            known, self._template = self._template, message.template
-            message = message.again() if known is message.template else message
+            message = self._shortened(message)
         with contextlib.suppress(ConnectionError):
             self._writer.write(in_lane(lane, pack(message)))
             await self._writer.drain()

@@ -180,6 +180,7 @@ class RunnerProcess:
         self._connection = forked.connection
         self._pipes = forked.pipes
         self._exit: asyncio.Task[int] | None = None
+        self._template: TaskTemplate | None = None
         self._peak_bytes = 0
         self._limits_before = read_limits()
 
@@ -259,6 +260,11 @@ class RunnerProcess:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
 
+    def _shortened(self, start: Start) -> Message:
+        """The order without its task, where that is the last one's: a process that is reused has it."""
+        known, self._template = self._template, start.template
+        return start.again() if known is start.template else start
+
     @property
     def _has_exited(self) -> bool:
         return self._exit is not None and self._exit.done()
@@ -282,7 +288,6 @@ class ReusedRunner(RunnerProcess):
         super().__init__(forked)
         self._is_busy = False
         self._served = 0
-        self._template: TaskTemplate | None = None
 
     @property
     def has_served(self) -> bool:
@@ -295,8 +300,7 @@ class ReusedRunner(RunnerProcess):
     async def send(self, message: Message) -> None:
         if isinstance(message, Start):
             self._is_busy = True
-            known, self._template = self._template, message.template
-            message = message.again() if known is message.template else message
+            message = self._shortened(message)
         await super().send(message)
 
     async def messages(self) -> AsyncGenerator[Message]:
