@@ -1,13 +1,22 @@
 """`flyte build FILE ENV_VAR`: build the images of environments, and push them."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flyte._cli.deploy import load_environments
-from flyte._cli.setting import PATH, CopyStyle, Output, RootDir, settle
+from flyte._cli.deploy import load_environments, note
+from flyte._cli.setting import (
+    CopyStyle,
+    EnvVars,
+    Everything,
+    IgnoreLoadErrors,
+    Output,
+    Recursive,
+    RootDir,
+    SourcePath,
+    settle,
+)
 
 if TYPE_CHECKING:
     from flyte._plan import Plan
@@ -18,22 +27,15 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("build", no_args_is_help=True)
 def build(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(click_type=PATH, metavar="FILE", help="Python file, or a folder.")],
-    env_vars: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ENV_VAR]...", help="Variables of FILE that hold the environments."),
-    ] = None,
+    path: SourcePath,
+    env_vars: EnvVars = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--dryrun", help="Show the Dockerfiles; build nothing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Build also what is there already.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All environments of the file.")] = False,
-    recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder FILE.")
-    ] = False,
-    ignore_load_errors: Annotated[
-        bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
-    ] = False,
+    everything: Everything = False,
+    recursive: Recursive = False,
+    ignore_load_errors: IgnoreLoadErrors = False,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
     output: Output = None,
@@ -52,7 +54,7 @@ def build(
     if dry_run:
         _show_dockerfiles(plan)
         return
-    build_all(plan.images, _note, force=force)
+    build_all(plan.images, note, force=force)
     _show(plan, output == "json")
 
 
@@ -64,7 +66,7 @@ def _show_dockerfiles(plan: "Plan") -> None:
         text = own.read_text() if own else dockerfile_of(wanted.spec).text
         typer.echo(f"# {wanted.uri}\n{text}")
     if not plan.images:
-        _note("nothing to build: the images of these environments exist")
+        note("nothing to build: the images of these environments exist")
 
 
 def _show(plan: "Plan", as_json: bool) -> None:
@@ -75,7 +77,3 @@ def _show(plan: "Plan", as_json: bool) -> None:
         typer.echo(json_text([{"environment": name, "image": uri} for name, uri in images]))
     else:
         typer.echo(table(("ENVIRONMENT", "IMAGE"), images))
-
-
-def _note(text: str) -> None:
-    typer.echo(text, err=True)

@@ -10,15 +10,19 @@ import typer
 
 from flyte._cli.pairs import images_of
 from flyte._cli.setting import (
-    PATH,
     CopyStyle,
     DeployVersion,
     Domain,
+    EnvVars,
+    Everything,
+    IgnoreLoadErrors,
     Images,
     NoSync,
     Output,
     Project,
+    Recursive,
     RootDir,
+    SourcePath,
     settle,
 )
 
@@ -35,21 +39,14 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("deploy", no_args_is_help=True)
 def deploy(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(click_type=PATH, metavar="FILE", help="Python file, or a folder.")],
-    env_vars: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ENV_VAR]...", help="Variables of FILE that hold the environments."),
-    ] = None,
+    path: SourcePath,
+    env_vars: EnvVars = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--dryrun", help="Show what would be deployed; send nothing.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All environments of the file.")] = False,
-    recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder FILE.")
-    ] = False,
-    ignore_load_errors: Annotated[
-        bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
-    ] = False,
+    everything: Everything = False,
+    recursive: Recursive = False,
+    ignore_load_errors: IgnoreLoadErrors = False,
     version: DeployVersion = None,
     copy_style: CopyStyle = "loaded_modules",
     root_dir: RootDir = None,
@@ -74,7 +71,7 @@ def deploy(
         environments, version=version, copy_style=copy_style, sync_sys_paths=not no_sync, images=images
     )
     if dry_run:
-        block_on(rehearse_plan(plan, config.project, config.domain, _note))
+        block_on(rehearse_plan(plan, config.project, config.domain, note))
         _show_plan(plan, config, output == "json")
         return
     plan = deploy_plan_here(plan, config)
@@ -143,7 +140,8 @@ def _last_line(text: str) -> str:
     return text.rstrip().rpartition("\n")[2].strip()
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
+    """Say it beside the output."""
     typer.echo(text, err=True)
 
 

@@ -57,6 +57,20 @@ DeployVersion = Annotated[
 CopyStyle = Annotated[str, typer.Option("--copy-style", help="Or all, custom, none.")]
 RootDir = Annotated[Path | None, typer.Option("--root-dir", click_type=PATH, help="Root of the source tree.")]
 Images = Annotated[list[str] | None, typer.Option("--image", help="NAME=URI, or URI for the default image.")]
+SourcePath = Annotated[
+    Path, typer.Argument(click_type=PATH, metavar="FILE", help="Python file, or a folder.")
+]
+EnvVars = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ENV_VAR]...", help="Variables of FILE that hold the environments."),
+]
+Everything = Annotated[bool, typer.Option("--all", help="All environments of the file.")]
+Recursive = Annotated[
+    bool, typer.Option("-r", "--recursive", help="All environments of all files in the folder FILE.")
+]
+IgnoreLoadErrors = Annotated[
+    bool, typer.Option("-i", "--ignore-load-errors", help="Go on without the files that do not load.")
+]
 NoSync = Annotated[
     bool, typer.Option("--no-sync-local-sys-paths", help="Tasks have only the source root on sys.path.")
 ]
