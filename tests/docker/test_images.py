@@ -56,7 +56,7 @@ import flyte
 image = (
     flyte.Image.from_debian_base((3, 11), name="many")
     .with_env_vars({{"WORD": "a 'word' of $5"}})
-    .with_workdir("/work")
+    .with_workdir("/srv/task")
     .with_requirements("requirements.txt", secret_mounts=[flyte.Secret("token")])
     .with_commands(["printf '%s' \\"$TOKEN\\" | wc -c > /length"], secret_mounts=[flyte.Secret("token")])
     .with_dockerignore(".dockerignore")
@@ -98,9 +98,9 @@ def five() -> None: ...
 CHECK = """\
 import iniconfig, mine, os, pluggy, flyte_agent
 from pathlib import Path
-assert (os.environ["WORD"], os.getcwd()) == ("a 'word' of $5", "/work"), (os.environ["WORD"], os.getcwd())
+assert (os.environ["WORD"], os.getcwd()) == ("a 'word' of $5", "/srv/task"), (os.environ["WORD"], os.getcwd())
 import tool
-assert tool.__file__ == "/work/tool.py" and not Path("/work/secret.txt").exists()
+assert tool.__file__ == "/srv/task/tool.py" and not Path("/srv/task/secret.txt").exists()
 assert Path("/data/here.txt").read_text() == "data" and Path("/length").read_text().strip() == "6"
 print("all there")
 """

@@ -245,7 +245,7 @@ class Executor:
             self._touch(waiting)
         if state.is_cut_short:
             self._tasks.spawn(f"stop {key}", self._backend.stop_attempt(AttemptKey(key, state.attempt)))
-        if (pool := await self._outlook.pool(key)) is not None and state.started_at and state.ended_at:
+        if state.started_at and state.ended_at and (pool := await self._outlook.pool(key)) is not None:
             self._placement.took(pool, (state.ended_at - state.started_at).total_seconds())
         self._launch(self._placement.ended(key))
 

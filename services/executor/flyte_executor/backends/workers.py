@@ -2,8 +2,8 @@
 
 A worker asks, and its question stays open until there is an attempt for it. So the attempts of a pool are
 handed out fairly, in the order in which they may run, and what is handed out is known here alone: an executor
-that comes back has nothing to repair, the workers that live ask it too. What an answer
-gave that was lost on the way is given again. Whoever claims the attempt in the log first has it, as anywhere.
+that comes back has nothing to repair, the workers that live ask it too. What an answer gave that was lost on
+the way is given again. Whoever claims the attempt in the log first has it, as anywhere.
 
 A worker whose attempts are brief is given several at once; what it does not get to soon it gives back.
 
@@ -319,12 +319,15 @@ class Workers:
 
     def _count(self, pool: Pool) -> int:
         """How many workers of a pool are ours."""
-        return sum(bool(one.work) or self._is_ours(one) for one in self._of(pool))
+        return sum(self._counts(one) for one in self._of(pool))
 
     def _may_grow(self, in_use: PoolInUse) -> bool:
         """Whether there may be one more; those that end are on their way."""
         staying = (one for one in self._of(in_use.pool) if not one.is_ending)
-        return sum(bool(one.work) or self._is_ours(one) for one in staying) < in_use.most
+        return sum(self._counts(one) for one in staying) < in_use.most
+
+    def _counts(self, worker: Worker) -> bool:
+        return bool(worker.work) or self._is_ours(worker)
 
     def _free(self, in_use: PoolInUse) -> int:
         """How many attempts our workers could begin, or those that are about to."""
