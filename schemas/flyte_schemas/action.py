@@ -155,6 +155,11 @@ class ActionState(NamedTuple):
         """Whether some worker should be running, or about to run, the current attempt."""
         return self.phase in _OPEN and not self.attempt_over
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a worker has the current attempt."""
+        return self.has_open_attempt and self.phase is not _P.WAITING_FOR_RESOURCES
+
     def has_open(self, attempt: int) -> bool:
         """Whether this is the current attempt, and open."""
         return self.has_open_attempt and self.attempt == attempt

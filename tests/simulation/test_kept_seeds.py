@@ -46,6 +46,12 @@ KEPT: dict[str, Circumstances] = {
         runs=2,
         executors=2,
     ),
+    "a late word of an earlier attempt, which was taken for a claim of the one that waits": Circumstances(
+        seed=145, without=("lost_delivery", "crash", "paused_agent", "sleeping_agent"), runs=3, executors=1
+    ),
+    "a late word again, beside crashes": Circumstances(
+        seed=108, without=("lost_ack", "paused_agent", "outage"), runs=3, executors=1
+    ),
     "an answer to one who had just been ended": Circumstances(
         seed=13256, without=("paused_agent", "outage", "delay_s"), runs=3, executors=2
     ),

@@ -32,7 +32,7 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey, parse_action
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 log = structlog.get_logger()
 
@@ -96,11 +96,17 @@ class Executor:
         entries = self._bus.log.follow(RUNS, RUNS.subjects[0], after=self._runs.position)
         async with aclosing(entries):
             async for entry in entries:
-                position = self._version(entry)
+                known = self._runs.version(entry)
                 key = await self._read(entry)
-                if key is None or self._version(entry) == position:
-                    continue  # our own word, which was folded when it was written
-                if _is_of_a_worker(entry) and key not in self._settling:
+                if key is None:
+                    continue
+                if known is None:
+                    self._touch_all(key.run)
+                elif entry.sequence <= known:
+                    pass  # our own word, which was folded when it was written
+                elif (
+                    _is_of_a_worker(entry) and key not in self._settling and self._runs.state(key).is_claimed
+                ):
                     self._take_note(key)
                 elif self._runs.state(key).traced is None:  # nothing follows from a step
                     self._touch(key)
@@ -115,10 +121,6 @@ class Executor:
         else:
             self._leases.heard(key, entry.content.source)
         return key
-
-    def _version(self, entry: Entry) -> int:
-        key = parse_action(entry.subject)
-        return 0 if key is None else self._runs.state(key).version
 
     async def _checkpoints(self) -> None:
         while True:
@@ -168,6 +170,12 @@ class Executor:
         self._busy[key.run] += 1
         self._tasks.spawn(f"settle {key}", self._settle_until_quiet(key))
 
+    def _touch_all(self, run: RunKey) -> None:
+        """Settle all of a run that is held from now on: what was read with it does not come as news."""
+        for name, state in tuple(self._runs.fold(run).actions.items()):
+            if state.traced is None:
+                self._touch(run.action(name))
+
     def _look_again(self, key: ActionKey) -> bool:
         """Settle an action whose timer went off, if it is alive."""
         is_live = self._runs.state(key).is_live
@@ -216,7 +224,7 @@ class Executor:
         is_wanted = self._runs.state(key).phase is ActionPhase.WAITING_FOR_RESOURCES
         pool = await self._outlook.pool(key) if is_wanted else None
         state = self._runs.state(key)
-        if state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES:
+        if state.is_claimed:
             self._take_note(key)
             return
         self._leases.look(key, state)

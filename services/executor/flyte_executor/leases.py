@@ -19,7 +19,6 @@ from flyte_executor.clock import Elapsed
 from flyte_executor.core.liveness import Liveness, Suspect
 from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
-from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import ActionKey, AttemptKey, lease_key, parse_lease
 
@@ -46,8 +45,7 @@ class Leases:
 
     def look(self, key: ActionKey, state: ActionState) -> None:
         """Take note of where an action stands."""
-        claimed = state.has_open_attempt and state.phase is not ActionPhase.WAITING_FOR_RESOURCES
-        if not claimed or not state.worker:
+        if not state.is_claimed or not state.worker:
             self._liveness.over(key)
             return
         was_watching = self._liveness.is_watching

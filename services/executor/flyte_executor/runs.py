@@ -36,6 +36,11 @@ class LiveRuns:
         fold = self._folds.get(key.run)
         return ActionState() if fold is None else fold.get(key.action)
 
+    def version(self, entry: Entry) -> int | None:
+        """Up to where the action of an entry was folded; None: its run is not held."""
+        key = parse_action(entry.subject)
+        return None if key is None or key.run not in self._folds else self.state(key).version
+
     def fold(self, run: RunKey) -> RunFold:
         """The run's fold; an empty one that is not kept when the run is not held."""
         return self._folds.get(run) or RunFold()
