@@ -8,6 +8,7 @@ the end is of a writer who was killed while he wrote it: nobody was told that it
 import os
 from collections import deque
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -117,7 +118,13 @@ def spool_path(folder: Path, pid: int, lane: int = 0) -> Path:
 
     Of a process that has several at a time, each has a `lane` of its own.
     """
-    return folder / f"{pid}.{start_time(pid)}{f'.{lane}' if lane else ''}{SUFFIX}"
+    return folder / f"{pid}.{_started(pid)}{f'.{lane}' if lane else ''}{SUFFIX}"
+
+
+@cache
+def _started(pid: int) -> str:
+    """When this living process started: what never changes."""
+    return start_time(pid)
 
 
 def left_spools(folder: Path) -> list[Path]:

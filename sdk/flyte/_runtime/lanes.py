@@ -99,7 +99,7 @@ class Lanes:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lanes: dict[int, Lane] = {}
-        self._template: TaskTemplate | None = None
+        self._last: Start | None = None
         self._loaded: dict[str, tuple[TaskTemplate, Any]] = {}
         self._loading = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -148,10 +148,10 @@ class Lanes:
             lane.controller.hear(message)
 
     def _begin(self, number: int, message: Start | Again) -> None:
-        if isinstance(message, Start):
-            self._template = message.template
-        assert self._template is not None, "the first order names its task"
-        start = message if isinstance(message, Start) else message.of(self._template)
+        if isinstance(message, Again):
+            assert self._last is not None, "the first order names its task"
+            message = message.of(self._last)
+        self._last = start = message
         lane = Lane(LaneChannel(self._channel, number), number, start)
         self._lanes[number] = lane
         self._appoint()

@@ -63,7 +63,7 @@ class Start(Assignment):
 
     def again(self) -> "Again":
         """The same, for a runner that has this template from the last `Start`."""
-        return Again.model_construct(**{name: getattr(self, name) for name in Assignment.model_fields})
+        return _BLANK.model_copy(update={name: getattr(self, name) for name in Assignment.model_fields})
 
 
 class Again(Assignment):
@@ -71,9 +71,15 @@ class Again(Assignment):
 
     kind: Literal["again"] = "again"
 
-    def of(self, template: TaskTemplate) -> Start:
-        said = {name: getattr(self, name) for name in Assignment.model_fields}
-        return Start.model_construct(template=template, **said)
+    def of(self, last: Start) -> Start:
+        """The whole order, whose task is that of the last one."""
+        return last.model_copy(update={name: getattr(self, name) for name in Assignment.model_fields})
+
+
+_BLANK = Again(
+    project="", domain="", run="", action="", attempt=0, version="", inputs={}, env_vars={}, root=""
+)
+"""Copied and filled: several times quicker than to construct one."""
 
 
 class Together(Word):

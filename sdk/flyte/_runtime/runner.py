@@ -34,7 +34,6 @@ from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.literals import AnyLiteral
-from flyte_schemas.task import TaskTemplate
 
 
 def main(connection: socket.socket) -> int:
@@ -71,15 +70,15 @@ class _Reused:
 
     def __init__(self) -> None:
         self._loop = LastingLoop()
-        self._template: TaskTemplate | None = None
+        self._last: Start | None = None
         self._task: Any = None
 
     def start(self, message: Start | Again) -> Start:
         """The whole order."""
         if isinstance(message, Again):
-            assert self._template is not None, "the first order names its task"
-            return message.of(self._template)
-        self._template, self._task = message.template, None
+            assert self._last is not None, "the first order names its task"
+            return message.of(self._last)
+        self._last, self._task = message, None
         return message
 
     def task(self, start: Start) -> Any:

@@ -8,8 +8,9 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -19,30 +20,34 @@ class Stopped(BaseException):
 
 
 async def cancelled_by_signal(body: Coroutine[Any, Any, T]) -> T:
-    """Await `body`; SIGTERM cancels it."""
+    """Await `body` on the main thread; SIGTERM cancels it.
+
+    The loop's own way to hear of a signal asks the system each time which signals there are; this costs less.
+    """
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
+    with _at_sigterm(partial(loop.call_soon_threadsafe, task.cancel)):
         return await body
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def stopped_by_signal(body: Callable[[], T]) -> T:
     """Call `body` on the main thread; SIGTERM raises Stopped in it."""
-    with _raising():
+    with _at_sigterm(_stop):
         return body()
 
 
-@contextmanager
-def _raising() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows is SIGKILL
-        raise Stopped
+def _stop() -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows is SIGKILL
+    raise Stopped
 
-    before = signal.signal(signal.SIGTERM, stop)
+
+@contextmanager
+def _at_sigterm(react: Callable[[], object]) -> Iterator[None]:
+    def heard(number: int, frame: FrameType | None) -> None:
+        react()
+
+    before = signal.signal(signal.SIGTERM, heard)
     try:
         yield
     finally:
