@@ -15,10 +15,10 @@ TYPED := schemas bus services deploy/embedded sdk bench tests/shared tests/typin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt simulate chaos bench bench-peers clean
+.PHONY: help setup demo test check fmt simulate chaos bench bench-growth bench-peers clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Make .venv with everything in it
 	@echo "Ready: $(BIN) has flyte, the services, nats-server and the tools."
@@ -56,6 +56,9 @@ chaos: $(STAMP)  ## Kill, pause and cut off real processes for MINUTES=10
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench
+
+bench-growth: $(STAMP)  ## Measure up to 100,000 actions and 100 runs at a time, and draw docs/growth.svg
+	@$(BIN)/python -m bench.growth
 
 PEERS ?=
 bench-peers: $(STAMP)  ## Measure other systems beside ours (PEERS="flytejet restate": only these)
