@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, folders, local, log, losses, objects, recovery
+from bench import commands, folders, large, local, log, losses, objects, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -25,6 +25,7 @@ def main() -> int:
         commands.with_stack,
         objects.rows,
         folders.rows,
+        large.rows,
     ):
         for row in source():
             print(row.line(), flush=True)

@@ -2,25 +2,17 @@
 
 import dataclasses
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.children import SOURCE, measured
+from bench.growth.watched import KINDS, peaks
 from bench.peers.pace import pace
-from flyte_bus.process import stat_fields
 from testkit.cli import Cli
-from testkit.processes import below
 
 ACTIONS_OF_RUNS = 2_000
 """How many actions all runs have together that run at a time."""
-LOOK_S = 1.0
-"""How often memory is looked at."""
-STACK, SERVER = "stack", "nats-server"
-AGENT, TASK = "largest agent", "largest task process"
-KINDS = (STACK, SERVER, AGENT, TASK)
 HEADER = (
     f"{'load':<28} {'actions/s':>10} {'seconds':>8}  "
     + "".join(f"{kind + ', MiB':>27}" for kind in KINDS)
@@ -84,7 +76,7 @@ Measure = Callable[[Cli, int], Point]
 def fan_out(cli: Cli, size: int) -> Point:
     """One parent asks for that many children at once, which a pool of two processes runs."""
     cli.write("children.py", SOURCE)
-    with _watched(cli) as memory:
+    with peaks(_stack(cli)) as memory:
         (rate,) = measured(cli, f"fan-{size}", "at_once", "--count", str(size))
     return Point(what=f"{size:,} actions", size=size, rate=rate, seconds=size / rate, memory=memory)
 
@@ -96,7 +88,7 @@ def together(cli: Cli, runs: int) -> Point:
     """
     cli.write("children.py", SOURCE)
     each = ACTIONS_OF_RUNS // runs
-    with _watched(cli) as memory:
+    with peaks(_stack(cli)) as memory:
         program = cli.write("together.py", RUN_TOGETHER)
         done = cli.python(str(program), str(runs), str(each))
     if done.returncode != 0:
@@ -106,43 +98,6 @@ def together(cli: Cli, runs: int) -> Point:
     return Point(what=what, size=runs, rate=runs * each / seconds, seconds=seconds, memory=memory)
 
 
-@contextmanager
-def _watched(cli: Cli) -> Iterator[dict[str, float]]:
-    """The most memory of each kind of process while the block runs, in MiB."""
-    peaks: dict[str, float] = {}
-    stack = json.loads((Path(cli.variables["FLYTE_HOME"]) / "stack.json").read_text())["pid"]
-    is_over = threading.Event()
-
-    def watch() -> None:
-        while not is_over.wait(LOOK_S):
-            for kind, size in _memory(stack):
-                peaks[kind] = max(peaks.get(kind, 0.0), size / 2**20)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peaks
-    finally:
-        is_over.set()
-        watcher.join()
-
-
-def _memory(stack: int) -> Iterator[tuple[str, int]]:
-    """Each process of a stack: its kind and what it holds, in bytes. A task's is below its agent's."""
-    processes = [stack, *below(stack)]
-    parents = {pid: int(fields[1]) for pid in processes if (fields := stat_fields(pid))}
-    for pid in parents:
-        depth, above = 0, pid
-        while above != stack and above in parents:
-            depth, above = depth + 1, parents[above]
-        try:
-            name = Path(f"/proc/{pid}/comm").read_text().strip()
-            resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
-        except OSError:
-            continue  # it has ended meanwhile
-        if depth == 0:
-            yield STACK, resident
-        elif name == SERVER:
-            yield SERVER, resident
-        elif depth > 1:
-            yield (AGENT if depth == 2 else TASK), resident
+def _stack(cli: Cli) -> int:
+    """The process of the user's stack."""
+    return int(json.loads((Path(cli.variables["FLYTE_HOME"]) / "stack.json").read_text())["pid"])

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from math import log10
 
-from bench.growth.measured import KINDS, Point
+from bench.growth.measured import Point
+from bench.growth.watched import KINDS
 
 WIDTH, HEIGHT = 330, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 40, 46

@@ -3,8 +3,9 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from bench.growth.measured import KINDS, Point
+from bench.growth.measured import Point
 from bench.growth.plot import picture
+from bench.growth.watched import KINDS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
