@@ -31,6 +31,7 @@ from flyte._raw_data import RawDataPath
 from flyte._runtime import context, controller, convert, group
 from flyte._runtime.env_vars import applied
 from flyte._runtime.failure import error_of, failure_of
+from flyte._runtime.lasting_loop import run_whole
 from flyte._runtime.reports import Report
 from flyte._runtime.steps import Recorded, Steps
 from flyte._runtime.threads import in_thread, start_thread
@@ -85,7 +86,7 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
     actions = LocalActions(options, context.get_custom_context() | dict(options.custom_context))
     try:
         if task.is_async:
-            returned = asyncio.run(actions.run(actions.ask_root(task), task, inputs))
+            returned = run_whole(actions.run(actions.ask_root(task), task, inputs))
         else:
             data = convert.inputs_to_json(task.native_interface, inputs)
             returned = actions.run_blocking(actions.ask_root(task), task, data)

@@ -72,9 +72,9 @@ def run_body_blocking(body: Callable[[], Any]) -> Any:
     with _settling() as unsettled:
         returned = body()
         if type(returned) is CoroutineType:  # of an async function, in a decorator's plain one
-            import asyncio
+            from flyte._runtime.lasting_loop import run_whole
 
-            returned = asyncio.run(returned)
+            returned = run_whole(returned)
         returned = resolved(returned)
         for child in list(unsettled):
             child.result()

@@ -18,18 +18,43 @@ class LastingLoop:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
 
+    def __enter__(self) -> "LastingLoop":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
     def run(self, body: Coroutine[Any, Any, T]) -> T:
-        """Run `body` in this context, then cancel what it has left. Raises what it raises."""
+        """Run `body` in this context, then cancel what it has left. Raises what it raises.
+
+        Not by the runner's own `run`, see `run_whole`.
+        """
+        loop = self._runner.get_loop()
         try:
-            return self._runner.run(body, context=contextvars.copy_context())
+            return loop.run_until_complete(loop.create_task(body, context=contextvars.copy_context()))
         finally:
-            left = asyncio.all_tasks(self._runner.get_loop())
+            left = asyncio.all_tasks(loop)
             if left:
-                self._runner.run(_cancelled(left))
+                loop.run_until_complete(_cancelled(left))
 
     def close(self) -> None:
         """Close the loop, where it was ever opened."""
         self._runner.close()
+
+
+def run_whole(body: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run(body)`, whose task never holds the result. Raises what `body` raises.
+
+    At its end `asyncio.run` compares the handler of SIGINT, for which Python writes out the task with its
+    result: that takes as long as the result is large, and several times its memory.
+    """
+    results: list[T] = []
+
+    async def hold() -> None:
+        results.append(await body)
+
+    asyncio.run(hold())
+    return results[0]
 
 
 async def _cancelled(tasks: set["asyncio.Task[Any]"]) -> None:

@@ -4,7 +4,6 @@ Its standard output and error are pipes that the agent reads from outside, so wh
 what was printed before is not lost.
 """
 
-import asyncio
 import contextlib
 import os
 import random
@@ -91,7 +90,10 @@ class _Reused:
 
     def run(self, start: Start, body: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine to its end; SIGTERM cancels it."""
-        return (self._loop.run if start.reused else asyncio.run)(cancelled_by_signal(body))
+        if start.reused:
+            return self._loop.run(cancelled_by_signal(body))
+        with self._loop:
+            return self._loop.run(cancelled_by_signal(body))
 
     def close(self) -> None:
         self._loop.close()

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from flyte._runtime.lasting_loop import LastingLoop
+from flyte._runtime.lasting_loop import LastingLoop, run_whole
 
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
 
@@ -57,3 +57,31 @@ def test_what_is_left_running_ends_with_the_action_and_what_is_held_lasts() -> N
 
 def test_a_loop_that_nobody_used_closes() -> None:
     LastingLoop().close()
+
+
+class _Large:
+    def __init__(self) -> None:
+        self.written = 0
+
+    def __repr__(self) -> str:
+        self.written += 1
+        return "large"
+
+
+async def _large() -> _Large:
+    return _Large()
+
+
+def test_a_result_is_never_written_out() -> None:
+    assert run_whole(_large()).written == 0
+    with LastingLoop() as loop:
+        assert loop.run(_large()).written == 0
+    assert asyncio.run(_large()).written > 0  # the reason for both: once it is 0, they may go
+
+
+def test_what_a_body_raises_is_raised() -> None:
+    async def fail() -> None:
+        raise KeyError("why")
+
+    with pytest.raises(KeyError, match="why"):
+        run_whole(fail())
