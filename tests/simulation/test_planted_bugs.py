@@ -111,6 +111,7 @@ def retries_without_end(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(flyte_executor.core.decide, "after_failure", generous)
     patch.setattr("testkit.simulation.programs.Program.ending", lambda self, attempt: "fails")
+    patch.setattr("testkit.simulation.faulty_bus.MAX_EVENTS", 1_000)  # seed 0 has 53 without it
 
 
 def a_run_that_is_let_go_too_early(patch: pytest.MonkeyPatch) -> None:
