@@ -365,7 +365,7 @@ FOUND = {
 }
 """Where those that need many worlds, or long ones, show soonest: these are looked at first, then all in turn.
 
-A world that does not end for a bug is lived through for days of its time, which takes up to half a minute of ours.
+A world that a bug keeps from ending is lived through for days of its time: up to half a minute of ours.
 """
 
 
