@@ -351,6 +351,7 @@ BUGS: tuple[Plant, ...] = (
 
 FOUND = {
     a_dropped_fence: 145,
+    parents_that_keep_their_slots: 26,
     a_checkpoint_ahead_of_what_was_read: 20,
     a_cache_that_looks_at_no_input: 95,
     a_reservation_that_binds_for_ever: 123,
