@@ -1,6 +1,7 @@
 """A docker engine and a registry of the tests' own, with a base image made on this machine; gone afterwards.
 
-No image can be pulled where tests run, so the base is a Debian that `mmdebstrap` puts together from packages.
+No image can be pulled where tests run, so the base is a Debian that `mmdebstrap` puts together from packages
+(`.ci/base-image`).
 Needs root, and Debian's docker.io, docker-registry and mmdebstrap: `.ci/packages` installs them.
 """
 
@@ -10,6 +11,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tarfile
 import tempfile
 import time
 import urllib.error
@@ -26,6 +28,10 @@ BASE = "flytejet-base:1"
 """Debian with Python and pip, under a name of ours."""
 DEBIAN_BASE = "python:3.11-slim-bookworm"
 """The same, under the name that `Image.from_debian_base((3, 11))` builds on."""
+BASE_IMAGE = Path(__file__).parents[3] / ".ci" / "base-image"
+BASE_LIMIT_S = 600.0
+"""How long it may take to put a Debian together, on a machine that has much else to do."""
+CERTIFICATES_IN = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 START_LIMIT_S = 60.0
 LOOK_AGAIN_S = 0.1
 KEY = Path("/etc/docker/key.json")
@@ -142,33 +148,22 @@ class DockerEngine:
         return True
 
     def _make_base(self) -> None:
-        context = self._folder / "base"
-        context.mkdir()
-        packages = "python3,python3-pip,python3-venv,ca-certificates"
+        """The file system that `.ci/packages` has kept, or a new one, and this machine's certificates."""
+        root = self._folder / "root.tar"
         subprocess.run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=apt",
-                f"--include={packages}",
-                "bookworm",
-                context / "root.tar",
-            ],
+            [BASE_IMAGE, root],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=300,
+            timeout=BASE_LIMIT_S,
             check=True,
         )
-        certificates = os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile
-        place = "/etc/ssl/certs/ca-certificates.crt"
-        shutil.copy(str(certificates), context / "certificates.crt")
-        (context / "Dockerfile").write_text(
-            f"FROM scratch\nADD root.tar /\nCOPY certificates.crt {place}\n"
-            f"ENV PIP_CERT={place} SSL_CERT_FILE={place} REQUESTS_CA_BUNDLE={place}\n"
-        )
-        self.docker("build", "-q", "-t", BASE, str(context))
+        place = "etc/ssl/certs/ca-certificates.crt"
+        with tarfile.open(root, "a") as archive:
+            archive.add(os.environ.get("PIP_CERT") or ssl.get_default_verify_paths().cafile or "", place)
+        environment = " ".join(f"{name}=/{place}" for name in CERTIFICATES_IN)
+        self.docker("import", "--change", f"ENV {environment}", str(root), BASE)
         self.docker("tag", BASE, DEBIAN_BASE)
-        shutil.rmtree(context)
+        root.unlink()
 
     def _spawn(self, *words: str) -> None:
         with (self._folder / f"{words[0]}.log").open("ab") as log:
