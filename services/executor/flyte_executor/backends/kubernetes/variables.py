@@ -1,7 +1,7 @@
 """The environment of a task's container: the agent's, the task's secrets, the user's variables.
 
-What the agent is told nobody overrides. The task's process sets the user's variables once more, so what cannot
-stand in a pod (its name, or since it is one of the agent's) reaches the task all the same.
+What the agent is told nobody overrides. The task's process sets the user's variables once more, so what
+cannot stand in a pod (its name, or since it is one of the agent's) reaches the task all the same.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,11 @@ def variables(
     launch: Launch, draft: Draft, settings: KubernetesSettings, environment: Mapping[str, str], image: str
 ) -> list[dict[str, Any]]:
     """All of them, as a container's `env`. Raises LaunchFailed."""
-    agents = variables_of(environment, image) | (
-        {"FLYTE_NATS_URL": settings.nats_url} if settings.nats_url else {}
-    )
+    agents = variables_of(environment, image)
+    if settings.nats_url:
+        agents["FLYTE_NATS_URL"] = settings.nats_url
     users = launch.template.env_vars | (launch.requested.env_vars if launch.requested else {})
-    told: dict[str, dict[str, Any]] = {
-        name: {"name": name, "value": literal(value)} for name, value in sorted(agents.items())
-    }
+    told = {name: _plain(name, value) for name, value in sorted(agents.items())}
     for name in CREDENTIALS if settings.credentials else ():
         reference = {"secretKeyRef": {"name": settings.credentials, "key": name}}
         told[name] = {"name": name, "valueFrom": reference}
@@ -37,11 +35,15 @@ def variables(
         told[secret["name"]] = secret
     for name, value in users.items():
         if _stands_in_a_pod(name, value):
-            told[name] = {"name": name, "value": literal(value)}
+            told[name] = _plain(name, value)
     written = [one for one in items(draft.primary, "env") if one.get("name") not in told]
     if not any(one.get("name") == "HOME" for one in (*told.values(), *written)):
-        told["HOME"] = {"name": "HOME", "value": HOME}
+        told["HOME"] = _plain("HOME", HOME)
     return [*told.values(), *written]
+
+
+def _plain(name: str, value: str) -> dict[str, Any]:
+    return {"name": name, "value": literal(value)}
 
 
 def literal(text: str) -> str:
