@@ -31,6 +31,8 @@ DEBIAN_BASE = "python:3.11-slim-bookworm"
 BASE_IMAGE = Path(__file__).parents[3] / ".ci" / "base-image"
 BASE_LIMIT_S = 600.0
 """How long it may take to put a Debian together, on a machine that has much else to do."""
+IN_MEMORY_GIB = 6
+"""What the files of an engine may take where they are kept in memory: twice what they do."""
 CERTIFICATES_IN = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 START_LIMIT_S = 60.0
 LOOK_AGAIN_S = 0.1
@@ -46,6 +48,7 @@ class DockerEngine:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
         self._had_key = KEY.exists()
+        self._is_in_memory = False
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.registry = f"127.0.0.1:{free.getsockname()[1]}"
@@ -80,6 +83,10 @@ class DockerEngine:
 
     def start(self) -> None:
         """Start both, and make the base image."""
+        if _available_gib() > 2 * IN_MEMORY_GIB:  # an engine and its tools wait for the disk very often
+            size = f"size={IN_MEMORY_GIB}g"
+            subprocess.run(["mount", "-t", "tmpfs", "-o", size, "flytejet-docker", self._folder], check=True)
+            self._is_in_memory = True
         for name in ("bin", "config"):
             (self._folder / name).mkdir(parents=True)
         self._start_engine()
@@ -97,6 +104,8 @@ class DockerEngine:
                 process.wait()
         for left in (self._folder / "exec").glob("netns/*"):
             subprocess.run(["umount", left], capture_output=True, check=False)
+        if self._is_in_memory:
+            subprocess.run(["umount", "--lazy", self._folder], check=True)
         if not self._had_key:
             KEY.unlink(missing_ok=True)
 
@@ -178,6 +187,12 @@ class DockerEngine:
                 log = (self._folder / f"{name}.log").read_text(errors="replace")
                 raise RuntimeError(f"{name} did not start:\n{log[-4000:]}")
             time.sleep(LOOK_AGAIN_S)
+
+
+def _available_gib() -> float:
+    """How much memory of this machine is free for whoever asks."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith("MemAvailable:"))
 
 
 @pytest.fixture(scope="session")
