@@ -21,6 +21,10 @@ _PLAIN = b"NATS/1.0\r\n"
 """How headers begin that carry no status."""
 
 
+class NoTls(nats.errors.Error):
+    """The server insists on no TLS, and we were told to use nothing else."""
+
+
 class Answer(NamedTuple):
     """What came back for a question: the bytes of its headers, and its payload."""
 
@@ -37,6 +41,8 @@ class Client(NatsClient):
 
     def __init__(self) -> None:
         super().__init__()
+        self.wants_tls = False
+        """Whether a server that does not insist on TLS is left at once, before it was told a password."""
         self._straight: dict[int, Take] = {}
         self._questions: dict[bytes, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
@@ -77,6 +83,11 @@ class Client(NatsClient):
             answer.set_exception(nats.errors.NoRespondersError())
         else:
             answer.set_result(Answer(headers, data))
+
+    def _connect_command(self) -> bytes:
+        if self.wants_tls and not self._server_info.get("tls_required"):
+            raise NoTls("the server does not insist on TLS, and the settings allow nothing else")
+        return super()._connect_command()
 
     async def subscribe_straight(self, subject: str, take: Take) -> Subscription:
         """Subscribe; `take` is called within the reading of the connection, and must be quick."""
