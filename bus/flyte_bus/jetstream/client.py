@@ -13,6 +13,7 @@ import nats.errors
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 
 Take = Callable[[bytes, bytes], None]
 """Takes one message: the bytes of its headers, and its payload."""
@@ -83,6 +84,17 @@ class Client(NatsClient):
             answer.set_exception(nats.errors.NoRespondersError())
         else:
             answer.set_result(Answer(headers, data))
+
+    async def _process_connect_init(self) -> None:
+        """As nats-py's, but what fails is dropped: a failed handshake has no end that could be waited for."""
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            transport = self._transport
+            if isinstance(transport, TcpTransport) and transport._io_writer is not None:
+                transport._io_writer.transport.abort()
+                self._transport = None
+            raise
 
     def _connect_command(self) -> bytes:
         if self.wants_tls and not self._server_info.get("tls_required"):

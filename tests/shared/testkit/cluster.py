@@ -17,14 +17,17 @@ class Cluster:
     """nats-server, registry, dataproxy and executor, each a process of its own; a context manager.
 
     `services` are those that it starts with. `elsewhere` is a second executor, with a home of its own as on
-    another machine, that is started by hand; `more` are environment variables of the services.
+    another machine, that is started by hand; `more` are environment variables of the services and of their
+    users; `nats` stands in the configuration of the server.
     """
 
-    def __init__(self, folder: Path, services: tuple[str, ...] = SERVICES, **more: str) -> None:
+    def __init__(
+        self, folder: Path, services: tuple[str, ...] = SERVICES, *, nats: str = "", **more: str
+    ) -> None:
         self._services = services
         self.home = folder / "home"
         self.other_home = folder / "elsewhere"
-        self.server = NatsServer(folder / "nats")
+        self.server = NatsServer(folder / "nats", more=nats)
         self._folder = folder
         self._more = more
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -38,6 +41,7 @@ class Cluster:
             "FLYTE_NATS_USER": self.server.user,
             "FLYTE_NATS_PASSWORD": self.server.password,
             "FLYTE_ADMIN_ENDPOINT": self.server.url,
+            **self._more,
         }
 
     def start(self, name: str) -> None:
@@ -45,7 +49,7 @@ class Cluster:
         if name == "nats-server":
             return self.server.start()
         service, home = ("executor", self.other_home) if name == "elsewhere" else (name, self.home)
-        more = self._more | {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
+        more = {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._processes[name] = subprocess.Popen(

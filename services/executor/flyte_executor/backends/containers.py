@@ -1,13 +1,15 @@
 """An attempt as a container: the words after `docker run`, a pure function of the launch.
 
 The network is the machine's: a bus and an artifact store on 127.0.0.1 are reached as they are elsewhere. What
-the agent needs to know comes as variables whose values are not on the command line.
+the agent needs to know comes as variables whose values are not on the command line, and as files that these
+name.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
 
+from flyte_bus.security import CA, CERT, CREDS, KEY
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey
@@ -16,7 +18,7 @@ from flyte_schemas.task import Resources
 HOME = "/tmp/flytejet"
 """Where an agent keeps its files in a container; any user may write there."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
-_NOT_PASSED = re.compile(r"FLYTE_(HOME|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
+_NOT_PASSED = re.compile(r"FLYTE_(HOME|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -56,11 +58,19 @@ def run_words(
     words = ["run", "--detach", "--name", container_name(launch.attempt, site), "--network", "host"]
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for name in sorted(variables) for word in ("--env", name)]
+    words += [word for place in _files(variables) for word in ("--mount", place)]
     words += resource_words(launch.template.resources)
     words += ["--entrypoint", "flyte-agent", image, "attempt"]
     for field, value in order:
         words += [f"--{field.replace('_', '-')}", str(value)]
     return words
+
+
+def _files(variables: Mapping[str, str]) -> list[str]:
+    """The files that the bus's variables name, in the container where they are here."""
+    named = (variables.get(name) for name in (CA, CERT, KEY, CREDS))
+    places = dict.fromkeys(place for place in named if place)
+    return [f"type=bind,source={place},target={place},readonly" for place in places]
 
 
 def resource_words(resources: Resources) -> list[str]:
