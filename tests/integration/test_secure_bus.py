@@ -71,6 +71,7 @@ async def test_a_server_is_trusted_by_whom_it_is_vouched_for(start: Start, autho
     server = start(authority.server_config("127.0.0.1"))
     await works(settings(server, Security(ca=authority.ca)))
     await works(settings(server, Security(ca=authority.ca), scheme="tls"))
+    await works(settings(server, Security(ca_text=authority.ca.read_text())))
     await is_refused(settings(server, Security()), "certificate verify failed")
 
 
@@ -156,6 +157,7 @@ async def test_files_that_hold_something_else_are_told_by_their_variables(
     cert, _ = authority.issue("client", "client.example")
     for security, variable in (
         (Security(ca=other), "FLYTE_NATS_CA"),
+        (Security(ca_text="-----BEGIN CERTIFICATE-----\nno\n"), "FLYTE_NATS_CA"),
         (Security(cert=cert, key=other), "FLYTE_NATS_CERT"),
         (Security(creds=other), "FLYTE_NATS_CREDS"),
     ):

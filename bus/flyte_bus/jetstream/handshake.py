@@ -35,9 +35,11 @@ def options_of(settings: BusSettings) -> dict[str, Any]:
 def _context(settings: BusSettings) -> ssl.SSLContext:
     security = settings.security
     try:
-        context = ssl.create_default_context(cafile=None if security.ca is None else str(security.ca))
+        context = ssl.create_default_context(
+            cafile=None if security.ca is None else str(security.ca), cadata=security.ca_text or None
+        )
     except (OSError, ssl.SSLError) as error:
-        raise BusError(f"{CA}: {security.ca} holds no certificates: {error}") from error
+        raise BusError(f"{CA}: {security.ca or 'its text'} holds no certificates: {error}") from error
     if security.cert is not None:
         try:
             context.load_cert_chain(security.cert, security.key)

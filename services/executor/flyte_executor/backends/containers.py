@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from flyte_bus.security import CA, CERT, CREDS, KEY
+from flyte_bus.security import CA, CERT, CREDS, KEY, is_text
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.backends.quantities import amount_of
 from flyte_schemas.orders import Order, PoolOrder
@@ -74,7 +74,7 @@ def agent_words(order: Order | PoolOrder) -> list[str]:
 def _files(variables: Mapping[str, str]) -> list[str]:
     """The files that the bus's variables name, in the container where they are here."""
     named = (variables.get(name) for name in (CA, CERT, KEY, CREDS))
-    places = dict.fromkeys(place for place in named if place)
+    places = dict.fromkeys(place for place in named if place and not is_text(place))
     return [f"type=bind,source={place},target={place},readonly" for place in places]
 
 
