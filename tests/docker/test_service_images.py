@@ -1,9 +1,10 @@
-"""The images of deploy/Dockerfile: built by a real engine on a base of this machine, and run as nobody special."""
+"""The images of deploy/Dockerfile: built on a base of this machine, and run as nobody special."""
 
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,18 +38,15 @@ def pip_conf(folder: Path) -> Path:
 def test_every_target_is_built_and_runs_as_no_root(docker_engine: DockerEngine, tmp_path: Path) -> None:
     secret = f"id=pip,src={pip_conf(tmp_path)}"
     words = ("build", "-q", "-f", str(ROOT / "deploy/Dockerfile"), "--network", "host", "--secret", secret)
+
+    def build(target: str) -> None:
+        tag = ("--build-arg", f"BASE={BASE}", "--target", target, "-t", f"built/{target}")
+        docker_engine.docker(*words, *tag, str(ROOT), timeout_s=400.0)
+
+    build("task")  # what all have in common
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(build, SERVICES))
     for target in (*SERVICES, "task"):
-        build = (
-            *words,
-            "--build-arg",
-            f"BASE={BASE}",
-            "--target",
-            target,
-            "-t",
-            f"built/{target}",
-            str(ROOT),
-        )
-        docker_engine.docker(*build, timeout_s=400.0)
         (image,) = json.loads(docker_engine.docker("inspect", f"built/{target}"))
         assert image["Config"]["User"] == "1000:1000"
         assert bool(image["Config"].get("Healthcheck")) == (target != "task")
