@@ -208,7 +208,7 @@ def _identify(draft: Draft, launch: Launch, settings: KubernetesSettings) -> Non
         launch.settings.service_account or draft.spec.get("serviceAccountName") or settings.service_account
     )
     if account:
-        if not is_subdomain(account):
+        if not is_subdomain(str(account)):
             raise LaunchFailed(f"no service account can be called {account!r}")
         draft.spec["serviceAccountName"] = account
     fill(draft.spec, {"automountServiceAccountToken": bool(account)})

@@ -6,7 +6,7 @@ from flyte_executor.backends.kubernetes.settings import KubernetesSettings
 from flyte_executor.backends.kubernetes.template import Draft, fill, section
 
 _USER = {"runAsUser", "runAsNonRoot"}
-_MIGHT = {"SYS_ADMIN", "CAP_SYS_ADMIN"}
+_MIGHT = ("SYS_ADMIN", "CAP_SYS_ADMIN")
 
 
 def confine(draft: Draft, settings: KubernetesSettings) -> None:
@@ -26,9 +26,10 @@ def confine(draft: Draft, settings: KubernetesSettings) -> None:
 
 
 def _is_mighty(primary: dict[str, Any]) -> bool:
-    """Whether the user gives his container what only root can use, and an API server refuses to keep it from."""
+    """Whether its user gives it what only root can use, and what no API server lets be kept from it."""
     added = section(primary, "capabilities").get("add") if "capabilities" in primary else None
-    return bool(primary.get("privileged")) or bool(_MIGHT & {str(name) for name in added or ()})
+    has_might = isinstance(added, list) and any(name in added for name in _MIGHT)
+    return has_might or bool(primary.get("privileged"))
 
 
 def _user(user: int) -> dict[str, Any]:
@@ -37,5 +38,5 @@ def _user(user: int) -> dict[str, Any]:
 
 def _others_say(draft: Draft) -> bool:
     """Whether another container names its user: what the pod says would hold for that one, too."""
-    others = (one for one in draft.containers if one is not draft.primary)
-    return any(_USER & (one.get("securityContext") or {}).keys() for one in others)
+    others = [one for one in draft.containers if one is not draft.primary]
+    return any(_USER & section(one, "securityContext").keys() for one in others if "securityContext" in one)
