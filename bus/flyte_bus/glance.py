@@ -29,7 +29,7 @@ def last_messages(
 ) -> list[bytes | None] | None:
     """The last message of each subject (None: it has none); None altogether when that cannot be told so."""
     parts = urlsplit(settings.servers[0])
-    if parts.scheme != "nats" or not parts.hostname:
+    if parts.scheme != "nats" or not parts.hostname or settings.wants_tls or settings.security.creds:
         return None
     try:
         # `create_connection` would load the machinery of international names for any host.

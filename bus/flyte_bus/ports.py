@@ -106,7 +106,9 @@ class Inbox(Protocol):
 class Server(Protocol):
     """An endpoint that is being served."""
 
-    async def stop(self) -> None: ...
+    async def stop(self, *, grace_s: float = 0.0) -> None:
+        """Take no more questions; those that were taken may be answered within `grace_s`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

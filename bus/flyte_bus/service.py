@@ -12,15 +12,16 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
 
-from flyte_bus import event_loop
+from flyte_bus import event_loop, health
 from flyte_bus.errors import BusUnavailable
+from flyte_bus.health import Health, HealthSettings, served
 from flyte_bus.ports import Bus, Entry, Server
 from flyte_bus.settings import BusSettings, from_environment
 from flyte_schemas.endpoints import Ping, Pong, ping_endpoint
@@ -33,6 +34,8 @@ BUS_NOTICE_FIRST_S = 1.0
 BUS_NOTICE_LIMIT_S = 30.0
 STOP_GRACE_S = 20.0
 """The longest that a process takes to stop after a signal, in seconds."""
+ANSWER_GRACE_S = 8.0
+"""How long questions that came before the end of a service may still take, in seconds."""
 CANCEL_AGAIN_S = 2.0
 """A task that is not over this long after its cancellation is cancelled again: before Python 3.12 `wait_for`
 loses a cancellation that comes together with a result."""
@@ -57,6 +60,13 @@ class Service(Protocol):
 
     async def wait(self) -> None:
         """Return when the service was stopped. Raises LoopDied when one of its loops ended by itself."""
+        ...
+
+    async def trouble(self) -> str:
+        """Why the service could not do its work just now; the empty text when it could.
+
+        Asks whatever it works with, the bus too, and may raise what that raises.
+        """
         ...
 
 
@@ -140,6 +150,11 @@ async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime)
     await bus.log.append(event)
 
 
+async def stop_all(servers: Iterable[Server]) -> None:
+    """Stop answering; what was asked before is answered first, within a limit."""
+    await asyncio.gather(*(server.stop(grace_s=ANSWER_GRACE_S) for server in servers))
+
+
 async def serve_ping(bus: Bus, service: str) -> Server:
     """Answer the liveness question of `service`."""
     pong = Pong(service=service, version=installed_version(), pid=os.getpid(), host=platform.node())
@@ -190,20 +205,33 @@ Build = Callable[[Bus], Awaitable[Service]]
 def run_process(name: str, connect: Connect, build: Build) -> int:
     """Run one service as this process until SIGTERM or SIGINT, and return the exit code.
 
-    Reads the bus's settings from the environment, connects (a bus that is not there yet is waited for),
-    provisions it, builds the service on it. 0: stopped by a signal; 1: died; 2: the environment is wrong.
+    Reads the settings of the bus and of its own health from the environment, connects (a bus that is not
+    there yet is waited for), provisions it, builds the service on it. 0: stopped by a signal; 1: died; 2: the
+    environment is wrong.
     """
     configure_logging()
     structlog.contextvars.bind_contextvars(service=name)
     try:
-        settings = from_environment(name)
+        settings, watched = from_environment(name), health.from_environment()
+        return event_loop.run(_watched(watched, lambda state: _live(settings, connect, build, state)))
     except ValueError as error:
         log.error("process.misconfigured", error=str(error))
         return 2
-    return event_loop.run(_until_signal(_live(settings, connect, build)))
 
 
-async def _until_signal(life: Coroutine[Any, Any, None]) -> int:
+async def _watched(settings: HealthSettings, live: Callable[[Health], Coroutine[Any, Any, None]]) -> int:
+    """The life of a process, from its start to its end seen by whoever looks at its health.
+
+    Raises ValueError when the address for that cannot be had.
+    """
+    state = Health()
+    async with served(state, settings) as port:
+        if port is not None:
+            log.info("process.health.served", host=settings.host, port=port)
+        return await _until_signal(live(state), state)
+
+
+async def _until_signal(life: Coroutine[Any, Any, None], state: Health) -> int:
     signalled = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signalled.set)
@@ -211,6 +239,7 @@ async def _until_signal(life: Coroutine[Any, Any, None]) -> int:
     signal_came = asyncio.create_task(signalled.wait())
     await asyncio.wait({living, signal_came}, return_when=asyncio.FIRST_COMPLETED)
     signal_came.cancel()
+    state.draining()
     if not living.done():
         log.info("process.stopping")
         living.cancel()
@@ -226,12 +255,13 @@ async def _until_signal(life: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
-async def _live(settings: BusSettings, connect: Connect, build: Build) -> None:
+async def _live(settings: BusSettings, connect: Connect, build: Build, state: Health) -> None:
     async with await _reach(settings, connect) as bus:
         await bus.provision()
         service = await build(bus)
         try:
             await service.start()
+            state.serving(service.trouble)
             log.info("process.ready", nats=settings.shown_url)
             await service.wait()
         finally:

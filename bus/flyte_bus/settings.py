@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from flyte_bus import security
+from flyte_bus.security import Security
+
 DEFAULT_SCHEME = "nats"
 
 
@@ -24,6 +27,7 @@ class BusSettings:
     connect_timeout_s: float = 5.0
     patience_s: float = 60.0
     replicas: int = 1
+    security: Security = field(default_factory=Security)
     waits_for_room: bool = False
     """Whether an append waits for room in a full store as long as the patience lasts; else StreamFull."""
 
@@ -32,6 +36,11 @@ class BusSettings:
         """The address of each server."""
         texts = [text.strip() for text in self.url.split(",") if text.strip()]
         return [text if "://" in text else f"{DEFAULT_SCHEME}://{text}" for text in texts]
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether no other connection than one with TLS will do."""
+        return self.security.wants_tls or any(server.startswith("tls://") for server in self.servers)
 
     @property
     def shown_url(self) -> str:
@@ -62,9 +71,10 @@ def lease_ttl_from_environment() -> int:
 
 
 def from_environment(name: str, *, patience_s: float = SERVICE_PATIENCE_S) -> BusSettings:
-    """Settings from `FLYTE_NATS_URL`, `FLYTE_NATS_USER`, `FLYTE_NATS_PASSWORD`, `FLYTE_NATS_REPLICAS`.
+    """Settings from `FLYTE_NATS_URL`, `_USER`, `_PASSWORD`, `_REPLICAS`, `_CA`, `_CERT`, `_KEY`, `_CREDS`.
 
-    Raises ValueError when no address is given, or a number of replicas that cannot be.
+    Raises ValueError when no address is given, for a number of replicas that cannot be, and for files that
+    are not there.
     """
     url = os.environ.get("FLYTE_NATS_URL", "")
     if not url:
@@ -76,6 +86,7 @@ def from_environment(name: str, *, patience_s: float = SERVICE_PATIENCE_S) -> Bu
         name=name,
         patience_s=patience_s,
         replicas=replicas_from_environment(),
+        security=security.from_environment(),
         waits_for_room=True,
     )
 

@@ -35,6 +35,8 @@ class ClientConfig:
     root_dir: Path | None = None
     source: str = ""
     org: str = ""
+    ca_file: str = ""
+    """Who vouches for the control plane, unless the bus's variable says it."""
     image_builder: str = ""
     image_registry: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +67,7 @@ def make_config(
     image_builder: str | None = None,
     images: Mapping[str, str] | None = None,
     image_registry: str | None = None,
+    ca_file: str | None = None,
     look_around: bool = True,
 ) -> ClientConfig:
     """Put a configuration together; `look_around` allows files and stacks that nobody named.
@@ -94,6 +97,7 @@ def make_config(
         root_dir=root_dir.absolute() if root_dir else None,
         source=source,
         org=str(option(document, "task", "org") or ""),
+        ca_file=ca_file or str(option(document, "admin", "caCertFilePath") or ""),
         image_builder=image_builder or str(option(document, "image", "builder") or ""),
         image_registry=image_registry or str(option(document, "image", "registry") or ""),
         images=dict(option(document, "image", "image_refs") or {}) | dict(images or {}),

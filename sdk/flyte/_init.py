@@ -78,6 +78,7 @@ def _init(
         image_builder=image_builder,
         images=images,
         image_registry=image_registry,
+        ca_file=ca_cert_file_path,
         look_around=False,
     )
     configure(replace(found, sync_sys_paths=sync_local_sys_paths, storage=_storage(storage)))
@@ -218,7 +219,6 @@ def _connect(config: ClientConfig) -> None:
 
 _REFUSED = (
     "insecure_skip_verify",
-    "ca_cert_file_path",
     "command",
     "proxy_command",
     "auth_client_config",

@@ -13,12 +13,17 @@ import nats.errors
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 
 Take = Callable[[bytes, bytes], None]
 """Takes one message: the bytes of its headers, and its payload."""
 
 _PLAIN = b"NATS/1.0\r\n"
 """How headers begin that carry no status."""
+
+
+class NoTls(nats.errors.Error):
+    """The server insists on no TLS, and we were told to use nothing else."""
 
 
 class Answer(NamedTuple):
@@ -37,6 +42,8 @@ class Client(NatsClient):
 
     def __init__(self) -> None:
         super().__init__()
+        self.wants_tls = False
+        """Whether a server that does not insist on TLS is left at once, before it was told a password."""
         self._straight: dict[int, Take] = {}
         self._questions: dict[bytes, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
@@ -77,6 +84,22 @@ class Client(NatsClient):
             answer.set_exception(nats.errors.NoRespondersError())
         else:
             answer.set_result(Answer(headers, data))
+
+    async def _process_connect_init(self) -> None:
+        """As nats-py's, but what fails is dropped: a failed handshake has no end that could be waited for."""
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            transport = self._transport
+            if isinstance(transport, TcpTransport) and transport._io_writer is not None:
+                transport._io_writer.transport.abort()
+                self._transport = None
+            raise
+
+    def _connect_command(self) -> bytes:
+        if self.wants_tls and not self._server_info.get("tls_required"):
+            raise NoTls("the server does not insist on TLS, and the settings allow nothing else")
+        return super()._connect_command()
 
     async def subscribe_straight(self, subject: str, take: Take) -> Subscription:
         """Subscribe; `take` is called within the reading of the connection, and must be quick."""

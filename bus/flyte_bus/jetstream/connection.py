@@ -5,6 +5,7 @@ subscription registers with `on_return` and reads the log again from where it st
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ from nats.aio.subscription import Subscription
 
 from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
-from flyte_bus.jetstream.client import Answer, Client, Take, status
+from flyte_bus.jetstream.client import Answer, Client, NoTls, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
+from flyte_bus.jetstream.handshake import options_of
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.settings import BusSettings
 
@@ -55,10 +57,12 @@ class Connection:
         self.is_closed = False
 
     async def open(self) -> None:
-        """Connect; keep trying for the settings' patience. Raises BusUnavailable."""
-        options: dict[str, Any] = {"reconnect_time_wait": RECONNECT_PAUSE_S}
-        if self.settings.user:
-            options |= {"user": self.settings.user, "password": self.settings.password}
+        """Connect; keep trying for the settings' patience.
+
+        Raises BusUnavailable, and BusError for files of the settings that do not hold what they should.
+        """
+        options = options_of(self.settings)
+        self.client.wants_tls = self.settings.wants_tls
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
@@ -66,6 +70,7 @@ class Connection:
                     name=self.settings.name,
                     connect_timeout=int(max(1, self.settings.connect_timeout_s)),
                     max_reconnect_attempts=-1,
+                    reconnect_time_wait=RECONNECT_PAUSE_S,  # type: ignore[arg-type]
                     pending_size=PENDING_OUT_BYTES,
                     ping_interval=PING_EVERY_S,
                     error_cb=self._on_error,
@@ -265,18 +270,21 @@ class Connection:
 
     async def drain(self, subscription: Subscription) -> None:
         """End a subscription after all that the server has sent to it; quiet when the connection is gone."""
+        if not self.client.is_connected:  # nothing is on its way
+            return await self.unsubscribe(subscription)
         try:
             async with asyncio.timeout(TRY_TIMEOUT_S):
                 await subscription.drain()  # type: ignore[no-untyped-call]
         except (*_AWAY, TimeoutError, nats.errors.Error):
             await self.unsubscribe(subscription)
+        return None
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         log.debug("bus.connection.error", error=text)
         if not self._is_refused:
             self._last_error = text
-        if not self._is_open and "authorization" in text.lower():
+        if not self._is_open and (isinstance(error, ssl.SSLError | NoTls) or "authorization" in text.lower()):
             self._is_refused = True
             self.client.options["allow_reconnect"] = False  # the next try would be refused as well
         if isinstance(error, nats.errors.SlowConsumerError):

@@ -37,9 +37,13 @@ class EndpointServer:
             self._endpoint.subject, self._on_question, queue=QUEUE_GROUP
         )
 
-    async def stop(self) -> None:
-        if self._subscription is not None:
+    async def stop(self, *, grace_s: float = 0.0) -> None:
+        if self._subscription is not None and grace_s:
+            await self._connection.drain(self._subscription)
+        elif self._subscription is not None:
             await self._connection.unsubscribe(self._subscription)
+        if self._tasks and grace_s:
+            await asyncio.wait(self._tasks, timeout=grace_s)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -31,18 +31,24 @@ class JetStreamDelivery:
     def __init__(self, connection: Connection, message: Msg, stream: str) -> None:
         self._connection = connection
         self._reply = message.reply
+        self.is_settled = False
+        """Whether its fate was told to the server."""
         self.deliveries, sequence = _positions(message.reply)
         self.entry = Entry(stream, message.subject, sequence, content_of(message.data), message.data)
 
     async def ack(self) -> None:
-        await self._connection.publish(self._reply, b"+ACK")
+        await self._settle(b"+ACK")
 
     async def nak(self, delay_s: float = 0.0) -> None:
         delay = orjson.dumps({"delay": int(delay_s * NANOSECONDS)})
-        await self._connection.publish(self._reply, b"-NAK " + delay if delay_s > 0 else b"-NAK")
+        await self._settle(b"-NAK " + delay if delay_s > 0 else b"-NAK")
 
     async def term(self, reason: str) -> None:
-        await self._connection.publish(self._reply, b"+TERM " + reason.encode()[:200])
+        await self._settle(b"+TERM " + reason.encode()[:200])
+
+    async def _settle(self, word: bytes) -> None:
+        await self._connection.publish(self._reply, word)
+        self.is_settled = True
 
 
 def _positions(reply: str) -> tuple[int, int]:
@@ -81,6 +87,8 @@ class JetStreamInbox:
         }
         self._queue: deque[JetStreamDelivery] = deque()
         self._wake = asyncio.Event()
+        self._in_hand: JetStreamDelivery | None = None
+        """The last that was given out; not settled at the end of the inbox, it goes back at once."""
         self._outstanding = 0
         self._is_stale = True
         """Whether the consumer must be looked after before the next request: first use, or a return."""
@@ -97,10 +105,14 @@ class JetStreamInbox:
     async def __aexit__(self, *_: object) -> None:
         self._forget()
         await self._connection.drain(self._subscription)  # what is on its way here must go back, too
-        for delivery in self._queue:
+        unsettled = [
+            each for each in (self._in_hand, *self._queue) if each is not None and not each.is_settled
+        ]
+        self._in_hand = None
+        self._queue.clear()
+        for delivery in unsettled:
             if not self._connection.is_closed:
                 await delivery.nak()
-        self._queue.clear()
 
     async def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
         while not self._connection.is_closed:
@@ -110,7 +122,8 @@ class JetStreamInbox:
                 await self._ensure_consumer()
             await self._pull()
             if self._queue:
-                yield self._queue.popleft()
+                self._in_hand = self._queue.popleft()
+                yield self._in_hand
                 continue
             self._wake.clear()
             try:

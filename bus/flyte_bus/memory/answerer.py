@@ -19,8 +19,10 @@ class Answerer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def cancel(self) -> None:
-        """Give up the answers that have begun: who asked hears nothing."""
+    async def end(self, grace_s: float) -> None:
+        """Give up the answers that have begun and take longer than that: who asked hears nothing."""
+        if self._tasks and grace_s:
+            await asyncio.wait(self._tasks, timeout=grace_s)
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -14,6 +14,8 @@ class MemoryDelivery:
         self._link = link
         self._consumer = consumer
         self._handed = handed
+        self.is_settled = False
+        """Whether its fate was told to the server."""
 
     @property
     def entry(self) -> Entry:
@@ -28,16 +30,19 @@ class MemoryDelivery:
         """See `Delivery.ack`."""
         await self._link.reach()
         self._consumer.settle(self.entry.sequence)
+        self.is_settled = True
 
     async def nak(self, delay_s: float = 0.0) -> None:
         """See `Delivery.nak`."""
         await self._link.reach()
         self._consumer.send_back(self.entry.sequence, self._link.server.clock() + delay_s)
+        self.is_settled = True
 
     async def term(self, reason: str) -> None:
         """See `Delivery.term`; the reason is for the server's own records, and there are none here."""
         await self._link.reach()
         self._consumer.settle(self.entry.sequence)
+        self.is_settled = True
 
 
 class MemoryInbox:
@@ -47,17 +52,22 @@ class MemoryInbox:
         self._link = link
         self._consumer = consumer
         self._is_open = True
+        self._in_hand: MemoryDelivery | None = None
 
     async def __aiter__(self) -> AsyncIterator[Delivery]:
         clock, changed = self._link.server.clock, self._consumer.stream.changed
         while await self._link.outlast() and self._is_open:
             handed = self._consumer.take(clock())
             if handed is not None:
-                yield MemoryDelivery(self._link, self._consumer, handed)
+                self._in_hand = MemoryDelivery(self._link, self._consumer, handed)
+                yield self._in_hand
                 continue
             due = self._consumer.next_due()
             await self._link.wait(changed, None if due is None else max(due - clock(), 0.0))
 
     def close(self) -> None:
+        """The last that was given out and not settled goes back at once."""
         self._is_open = False
+        if self._in_hand is not None and not self._in_hand.is_settled and self._link.is_there:
+            self._consumer.send_back(self._in_hand.entry.sequence, self._link.server.clock())
         self._consumer.stream.changed.ring()

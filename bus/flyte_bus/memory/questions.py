@@ -15,10 +15,10 @@ class MemoryServing:
         self._answerer = answerer
         link.server.listen(answerer)
 
-    async def stop(self) -> None:
-        """Take no more questions, and give up those that were taken."""
+    async def stop(self, *, grace_s: float = 0.0) -> None:
+        """See `Server.stop`."""
         self._link.server.unlisten(self._answerer)
-        await self._answerer.cancel()
+        await self._answerer.end(grace_s)
 
 
 async def ask(link: Link, endpoint: Endpoint[AskT, AnswerT], question: AskT, timeout_s: float) -> AnswerT:

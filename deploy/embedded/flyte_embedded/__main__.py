@@ -7,8 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
-from flyte_bus import event_loop
+from flyte_bus import event_loop, health, security
 from flyte_bus.errors import BusError
+from flyte_bus.health import Health, HealthSettings, served
+from flyte_bus.security import Security
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_bus.settings import replicas_from_environment
 from flyte_dataproxy.http import PortTaken
@@ -33,7 +35,8 @@ def main() -> int:
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()
     try:
-        replicas = replicas_from_environment()
+        replicas, watched = replicas_from_environment(), health.from_environment()
+        trusted = security.from_environment()
     except ValueError as error:
         parser.error(str(error))
     settings = StackSettings(
@@ -42,14 +45,26 @@ def main() -> int:
         nats_user=os.environ.get("FLYTE_NATS_USER", ""),
         nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
         replicas=replicas if arguments.nats else 1,
+        security=trusted if arguments.nats else Security(),
         artifacts=arguments.artifacts,
         endpoint_url=arguments.endpoint_url,
         backend=arguments.backend,
     )
-    return event_loop.run(_run(settings))
+    return event_loop.run(_watched(settings, watched))
 
 
-async def _run(settings: StackSettings) -> int:
+async def _watched(settings: StackSettings, watched: HealthSettings) -> int:
+    """The stack's life, with the pages of its health."""
+    state = Health()
+    try:
+        async with served(state, watched):
+            return await _run(settings, state)
+    except ValueError as error:  # the address of the pages
+        _say(f"cannot start: {error}")
+        return 2
+
+
+async def _run(settings: StackSettings, state: Health) -> int:
     signalled = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signalled.set)
@@ -64,11 +79,13 @@ async def _run(settings: StackSettings) -> int:
         await stack.stop()
         raise
     assert stack.access is not None
+    state.serving(stack.trouble)
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
     dying = asyncio.create_task(stack.wait())
     stopping = asyncio.create_task(signalled.wait())
     await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)
     _say("stopping")
+    state.draining()
     await stack.stop()
     stopping.cancel()
     try:

@@ -36,6 +36,7 @@ class Stack:
         self._home = Home(settings.home)
         self._held = AsyncExitStack()
         self._tasks = Supervisor("embedded")
+        self._services: dict[str, Service] = {}
         self.access: Access | None = None
 
     async def start(self) -> None:
@@ -53,12 +54,20 @@ class Stack:
             service = await self._build(name, await self._connect(self.access, name))
             self._held.push_async_callback(service.stop)
             await service.start()
+            self._services[name] = service
             self._tasks.spawn(name, service.wait())
         self._held.enter_context(self._home.announced(self._note(self.access)))
 
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of the stack died."""
         await self._tasks.wait()
+
+    async def trouble(self) -> str:
+        """Why a service could not do its work just now, and which; the empty text when all could."""
+        for name, service in self._services.items():
+            if trouble := await service.trouble():
+                return f"{name}: {trouble}"
+        return ""
 
     async def stop(self) -> None:
         """End everything, the last first."""
@@ -102,6 +111,7 @@ class Stack:
                 name=f"flyte-{name}",
                 patience_s=patience_s,
                 replicas=self._settings.replicas,
+                security=self._settings.security,
                 waits_for_room=True,
             )
         )

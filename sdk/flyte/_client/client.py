@@ -4,11 +4,10 @@ import asyncio
 import atexit
 import contextlib
 
+from flyte._client.bus_settings import bus_settings
 from flyte._config import ClientConfig
-from flyte._limits import PATIENCE_S
 from flyte._syncify import background_loop
 from flyte_bus.ports import Bus
-from flyte_bus.settings import BusSettings
 
 CLOSE_TIMEOUT_S = 2.0
 
@@ -37,15 +36,7 @@ class Client:
         quick_start.load()
         from flyte_bus.jetstream import connect
 
-        return await connect(
-            BusSettings(
-                url=self.config.endpoint,
-                user=self.config.user,
-                password=self.config.password,
-                name="flyte-client",
-                patience_s=PATIENCE_S,
-            )
-        )
+        return await connect(bus_settings(self.config))
 
     def close_soon(self) -> None:
         """Close the connection from any thread; waits a moment, then lets it go."""

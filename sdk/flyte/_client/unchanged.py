@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from flyte._client.bus_settings import bus_settings
 from flyte._config import ClientConfig
 from flyte._plan import Plan
 from flyte_bus.glance import last_messages
-from flyte_bus.settings import BusSettings
 from flyte_schemas.streams import TASKS
 from flyte_schemas.subjects import task_subject
 
@@ -22,9 +22,8 @@ def is_unchanged(plan: Plan, config: ClientConfig, project: str, domain: str) ->
     """Whether the last version of each task is the plan's; False also when a glance cannot tell."""
     if len(plan.templates) > MANY:
         return False
-    settings = BusSettings(url=config.endpoint, user=config.user, password=config.password)
     subjects = [task_subject(project, domain, template.name) for template in plan.templates]
-    last = last_messages(settings, TASKS.name, subjects)
+    last = last_messages(bus_settings(config), TASKS.name, subjects)
     return last is not None and all(
         raw is not None and _says(raw, template, plan.version)
         for raw, template in zip(last, plan.templates, strict=True)

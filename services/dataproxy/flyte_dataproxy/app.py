@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import structlog
 
 from flyte_bus.ports import Bus
-from flyte_bus.service import serve_ping
+from flyte_bus.service import serve_ping, stop_all
 from flyte_dataproxy.endpoints import Endpoints
 from flyte_dataproxy.http import ArtifactServer
 from flyte_dataproxy.settings import STALE_UPLOAD_S, DataproxySettings, S3Settings
@@ -24,6 +24,7 @@ from flyte_schemas.endpoints import (
     REMOVE_ARTIFACTS,
     REMOVE_UNFINISHED_UPLOADS,
 )
+from flyte_schemas.streams import TASKS
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ class DataproxyService:
         self._settings = settings
         self._held = AsyncExitStack()
         self._stopped = asyncio.Event()
+        self._keep: ArtifactKeep | None = None
         self.url = ""
         """Where objects are served, once started."""
 
@@ -54,6 +56,7 @@ class DataproxyService:
     async def _start(self) -> None:
         s3 = self._settings.s3
         locations, keep = await (self._in_folder() if s3 is None else self._in_s3(s3))
+        self._keep = keep
         max_bytes = self._settings.max_object_bytes
         await self._answer(
             Endpoints(locations=locations, max_object_bytes=max_bytes, clock=time.time),
@@ -88,7 +91,7 @@ class DataproxyService:
 
     async def _answer(self, endpoints: Endpoints, tidying: Tidying) -> None:
         bus = self._bus
-        for server in (
+        servers = (
             await bus.serve(CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
             await bus.serve(COMPLETE_UPLOAD, endpoints.complete_upload),
             await bus.serve(CREATE_DOWNLOAD_LOCATION, endpoints.create_download_location),
@@ -96,8 +99,8 @@ class DataproxyService:
             await bus.serve(REMOVE_ARTIFACTS, tidying.remove_artifacts),
             await bus.serve(REMOVE_UNFINISHED_UPLOADS, tidying.remove_unfinished_uploads),
             await serve_ping(bus, "dataproxy"),
-        ):
-            self._held.push_async_callback(server.stop)
+        )
+        self._held.push_async_callback(stop_all, servers)
 
     async def stop(self) -> None:
         """Stop answering, then stop serving. Harmless when it was not started or has stopped."""
@@ -107,6 +110,11 @@ class DataproxyService:
     async def wait(self) -> None:
         """Return when the service was stopped."""
         await self._stopped.wait()
+
+    async def trouble(self) -> str:
+        """See `flyte_bus.service.Service.trouble`."""
+        await self._bus.log.last_sequence(TASKS)  # any question to the bus
+        return "it has not started" if self._keep is None else await self._keep.trouble()
 
 
 async def build(bus: Bus, settings: DataproxySettings) -> DataproxyService:

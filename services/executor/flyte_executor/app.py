@@ -41,6 +41,9 @@ class ExecutorService:
     async def wait(self) -> None:
         await self._tasks.wait()
 
+    async def trouble(self) -> str:
+        return await self._executor.trouble()
+
     async def stop(self) -> None:
         if self._ping is not None:
             await self._ping.stop()

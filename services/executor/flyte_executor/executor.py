@@ -17,7 +17,7 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
-from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed
+from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
@@ -26,7 +26,7 @@ from flyte_executor.decisions import decision_event, report_lost, report_silent
 from flyte_executor.leases import Leases
 from flyte_executor.outlook import Outlook
 from flyte_executor.runs import LiveRuns
-from flyte_executor.settings import SERVICE, ExecutorSettings
+from flyte_executor.settings import LOOK_AGAIN_S, LOOKS, SERVICE, ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
@@ -83,6 +83,15 @@ class Executor:
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of this died."""
         await self._tasks.wait()
+
+    async def trouble(self) -> str:
+        """Why nothing could be done just now: the log is not read up to its end, or the backend's reason."""
+        end = await self._bus.log.last_sequence(RUNS)
+        for _ in range(LOOKS):
+            if self._runs.position >= end:
+                return await self._backend.trouble() if isinstance(self._backend, TellsTrouble) else ""
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return f"it has read {RUNS.name} up to {self._runs.position} of {end}"
 
     async def stop(self) -> None:
         """Decide and launch nothing more, and let the backend go."""

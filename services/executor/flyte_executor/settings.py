@@ -16,6 +16,8 @@ STORE_PATIENCE_S = 5.0
 ABORT_TRIES = 20
 """How often a request to abort or to signal is looked at while nobody has asked for its action."""
 ABORT_TRY_AGAIN_S = 0.25
+LOOKS, LOOK_AGAIN_S = 20, 0.05
+"""An executor that has not read the log up to its end after so many looks says that it is not ready."""
 
 
 def _default_slots() -> int:

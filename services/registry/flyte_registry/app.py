@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import structlog
 
 from flyte_bus.ports import Bus, Server
-from flyte_bus.service import Supervisor, serve_ping
+from flyte_bus.service import Supervisor, serve_ping, stop_all
 from flyte_registry.deployments import Deployments
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.questions import Questions
-from flyte_registry.settings import SERVICE, RegistrySettings
+from flyte_registry.settings import LOOK_PATIENCE_S, SERVICE, RegistrySettings
 
 log = structlog.get_logger()
 
@@ -37,14 +37,22 @@ class RegistryService:
         log.info("registry.started")
 
     async def stop(self) -> None:
-        for server in self._servers:
-            await server.stop()
-        self._servers = ()
+        servers, self._servers = self._servers, ()
+        await stop_all(servers)
         await self._loops.stop()
         await self._projection.close()
 
     async def wait(self) -> None:
         await self._loops.wait()
+
+    async def trouble(self) -> str:
+        """The read model has not seen in time what the log holds now."""
+        for stream in FOLLOWED:
+            end = await self._bus.log.last_sequence(stream)
+            as_of = await self._projection.reach(stream, end, LOOK_PATIENCE_S)
+            if as_of < end:
+                return f"it has read {stream.name} up to {as_of} of {end}"
+        return ""
 
 
 async def build(bus: Bus, settings: RegistrySettings) -> RegistryService:

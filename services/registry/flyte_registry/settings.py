@@ -11,6 +11,9 @@ SERVICE = "registry"
 
 Clock = Callable[[], datetime]
 
+LOOK_PATIENCE_S = 0.8
+"""How long the read model may lag behind a stream before the registry says that it is not ready."""
+
 READ_MODEL_FILE = "registry.sqlite3"
 
 

@@ -16,14 +16,18 @@ STOP_LIMIT_S = 20.0
 class Cluster:
     """nats-server, registry, dataproxy and executor, each a process of its own; a context manager.
 
-    `elsewhere` is a second executor, with a home of its own as on another machine, that is started by hand;
-    `more` are environment variables of the services.
+    `services` are those that it starts with. `elsewhere` is a second executor, with a home of its own as on
+    another machine, that is started by hand; `more` are environment variables of the services and of their
+    users; `nats` stands in the configuration of the server.
     """
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(
+        self, folder: Path, services: tuple[str, ...] = SERVICES, *, nats: str = "", **more: str
+    ) -> None:
+        self._services = services
         self.home = folder / "home"
         self.other_home = folder / "elsewhere"
-        self.server = NatsServer(folder / "nats")
+        self.server = NatsServer(folder / "nats", more=nats)
         self._folder = folder
         self._more = more
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -37,6 +41,7 @@ class Cluster:
             "FLYTE_NATS_USER": self.server.user,
             "FLYTE_NATS_PASSWORD": self.server.password,
             "FLYTE_ADMIN_ENDPOINT": self.server.url,
+            **self._more,
         }
 
     def start(self, name: str) -> None:
@@ -44,7 +49,7 @@ class Cluster:
         if name == "nats-server":
             return self.server.start()
         service, home = ("executor", self.other_home) if name == "elsewhere" else (name, self.home)
-        more = self._more | {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
+        more = {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._processes[name] = subprocess.Popen(
@@ -66,11 +71,18 @@ class Cluster:
         process.wait()
         return None
 
-    def stop(self, name: str) -> None:
-        """End a service as its operator does."""
-        process = self._processes.pop(name)
-        process.terminate()
-        process.wait(STOP_LIMIT_S)
+    def stop(self, name: str) -> int:
+        """End a service as its operator does; its exit code."""
+        self._processes[name].terminate()
+        return self.ended(name)
+
+    def ended(self, name: str) -> int:
+        """The exit code of a service that was told to end, or cannot begin."""
+        return self._processes.pop(name).wait(STOP_LIMIT_S)
+
+    def terminate(self, name: str) -> None:
+        """Tell a service to end, and do not wait for it."""
+        self._processes[name].terminate()
 
     def log(self, name: str) -> str:
         """What a service wrote to its standard error."""
@@ -88,7 +100,7 @@ class Cluster:
 
     def __enter__(self) -> "Cluster":
         self.server.start()
-        for name in SERVICES:
+        for name in self._services:
             self.start(name)
         return self
 

@@ -24,23 +24,28 @@ listen: "127.0.0.1:{port}"
 ports_file_dir: "{folder}"
 log_file: "{folder}/nats.log"
 jetstream {{ store_dir: "{folder}/store", max_file_store: {store_bytes} }}
-authorization {{ user: "{user}", password: "{password}" }}
 """
+_USER = 'authorization {{ user: "{user}", password: "{password}" }}\n'
 
 
 class NatsServer:
     """One nats-server on 127.0.0.1, with its store below `folder`; the port is chosen at the first start.
 
-    `inside` are words to write before its command, which may see other folders; `seen` is `folder` from here.
+    `more` stands in its configuration as it is, which has no user and password `without_user`. `inside` are
+    words to write before its command, which may see other folders; `seen` is `folder` from here.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
+        more: str = "",
+        without_user: bool = False,
         inside: Sequence[str] = (),
         seen: Path | None = None,
     ) -> None:
+        self._more = more
+        self._without_user = without_user
         self._inside = tuple(inside)
         self._seen = seen or folder
         self.user = "tester"
@@ -65,9 +70,9 @@ class NatsServer:
                 port=self.port or -1,
                 folder=self._folder,
                 store_bytes=STORE_BYTES,
-                user=self.user,
-                password=self.password,
             )
+            + ("" if self._without_user else _USER.format(user=self.user, password=self.password))
+            + self._more
         )
         program = Path(sys.executable).parent / "nats-server"
         self._process = subprocess.Popen(

@@ -41,6 +41,15 @@ def test_the_words_say_who_it_is_and_what_the_agent_is_told() -> None:
     ]
 
 
+def test_the_files_of_the_bus_are_where_they_are_here() -> None:
+    variables = {"FLYTE_NATS_CA": "/c/ca.crt", "FLYTE_NATS_CERT": "/c/me.crt", "FLYTE_NATS_KEY": "/c/me.key"}
+    words = run_words(launch(), Order.of(ATTEMPT, 7), site="s", image="i:1", variables=variables)
+    mounted = [words[at + 1] for at, word in enumerate(words) if word == "--mount"]
+    assert mounted == [f"type=bind,source={path},target={path},readonly" for path in variables.values()]
+    inline = {"FLYTE_NATS_CA": "-----BEGIN CERTIFICATE-----\n…"}
+    assert "--mount" not in run_words(launch(), Order.of(ATTEMPT, 7), site="s", image="i:1", variables=inline)
+
+
 @pytest.mark.parametrize(
     "order",
     [

@@ -55,6 +55,11 @@ class LocalStore:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self._remove_stale(stale_before, True)
 
+    async def trouble(self) -> str:
+        """See `ArtifactKeep`."""
+        can_write = await self._disk.do(os.access, self._incoming, os.W_OK | os.X_OK)
+        return "" if can_write else f"nothing can be written into {self._incoming}"
+
     async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactStore`."""
         return await self._disk.do(_kept, key, self._path(key))

@@ -16,6 +16,10 @@ class MemoryStore:
         self._objects: dict[ArtifactKey, tuple[bytes, float]] = {}
         self._clock = clock
 
+    async def trouble(self) -> str:
+        """See `ArtifactKeep`."""
+        return ""
+
     async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactStore`."""
         if key not in self._objects:

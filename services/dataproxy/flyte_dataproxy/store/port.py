@@ -130,7 +130,11 @@ class ArtifactLocations(Protocol):
 
 
 class ArtifactKeep(Protocol):
-    """What is kept, for those who tidy up. All raise StoreFailed or OSError."""
+    """What is kept, for those who tidy up and look after it. All raise StoreFailed or OSError."""
+
+    async def trouble(self) -> str:
+        """Why nothing could be kept just now; the empty text when it could."""
+        ...
 
     async def stat(self, key: ArtifactKey) -> Kept | None:
         """The object; None when it is not there."""

@@ -57,6 +57,9 @@ _HINTS = {
 }
 
 
+_NOBODYS = ArtifactKey(project="flyte", domain="health", md5="0" * 32)
+
+
 class S3Store:
     """`ArtifactLocations` and `ArtifactKeep` in a bucket; `clock` gives seconds since the epoch."""
 
@@ -131,6 +134,11 @@ class S3Store:
             ) from error
         except BotoCoreError as error:  # it may come back, and clients ask again until it has
             log.warning("dataproxy.store.away", bucket=self._settings.bucket, error=str(error))
+
+    async def trouble(self) -> str:
+        """See `ArtifactKeep`: S3 has to say that an object which nobody stored is not there."""
+        await self.stat(_NOBODYS)
+        return ""
 
     async def stat(self, key: ArtifactKey) -> Kept | None:
         """See `ArtifactLocations`."""

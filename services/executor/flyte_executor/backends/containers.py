@@ -1,13 +1,15 @@
 """An attempt as a container: the words after `docker run`, a pure function of the launch.
 
 The network is the machine's: a bus and an artifact store on 127.0.0.1 are reached as they are elsewhere. What
-the agent needs to know comes as variables whose values are not on the command line.
+the agent needs to know comes as variables whose values are not on the command line, and as files that these
+name.
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
 
+from flyte_bus.security import CA, CERT, CREDS, KEY, is_text
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.backends.quantities import amount_of
 from flyte_schemas.orders import Order, PoolOrder
@@ -19,7 +21,7 @@ HOME = "/tmp/flytejet"
 AGENT = "flyte-agent"
 """The command that an image must have."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
-_NOT_PASSED = re.compile(r"FLYTE_(HOME|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
+_NOT_PASSED = re.compile(r"FLYTE_(HOME|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
 
 
 def container_name(attempt: AttemptKey, site: str) -> str:
@@ -58,6 +60,7 @@ def run_words(
     words = ["run", "--detach", "--name", container_name(launch.attempt, site), "--network", "host"]
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for name in sorted(variables) for word in ("--env", name)]
+    words += [word for place in _files(variables) for word in ("--mount", place)]
     words += resource_words(launch.template.resources)
     return [*words, "--entrypoint", AGENT, image, *agent_words(order)]
 
@@ -66,6 +69,13 @@ def agent_words(order: Order | PoolOrder) -> list[str]:
     """The words after `flyte-agent` which tell it of its order; a name may begin with a dash."""
     command = "attempt" if isinstance(order, Order) else "pool"
     return [command, *(f"--{field.replace('_', '-')}={value}" for field, value in order)]
+
+
+def _files(variables: Mapping[str, str]) -> list[str]:
+    """The files that the bus's variables name, in the container where they are here."""
+    named = (variables.get(name) for name in (CA, CERT, KEY, CREDS))
+    places = dict.fromkeys(place for place in named if place and not is_text(place))
+    return [f"type=bind,source={place},target={place},readonly" for place in places]
 
 
 def resource_words(resources: Resources) -> list[str]:

@@ -65,15 +65,19 @@ class DockerBackend:
     async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
         """See `Backend.start`. Raises DockerUnusable."""
         self._on_gone = on_gone
-        try:
-            code, _, said = await _docker("version", "--format", "{{.Server.Version}}")
-        except OSError as error:
-            raise DockerUnusable(f"the docker backend needs docker, which is not here: {error}") from error
-        if code != 0:
-            raise DockerUnusable(f"the docker backend needs docker's engine, which does not answer: {said}")
+        if trouble := await self.trouble():
+            raise DockerUnusable(trouble)
         await self._look()
         self._watch = asyncio.create_task(self._keep_watching(), name="docker events")
         return frozenset(self._live)
+
+    async def trouble(self) -> str:
+        """See `TellsTrouble`."""
+        try:
+            code, _, said = await _docker("version", "--format", "{{.Server.Version}}")
+        except OSError as error:
+            return f"the docker backend needs docker, which is not here: {error}"
+        return f"the docker backend needs docker's engine, which does not answer: {said}" if code else ""
 
     async def launch(self, launch: Launch) -> None:
         async with self._launching.setdefault(launch.attempt, asyncio.Lock()):

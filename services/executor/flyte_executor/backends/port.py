@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flyte_schemas.events import ActionRequested, RunSettings
 from flyte_schemas.pools import Pool
@@ -58,6 +58,15 @@ class Backend(Protocol):
 
     async def close(self, *, stop_attempts: bool) -> None:
         """End the backend; with `stop_attempts` the attempts too, else they go on."""
+        ...
+
+
+@runtime_checkable
+class TellsTrouble(Protocol):
+    """A backend that depends on something which may be away, and is asked for it."""
+
+    async def trouble(self) -> str:
+        """Why nothing could be launched just now; the empty text when it could."""
         ...
 
 

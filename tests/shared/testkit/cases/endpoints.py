@@ -64,6 +64,27 @@ class EndpointCases:
         assert caught.value.failure.code == "InvalidQuestion"
         assert await harness.bus.ask(ECHO, QUESTION) == QUESTION
 
+    async def test_what_was_asked_before_the_end_is_answered_within_the_grace(
+        self, harness: BusHarness
+    ) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def answer(question: TaskReference) -> TaskReference:
+            begun.set()
+            await go_on.wait()
+            return question
+
+        server = await harness.bus.serve(ECHO, answer)
+        other = await harness.connect()
+        asked = asyncio.create_task(other.ask(ECHO, QUESTION, timeout_s=GUARD_S))
+        await begun.wait()
+        stopping = asyncio.create_task(server.stop(grace_s=GUARD_S))
+        with pytest.raises(NoAnswer):
+            await other.ask(ECHO, QUESTION, timeout_s=0.3)
+        go_on.set()
+        await stopping
+        assert await asked == QUESTION
+
     async def test_nobody_answers_when_nobody_serves(self, harness: BusHarness) -> None:
         with pytest.raises(NoAnswer) as caught:
             await harness.bus.ask(ECHO, QUESTION, timeout_s=0.3)

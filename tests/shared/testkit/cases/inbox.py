@@ -194,6 +194,17 @@ class InboxCases:
         async with open_inbox(harness.bus, ack_wait_s=600) as inbox:
             assert sorted(numbers(await take(aiter(inbox), 9))) == list(range(2, 11))
 
+    async def test_what_a_closed_inbox_had_in_hand_goes_to_others_at_once(self, harness: BusHarness) -> None:
+        for number in (1, 2):
+            await harness.bus.log.append(request(number))
+        async with open_inbox(harness.bus, ack_wait_s=600) as inbox:
+            first, second = await take(aiter(inbox), 2)
+            await first.ack()
+        assert second.deliveries == 1
+        async with open_inbox(harness.bus, ack_wait_s=600) as inbox:
+            (again,) = await take(aiter(inbox), 1)
+        assert (again.entry.sequence, again.deliveries) == (2, 2)
+
     async def test_malformed_bytes_do_not_stop_the_inbox(self, harness: BusHarness) -> None:
         await harness.publish_raw(request(1).subject, b"\x00\x01")
         await harness.bus.log.append(request(2))
