@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from flyte_schemas.events import ActionRequested
+from flyte_schemas.events import ActionRequested, RunSettings
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -15,7 +15,8 @@ class Launch:
     """An attempt to start: who it is, the sequence that its agent must claim, and what its task needs.
 
     With `pool`, in a process of that pool that is used again; it may have as many as `most_workers`.
-    `requested` is what was asked for.
+    `requested` is what was asked for, `settings` what was said of the run. `interruptible`: it may run on a
+    machine that can be taken away.
     """
 
     attempt: AttemptKey
@@ -24,6 +25,8 @@ class Launch:
     requested: ActionRequested | None = None
     pool: Pool | None = None
     most_workers: int = 1
+    settings: RunSettings = RunSettings()
+    interruptible: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,71 @@
+"""Who a pod is: its name, its labels, and the order that it carries."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.subjects import AttemptKey
+from flyte_schemas.words import Word
+
+PREFIX = "flytejet.dev/"
+"""Before each label and annotation of ours."""
+SITE_LABEL, POOL_LABEL = f"{PREFIX}site", f"{PREFIX}pool"
+ORDER, POOL_ORDER = f"{PREFIX}order", f"{PREFIX}pool-order"
+"""The annotations that hold what the agent of a pod was told, as JSON."""
+PRIMARY = "kubectl.kubernetes.io/default-container"
+"""The annotation that names the container which runs the task; kubectl shows the logs of that one."""
+LABEL_LIMIT = 63
+"""Characters of a label's value, and of a name that is a DNS label."""
+_DIGITS = 12
+_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+
+_Told = TypeVar("_Told", bound=Word)
+
+
+def pod_name(attempt: AttemptKey, site: str) -> str:
+    """The same for the same attempt on the same site, so that it is started once; a DNS label."""
+    digest = hashlib.sha256(f"{site} {attempt}".encode()).hexdigest()[:_DIGITS]
+    readable = re.sub(r"[^a-z0-9]+", "-", f"{attempt.action.run.run}-{attempt.action.action}".lower())
+    head = f"{readable[:40].strip('-')}-{attempt.attempt}"[: LABEL_LIMIT - _DIGITS - 1].strip("-")
+    return f"{head}-{digest}"
+
+
+def label_value(text: str) -> str:
+    """`text` where it can be the value of a label; else what is readable of it, and a hash of all."""
+    if not text or (len(text) <= LABEL_LIMIT and _VALUE.fullmatch(text)):
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[: LABEL_LIMIT - _DIGITS - 1].strip("-_.")
+    return f"{readable}-{digest}" if readable else digest
+
+
+def site_selector(site: str) -> str:
+    """Selects the pods of a site, of attempts and of pools, from all others."""
+    return f"{SITE_LABEL}={label_value(site)}"
+
+
+def order_of(pod: Mapping[str, Any]) -> Order | None:
+    """The attempt that a pod was made for; None for a worker's pod, and for one that is not ours."""
+    return _told(pod, ORDER, Order)
+
+
+def pool_order_of(pod: Mapping[str, Any]) -> PoolOrder | None:
+    """What the worker in a pod was told; None for any other pod."""
+    return _told(pod, POOL_ORDER, PoolOrder)
+
+
+def _told(pod: Mapping[str, Any], annotation: str, kind: type[_Told]) -> _Told | None:
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    try:
+        return kind.model_validate_json(annotations.get(annotation) or "")
+    except ValidationError:
+        return None
+
+
+def primary_of(pod: Mapping[str, Any]) -> str:
+    """The name of the container that runs the task; a pod ends with it, whatever else is in it."""
+    return str(((pod.get("metadata") or {}).get("annotations") or {}).get(PRIMARY, "primary"))
