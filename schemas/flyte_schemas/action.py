@@ -31,6 +31,7 @@ from flyte_schemas.events import (
     AttemptSaved,
     AttemptStarted,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
@@ -59,6 +60,7 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (_P.PAUSED, ConditionAnnounced): _P.PAUSED,
     (_P.PAUSED, ConditionSignalled): _P.SUCCEEDED,
     (_P.PAUSED, ActionRecovered): _P.RECOVERED,
+    (_P.WAITING_FOR_RESOURCES, AttemptWaiting): _P.WAITING_FOR_RESOURCES,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
@@ -82,6 +84,7 @@ class ActionState(NamedTuple):
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
     that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
+    `waiting` is why nobody has the attempt that was opened last, as far as anybody said.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
     for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
@@ -100,6 +103,7 @@ class ActionState(NamedTuple):
     attempt: int = 0
     attempt_over: bool = False
     fence: int = 0
+    waiting: str = ""
     worker: str = ""
     user_failures: int = 0
     system_failures: int = 0
@@ -207,10 +211,13 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 attempt=attempt,
                 fence=sequence,
                 attempt_over=False,
+                waiting="",
                 worker="",
                 queued_at=event.time,
                 retry_at=None,
             )
+        case AttemptWaiting(message=message):
+            return then(waiting=message)
         case AttemptPlaced(worker=worker) | AttemptReclaimed(worker=worker):
             return then(worker=worker)
         case AttemptStarted(worker=worker):
@@ -278,7 +285,7 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt or not state.attempt_over
         case AttemptReclaimed():
             return data.attempt != state.attempt or state.attempt_over or data.worker != state.worker
-        case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
+        case AttemptWaiting() | AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
             return data.attempt != state.attempt or state.attempt_over
         case AttemptSaved():
             return data.attempt != state.attempt or state.attempt_over or _is_overtaken(state, data)

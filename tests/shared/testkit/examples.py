@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
@@ -203,6 +204,7 @@ VALUES = {
     "name": InlineLiteral(value="Wörld"),
     "table": ReferencedLiteral(uri=BUNDLE.uri, sha256="cd" * 32, size_bytes=70_000),
 }
+SCHEDULER = "0/3 nodes are available: 3 Insufficient cpu."
 FAILURE = Failure(
     code="ValueError",
     kind=FailureKind.USER,
@@ -271,6 +273,9 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(abort_request(RUN), "b1", abort, source="sdk"),
         _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
+        _event(
+            subject, "r7k2m9.a0.1.waiting.2", AttemptWaiting(attempt=1, message=SCHEDULER), source=executor
+        ),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
         _event(
             subject, "r7k2m9.a0.1.reclaimed.9", AttemptReclaimed(attempt=1, worker="host/123"), source=agent

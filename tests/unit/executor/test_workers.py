@@ -47,8 +47,8 @@ class Place:
         self.made.append(str(100 + len(self.made)))
         return self.made[-1]
 
-    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
-        assert reason == "no room"
+    async def _lose(self, attempts: list[AttemptKey], error: LaunchFailed) -> None:
+        assert str(error) == "no room"
         self.lost += attempts
 
     def give(self, order: Order, pool: Pool, most: int | None = None) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from flyte_agent.record import recorded
+from flyte_executor.backends.port import LaunchFailed
 from flyte_executor.backends.process import read_record
 from flyte_executor.backends.workers import Workers
 from flyte_executor.core.placement import Placement
@@ -44,7 +45,7 @@ class Place:
         self.made.append(str(100 + len(self.made)))
         return self.made[-1]
 
-    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
+    async def _lose(self, attempts: list[AttemptKey], error: LaunchFailed) -> None:
         self.lost += attempts
 
     def give(self, *wanted: str) -> None:

@@ -28,7 +28,7 @@ from flyte_executor.backends.containers import (
     variables_of,
 )
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey
@@ -62,7 +62,7 @@ class DockerBackend:
         self._watch: asyncio.Task[None] | None = None
         self._is_closing = False
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         """See `Backend.start`. Raises DockerUnusable."""
         self._on_gone = on_gone
         try:

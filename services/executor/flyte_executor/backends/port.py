@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flyte_schemas.events import ActionRequested, RunSettings
+from flyte_schemas.failure import Failure
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -36,16 +37,30 @@ class Gone:
     attempt: AttemptKey
     worker: str
     reason: str
+    failure: Failure | None = None
+    """What its end means, where the place knows; else it is a loss of the platform's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An attempt that was launched and that nobody has yet, and why; the last word counts."""
+
+    attempt: AttemptKey
+    message: str
 
 
 OnGone = Callable[[Gone], Awaitable[None]]
+OnWaiting = Callable[[Waiting], Awaitable[None]]
 
 
 class Backend(Protocol):
     """A place where attempts run. Launching and stopping are idempotent by the attempt's name."""
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
-        """Begin; returns the attempts of an earlier life that still run. `on_gone` hears of every end."""
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
+        """Begin; returns the attempts of an earlier life that still run.
+
+        `on_gone` hears of every end; `on_waiting` of what keeps attempts from beginning, where that is known.
+        """
         ...
 
     async def launch(self, launch: Launch) -> None:
@@ -62,4 +77,8 @@ class Backend(Protocol):
 
 
 class LaunchFailed(Exception):
-    """The place could not start the attempt."""
+    """The place could not start the attempt. With `failure` that is what the attempt fails with."""
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure

@@ -30,7 +30,7 @@ from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
 from flyte_executor.backends.processes import end, ended
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
@@ -96,7 +96,7 @@ class ProcessBackend:
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
         self._adopt()
@@ -279,10 +279,10 @@ class ProcessBackend:
         lost = self._workers.gone(name, ran=ran, is_told=is_told)
         await self._bury(pid, f"{platform.node()}/{pid}", lost)
 
-    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
+    async def _lose(self, attempts: list[AttemptKey], error: LaunchFailed) -> None:
         """No worker could be made for these."""
         for attempt in attempts:
-            await self._on_gone(Gone(attempt=attempt, worker="", reason=reason))
+            await self._on_gone(Gone(attempt=attempt, worker="", reason=str(error)))
 
     def _may_run(self, name: str, attempt: AttemptKey) -> bool:
         """Whether a worker may run this attempt now, of all that it was given: it notes that beforehand."""

@@ -98,7 +98,7 @@ class PoolInUse:
 
 
 Make = Callable[[PoolOrder], Awaitable[str]]
-Lose = Callable[[list[AttemptKey], str], Awaitable[None]]
+Lose = Callable[[list[AttemptKey], LaunchFailed], Awaitable[None]]
 
 
 class Workers:
@@ -299,7 +299,7 @@ class Workers:
             log.warning("executor.worker.not_made", pool=in_use.pool.name, error=str(error))
             lost = list(in_use.waiting)
             in_use.waiting.clear()
-            await self._lose(lost, str(error))
+            await self._lose(lost, error)
 
     async def _make_one(self, pool: Pool) -> None:
         order = PoolOrder(
