@@ -82,7 +82,8 @@ class ActionState(NamedTuple):
 
     `version` is the sequence of the last event on its subject: what a decision expects. `attempt` counts
     from 1 (0: none opened yet); `fence` is the sequence of the event that opened it; `attempt_over` says
-    that the current attempt failed and the executor has yet to decide. `user_failures` counts all failures of
+    that the current attempt failed and the executor has yet to decide, `interruptible` that it may run on a
+    machine which can be taken away. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
     `waiting` is why nobody has the attempt that was opened last, as far as anybody said.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
@@ -102,6 +103,7 @@ class ActionState(NamedTuple):
     cause: str | None = None
     attempt: int = 0
     attempt_over: bool = False
+    interruptible: bool = False
     fence: int = 0
     waiting: str = ""
     worker: str = ""
@@ -209,6 +211,7 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
         case ActionQueued(attempt=attempt):
             return then(
                 attempt=attempt,
+                interruptible=data.interruptible,
                 fence=sequence,
                 attempt_over=False,
                 waiting="",

@@ -292,6 +292,8 @@ class Executor:
                 requested=state.requested,
                 pool=pool,
                 most_workers=1 if pool is None else self._placement.workers(pool),
+                settings=self._outlook.settings_of(attempt.action.run),
+                interruptible=state.interruptible,
             )
             await self._backend.launch(launch)
         except LaunchFailed as error:

@@ -9,16 +9,17 @@ import re
 from collections.abc import Mapping
 
 from flyte_executor.backends.port import Launch, LaunchFailed
-from flyte_schemas.orders import Order
+from flyte_executor.backends.quantities import amount_of
+from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import Resources
 
 HOME = "/tmp/flytejet"
 """Where an agent keeps its files in a container; any user may write there."""
+AGENT = "flyte-agent"
+"""The command that an image must have."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
 _NOT_PASSED = re.compile(r"FLYTE_(HOME|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 def container_name(attempt: AttemptKey, site: str) -> str:
@@ -30,15 +31,16 @@ def container_name(attempt: AttemptKey, site: str) -> str:
 
 def image_of(launch: Launch, default: str) -> str:
     """The image that the attempt runs in. Raises LaunchFailed when nobody names one."""
-    image = launch.template.image
-    if image != "auto":
-        return image
-    if default:
-        return default
-    raise LaunchFailed(
-        f"task {launch.template.name} names no image: say image=… of its environment, --image URI, or "
-        "FLYTE_EXECUTOR_IMAGE"
-    )
+    task = launch.template
+    image = default if task.image == "auto" else task.image
+    if not image:
+        raise LaunchFailed(
+            f"task {task.name} names no image: say image=… of its environment, --image URI, or "
+            "FLYTE_EXECUTOR_IMAGE"
+        )
+    if not re.fullmatch(r"[!-~]+", image):
+        raise LaunchFailed(f"task {task.name} names {image!r}, which is no image's address")
+    return image
 
 
 def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
@@ -57,30 +59,26 @@ def run_words(
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for name in sorted(variables) for word in ("--env", name)]
     words += resource_words(launch.template.resources)
-    words += ["--entrypoint", "flyte-agent", image, "attempt"]
-    for field, value in order:
-        words += [f"--{field.replace('_', '-')}", str(value)]
-    return words
+    return [*words, "--entrypoint", AGENT, image, *agent_words(order)]
+
+
+def agent_words(order: Order | PoolOrder) -> list[str]:
+    """The words after `flyte-agent` which tell it of its order."""
+    said = [(f"--{field.replace('_', '-')}", str(value)) for field, value in order]
+    command = "attempt" if isinstance(order, Order) else "pool"
+    return [command, *(word for pair in said for word in pair)]
 
 
 def resource_words(resources: Resources) -> list[str]:
     """The limits of a container: the upper of what was said of each; a container has no requests."""
     words = []
     if cpu := resources.cpu_limit or resources.cpu:
-        words += ["--cpus", f"{_amount(cpu):g}"]
+        words += ["--cpus", f"{float(amount_of(cpu)):g}"]
     if memory := resources.memory_limit or resources.memory:
-        size = str(int(_amount(memory)))
+        size = str(int(amount_of(memory)))
         words += ["--memory", size, "--memory-swap", size]
     if resources.shm:
-        words += ["--shm-size", "0" if resources.shm == "auto" else str(int(_amount(resources.shm)))]
+        words += ["--shm-size", "0" if resources.shm == "auto" else str(int(amount_of(resources.shm)))]
     if resources.accelerator is not None and resources.accelerator.device_class.upper() == "GPU":
         words += ["--gpus", str(resources.accelerator.quantity)]
     return words
-
-
-def _amount(text: str) -> float:
-    """A quantity as Kubernetes writes it. Raises LaunchFailed."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(m|[kMGT]i?|Ki|)", text)
-    if found is None or found[2] == "ki":
-        raise LaunchFailed(f"{text!r} is no amount that a container can be given")
-    return float(found[1]) / 1000 if found[2] == "m" else float(found[1]) * _UNITS[found[2]]

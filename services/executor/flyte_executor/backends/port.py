@@ -1,7 +1,7 @@
 """The port of a backend: launch an attempt, see which are there, stop one."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from flyte_schemas.events import ActionRequested, RunSettings
@@ -26,7 +26,7 @@ class Launch:
     requested: ActionRequested | None = None
     pool: Pool | None = None
     most_workers: int = 1
-    settings: RunSettings = RunSettings()
+    settings: RunSettings = field(default_factory=RunSettings)
     interruptible: bool = False
 
 

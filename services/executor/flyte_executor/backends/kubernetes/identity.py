@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from flyte_executor.backends.kubernetes.names import LABEL_LIMIT, is_label_key, is_label_value
+from flyte_executor.backends.port import Launch
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.words import Word
@@ -16,12 +18,10 @@ PREFIX = "flytejet.dev/"
 SITE_LABEL, POOL_LABEL = f"{PREFIX}site", f"{PREFIX}pool"
 ORDER, POOL_ORDER = f"{PREFIX}order", f"{PREFIX}pool-order"
 """The annotations that hold what the agent of a pod was told, as JSON."""
+MANAGED_BY = "app.kubernetes.io/managed-by"
 PRIMARY = "kubectl.kubernetes.io/default-container"
 """The annotation that names the container which runs the task; kubectl shows the logs of that one."""
-LABEL_LIMIT = 63
-"""Characters of a label's value, and of a name that is a DNS label."""
 _DIGITS = 12
-_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 
 _Told = TypeVar("_Told", bound=Word)
 
@@ -36,7 +36,7 @@ def pod_name(attempt: AttemptKey, site: str) -> str:
 
 def label_value(text: str) -> str:
     """`text` where it can be the value of a label; else what is readable of it, and a hash of all."""
-    if not text or (len(text) <= LABEL_LIMIT and _VALUE.fullmatch(text)):
+    if is_label_value(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[: LABEL_LIMIT - _DIGITS - 1].strip("-_.")
@@ -46,6 +46,34 @@ def label_value(text: str) -> str:
 def site_selector(site: str) -> str:
     """Selects the pods of a site, of attempts and of pools, from all others."""
     return f"{SITE_LABEL}={label_value(site)}"
+
+
+def labels_of(launch: Launch, more: Mapping[str, str]) -> dict[str, str]:
+    """What pods are selected by: ours, and of the run's those that Kubernetes takes."""
+    run = launch.attempt.action.run
+    told = {"project": run.project, "domain": run.domain, "task": launch.template.name, **more}
+    users = {
+        key: value
+        for key, value in launch.settings.labels.items()
+        if is_label_key(key) and is_label_value(value)
+    }
+    ours = {PREFIX + name: label_value(value) for name, value in told.items()}
+    return without_ours(users) | {MANAGED_BY: "flytejet"} | ours
+
+
+def annotations_of(launch: Launch, more: Mapping[str, str]) -> dict[str, str]:
+    """What is told of a pod in full: ours, and of the run's those that Kubernetes takes."""
+    run = launch.attempt.action.run
+    told = {"project": run.project, "domain": run.domain, "task": launch.template.name}
+    if launch.requested is not None:
+        told["version"] = launch.requested.task.version
+    users = {key: text for key, text in launch.settings.annotations.items() if is_label_key(key.lower())}
+    return without_ours(users) | {PREFIX + name: text for name, text in told.items()} | dict(more)
+
+
+def without_ours(said: Mapping[str, str]) -> dict[str, str]:
+    """What users say of a pod, but for names of ours: by these we know our pods."""
+    return {key: text for key, text in said.items() if not key.lower().startswith(PREFIX)}
 
 
 def order_of(pod: Mapping[str, Any]) -> Order | None:

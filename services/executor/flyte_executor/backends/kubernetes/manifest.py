@@ -1,24 +1,58 @@
-"""The pod of an attempt, and the pod of a pool's worker: what is sent, a pure function of the launch."""
+"""The pod of an attempt, and the pod of a pool's worker: what is sent, a pure function of the launch.
 
+What the task's user wrote in a pod template stays, but for what makes the attempt run: the command, the
+agent's variables, and that nothing is started twice.
+"""
+
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from flyte_executor.backends.containers import AGENT, HOME, agent_words, image_of
+from flyte_executor.backends.kubernetes import identity
 from flyte_executor.backends.kubernetes.identity import order_of as order_of
 from flyte_executor.backends.kubernetes.identity import pod_name as pod_name
-from flyte_executor.backends.kubernetes.settings import KubernetesSettings
-from flyte_executor.backends.port import Launch
+from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
+from flyte_executor.backends.kubernetes.nodes import place_of
+from flyte_executor.backends.kubernetes.resources import (
+    asked_and_limits,
+    check_limits,
+    device_of,
+    shared_memory,
+)
+from flyte_executor.backends.kubernetes.secrets import FOLDER, secret_files
+from flyte_executor.backends.kubernetes.security import confine
+from flyte_executor.backends.kubernetes.settings import KubernetesSettings, named_for
+from flyte_executor.backends.kubernetes.template import Draft, add, draft_of, fill, items, mount, section
+from flyte_executor.backends.kubernetes.variables import literal, variables
+from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.pools import Pool
+
+START_ALLOWANCE_S = 1800.0
+"""How long a pod may take until its task begins (its image is pulled, its code fetched) before the pod's own
+deadline could end it too early."""
+_FOREVER_S = 2**31 - 1
+_PLACES = ("nodeSelector", "affinity", "nodeName")
 
 
 def context_of(launch: Launch, settings: KubernetesSettings) -> str | None:
     """The context of the kubeconfig in which a launch's pod runs; None: where none is named."""
-    raise NotImplementedError
+    queue = launch.template.queue or launch.settings.queue
+    if queue in settings.contexts:
+        return queue
+    return settings.contexts[0] if settings.contexts else None
 
 
 def namespace_of(project: str, domain: str, settings: KubernetesSettings) -> str:
     """The namespace of a project's pods. Raises LaunchFailed when that is no name of one."""
-    raise NotImplementedError
+    namespace = named_for(settings.namespace, project, domain)
+    if not is_dns_label(namespace):
+        raise LaunchFailed(
+            f"no namespace can be called {namespace!r}, as the pods of {project}/{domain} would need: set "
+            "FLYTE_EXECUTOR_K8S_NAMESPACE of the executor"
+        )
+    return namespace
 
 
 def template_name(launch: Launch) -> str | None:
@@ -26,7 +60,8 @@ def template_name(launch: Launch) -> str | None:
 
     Whoever sends the pod fetches it, and gives what it found as `named`.
     """
-    raise NotImplementedError
+    template = launch.template.pod_template
+    return template.name or None if template else None
 
 
 def attempt_pod(
@@ -40,9 +75,15 @@ def attempt_pod(
 ) -> dict[str, Any]:
     """The pod of one attempt, `metadata.namespace` included. Raises LaunchFailed.
 
-    `environment` is the executor's own; `named` is the PodTemplate that the task names, None: it is not there.
+    `environment` is the executor's own; `named` the PodTemplate that the task names, None when there is none.
     """
-    raise NotImplementedError
+    draft = draft_of(launch.template.pod_template, named)
+    fill(draft.spec, _deadline(launch, settings))
+    labels = {"run": order.run, "action": order.action, "attempt": str(order.attempt)}
+    told = {identity.ORDER: order.model_dump_json()}
+    name = pod_name(order.key, site)
+    _complete(draft, launch, order, settings, environment)
+    return _manifest(draft, launch, settings, name=name, labels=labels | {"site": site}, told=told)
 
 
 def worker_pod(
@@ -57,4 +98,120 @@ def worker_pod(
     named: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The pod of a worker of a pool, for which `launch` is the first attempt. Raises LaunchFailed."""
-    raise NotImplementedError
+    draft = draft_of(launch.template.pod_template, named)
+    labels = {"pool": pool.name, "site": site}
+    if pool.reuse.scope == "run":
+        labels["run"] = launch.attempt.action.run.run
+    told = {identity.POOL_ORDER: order.model_dump_json()}
+    _complete(draft, launch, order, settings, environment)
+    return _manifest(draft, launch, settings, name=name, labels=labels, told=told)
+
+
+def _manifest(
+    draft: Draft,
+    launch: Launch,
+    settings: KubernetesSettings,
+    *,
+    name: str,
+    labels: Mapping[str, str],
+    told: Mapping[str, str],
+) -> dict[str, Any]:
+    run = launch.attempt.action.run
+    said = identity.labels_of(launch, labels)
+    annotations = identity.annotations_of(launch, {**told, identity.PRIMARY: draft.primary["name"]})
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace_of(run.project, run.domain, settings),
+            "labels": identity.without_ours(draft.labels) | said,
+            "annotations": identity.without_ours(draft.annotations) | annotations,
+        },
+        "spec": draft.spec,
+    }
+
+
+def _complete(
+    draft: Draft,
+    launch: Launch,
+    order: Order | PoolOrder,
+    settings: KubernetesSettings,
+    environment: Mapping[str, str],
+) -> None:
+    """Fill in all that a pod of ours has. Raises LaunchFailed."""
+    image = image_of(launch, str(draft.primary.get("image") or settings.image))
+    _place(draft, launch, settings)
+    _equip(draft, launch, settings)
+    _identify(draft, launch, settings)
+    confine(draft, settings)
+    draft.primary["env"] = variables(launch, draft, settings, environment, image)
+    draft.primary["image"] = image
+    draft.primary["command"] = [AGENT]
+    draft.primary["args"] = [literal(word) for word in agent_words(order)]
+    draft.spec["restartPolicy"] = "Never"  # another attempt is the executor's to decide
+    fill(draft.spec, {"enableServiceLinks": False})
+    fill(draft.spec, {"terminationGracePeriodSeconds": math.ceil(settings.grace_s)})
+
+
+def _place(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
+    """Where it may run, and what it asks for there."""
+    resources = launch.template.resources
+    place = place_of(
+        device_of(resources),
+        settings.nodes,
+        interruptible=launch.interruptible,
+        places_itself=any(draft.spec.get(word) for word in _PLACES),
+    )
+    for name, amounts in asked_and_limits(resources, place.devices).items():
+        section(section(draft.primary, "resources"), name).update(amounts)
+    check_limits(section(draft.primary, "resources"))
+    if place.node_selector:
+        fill(section(draft.spec, "nodeSelector"), place.node_selector)
+    if place.tolerations:
+        written = items(draft.spec, "tolerations")
+        draft.spec["tolerations"] = [*written, *(one for one in place.tolerations if one not in written)]
+    if settings.priority_class:
+        fill(draft.spec, {"priorityClassName": settings.priority_class})
+
+
+def _equip(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
+    """Its volumes: the agent's folder, shared memory, secrets, and /tmp where nothing else is writable."""
+    template = launch.template
+    mount(draft, "flyte-home", HOME, {"emptyDir": {}})
+    if settings.read_only_root:
+        mount(draft, "flyte-tmp", "/tmp", {"emptyDir": {}})
+    if template.resources.shm:
+        mount(draft, "flyte-shm", "/dev/shm", shared_memory(template.resources.shm))
+    if files := secret_files(template.secrets, settings.secret):
+        mount(draft, "flyte-secrets", FOLDER, files, read_only=True)
+
+
+def _identify(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
+    """Whom it is to the cluster, and by which secrets its images are pulled. Raises LaunchFailed."""
+    account = (
+        launch.settings.service_account or draft.spec.get("serviceAccountName") or settings.service_account
+    )
+    if account:
+        if not is_subdomain(account):
+            raise LaunchFailed(f"no service account can be called {account!r}")
+        draft.spec["serviceAccountName"] = account
+    fill(draft.spec, {"automountServiceAccountToken": bool(account)})
+    spec = launch.template.image_spec
+    for secret in (*settings.image_pull_secrets, spec.registry_secret if spec else None):
+        if secret:
+            if not is_subdomain(secret):
+                raise LaunchFailed(f"no Kubernetes Secret can be called {secret!r}, as registry_secret says")
+            add(draft.spec, "imagePullSecrets", {"name": secret})
+
+
+def _deadline(launch: Launch, settings: KubernetesSettings) -> dict[str, int]:
+    """When the cluster ends the pod of a task that may not run longer, should nobody else be left to do so.
+
+    The agent ends the task in time and the executor ends a silent agent; this is for the case that both are
+    gone. The cluster counts from when the node took the pod, so it gives the time to begin on top.
+    """
+    longest = launch.template.policies.max_runtime_s
+    if longest is None or (seconds := longest + START_ALLOWANCE_S + settings.grace_s) > _FOREVER_S:
+        return {}
+    return {"activeDeadlineSeconds": math.ceil(seconds)}

@@ -1,15 +1,14 @@
 """What an executor is told of its clusters, each thing by one environment variable."""
 
-import json
+import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
 from flyte_executor.backends.kubernetes.nodes import NodeRule
 from flyte_schemas.envelope import one_sentence
 
@@ -39,12 +38,12 @@ class KubernetesSettings:
     `namespace`: with `{project}` and `{domain}` in it, or one for all.
     `image`: that of tasks which name none.
     `nats_url`: the bus, as pods reach it; empty: as the executor does.
-    `credentials`: the Secret that has `FLYTE_NATS_USER` and `FLYTE_NATS_PASSWORD`; empty: the executor's stand in
-    the pods.
+    `credentials`: the Secret that has `FLYTE_NATS_USER` and `FLYTE_NATS_PASSWORD`; empty: the executor's own
+    stand in the pods.
     `secret`: the Secret of what is in no group. `service_account`: of runs that name none.
     `nodes`: by kind of pod, what it asks for and where it may run (`nodes.py`).
     `run_as_user`: who runs tasks, and to whose group volumes belong; None: whoever the image says.
-    `calls`: requests to an API server at a time.
+    `grace_s`: from SIGTERM to SIGKILL. `calls`: requests to an API server at a time.
     """
 
     contexts: tuple[str, ...] = ()
@@ -56,7 +55,7 @@ class KubernetesSettings:
     service_account: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     priority_class: str = ""
-    nodes: Mapping[str, NodeRule]
+    nodes: Mapping[str, NodeRule] = field(default_factory=dict)
     run_as_user: int | None = USER
     read_only_root: bool = False
     grace_s: float = GRACE_S
@@ -70,22 +69,78 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
     """
     given = os.environ if environment is None else environment
 
-    def said(name: str) -> str:
-        return given.get(PREFIX + name, "").strip()
+    def said(name: str, default: str = "") -> str:
+        return given.get(PREFIX + name, "").strip() or default
 
     return KubernetesSettings(
         contexts=_listed(said("CONTEXTS")),
-        namespace=_namespace(said("NAMESPACE") or NAMESPACE),
+        namespace=_namespace(said("NAMESPACE", NAMESPACE)),
         image=given.get("FLYTE_EXECUTOR_IMAGE", ""),
         nats_url=said("NATS_URL"),
-        credentials=said("CREDENTIALS"),
-        secret=said("SECRET") or SECRET,
-        service_account=said("SERVICE_ACCOUNT"),
-        image_pull_secrets=_listed(said("IMAGE_PULL_SECRETS")),
-        priority_class=said("PRIORITY_CLASS"),
-        nodes=_nodes(said("NODES")),
-        run_as_user=_user(said("RUN_AS_USER")),
-        read_only_root=said("READ_ONLY_ROOT") == "1",
-        grace_s=float(given.get("FLYTE_EXECUTOR_GRACE_S") or GRACE_S),
-        calls=_calls(said("CALLS")),
+        credentials=_one("CREDENTIALS", said("CREDENTIALS")),
+        secret=_one("SECRET", said("SECRET", SECRET)),
+        service_account=_one("SERVICE_ACCOUNT", said("SERVICE_ACCOUNT")),
+        image_pull_secrets=_named("IMAGE_PULL_SECRETS", _listed(said("IMAGE_PULL_SECRETS"))),
+        priority_class=_one("PRIORITY_CLASS", said("PRIORITY_CLASS")),
+        nodes=_nodes(said("NODES", "{}")),
+        run_as_user=_user(said("RUN_AS_USER", str(USER))),
+        read_only_root=said("READ_ONLY_ROOT", "0") == "1",
+        grace_s=_grace(given.get("FLYTE_EXECUTOR_GRACE_S") or str(GRACE_S)),
+        calls=_number("CALLS", said("CALLS", str(CALLS)), least=1),
     )
+
+
+def named_for(pattern: str, project: str, domain: str) -> str:
+    """The pattern of a namespace, filled in."""
+    said = {"project": project, "domain": domain}
+    return re.sub(r"\{(project|domain)\}", lambda found: said[found[1]], pattern)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def _named(setting: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not is_subdomain(name):
+            raise ValueError(f"{PREFIX}{setting} names {name!r}, and nothing in Kubernetes can be called so")
+    return names
+
+
+def _one(setting: str, name: str) -> str:
+    return "".join(_named(setting, (name,) if name else ()))
+
+
+def _namespace(pattern: str) -> str:
+    if not is_dns_label(named_for(pattern, "p", "d")):
+        raise ValueError(
+            f"{PREFIX}NAMESPACE={pattern!r} gives no name of a namespace: lower-case letters, digits, "
+            "dashes, {project} and {domain}"
+        )
+    return pattern
+
+
+def _nodes(text: str) -> dict[str, NodeRule]:
+    try:
+        return _RULES.validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"{PREFIX}NODES is not understood: {one_sentence(error)}") from error
+
+
+def _user(text: str) -> int | None:
+    return (
+        None if text == IMAGES_USER else _number("RUN_AS_USER", text, least=0, other=f" or {IMAGES_USER!r}")
+    )
+
+
+def _number(name: str, text: str, *, least: int, other: str = "") -> int:
+    if not (text.isascii() and text.isdecimal()) or not least <= int(text) < 2**31:
+        raise ValueError(f"{PREFIX}{name} is {text!r}: give a whole number from {least}{other}")
+    return int(text)
+
+
+def _grace(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < 2**31 or math.isnan(seconds):
+        raise ValueError(f"FLYTE_EXECUTOR_GRACE_S is {text!r}: give seconds, from 0")
+    return seconds
