@@ -85,7 +85,7 @@ class ActionState(NamedTuple):
     that the current attempt failed and the executor has yet to decide, `interruptible` that it may run on a
     machine which can be taken away. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
-    `waiting` is why nobody has the attempt that was opened last, as far as anybody said.
+    `waiting` is what the attempt that was opened last waited for, as far as anybody said.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
     for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of

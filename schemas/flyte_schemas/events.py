@@ -107,7 +107,7 @@ class ActionQueued(EventData):
 
 
 class AttemptWaiting(EventData):
-    """Nobody has the attempt yet, and `message` is why, in the words of where it is to run."""
+    """Nobody has the attempt yet: it waits for `message`, in the words of where it is to run."""
 
     TYPE: ClassVar[str] = "flyte.attempt.waiting.v1"
     attempt: PositiveInt

@@ -46,7 +46,7 @@ def event_text(event: AnyEvent) -> str:
         case ActionQueued(attempt=attempt, pool=pool, interruptible=interruptible):
             return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
         case AttemptWaiting(attempt=attempt, message=message):
-            return f"attempt {attempt} waits: {_first_line(message)}"
+            return f"attempt {attempt} waits for {_first_line(message)}"
         case AttemptPlaced(attempt=attempt, worker=worker):
             return f"placed attempt {attempt} on {worker}"
         case AttemptReclaimed(attempt=attempt, worker=worker):

@@ -202,7 +202,7 @@ def slots(busy: int, limit: int | None, elsewhere: int | None) -> str:
 
 
 def waits_for_place(why: str) -> str:
-    return f"it waits for a place to run: {first_line(why)}"
+    return f"waits for {first_line(why)}"
 
 
 def waits_for_process() -> str:

@@ -304,9 +304,12 @@ class Executor:
 
     # -- losses ------------------------------------------------------------------------------------------
 
-    async def _on_gone(self, gone: Gone) -> None:
-        if not self._is_stopping:  # else the next start finds out
-            self._tasks.spawn(f"gone {gone.attempt}", self._after_process(gone))
+    async def _on_gone(self, gone: Gone) -> bool:
+        if self._is_stopping:  # the next start finds out
+            return False
+        task = self._tasks.spawn(f"gone {gone.attempt}", self._after_process(gone))
+        await asyncio.wait({task})
+        return not task.cancelled() and task.exception() is None
 
     async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)

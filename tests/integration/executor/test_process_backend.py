@@ -49,10 +49,11 @@ class Backend:
         async def nobody_waits(waiting: Waiting) -> None:
             raise AssertionError(f"a process waits for nothing: {waiting}")
 
-        async def on_gone(gone: Gone) -> None:
+        async def on_gone(gone: Gone) -> bool:
             if heard is not None:
                 heard.append(await self.bus.log.last_sequence(RUNS))
             self.gone.append(gone)
+            return True
 
         self.found = await self.backend.start(on_gone, nobody_waits)
 

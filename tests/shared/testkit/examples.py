@@ -204,7 +204,7 @@ VALUES = {
     "name": InlineLiteral(value="Wörld"),
     "table": ReferencedLiteral(uri=BUNDLE.uri, sha256="cd" * 32, size_bytes=70_000),
 }
-SCHEDULER = "0/3 nodes are available: 3 Insufficient cpu."
+SCHEDULER = "a node: 0/3 nodes are available: 3 Insufficient cpu."
 FAILURE = Failure(
     code="ValueError",
     kind=FailureKind.USER,

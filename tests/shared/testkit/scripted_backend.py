@@ -237,5 +237,5 @@ class ScriptedBackend:
         await self._tell(agent)
 
     async def _tell(self, agent: Agent) -> None:
-        self._machine.untold.pop(agent.pid, None)
-        await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended"))
+        if await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended")):
+            self._machine.untold.pop(agent.pid, None)

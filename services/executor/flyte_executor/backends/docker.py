@@ -28,8 +28,7 @@ from flyte_executor.backends.containers import (
     variables_of,
 )
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
-from flyte_schemas.envelope import one_sentence
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey
 
@@ -98,12 +97,7 @@ class DockerBackend:
 
     async def _run(self, launch: Launch) -> None:
         """Start the container, unless it is there. Raises LaunchFailed."""
-        try:
-            order = Order.of(launch.attempt, launch.fence)
-        except ValidationError as error:
-            raise LaunchFailed(
-                f"no agent could be told of {launch.attempt}: {one_sentence(error)}"
-            ) from error
+        order = order_for(launch)
         image = image_of(launch, self._image)
         variables = variables_of(os.environ, image)
         words = run_words(launch, order, site=self._site, image=image, variables=variables)
@@ -178,8 +172,9 @@ class DockerBackend:
                 await LeftWords(Path(folder) / "spool", self._events).deliver()
         _, state, _ = await _docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name)
         self._live.discard(attempt)
-        if not self._is_closing:
-            await self._on_gone(Gone(attempt=attempt, worker=f"docker/{name}", reason=_reason(name, state)))
+        gone = Gone(attempt=attempt, worker=f"docker/{name}", reason=_reason(name, state))
+        if not self._is_closing and not await self._on_gone(gone):
+            return
         await _docker("rm", "--force", name)
 
 

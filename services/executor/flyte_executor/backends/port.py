@@ -4,8 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pydantic import ValidationError
+
+from flyte_schemas.envelope import one_sentence
 from flyte_schemas.events import ActionRequested, RunSettings
 from flyte_schemas.failure import Failure
+from flyte_schemas.orders import Order
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -43,13 +47,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """An attempt that was launched and that nobody has yet, and why; the last word counts."""
+    """An attempt that was launched and that nobody has yet: what it waits for; the last word counts."""
 
     attempt: AttemptKey
     message: str
 
 
-OnGone = Callable[[Gone], Awaitable[None]]
+OnGone = Callable[[Gone], Awaitable[bool]]
+"""Says whether it was written down: only then may the place forget it."""
 OnWaiting = Callable[[Waiting], Awaitable[None]]
 
 
@@ -74,6 +79,14 @@ class Backend(Protocol):
     async def close(self, *, stop_attempts: bool) -> None:
         """End the backend; with `stop_attempts` the attempts too, else they go on."""
         ...
+
+
+def order_for(launch: Launch) -> Order:
+    """What the attempt's agent is told. Raises LaunchFailed."""
+    try:
+        return Order.of(launch.attempt, launch.fence)
+    except ValidationError as error:
+        raise LaunchFailed(f"no agent could be told of {launch.attempt}: {one_sentence(error)}") from error
 
 
 class LaunchFailed(Exception):

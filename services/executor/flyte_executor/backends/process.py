@@ -23,14 +23,13 @@ from uuid import uuid4
 
 import orjson
 import structlog
-from pydantic import ValidationError
 
 from flyte_bus.errors import BusError
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
@@ -41,7 +40,6 @@ from flyte_schemas.endpoints import (
     stop_attempt_endpoint,
     take_work_endpoint,
 )
-from flyte_schemas.envelope import one_sentence
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
 
@@ -108,7 +106,7 @@ class ProcessBackend:
 
     async def launch(self, launch: Launch) -> None:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
-        order = _order(launch)
+        order = order_for(launch)
         if launch.pool is not None:
             # What a first attempt is about never changes; a later one may have a checkpoint to go on from.
             requested = launch.requested if launch.attempt.attempt == 1 else None
@@ -295,7 +293,8 @@ class ProcessBackend:
         if self._is_closing:
             return  # its record, if it left one, tells the next executor
         for attempt in attempts:
-            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
+            if not await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended")):
+                return
         left = self._folder / f"{pid}.json"
         record = read_record(left)
         if record is not None and record.worker == worker and not is_alive(pid, record.started):
@@ -330,14 +329,6 @@ def _process(worker: str) -> tuple[int, str]:
     """The process that is a worker, by its name: its number, and when it began."""
     pid, _, started = worker.partition("-")
     return (int(pid), started) if pid.isdecimal() else (0, "")
-
-
-def _order(launch: Launch) -> Order:
-    """What the attempt's agent is told. Raises LaunchFailed."""
-    try:
-        return Order.of(launch.attempt, launch.fence)
-    except ValidationError as error:
-        raise LaunchFailed(f"no agent could be told of {launch.attempt}: {one_sentence(error)}") from error
 
 
 def _site(folder: Path) -> str:

@@ -63,5 +63,5 @@ class MachineBackend:
         with suppress(BusUnavailable):  # this executor has ended: the next one does it
             await self._machine.deliver_left(self._place, self._events)
             worker = f"{platform.node()}/{pid}"
-            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
-            self._machine.forget(pid)
+            if await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended")):
+                self._machine.forget(pid)
