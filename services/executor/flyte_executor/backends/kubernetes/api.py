@@ -1,8 +1,8 @@
 """The API server of one cluster, as far as pods are concerned: the only module that speaks to it.
 
-Of the client library the configuration is used (kubeconfigs, service accounts, plugins that fetch tokens) and its
-connection; bodies go out and come in as documents. What passes by itself is asked again here: throttling for as
-long as the server says, its errors and lost connections with growing, random pauses. All else is raised.
+Of the client library the configuration is used (kubeconfigs, service accounts, plugins that fetch tokens) and
+its connection; bodies go out and come in as documents. What passes by itself is asked again here: throttling
+for as long as the server says, its errors and lost connections with growing, random pauses. Else it raises.
 """
 
 import asyncio

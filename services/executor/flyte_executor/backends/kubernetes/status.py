@@ -1,8 +1,8 @@
 """What a pod is about, read from what the API server says of it; pure.
 
-A pod waits, runs, or has ended. What keeps it waiting is told in the cluster's own words; some of that goes away by
-itself (a full cluster), some does not (an image that is not there). Of an end we say whose doing it was, where that
-can be told: what is not known is the platform's loss, and tried again.
+A pod waits, runs, or has ended. What keeps it waiting is told in the cluster's own words; some of that goes
+away by itself (a full cluster), some does not (an image that is not there). Of an end we say whose doing it
+was, where that can be told: what is not known is the platform's loss, and tried again.
 
 The reasons are those of the kubelet, the scheduler and the controllers of Kubernetes 1.26 and later.
 """
