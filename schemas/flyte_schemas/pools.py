@@ -1,7 +1,7 @@
 """Which processes may serve an action: one of its own, or those of a pool that are used again.
 
 Actions share a pool when nothing that makes their processes differs: environment, code, image, variables,
-resources, and the policy itself. A new version of the code is another pool.
+resources, pod, service account, and the policy itself. A new version of the code is another pool.
 """
 
 import hashlib
@@ -44,10 +44,12 @@ def runs_apart(reuse: Reuse, failure: Failure | None) -> bool:
     return reuse.concurrency > 1 and failure is not None and failure.code in PROCESS_ENDINGS
 
 
-def pool_of(template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping[str, str]) -> Pool | None:
+def pool_of(
+    template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping[str, str], service_account: str = ""
+) -> Pool | None:
     """The pool for a call of this template, with what the call overrides; None: a process of its own.
 
-    `env_vars` are the run's.
+    `env_vars` and `service_account` are the run's.
     """
     if template.reuse is None:
         return None
@@ -61,5 +63,9 @@ def pool_of(template: TaskTemplate, version: str, run: RunKey, env_vars: Mapping
         "secrets": [secret.model_dump(mode="json") for secret in template.secrets],
         "reuse": template.reuse.model_dump(mode="json"),
     }
+    if service_account:  # what is not said is no part of a name, so that no name has changed by it
+        parts["service_account"] = service_account
+    if template.pod_template is not None:
+        parts["pod_template"] = template.pod_template.model_dump(mode="json")
     digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return Pool(f"{template.environment}-{digest[:DIGEST_DIGITS]}", template.reuse)

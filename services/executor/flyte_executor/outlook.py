@@ -84,13 +84,15 @@ class Outlook:
             return None
         if runs_apart(template.reuse, state.failure):
             return None
+        account = self.settings_of(key.run).service_account
         if requested.overrides is not None:
-            return pool_of(template, requested.task.version, key.run, requested.env_vars)
+            return pool_of(template, requested.task.version, key.run, requested.env_vars, account)
         same = (key.run, requested.task.name, requested.task.version, tuple(requested.env_vars.items()))
         if same not in self._pools:
             if len(self._pools) >= POOLS_KEPT:
                 self._pools.clear()
-            self._pools[same] = pool_of(template, requested.task.version, key.run, requested.env_vars)
+            version = requested.task.version
+            self._pools[same] = pool_of(template, version, key.run, requested.env_vars, account)
         return self._pools[same]
 
     def parent_ended(self, key: ActionKey, state: ActionState) -> bool:

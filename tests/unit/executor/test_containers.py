@@ -34,20 +34,7 @@ def test_the_words_say_who_it_is_and_what_the_agent_is_told() -> None:
     assert "secret" not in " ".join(words)
     assert words[words.index("--entrypoint") :] == [
         *("--entrypoint", "flyte-agent", "i:1", "attempt"),
-        *(
-            "--project",
-            "p",
-            "--domain",
-            "d",
-            "--run",
-            "run1",
-            "--action",
-            "a0",
-            "--attempt",
-            "2",
-            "--fence",
-            "7",
-        ),
+        *("--project=p", "--domain=d", "--run=run1", "--action=a0", "--attempt=2", "--fence=7"),
     ]
 
 

@@ -63,10 +63,9 @@ def run_words(
 
 
 def agent_words(order: Order | PoolOrder) -> list[str]:
-    """The words after `flyte-agent` which tell it of its order."""
-    said = [(f"--{field.replace('_', '-')}", str(value)) for field, value in order]
+    """The words after `flyte-agent` which tell it of its order; a name may begin with a dash."""
     command = "attempt" if isinstance(order, Order) else "pool"
-    return [command, *(word for pair in said for word in pair)]
+    return [command, *(f"--{field.replace('_', '-')}={value}" for field, value in order)]
 
 
 def resource_words(resources: Resources) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from flyte_executor.backends.kubernetes.names import LABEL_LIMIT, is_label_key, is_label_value
-from flyte_executor.backends.port import Launch
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.words import Word
@@ -16,8 +15,8 @@ from flyte_schemas.words import Word
 PREFIX = "flytejet.dev/"
 """Before each label and annotation of ours."""
 SITE_LABEL, POOL_LABEL = f"{PREFIX}site", f"{PREFIX}pool"
-ORDER, POOL_ORDER = f"{PREFIX}order", f"{PREFIX}pool-order"
-"""The annotations that hold what the agent of a pod was told, as JSON."""
+ORDER, POOL_ORDER = "order", "pool-order"
+"""The annotations, after our prefix, that hold what the agent of a pod was told, as JSON."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 PRIMARY = "kubectl.kubernetes.io/default-container"
 """The annotation that names the container which runs the task; kubectl shows the logs of that one."""
@@ -48,27 +47,17 @@ def site_selector(site: str) -> str:
     return f"{SITE_LABEL}={label_value(site)}"
 
 
-def labels_of(launch: Launch, more: Mapping[str, str]) -> dict[str, str]:
-    """What pods are selected by: ours, and of the run's those that Kubernetes takes."""
-    run = launch.attempt.action.run
-    told = {"project": run.project, "domain": run.domain, "task": launch.template.name, **more}
-    users = {
-        key: value
-        for key, value in launch.settings.labels.items()
-        if is_label_key(key) and is_label_value(value)
-    }
+def labels_of(told: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
+    """What pods are selected by: ours, and of the user's those that Kubernetes takes."""
+    kept = {key: value for key, value in users.items() if is_label_key(key) and is_label_value(value)}
     ours = {PREFIX + name: label_value(value) for name, value in told.items()}
-    return without_ours(users) | {MANAGED_BY: "flytejet"} | ours
+    return without_ours(kept) | {MANAGED_BY: "flytejet"} | ours
 
 
-def annotations_of(launch: Launch, more: Mapping[str, str]) -> dict[str, str]:
-    """What is told of a pod in full: ours, and of the run's those that Kubernetes takes."""
-    run = launch.attempt.action.run
-    told = {"project": run.project, "domain": run.domain, "task": launch.template.name}
-    if launch.requested is not None:
-        told["version"] = launch.requested.task.version
-    users = {key: text for key, text in launch.settings.annotations.items() if is_label_key(key.lower())}
-    return without_ours(users) | {PREFIX + name: text for name, text in told.items()} | dict(more)
+def annotations_of(told: Mapping[str, str], users: Mapping[str, str]) -> dict[str, str]:
+    """What is told of a pod in full: ours, and of the user's those that Kubernetes takes."""
+    kept = {key: text for key, text in users.items() if is_label_key(key.lower())}
+    return without_ours(kept) | {PREFIX + name: text for name, text in told.items()}
 
 
 def without_ours(said: Mapping[str, str]) -> dict[str, str]:
@@ -89,7 +78,7 @@ def pool_order_of(pod: Mapping[str, Any]) -> PoolOrder | None:
 def _told(pod: Mapping[str, Any], annotation: str, kind: type[_Told]) -> _Told | None:
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     try:
-        return kind.model_validate_json(annotations.get(annotation) or "")
+        return kind.model_validate_json(annotations.get(PREFIX + annotation) or "")
     except ValidationError:
         return None
 

@@ -79,11 +79,19 @@ def attempt_pod(
     """
     draft = draft_of(launch.template.pod_template, named)
     fill(draft.spec, _deadline(launch, settings))
-    labels = {"run": order.run, "action": order.action, "attempt": str(order.attempt)}
-    told = {identity.ORDER: order.model_dump_json()}
-    name = pod_name(order.key, site)
-    _complete(draft, launch, order, settings, environment)
-    return _manifest(draft, launch, settings, name=name, labels=labels | {"site": site}, told=told)
+    _complete(draft, launch, order, settings, environment, interruptible=launch.interruptible)
+    run, task = launch.attempt.action.run, {"task": launch.template.name}
+    place = {"project": run.project, "domain": run.domain, "site": site}
+    who = {"run": run.run, "action": order.action, "attempt": str(order.attempt)}
+    version = {"version": launch.requested.task.version} if launch.requested else {}
+    told = place | task | version | {identity.ORDER: order.model_dump_json()}
+    return _manifest(
+        draft,
+        name=pod_name(order.key, site),
+        namespace=namespace_of(run.project, run.domain, settings),
+        labels=identity.labels_of(place | task | who, draft.labels | launch.settings.labels),
+        annotations=identity.annotations_of(told, draft.annotations | launch.settings.annotations),
+    )
 
 
 def worker_pod(
@@ -97,36 +105,39 @@ def worker_pod(
     environment: Mapping[str, str],
     named: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The pod of a worker of a pool, for which `launch` is the first attempt. Raises LaunchFailed."""
+    """The pod of a worker of a pool, for which `launch` is the first attempt. Raises LaunchFailed.
+
+    It serves attempts that may be interrupted and such that may not, so it runs where nothing is taken away.
+    """
     draft = draft_of(launch.template.pod_template, named)
-    labels = {"pool": pool.name, "site": site}
+    _complete(draft, launch, order, settings, environment, interruptible=False)
+    run = launch.attempt.action.run
+    place = {"project": run.project, "domain": run.domain, "site": site}
+    place |= {"environment": launch.template.environment, "pool": pool.name}
     if pool.reuse.scope == "run":
-        labels["run"] = launch.attempt.action.run.run
-    told = {identity.POOL_ORDER: order.model_dump_json()}
-    _complete(draft, launch, order, settings, environment)
-    return _manifest(draft, launch, settings, name=name, labels=labels, told=told)
+        place["run"] = run.run
+    told = place | {identity.POOL_ORDER: order.model_dump_json()}
+    return _manifest(
+        draft,
+        name=name,
+        namespace=namespace_of(run.project, run.domain, settings),
+        labels=identity.labels_of(place, draft.labels),
+        annotations=identity.annotations_of(told, draft.annotations),
+    )
 
 
 def _manifest(
-    draft: Draft,
-    launch: Launch,
-    settings: KubernetesSettings,
-    *,
-    name: str,
-    labels: Mapping[str, str],
-    told: Mapping[str, str],
+    draft: Draft, *, name: str, namespace: str, labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> dict[str, Any]:
-    run = launch.attempt.action.run
-    said = identity.labels_of(launch, labels)
-    annotations = identity.annotations_of(launch, {**told, identity.PRIMARY: draft.primary["name"]})
+    primary = {identity.PRIMARY: draft.primary["name"]}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
-            "namespace": namespace_of(run.project, run.domain, settings),
-            "labels": identity.without_ours(draft.labels) | said,
-            "annotations": identity.without_ours(draft.annotations) | annotations,
+            "namespace": namespace,
+            "labels": labels,
+            "annotations": {**annotations, **primary},
         },
         "spec": draft.spec,
     }
@@ -138,34 +149,38 @@ def _complete(
     order: Order | PoolOrder,
     settings: KubernetesSettings,
     environment: Mapping[str, str],
+    *,
+    interruptible: bool,
 ) -> None:
     """Fill in all that a pod of ours has. Raises LaunchFailed."""
     image = image_of(launch, str(draft.primary.get("image") or settings.image))
-    _place(draft, launch, settings)
-    _equip(draft, launch, settings)
-    _identify(draft, launch, settings)
-    confine(draft, settings)
-    draft.primary["env"] = variables(launch, draft, settings, environment, image)
     draft.primary["image"] = image
     draft.primary["command"] = [AGENT]
     draft.primary["args"] = [literal(word) for word in agent_words(order)]
+    draft.primary["env"] = variables(launch, draft, settings, environment, image)
+    _place(draft, launch, settings, interruptible=interruptible)
+    _equip(draft, launch, settings)
+    _identify(draft, launch, settings)
+    confine(draft, settings)
     draft.spec["restartPolicy"] = "Never"  # another attempt is the executor's to decide
     fill(draft.spec, {"enableServiceLinks": False})
     fill(draft.spec, {"terminationGracePeriodSeconds": math.ceil(settings.grace_s)})
 
 
-def _place(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
+def _place(draft: Draft, launch: Launch, settings: KubernetesSettings, *, interruptible: bool) -> None:
     """Where it may run, and what it asks for there."""
     resources = launch.template.resources
     place = place_of(
         device_of(resources),
         settings.nodes,
-        interruptible=launch.interruptible,
+        interruptible=interruptible,
         places_itself=any(draft.spec.get(word) for word in _PLACES),
     )
     for name, amounts in asked_and_limits(resources, place.devices).items():
         section(section(draft.primary, "resources"), name).update(amounts)
-    check_limits(section(draft.primary, "resources"))
+    if "resources" in draft.primary:
+        told = section(draft.primary, "resources")
+        check_limits(section(told, "requests"), section(told, "limits"))
     if place.node_selector:
         fill(section(draft.spec, "nodeSelector"), place.node_selector)
     if place.tolerations:
@@ -193,7 +208,7 @@ def _identify(draft: Draft, launch: Launch, settings: KubernetesSettings) -> Non
         launch.settings.service_account or draft.spec.get("serviceAccountName") or settings.service_account
     )
     if account:
-        if not is_subdomain(account):
+        if not is_subdomain(str(account)):
             raise LaunchFailed(f"no service account can be called {account!r}")
         draft.spec["serviceAccountName"] = account
     fill(draft.spec, {"automountServiceAccountToken": bool(account)})

@@ -6,13 +6,14 @@ taken, and the more special wins. In the texts of a rule `{device}` and `{partit
 for; a text is left out where nothing was.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from flyte_executor.backends.kubernetes.names import is_label_key, is_label_value
 from flyte_executor.backends.port import LaunchFailed
@@ -59,6 +60,16 @@ class Toleration(Word):
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     tolerationSeconds: int | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Toleration":
+        if not self.key and self.operator != "Exists":
+            raise ValueError("a taint without a key is met by Exists")
+        if self.value and self.operator == "Exists":
+            raise ValueError("what Exists has no value: say Equal")
+        if self.tolerationSeconds is not None and self.effect != "NoExecute":
+            raise ValueError("tolerationSeconds go with the effect NoExecute")
+        return self
 
 
 class NodeRule(Word):
@@ -131,9 +142,10 @@ def _check_known(device: Accelerator, rules: Mapping[str, NodeRule], found: list
 
 
 def _unknown(what: str, key: str) -> str:
+    rule = json.dumps({key: {"nodeSelector": {"LABEL": "VALUE"}}})
     return (
-        f'which nodes have {what} is not known: add {{"{key}": {{"nodeSelector": {{…}}}}}} to '
-        f"{NODES_SETTING} of the executor, or say nodeSelector in the task's pod_template"
+        f"which nodes have {what!r} is not known: add {rule} to {NODES_SETTING} of the executor, or say "
+        "nodeSelector in the task's pod_template"
     )
 
 

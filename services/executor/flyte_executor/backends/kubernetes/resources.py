@@ -26,9 +26,8 @@ def _amounts(said: Mapping[str, str | None]) -> dict[str, str]:
     return amounts
 
 
-def check_limits(resources: Mapping[str, Any]) -> None:
+def check_limits(requests: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
     """Raises LaunchFailed when less is allowed than is asked for."""
-    requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
     for name in requests.keys() & limits.keys():
         if amount_of(str(requests[name])) > amount_of(str(limits[name])):
             raise LaunchFailed(

@@ -6,8 +6,7 @@ from flyte_executor.backends.kubernetes.settings import KubernetesSettings
 from flyte_executor.backends.kubernetes.template import Draft, fill, section
 
 _USER = {"runAsUser", "runAsNonRoot"}
-_ESCALATES = {"SYS_ADMIN", "CAP_SYS_ADMIN"}
-"""Who adds one of these cannot be kept from more: the API server refuses such a pod."""
+_MIGHT = ("SYS_ADMIN", "CAP_SYS_ADMIN")
 
 
 def confine(draft: Draft, settings: KubernetesSettings) -> None:
@@ -16,15 +15,21 @@ def confine(draft: Draft, settings: KubernetesSettings) -> None:
     fill(pod, {"seccompProfile": {"type": "RuntimeDefault"}})
     if settings.run_as_user is not None:
         fill(pod, {"fsGroup": settings.run_as_user, "fsGroupChangePolicy": "OnRootMismatch"})
-        if not _USER & (pod.keys() | primary.keys()):
-            fill(primary if _others_say(draft) else pod, _user(settings.run_as_user))
     if not primary.get("privileged"):
-        capabilities = section(primary, "capabilities")
-        fill(capabilities, {"drop": ["ALL"]})
-        if not _ESCALATES & {str(name) for name in capabilities.get("add") or ()}:
-            fill(primary, {"allowPrivilegeEscalation": False})
+        fill(section(primary, "capabilities"), {"drop": ["ALL"]})
+    if not _is_mighty(primary):
+        fill(primary, {"allowPrivilegeEscalation": False})
+        if settings.run_as_user is not None and not _USER & (pod.keys() | primary.keys()):
+            fill(primary if _others_say(draft) else pod, _user(settings.run_as_user))
     if settings.read_only_root:
         fill(primary, {"readOnlyRootFilesystem": True})
+
+
+def _is_mighty(primary: dict[str, Any]) -> bool:
+    """Whether its user gives it what only root can use, and what no API server lets be kept from it."""
+    added = section(primary, "capabilities").get("add") if "capabilities" in primary else None
+    has_might = isinstance(added, list) and any(name in added for name in _MIGHT)
+    return has_might or bool(primary.get("privileged"))
 
 
 def _user(user: int) -> dict[str, Any]:
@@ -33,5 +38,5 @@ def _user(user: int) -> dict[str, Any]:
 
 def _others_say(draft: Draft) -> bool:
     """Whether another container names its user: what the pod says would hold for that one, too."""
-    others = (one for one in draft.containers if one is not draft.primary)
-    return any(_USER & (one.get("securityContext") or {}).keys() for one in others)
+    others = [one for one in draft.containers if one is not draft.primary]
+    return any(_USER & section(one, "securityContext").keys() for one in others if "securityContext" in one)

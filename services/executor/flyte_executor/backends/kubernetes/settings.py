@@ -84,7 +84,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
         priority_class=_one("PRIORITY_CLASS", said("PRIORITY_CLASS")),
         nodes=_nodes(said("NODES", "{}")),
         run_as_user=_user(said("RUN_AS_USER", str(USER))),
-        read_only_root=said("READ_ONLY_ROOT", "0") == "1",
+        read_only_root=_switch("READ_ONLY_ROOT", said("READ_ONLY_ROOT", "0")),
         grace_s=_grace(given.get("FLYTE_EXECUTOR_GRACE_S") or str(GRACE_S)),
         calls=_number("CALLS", said("CALLS", str(CALLS)), least=1),
     )
@@ -125,6 +125,12 @@ def _nodes(text: str) -> dict[str, NodeRule]:
         return _RULES.validate_json(text)
     except ValidationError as error:
         raise ValueError(f"{PREFIX}NODES is not understood: {one_sentence(error)}") from error
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(f"{PREFIX}{name} is {text!r}: give 0 or 1")
+    return text == "1"
 
 
 def _user(text: str) -> int | None:
