@@ -24,22 +24,16 @@ from uuid import uuid4
 import orjson
 import structlog
 
-from flyte_bus.errors import BusError
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
+from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
-from flyte_schemas.endpoints import (
-    StopAttempt,
-    TakeWork,
-    WorkGiven,
-    stop_attempt_endpoint,
-    take_work_endpoint,
-)
+from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
 
@@ -47,8 +41,6 @@ log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 30.0
 """The longest that the zygote takes to fork, in seconds."""
-ANSWER_S = 2.0
-"""How much later than the grace a worker may say that it has ended one of its attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +122,7 @@ class ProcessBackend:
 
     async def _stop_in(self, worker: Worker, attempt: AttemptKey) -> bool:
         """Have a worker that runs several at a time end one; False when that is not done within the grace."""
-        if worker.lanes == 1:
-            return False
-        endpoint = stop_attempt_endpoint(self._names[1], worker.name)
-        order = worker.work[attempt].order
-        try:
-            await self._bus.ask(endpoint, StopAttempt(order=order), timeout_s=self._grace_s + ANSWER_S)
-        except BusError as error:
-            log.warning("executor.attempt.not_stopped", attempt=str(attempt), error=str(error))
+        if not await stopped_inside(self._bus, self._names[1], worker, attempt, grace_s=self._grace_s):
             return False
         if worker.work.pop(attempt, None) is not None and not self._is_closing:
             name = f"{platform.node()}/{_process(worker.name)[0]}"

@@ -133,6 +133,28 @@ class Workers:
         """All attempts that workers have."""
         return frozenset(attempt for one in self._workers.values() for attempt in one.work)
 
+    def waiting(self, pool: str) -> tuple[AttemptKey, ...]:
+        """The attempts of a pool that nobody has."""
+        in_use = self._pools.get(pool)
+        return tuple(in_use.waiting) if in_use is not None else ()
+
+    def give_up(self, pool: str) -> list[AttemptKey]:
+        """No worker of a pool can begin: the attempts that wait for one, which wait no more.
+
+        Nothing is given up while a worker lives that has once begun.
+        """
+        in_use = self._pools.get(pool)
+        if in_use is None or any(one.has_asked for one in self._of(in_use.pool)):
+            return []
+        waiting = list(in_use.waiting)
+        in_use.waiting.clear()
+        in_use.moved.set()
+        return waiting
+
+    def named(self, name: str) -> Worker | None:
+        """The worker of this name, while it lives."""
+        return self._workers.get(name)
+
     def of_attempt(self, attempt: AttemptKey) -> Worker | None:
         """The worker that has an attempt."""
         return next((one for one in self._workers.values() if attempt in one.work), None)
