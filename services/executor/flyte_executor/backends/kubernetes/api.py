@@ -6,6 +6,7 @@ for as long as the server says, its errors and lost connections with growing, ra
 """
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -17,6 +18,7 @@ import structlog
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.config import ConfigException
+from kubernetes_asyncio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 
 log = structlog.get_logger()
 
@@ -235,13 +237,14 @@ class Api:
 async def _configuration(context: str | None) -> Configuration:
     """Who and where the server is. Raises ClusterUnusable."""
     configuration = Configuration()
-    configuration.retries = None
     try:
         if context is None:
             with suppress(ConfigException):
                 config.load_incluster_config(client_configuration=configuration)
                 return configuration
-        await config.load_kube_config(context=context, client_configuration=configuration)
+        # The library reads this variable when it is imported, which may have been long ago.
+        file = os.environ.get("KUBECONFIG") or KUBE_CONFIG_DEFAULT_LOCATION
+        await config.load_kube_config(file, context=context, client_configuration=configuration)
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         which = f"context {context!r} of the kubeconfig" if context else "this pod's account, or a kubeconfig"
         raise ClusterUnusable(f"the kubernetes backend cannot use {which}: {error}") from error

@@ -1,8 +1,8 @@
 """Attempts as pods: named after their attempts, told of by a watch, found again by a listing.
 
-The cluster is the memory, no books are kept. A pod is removed when the log has its end; what its agent had yet
-to say is lost with it. Workers of pools are pods that the executor makes itself: a Deployment that is scaled
-down ends whichever pod it likes, here only one that has nothing to do ends.
+The cluster is the memory, no books are kept. A pod is removed when the log has its end; what its agent had
+yet to say is lost with it. Workers of pools are pods that the executor makes itself: a Deployment that is
+scaled down ends whichever pod it likes, here only one that has nothing to do ends.
 """
 
 import asyncio
@@ -175,10 +175,10 @@ class KubernetesBackend:
         return await cluster.create(make(named=named), waits, given_up)
 
     def _variant(
-        self, make: Callable[..., Document], name: str, *args: Any, **words: Any
+        self, make: Callable[..., Document], pod_name: str, /, *args: Any, **words: Any
     ) -> Callable[..., Document]:
         """Makes a pod whose agent is known by the pod's name and a mark that no other pod ever has."""
-        worker = f"{name}/{secrets.token_hex(4)}"
+        worker = f"{pod_name}/{secrets.token_hex(4)}"
         environment = self._environment | {"FLYTE_WORKER": worker}
 
         def made(named: Document | None) -> Document:

@@ -1,4 +1,4 @@
-"""Says what attempts wait for: not at once, since most waits are brief, and not with each new number in it."""
+"""Says what attempts wait for: not at once, since most waits are brief, nor with each new number in it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
