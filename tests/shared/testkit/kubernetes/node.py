@@ -52,7 +52,7 @@ class Node:
             await asyncio.wait({task})
 
     def _hear(self, kind: str, pod: Document) -> None:
-        name = pod["metadata"]["name"]
+        name = pod["metadata"].get("name", "")  # a bookmark has none
         if kind == "ADDED" and name not in self._running and not has_ended(pod):
             if self.is_full:
                 asyncio.get_running_loop().call_soon(self._refuse, pod)

@@ -91,8 +91,9 @@ class Store:
 
     def forget(self) -> None:
         """Remember nothing of what happened until now."""
-        self._history.clear()
+        self._history = []
         self.oldest = self.version
+        self._moved.set()
 
     def bookmark(self) -> None:
         """Tell those who watch how far the server is."""
