@@ -30,7 +30,7 @@ def _default_slots(backend: str) -> int:
 class ExecutorSettings:
     """Times in seconds.
 
-    `slots`: attempts with a process of their own that run at a time; those that wait for children do not count.
+    `slots`: attempts with a process of their own that run at a time, but for those that wait for children.
     `max_system_failures`: attempts in a row that the platform may lose before an action fails.
     `grace_s`: from SIGTERM to SIGKILL when an attempt is stopped.
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
