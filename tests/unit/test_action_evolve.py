@@ -104,6 +104,11 @@ class TestAStory:
         assert (state.phase, state.attempt, state.fence) == (P.WAITING_FOR_RESOURCES, 1, 20)
         assert state.has_open_attempt
 
+    def test_whether_an_attempt_may_be_interrupted_is_said_of_each(self) -> None:
+        spot = ActionQueued(attempt=1, pool="process", interruptible=True)
+        assert after(requested(), spot).interruptible
+        assert not after(requested(), spot, failed(), retried(), queued(2)).interruptible
+
     def test_an_action_succeeds(self) -> None:
         state = after(requested(), queued(), placed(), started(), succeeded())
         assert state.phase is P.SUCCEEDED

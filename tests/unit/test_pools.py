@@ -3,7 +3,7 @@
 import pytest
 
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.policies import Reuse
+from flyte_schemas.policies import PodTemplate, Reuse
 from flyte_schemas.pools import pool_of, runs_apart
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import BundleReference, Resources, TaskOverrides, TaskTemplate
@@ -50,6 +50,7 @@ def test_tasks_of_an_environment_share_a_pool_whatever_the_run() -> None:
         {"env_vars": {"A": "1"}},
         {"resources": Resources(cpu="2")},
         {"reuse": REUSE.model_copy(update={"idle_ttl_s": 90.0})},
+        {"pod_template": PodTemplate(name="big")},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -63,6 +64,12 @@ def test_so_do_the_variables_of_a_run_its_place_and_the_scope() -> None:
     of_run = task(reuse=REUSE.model_copy(update={"scope": "run"}))
     assert name_of(of_run) == name_of(of_run)
     assert name_of(of_run) != name_of(of_run, run=OTHER)
+
+
+def test_whoever_it_is_to_a_cluster_has_a_pool_of_its_own() -> None:
+    ones, others = (pool_of(task(), "1", RUN, {}, account) for account in ("one", "other"))
+    assert ones != others
+    assert ones != pool_of(task(), "1", RUN, {})
 
 
 def test_code_that_is_in_the_image_is_told_apart_by_its_version() -> None:

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+import flyte_agent.__main__
 from flyte_executor.backends.containers import (
+    AGENT,
+    agent_words,
     container_name,
     image_of,
     resource_words,
@@ -13,7 +16,7 @@ from flyte_executor.backends.containers import (
 )
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.settings import from_environment
-from flyte_schemas.orders import Order
+from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey, RunKey
 from flyte_schemas.task import Accelerator, Resources
 from testkit.tasks import template
@@ -36,6 +39,23 @@ def test_the_words_say_who_it_is_and_what_the_agent_is_told() -> None:
         *("--entrypoint", "flyte-agent", "i:1", "attempt"),
         *("--project=p", "--domain=d", "--run=run1", "--action=a0", "--attempt=2", "--fence=7"),
     ]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        Order(project="p", domain="d", run="-run", action="--fence", attempt=1, fence=7),
+        PoolOrder(pool="--q", owner="-o", site="s", idle_ttl_s=1e-7, concurrency=2),
+    ],
+)
+def test_an_agent_reads_its_order_back_whatever_the_names(
+    order: Order | PoolOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Order | PoolOrder] = []
+    monkeypatch.setattr("sys.argv", [AGENT, *agent_words(order)])
+    monkeypatch.setattr("flyte_agent.run_attempt.run_order", lambda ordered: read.append(ordered) or 0)
+    assert flyte_agent.__main__.main() == 0
+    assert read == [order]
 
 
 def test_a_name_is_the_same_for_the_same_attempt_of_a_site() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 
 import orjson
 
+from flyte_executor.backends.port import Launch
 from flyte_schemas.envelope import MAX_EVENT_BYTES, Event, encode
 from flyte_schemas.events import (
     ActionQueued,
@@ -21,6 +22,7 @@ from flyte_schemas.streams import REJECTED
 from flyte_schemas.subjects import RunKey, action_subject, run_request
 from flyte_schemas.task import TaskReference
 from flyte_schemas.vocabulary import UnknownData
+from testkit.cases.harness import GUARD_S
 from testkit.events import event
 from testkit.executor_plane import Plane, first, running
 from testkit.scripted_backend import CHILD, TASK, Agent, family, idle, succeed
@@ -44,6 +46,26 @@ async def test_a_run_is_admitted_queued_launched_and_succeeds(plane: Plane) -> N
         "AttemptSucceeded",
     ]
     assert plane.machine.launched == [first(run)]
+
+
+async def test_a_launch_says_what_was_said_of_the_run_and_whether_it_may_be_interrupted(plane: Plane) -> None:
+    launches: list[Launch] = []
+
+    async def script(agent: Agent) -> None:
+        launches.append(agent.launch)
+        if agent.attempt.action.is_root and await agent.claim():
+            await agent.enter()
+            await agent.ask("a0x", CHILD)
+        await asyncio.Event().wait()
+
+    plane.machine.script = script
+    await plane.deploy(CHILD)
+    await plane.executor()
+    await plane.start(interruptible=True, service_account="mine")
+    async with asyncio.timeout(GUARD_S):
+        while len(launches) < 2:
+            await asyncio.sleep(0.002)
+    assert [(one.settings.service_account, one.interruptible) for one in launches] == [("mine", True)] * 2
 
 
 async def test_a_request_that_came_while_no_executor_ran_is_served_by_the_next(plane: Plane) -> None:

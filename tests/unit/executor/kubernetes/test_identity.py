@@ -32,6 +32,12 @@ def test_names_that_look_the_same_in_kubernetes_are_different_pods() -> None:
     assert len({pod_name(one, "s") for one in same}) == len(same)
 
 
+def test_a_long_name_is_cut_and_keeps_its_hash() -> None:
+    longest = pod_name(attempt("r" * 128, "a" * 128, 10**40), "s")
+    assert list(dns_label(longest)) == []
+    assert longest != pod_name(attempt("r" * 128, "a" * 128, 10**40 + 1), "s")
+
+
 @given(st.text(), st.text(), st.integers(min_value=1), st.text())
 def test_every_name_is_a_dns_label(run: str, action: str, number: int, site: str) -> None:
     assert list(dns_label(pod_name(attempt(run, action, number), site))) == []

@@ -70,6 +70,8 @@ REFUSED: dict[str, tuple[Launch, str]] = {
         "no Kubernetes Secret can be called 'My Team'",
     ),
     "key": (launch(**secret("a/b", as_env_var="K")), "no Kubernetes Secret has a key 'a/b'"),
+    "dots": (launch(**secret("..a", as_env_var="K")), "no Kubernetes Secret has a key '..a'"),
+    "prefix": (launch(pod_template=PodTemplate(labels={"A_b/c": "d"})), "Kubernetes refuses: 'A_b/c'='d'"),
     "variable": (launch(**secret(as_env_var="FLYTE_HOME")), "secret 'k' cannot be the variable 'FLYTE_HOME'"),
     "mount": (launch(**secret(mount="/elsewhere")), "'k' not at '/elsewhere'"),
     "two secrets": (

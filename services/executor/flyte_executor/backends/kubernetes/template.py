@@ -3,7 +3,6 @@
 Containers are known by their names, as Kubernetes' own merging does.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +42,7 @@ def draft_of(template: PodTemplate | None, named: Mapping[str, Any] | None) -> D
         metadata = _mapping(pod.get("metadata"), "metadata")
         spec = _mapping(pod.get("spec"), "spec")
         labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    draft = _without_nothing(copy.deepcopy(dict(spec)))
+    draft = _without_nothing(dict(spec))
     return Draft(
         labels=_labels(labels | template.labels),
         annotations=_annotations(annotations | template.annotations),
@@ -118,7 +117,7 @@ def _mapping(value: object, name: str) -> dict[str, Any]:
 
 
 def _without_nothing(value: Any) -> Any:
-    """The same without what is null: that says nothing, and would keep us from filling it in."""
+    """A copy without what is null: that says nothing, and would keep us from filling it in."""
     if isinstance(value, dict):
         return {key: _without_nothing(item) for key, item in value.items() if item is not None}
     return [_without_nothing(item) for item in value] if isinstance(value, list) else value
