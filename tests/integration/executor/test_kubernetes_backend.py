@@ -1,94 +1,23 @@
-"""Executors with pods: on the bus in memory, with an API server for tests and agents that follow a script."""
+"""What becomes of attempts in pods: on the bus in memory, with an API server, and agents by a script."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from flyte_bus.ports import Bus
-from flyte_executor.backends.kubernetes import api, cluster, telling, watch
-from flyte_executor.backends.kubernetes.api import ClusterUnusable
-from flyte_executor.backends.kubernetes.backend import KubernetesBackend
-from flyte_executor.backends.kubernetes.settings import KubernetesSettings
-from flyte_schemas.events import AbortAction, ActionAborted
+from flyte_executor.backends.kubernetes import cluster
+from flyte_schemas.events import AbortAction
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.subjects import RunKey, abort_request, action_subject
+from flyte_schemas.subjects import RunKey, abort_request
 from testkit.cases.harness import until
-from testkit.executor_plane import Life, Plane, first, running
-from testkit.kubernetes.api_server import ApiServer, Trouble, break_off
-from testkit.kubernetes.node import Node, containers
-from testkit.kubernetes.scripted import ScriptedContainer
-from testkit.kubernetes.store import Document, Refused
-from testkit.scripted_backend import TASK, Script, idle, succeed
+from testkit.executor_plane import first, running
+from testkit.kubernetes.api_server import Trouble, break_off
+from testkit.kubernetes.node import containers
+from testkit.kubernetes.place import Place
+from testkit.kubernetes.store import Refused
+from testkit.scripted_backend import TASK, idle, succeed
 
 P = ActionPhase
-SETTINGS = KubernetesSettings(namespace="flyte", image="registry/image:1", grace_s=5.0)
-BUS = {"FLYTE_NATS_URL": "nats://bus:4222"}
-
-
-class Place:
-    """A plane, a cluster, a node."""
-
-    def __init__(self, plane: Plane, server: ApiServer) -> None:
-        self.plane = plane
-        self.server = server
-        self.store = server.store
-        self.script: Script = succeed
-        self.node = Node(self.store, self._container)
-        self.settings = SETTINGS
-
-    def _container(self, pod: Document) -> ScriptedContainer:
-        return ScriptedContainer(self.plane.bus, pod, self.script)
-
-    def backend(self, bus: Bus) -> KubernetesBackend:
-        return KubernetesBackend(bus, self.settings, BUS)
-
-    async def executor(self, **settings: int) -> Life:
-        return await self.plane.executor(backend=self.backend, **settings)  # type: ignore[arg-type]
-
-    @property
-    def pods(self) -> list[Document]:
-        return list(self.store.pods.values())
-
-    async def empty(self) -> None:
-        """Return when no pod is left."""
-        await until(lambda: not self.store.pods)
-
-    async def pod(self) -> Document:
-        """The only pod, once it is there."""
-        await until(lambda: len(self.store.pods) == 1 and "conditions" in self.pods[0]["status"])
-        return self.pods[0]
-
-    def say(self, pod: Document, status: dict[str, object]) -> None:
-        metadata = pod["metadata"]
-        self.store.change(metadata["namespace"], metadata["name"], status)
-
-    def created(self) -> int:
-        return sum(call.startswith("POST") for call in self.server.calls)
-
-
-@pytest.fixture
-async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
-    monkeypatch.setattr(cluster, "AGAIN_S", 0.05)
-    monkeypatch.setattr(cluster, "STUCK_S", 0.1)
-    monkeypatch.setattr(telling, "AFTER_S", 0.0)
-    monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(watch, "FIRST_PAUSE_S", 0.01)
-    async with AsyncExitStack() as stack:
-        server = ApiServer()
-        await server.start()
-        stack.push_async_callback(server.stop)
-        monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path / "kubeconfig")))
-        plane = Plane(tmp_path, stack)
-        await plane.bus.provision()
-        stack.push_async_callback(plane.bus.close)
-        await plane.deploy(TASK, retries=0)
-        place = Place(plane, server)
-        stack.push_async_callback(place.node.close)
-        yield place
 
 
 async def test_a_run_has_a_pod_which_is_removed_after_its_end(place: Place) -> None:
@@ -324,157 +253,3 @@ async def test_an_abort_ends_the_pod_and_the_log_has_the_proof(place: Place) -> 
     async with asyncio.timeout(10.0):
         while not await stopped():
             await asyncio.sleep(0.01)
-
-
-# -- watching ---------------------------------------------------------------------------------------------
-
-
-async def test_a_watch_that_breaks_off_goes_on_where_it_was(place: Place) -> None:
-    place.script = idle
-    await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    await until(lambda: place.server.watching == 1)
-    lists = sum(call.startswith("GET") for call in place.server.calls)
-    place.server.drop_watches()
-    place.node.container(place.node.running[0]).end(137, "OOMKilled")
-    root = await place.plane.settled(run)
-    assert root.failure is not None and root.failure.code == "OOMKilled"
-    assert sum(call.startswith("GET") for call in place.server.calls) == lists
-
-
-async def test_what_happened_while_the_server_forgot_is_found_by_listing(place: Place) -> None:
-    place.script = idle
-    await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    place.server.trouble("WATCH", *[Refused(503, "ServiceUnavailable", "not now")] * 3)
-    place.server.drop_watches()
-    place.script = succeed
-    place.store.delete("flyte", (await place.pod())["metadata"]["name"])
-    place.store.forget()
-    root = await place.plane.settled(run)
-    assert (root.phase, root.attempt) == (P.SUCCEEDED, 2)
-
-
-async def test_a_bookmark_is_where_a_watch_goes_on(place: Place) -> None:
-    await place.executor()
-    await until(lambda: place.server.watching == 1)
-    place.store.pass_by()
-    place.store.bookmark()
-    await until(lambda: place.server.watching == 1)
-    run = await place.plane.start()
-    assert (await place.plane.settled(run)).phase is P.SUCCEEDED
-    await place.empty()
-    place.store.pass_by()
-    place.store.bookmark()
-    await asyncio.sleep(0.05)
-    lists = sum(call.startswith("GET") for call in place.server.calls)
-    place.store.forget()  # as old as the bookmark: nothing is lost
-    await until(lambda: place.server.calls[-1].startswith("WATCH"))
-    assert sum(call.startswith("GET") for call in place.server.calls) == lists
-
-
-# -- executors that come back -----------------------------------------------------------------------------
-
-
-async def test_an_executor_that_comes_back_adopts_what_runs(place: Place) -> None:
-    place.script = idle
-    life = await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    await life.end()
-    await place.executor()
-    await place.plane.quiet()
-    assert (place.created(), len(place.node.running)) == (1, 1)
-    place.node.container(place.node.running[0]).end(137, "OOMKilled")
-    root = await place.plane.settled(run)
-    assert root.failure is not None and root.failure.code == "OOMKilled"
-    await place.empty()
-
-
-async def test_what_ended_while_no_executor_ran_is_told_by_the_next(place: Place) -> None:
-    place.script = idle
-    life = await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    await life.end()
-    place.node.container(place.node.running[0]).end(137, "OOMKilled")
-    await until(lambda: not place.node.running)
-    await place.executor()
-    root = await place.plane.settled(run)
-    assert root.failure is not None and root.failure.code == "OOMKilled"
-    await place.empty()
-
-
-async def test_a_pod_that_the_log_does_not_want_is_removed(place: Place) -> None:
-    place.script = idle
-    life = await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    await life.end()
-    await place.plane.append(action_subject(run.action("a0")), ActionAborted(reason="meanwhile"))
-    await place.executor()
-    await place.empty()
-
-
-CALLS = ("GET /api/v1/namespaces/flyte/pods", "POST /api/v1/namespaces/flyte/pods", "DELETE")
-"""What an executor asks of the server for one run, from its start, beside the watch."""
-
-
-async def test_a_run_takes_three_calls_and_a_watch(place: Place) -> None:
-    await place.executor()
-    await place.plane.settled(await place.plane.start())
-    await place.empty()
-    calls = [call for call in place.server.calls if not call.startswith("WATCH")]
-    assert [call.startswith(said) for call, said in zip(calls, CALLS, strict=True)] == [True, True, True]
-
-
-@pytest.mark.parametrize("is_answered", [False, True], ids=["before it is served", "before its answer"])
-@pytest.mark.parametrize("at", range(len(CALLS)))
-async def test_an_executor_may_die_at_any_call(place: Place, at: int, is_answered: bool) -> None:
-    """It is killed when the call comes, or when it was served, and another one begins."""
-    killed, count = asyncio.Event(), 0
-
-    async def kill(request: web.Request) -> None:
-        nonlocal count
-        if not request.query.get("watch"):
-            count += 1
-            if count == at + 1:
-                killed.set()
-                await break_off(request)
-
-    place.server.before, place.server.after = (None, kill) if is_answered else (kill, None)
-    starting = asyncio.create_task(place.executor())
-    run = await place.plane.start()
-    async with asyncio.timeout(20.0):
-        await killed.wait()
-    if starting.done():
-        await starting.result().end()
-    starting.cancel()
-    await asyncio.gather(starting, return_exceptions=True)
-    place.server.before = place.server.after = None
-    await place.executor()
-    root = await place.plane.settled(run)
-    assert (root.phase, root.attempt) == (P.SUCCEEDED, 1)
-    await place.empty()
-    assert len(place.node.started) == 1
-    assert [word for word in await place.plane.events(run.action("a0")) if word != "AttemptWaiting"] == [
-        "ActionRequested",
-        "ActionQueued",
-        "AttemptPlaced",
-        "AttemptStarted",
-        "AttemptSucceeded",
-    ]
-
-
-async def test_a_cluster_that_cannot_be_seen_is_no_place(place: Place) -> None:
-    place.server.trouble("GET", Refused(403, "Forbidden", 'User "x" cannot list resource "pods"'))
-    with pytest.raises(ClusterUnusable, match="cannot list resource"):
-        await place.executor()
-
-
-async def test_a_context_that_is_not_there_is_named(place: Place) -> None:
-    place.settings = KubernetesSettings(contexts=("elsewhere",), namespace="flyte")
-    with pytest.raises(ClusterUnusable, match="'elsewhere'"):
-        await place.executor()

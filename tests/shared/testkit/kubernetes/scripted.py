@@ -1,10 +1,13 @@
 """Pods whose agents are coroutines: they write what real agents write, and do what a script says."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+from flyte_bus.errors import BusError
 from flyte_bus.ports import Bus
-from flyte_executor.backends.kubernetes.identity import order_of
+from flyte_executor.backends.kubernetes.identity import order_of, pool_order_of
+from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.orders import Order
 from testkit.kubernetes.node import environment_of
 from testkit.kubernetes.store import Document
@@ -22,17 +25,20 @@ class PodAgent(Agent):
 
 
 class ScriptedContainer:
-    """Runs the script of an agent. A test may end it as it likes: `end` with a code and a reason."""
+    """Runs the script of an agent, or a worker of a pool that does so for each attempt that it is given.
 
-    def __init__(self, bus: Bus, pod: Document, script: Script) -> None:
-        order = order_of(pod)
-        assert order is not None, "the pod of an attempt"
-        self._agent = PodAgent(bus, order, environment_of(pod)["FLYTE_WORKER"])
+    A test may end it as it likes: `end` with a code and a reason.
+    """
+
+    def __init__(self, bus: Bus, pod: Document, script: Callable[[], Script]) -> None:
+        self._bus = bus
+        self._pod = pod
+        self._name = environment_of(pod)["FLYTE_WORKER"]
         self._script = script
         self._end: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> tuple[int, str]:
-        script: asyncio.Task[Any] = asyncio.ensure_future(self._script(self._agent))
+        script: asyncio.Task[Any] = asyncio.ensure_future(self._serve())
         await asyncio.wait({script, self._end}, return_when=asyncio.FIRST_COMPLETED)
         if self._end.done():
             script.cancel()
@@ -40,6 +46,27 @@ class ScriptedContainer:
             return self._end.result()
         script.result()
         return 0, "Completed"
+
+    async def _serve(self) -> None:
+        order, pool = order_of(self._pod), pool_order_of(self._pod)
+        if order is not None:
+            await self._script()(PodAgent(self._bus, order, self._name))
+            return
+        assert pool is not None, "a pod of an attempt or of a pool"
+        given = WorkGiven(owner=pool.owner)
+        done: list[Order] = []
+        while not given.end:
+            question = TakeWork(
+                worker=self._name, pool=pool.pool, done=tuple(done), has=(), most=2, patience_s=0.2
+            )
+            try:
+                given = await self._bus.ask(take_work_endpoint(given.owner), question, timeout_s=3.0)
+            except BusError:
+                given = WorkGiven(owner=pool.site)
+                await asyncio.sleep(0.02)
+            done = [work.order for work in given.work]
+            for work in given.work:
+                await self._script()(PodAgent(self._bus, work.order, self._name))
 
     def stop(self) -> None:
         self.end(143, "Error")

@@ -114,8 +114,9 @@ def ended(pod: Document) -> Ended:
         return init
     if terminated:
         return _exited(name, terminated)
-    said = _words(status.get("reason"), status.get("message"))
-    return Ended(reason=f"pod {name} is gone" + (f": {said}" if said else ""))
+    if not status.get("reason") and not status.get("message"):
+        return Ended(reason=f"pod {name} is gone")
+    return Ended(reason=f"pod {name} is gone: {_words(status.get('reason'), status.get('message'))}")
 
 
 RAN_TOO_LONG_HERE = "DeadlineExceeded"
