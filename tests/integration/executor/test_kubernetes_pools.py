@@ -51,7 +51,7 @@ async def test_an_idle_worker_ends_and_its_pod_is_removed(place: Place) -> None:
 
 
 async def test_who_waits_for_a_workers_pod_sees_why(place: Place) -> None:
-    await deploy(place)
+    await deploy(place, concurrency=2)
     await place.executor()
     place.node.is_full = True
     runs = [await place.plane.start(name, POOLED) for name in ("one", "two")]
@@ -66,7 +66,7 @@ async def test_who_waits_for_a_workers_pod_sees_why(place: Place) -> None:
 
 
 async def test_a_pool_whose_image_is_not_there_fails_all_who_wait_for_it(place: Place) -> None:
-    await deploy(place)
+    await deploy(place, concurrency=2)
     await place.executor()
     place.node.is_full = True
     runs = [await place.plane.start(name, POOLED) for name in ("one", "two")]
@@ -99,7 +99,7 @@ async def test_a_pod_that_dies_loses_what_it_ran_and_nothing_else(place: Place) 
 
 async def test_what_a_dead_pod_had_not_begun_somebody_else_gets(place: Place) -> None:
     """A worker takes two at once; it dies with the first of them."""
-    await deploy(place)
+    await deploy(place, concurrency=2)
     await place.executor()
     place.node.is_full = True
     begun: list[str] = []

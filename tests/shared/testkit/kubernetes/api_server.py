@@ -126,6 +126,8 @@ class ApiServer:
             async for kind, pod in self.store.watch(int(request.query["resourceVersion"])):
                 if kind == "BOOKMARK" or _is_asked_for(pod, namespace, selector):
                     await response.write(orjson.dumps({"type": kind, "object": pod}) + b"\n")
+        except ConnectionResetError:
+            pass  # whoever watched is gone
         except Refused as refused:
             await response.write(orjson.dumps({"type": "ERROR", "object": refused.status}) + b"\n")
         finally:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from flyte_bus.errors import BusError
+from flyte_bus.errors import BusError, Conflict
+from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_executor.backends.kubernetes.identity import order_of, pool_order_of
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
+from flyte_schemas.events import AttemptPlaced
 from flyte_schemas.orders import Order
 from testkit.kubernetes.node import environment_of
 from testkit.kubernetes.store import Document
@@ -22,6 +24,19 @@ class PodAgent(Agent):
         self.fence = order.fence
         self.name = name
         self._bus = bus
+
+    async def claim(self) -> bool:
+        """As a real agent does: what it waited for may have been told since the attempt was opened."""
+        expected = self.fence
+        while True:
+            try:
+                await self.say(AttemptPlaced(attempt=self.attempt.attempt, worker=self.name), expected)
+                return True
+            except Conflict:
+                state, _ = await read_action(self._bus.log, self.attempt.action)
+            if state.is_claimed or not state.has_open(self.attempt.attempt):
+                return False
+            expected = state.version
 
 
 class ScriptedContainer:
