@@ -267,6 +267,7 @@ def _running() -> tuple[AnyEvent, ...]:
     )
     reported = AttemptReported(attempt=1, uri="flyte://raw/0f", sha256="0f" * 32, size_bytes=512, serial=1)
     waiting = AttemptWaiting(attempt=1, message=SCHEDULER)
+    failed = AttemptFailed(attempt=1, failure=FAILURE, log_end=17)
     reclaimed = AttemptReclaimed(attempt=1, worker="host/123")
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
@@ -280,12 +281,7 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(subject, "r7k2m9.a0.1.reclaimed.9", reclaimed, source=agent),
         _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
         _event(subject, "r7k2m9.a0.1.reported.1", reported, source=agent),
-        _event(
-            subject,
-            "r7k2m9.a0.1.failed",
-            AttemptFailed(attempt=1, failure=FAILURE, log_end=17),
-            source=agent,
-        ),
+        _event(subject, "r7k2m9.a0.1.failed", failed, source=agent),
         _event(
             subject,
             "r7k2m9.a0.1.retried",
