@@ -16,6 +16,7 @@ from testkit.scripted_backend import TASK
 @pytest.fixture
 async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     monkeypatch.setattr(cluster, "AGAIN_S", 0.05)
+    monkeypatch.setattr(cluster, "FIRST_AGAIN_S", 0.005)
     monkeypatch.setattr(cluster, "STUCK_S", 0.1)
     monkeypatch.setattr(telling, "AFTER_S", 0.0)
     monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.01)

@@ -1,6 +1,7 @@
 """Watches that break off, and executors that come back: nothing is launched twice, nothing is lost."""
 
 import asyncio
+import random
 
 import pytest
 from aiohttp import web
@@ -15,7 +16,7 @@ from testkit.executor_plane import running
 from testkit.kubernetes.api_server import break_off
 from testkit.kubernetes.place import Place
 from testkit.kubernetes.store import Refused
-from testkit.scripted_backend import idle, succeed
+from testkit.scripted_backend import TASK, Agent, idle, succeed
 
 P = ActionPhase
 
@@ -157,6 +158,58 @@ async def test_an_executor_may_die_at_any_call(place: Place, at: int, is_answere
         "AttemptStarted",
         "AttemptSucceeded",
     ]
+
+
+TROUBLES = (
+    break_off,
+    Refused(429, "TooManyRequests", "slow down", {"Retry-After": "0"}),
+    Refused(500, "InternalError", "etcdserver: leader changed"),
+    Refused(503, "ServiceUnavailable", "apiserver is shutting down"),
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_in_any_disorder_each_attempt_has_one_pod_and_each_run_its_end(place: Place, seed: int) -> None:
+    """Executors die, answers are lost, watches break off, versions are forgotten, containers are killed."""
+    chance = random.Random(seed)
+
+    async def work(agent: Agent) -> None:
+        if await agent.claim():
+            await agent.enter()
+            await asyncio.sleep(chance.uniform(0.0, 0.1))
+            await agent.succeed()
+
+    async def lose(request: web.Request) -> None:
+        if not request.query.get("watch") and chance.random() < 0.2:
+            await break_off(request)
+
+    place.script, place.server.after, place.server.quota = work, lose, 5
+    await place.plane.deploy(TASK.model_copy(update={"version": "often"}), retries=50)
+    often = TASK.model_copy(update={"version": "often"})
+    life = await place.executor()
+    runs = [await place.plane.start(f"run{number}", often) for number in range(12)]
+    for _ in range(25):
+        await asyncio.sleep(chance.uniform(0.0, 0.03))
+        match chance.randrange(6):
+            case 0:
+                await life.end()
+                life = await place.executor()
+            case 1:
+                place.server.drop_watches()
+            case 2:
+                place.store.pass_by()
+                place.store.forget()
+            case 3 | 4:
+                kind = chance.choice(["GET", "POST", "DELETE", "WATCH"])
+                place.server.trouble(kind, *chance.choices(TROUBLES, k=2))
+            case _ if place.node.running:
+                place.node.container(chance.choice(place.node.running)).end(137, "OOMKilled")
+    place.server.after = None
+    place.server.troubles.clear()
+    roots = [await place.plane.settled(run) for run in runs]
+    assert {root.phase for root in roots} == {P.SUCCEEDED}
+    await place.empty()
+    assert len(place.node.started) == len(set(place.node.started)) == sum(root.attempt for root in roots)
 
 
 async def test_a_cluster_that_cannot_be_seen_is_no_place(place: Place) -> None:

@@ -55,7 +55,14 @@ class ApiError(Exception):
 
 
 class ApiUnavailable(Exception):
-    """The server did not answer, or had no time for us, for as long as a call is tried."""
+    """The server did not answer, or had no time for us, for as long as a call is tried.
+
+    `after_s` is how long it wants to be left alone.
+    """
+
+    def __init__(self, message: str, after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 class Expired(Exception):
@@ -89,8 +96,11 @@ class Api:
             await self._disconnect()
 
     async def create_pod(self, pod: Document) -> Document:
-        """Make a pod. Raises ApiError, also where there is one of this name; ApiUnavailable."""
-        return await self._call("POST", _pods(pod["metadata"]["namespace"]), body=pod)
+        """Make a pod. Raises ApiError, also where there is one of this name.
+
+        It is tried once: when ApiUnavailable is raised the pod may be there, or have been there.
+        """
+        return await self._call("POST", _pods(pod["metadata"]["namespace"]), body=pod, patience_s=0.0)
 
     async def pod(self, namespace: str, name: str) -> Document | None:
         """A pod as it is now; None when it is not there. Raises ApiError and ApiUnavailable."""
@@ -173,13 +183,19 @@ class Api:
             raise
 
     async def _call(
-        self, method: str, path: str, query: Mapping[str, str] | None = None, body: Document | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Document | None = None,
+        patience_s: float | None = None,
     ) -> Document:
         """The server's answer. What passes is asked again. Raises ApiError, Expired, ApiUnavailable."""
         now = asyncio.get_running_loop().time
-        until, pause_s, is_renewed = now() + PATIENCE_S, FIRST_PAUSE_S, False
+        until = now() + (PATIENCE_S if patience_s is None else patience_s)
+        pause_s, is_renewed = FIRST_PAUSE_S, False
         while True:
-            wait_s = pause_s * random.uniform(0.5, 1.0)
+            wait_s, after_s = pause_s * random.uniform(0.5, 1.0), 0.0
             try:
                 async with self._calls, self._asked(method, path, query, body, CALL_S) as response:
                     said = await response.read()
@@ -187,7 +203,8 @@ class Api:
                         return dict(orjson.loads(said))
                     refusal: Exception = _refusal(response.status, said)
                     if response.status in _PASSING:
-                        wait_s = max(wait_s, _retry_after(response))
+                        after_s = _retry_after(response)
+                        wait_s = max(wait_s, after_s)
                     elif response.status == 401 and not is_renewed:
                         is_renewed = True
                     else:
@@ -198,7 +215,7 @@ class Api:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 refusal = error
             if now() + wait_s > until:
-                raise ApiUnavailable(f"{method} {path}: {refusal!s}" if str(refusal) else repr(refusal))
+                raise ApiUnavailable(f"{method} {path}: {str(refusal) or repr(refusal)}", after_s)
             log.info("executor.kubernetes.asked_again", path=path, wait_s=round(wait_s, 1), why=repr(refusal))
             await asyncio.sleep(wait_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

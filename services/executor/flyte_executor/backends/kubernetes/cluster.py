@@ -27,7 +27,11 @@ STUCK_S = 120.0
 AGAIN_S = 5.0
 """The pause before a pod is sent again for which there was no room; the end of one of ours ends it."""
 LONGEST_AGAIN_S = 30.0
-REMOVED_KEPT = 10_000
+FIRST_AGAIN_S = 0.1
+"""Where the server did not answer: the first pause is twice that, and doubled each time."""
+TRIES = 5
+"""How often that happens before it is told."""
+REMOVED_KEPT = 1000
 """How many pods that are gone are remembered, for answers that come late."""
 
 
@@ -52,7 +56,7 @@ class Cluster:
         self.api = api
         self._listens = listens
         self._pods: dict[str, Pod] = {}
-        self._removed: OrderedDict[str, None] = OrderedDict()
+        self._removed: OrderedDict[str, Pod] = OrderedDict()
         self._watches = [PodWatch(api, one, site_selector(site), self) for one in namespaces]
         self._watching: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -95,15 +99,24 @@ class Cluster:
 
         Raises LaunchFailed, and GivenUp when it is not wanted any more.
         """
-        pause_s = AGAIN_S
+        tries, pause_s = 0, AGAIN_S
         while not given_up.is_set():
+            wakes = [given_up, self._changed]
+            self._changed.clear()
+            known = self._made(document)  # when an answer was lost, the watch may have told of it
+            if known is not None:
+                return known
             try:
                 made = self._take(await self.api.create_pod(document))
                 if made is None:
                     raise LaunchFailed("the cluster changed the pod so that nobody can tell what it is for")
                 return made
             except ApiUnavailable as error:
-                waits(f"the cluster's API server, which does not answer: {error}")
+                tries += 1
+                if tries >= TRIES:
+                    waits(f"the cluster's API server, which does not answer: {error}")
+                pause_s = max(2 * error.after_s, min(FIRST_AGAIN_S * 2**tries, LONGEST_AGAIN_S))
+                wakes = [given_up]
             except ApiError as error:
                 if error.code == 409 and error.reason == "AlreadyExists":
                     there = await self._made_before(document)
@@ -115,7 +128,7 @@ class Cluster:
                     waits(f"room in its namespace: {error.message}")
                 else:
                     raise refused(error) from error
-            await self._until_changed(pause_s * random.uniform(0.5, 1.0), given_up)
+            await _until_any(wakes, pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, LONGEST_AGAIN_S)
         raise GivenUp
 
@@ -134,6 +147,12 @@ class Cluster:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_AGAIN_S)
 
+    def _made(self, document: Document) -> Pod | None:
+        """The pod that was made from this, also if it was there and is gone."""
+        name, told = document["metadata"]["name"], (order_of(document), pool_order_of(document))
+        known = (pod for pods in (self._pods, self._removed) for pod in pods.values() if pod.name == name)
+        return next((pod for pod in known if (pod.order, pod.pool) == told), None)
+
     async def _made_before(self, document: Document) -> Pod | None:
         """The pod of this name, if it was made for the same; None when it is gone. Raises LaunchFailed."""
         metadata = document["metadata"]
@@ -151,17 +170,6 @@ class Cluster:
                 "something else: remove it"
             )
         return self._take(there)
-
-    async def _until_changed(self, within_s: float, given_up: asyncio.Event) -> None:
-        """Wait until a pod of ours is removed, nobody wants the new one, or that time is over."""
-        self._changed.clear()
-        waits = [asyncio.create_task(event.wait()) for event in (self._changed, given_up)]
-        try:
-            await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waits:
-                task.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
 
     # -- what the watch tells -----------------------------------------------------------------------------
 
@@ -182,14 +190,14 @@ class Cluster:
     def removed(self, pod: Document) -> None:
         """See `Hears.removed`."""
         uid = str(pod["metadata"]["uid"])
-        self._removed[uid] = None
-        while len(self._removed) > REMOVED_KEPT:
-            self._removed.popitem(last=False)
         known = self._pods.pop(uid, None)
         self._changed.set()
         if known is not None:
-            known.document, known.is_removed = pod, True
+            known.document, known.is_removed = {}, True
             self._over(known, ended(pod))
+            self._removed[uid] = known
+            while len(self._removed) > REMOVED_KEPT:
+                self._removed.popitem(last=False)
 
     def _take(self, document: Document) -> Pod | None:
         """Take note of a pod, unless it was removed since; None when it does not say what it was made for."""
@@ -240,6 +248,17 @@ class Cluster:
         if pod.end is None:
             pod.end = end
             self._listens.over(self, pod)
+
+
+async def _until_any(events: list[asyncio.Event], within_s: float) -> None:
+    """Wait until one of these happens, or that time is over."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 def refused(error: ApiError) -> LaunchFailed:
