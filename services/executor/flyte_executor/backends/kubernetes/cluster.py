@@ -60,6 +60,8 @@ class Cluster:
         self._watches = [PodWatch(api, one, site_selector(site), self) for one in namespaces]
         self._watching: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
+        self._waiting: set[asyncio.Event] = set()
+        """Of those who wait for room: set when a pod is gone."""
 
     @property
     def pods(self) -> list[Pod]:
@@ -99,10 +101,24 @@ class Cluster:
 
         Raises LaunchFailed, and GivenUp when it is not wanted any more.
         """
+        freed = asyncio.Event()
+        self._waiting.add(freed)
+        try:
+            return await self._create(document, waits, given_up, freed)
+        finally:
+            self._waiting.discard(freed)
+
+    async def _create(
+        self,
+        document: Document,
+        waits: Callable[[str], None],
+        given_up: asyncio.Event,
+        freed: asyncio.Event,
+    ) -> Pod:
         tries, pause_s = 0, AGAIN_S
         while not given_up.is_set():
-            wakes = [given_up, self._changed]
-            self._changed.clear()
+            wakes = [given_up, freed]
+            freed.clear()
             known = self._made(document)  # when an answer was lost, the watch may have told of it
             if known is not None:
                 return known
@@ -129,7 +145,7 @@ class Cluster:
                 else:
                     raise refused(error) from error
             await _until_any(wakes, pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(2 * pause_s, LONGEST_AGAIN_S)
+            pause_s = AGAIN_S if freed.is_set() else min(2 * pause_s, LONGEST_AGAIN_S)
         raise GivenUp
 
     async def remove(self, pod: Pod, *, grace_s: float) -> None:
@@ -191,7 +207,8 @@ class Cluster:
         """See `Hears.removed`."""
         uid = str(pod["metadata"]["uid"])
         known = self._pods.pop(uid, None)
-        self._changed.set()
+        for event in (self._changed, *self._waiting):
+            event.set()
         if known is not None:
             known.document, known.is_removed = {}, True
             self._over(known, ended(pod))
