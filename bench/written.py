@@ -10,7 +10,7 @@ from pathlib import Path
 from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
-from flyte_executor.backends.port import Launch, OnGone
+from flyte_executor.backends.port import Launch, OnGone, OnWaiting
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     ActionQueued,
@@ -64,7 +64,7 @@ class Watched:
         self.on_gone: OnGone | None = None
         self.changed = asyncio.Event()
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self.on_gone = on_gone
         return self._alive
 

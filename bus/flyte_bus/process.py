@@ -10,6 +10,11 @@ def start_time(pid: int) -> str:
     return fields[19] if fields else ""
 
 
+def process_name(pid: int, started: str) -> str:
+    """What such a process is called."""
+    return f"{pid}-{started}"
+
+
 def is_alive(pid: int, started: str = "") -> bool:
     """Whether this very process runs. A zombie does not."""
     try:

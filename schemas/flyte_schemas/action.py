@@ -31,6 +31,7 @@ from flyte_schemas.events import (
     AttemptSaved,
     AttemptStarted,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
@@ -59,6 +60,7 @@ TRANSITIONS: dict[tuple[ActionPhase | None, type[EventData]], ActionPhase] = {
     (_P.PAUSED, ConditionAnnounced): _P.PAUSED,
     (_P.PAUSED, ConditionSignalled): _P.SUCCEEDED,
     (_P.PAUSED, ActionRecovered): _P.RECOVERED,
+    (_P.WAITING_FOR_RESOURCES, AttemptWaiting): _P.WAITING_FOR_RESOURCES,
     (_P.WAITING_FOR_RESOURCES, AttemptPlaced): _P.INITIALIZING,
     (_P.WAITING_FOR_RESOURCES, AttemptStarted): _P.RUNNING,
     (_P.INITIALIZING, AttemptStarted): _P.RUNNING,
@@ -83,6 +85,7 @@ class ActionState(NamedTuple):
     that the current attempt failed and the executor has yet to decide, `interruptible` that it may run on a
     machine which can be taken away. `user_failures` counts all failures of
     the task's own, `system_failures` those of the platform's in a row. No attempt opens before `retry_at`.
+    `waiting` is what the attempt that was opened last waited for, as far as anybody said.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
     for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
@@ -102,6 +105,7 @@ class ActionState(NamedTuple):
     attempt_over: bool = False
     interruptible: bool = False
     fence: int = 0
+    waiting: str = ""
     worker: str = ""
     user_failures: int = 0
     system_failures: int = 0
@@ -210,10 +214,13 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
                 interruptible=data.interruptible,
                 fence=sequence,
                 attempt_over=False,
+                waiting="",
                 worker="",
                 queued_at=event.time,
                 retry_at=None,
             )
+        case AttemptWaiting(message=message):
+            return then(waiting=message)
         case AttemptPlaced(worker=worker) | AttemptReclaimed(worker=worker):
             return then(worker=worker)
         case AttemptStarted(worker=worker):
@@ -281,7 +288,7 @@ def _is_fenced(state: ActionState, data: object) -> bool:
             return attempt != state.attempt or not state.attempt_over
         case AttemptReclaimed():
             return data.attempt != state.attempt or state.attempt_over or data.worker != state.worker
-        case AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
+        case AttemptWaiting() | AttemptPlaced() | AttemptStarted() | AttemptSucceeded() | AttemptFailed():
             return data.attempt != state.attempt or state.attempt_over
         case AttemptSaved():
             return data.attempt != state.attempt or state.attempt_over or _is_overtaken(state, data)

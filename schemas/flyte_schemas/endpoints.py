@@ -13,7 +13,7 @@ from flyte_schemas.failure import Failure
 from flyte_schemas.orders import Order, Work
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
-from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word
+from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word, WorkerName
 
 AskT = TypeVar("AskT", bound=Word)
 AnswerT = TypeVar("AnswerT", bound=Word)
@@ -281,15 +281,14 @@ LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
 
 
 class TakeWork(Word):
-    """A worker of `pool`: what shall it run? It takes `most` at once; with 0 it asks for none.
+    """A worker of `pool`, by its name: what shall it run? It takes `most` at once; with 0 it asks for none.
 
     `done` is what it has run since it was answered last, `has` what it has yet to run or runs now: what else
     it was given it gives back. The answer comes when there is something, or after `patience_s` seconds.
     A worker that runs several at a time asks while it has room for more.
     """
 
-    pid: PositiveInt
-    started: str
+    worker: WorkerName
     pool: str
     done: tuple[Order, ...] = ()
     has: tuple[Order, ...] = ()
@@ -323,9 +322,9 @@ class StoppedAttempt(Word):
     """Nothing of the attempt runs here (any more)."""
 
 
-def stop_attempt_endpoint(site: str, pid: int, started: str) -> Endpoint[StopAttempt, StoppedAttempt]:
-    """Where one worker of a site is asked: its process, by its number and by when it began."""
-    return Endpoint(f"flyte.svc.worker.stop-attempt.{site}.{pid}-{started}", StopAttempt, StoppedAttempt)
+def stop_attempt_endpoint(site: str, worker: str) -> Endpoint[StopAttempt, StoppedAttempt]:
+    """Where one worker of a site is asked, by its name."""
+    return Endpoint(f"flyte.svc.worker.stop-attempt.{site}.{worker}", StopAttempt, StoppedAttempt)
 
 
 # -- every service -----------------------------------------------------------------------------------------

@@ -106,6 +106,14 @@ class ActionQueued(EventData):
     """Whether it may run on a machine that can be taken away at any moment."""
 
 
+class AttemptWaiting(EventData):
+    """Nobody has the attempt yet: it waits for `message`, in the words of where it is to run."""
+
+    TYPE: ClassVar[str] = "flyte.attempt.waiting.v1"
+    attempt: PositiveInt
+    message: str = Field(min_length=1, max_length=2000)
+
+
 class AttemptPlaced(EventData):
     """A worker has claimed the attempt and prepares it: fetches the bundle, imports the code."""
 

@@ -17,12 +17,13 @@ def ran_too_long(max_runtime_s: float) -> Failure:
     )
 
 
-def waited_too_long(max_queued_s: float) -> Failure:
-    """Of an attempt that waited longer for a place than its task allows."""
+def waited_too_long(max_queued_s: float, why: str = "") -> Failure:
+    """Of an attempt that waited longer for a place than its task allows; `why` is what it waited for last."""
+    cause = f"; it waited for: {why}" if why else ""
     return Failure(
         code=WAITED_TOO_LONG,
         kind=FailureKind.USER,
-        message=f"the attempt waited longer than {max_queued_s:g} s for a place to run",
+        message=f"the attempt waited longer than {max_queued_s:g} s for a place to run{cause}",
         hint="raise the task's max_queued_time, or give the executor more slots",
     )
 

@@ -154,6 +154,40 @@ FAILURE_CODES = (
         "the machine could not prepare the attempt: a full disk, a missing permission, too many open files",
         "look at the message, and at the disk and the limits of the machine that runs the executor",
     ),
+    # -- in a cluster: before the task's process, and around it -------------------------------------------
+    _user(
+        "ImageNotPulled",
+        "the cluster could not pull the image of the task's pod",
+        "look at its name, whether it was pushed, and whether the cluster may pull it (registry_secret)",
+        _NEVER,
+    ),
+    _user(
+        "ContainerNotStarted",
+        "a container of the task's pod was not started: a Secret, a volume or its command is missing",
+        "make what the message names, or mend the task's secrets and pod template",
+        _NEVER,
+    ),
+    _user(
+        "InitContainerFailed",
+        "an init container of the task's pod template failed",
+        "look at its output with `kubectl logs POD -c CONTAINER`, and mend it in the pod template",
+    ),
+    _user(
+        "PodRefused",
+        "the cluster refused the pod: it is invalid, a policy forbids it, or the executor may not make it",
+        "mend what the message says: the task's resources or pod template, or the rights of the executor",
+        _NEVER,
+    ),
+    _system(
+        "PodEvicted",
+        "the cluster took the pod away: its node was short of something, drained, or wanted for another pod",
+        "nothing, if it was once; else ask for the memory and disk that the task needs",
+    ),
+    _system(
+        "NodeLost",
+        "the node that had the pod is gone, or was silent for too long",
+        "nothing, if it was once; else look after the cluster's nodes",
+    ),
     # -- values --------------------------------------------------------------------------------------------
     _user(
         "DataValidationError",

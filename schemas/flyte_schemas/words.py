@@ -16,6 +16,7 @@ TaskName = Annotated[str, StringConstraints(pattern=TASK_NAME_PATTERN)]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ContentName = Annotated[str, StringConstraints(pattern=f"^{CONTENT_NAME_PATTERN}$")]
+WorkerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/-]{1,300}$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 

@@ -47,6 +47,7 @@ from testkit.words import (
     retried,
     started,
     succeeded,
+    waiting,
     words,
 )
 
@@ -183,6 +184,13 @@ class TestAStory:
         assert state.is_terminal
         assert state.ended_at == at(len(TO_PHASE[phase]) + 1)
 
+    def test_what_an_attempt_waits_for_is_known_until_the_next_one(self) -> None:
+        waits = after(requested(), queued(), waiting(1, "no GPU"), waiting(1, "no CPU"))
+        assert (waits.waiting, waits.is_claimed) == ("no CPU", False)
+        assert after(requested(), queued(), placed(), waiting(1, "no CPU")).waiting == ""
+        failed_once = (requested(), queued(), waiting(1, "no CPU"), failed(), retried(), queued(2))
+        assert after(*failed_once).waiting == after(*failed_once, waiting(1, "late")).waiting == ""
+
     def test_the_reason_of_the_end_is_kept(self) -> None:
         assert after(requested(), ActionFailed(failure=THEIRS)).failure == THEIRS
         assert after(requested(), ActionTimedOut(failure=OURS)).failure == OURS
@@ -231,6 +239,7 @@ def test_no_phase_follows_a_terminal_one() -> None:
 ALPHABET_OF_FIRST_ATTEMPT: tuple[EventData, ...] = (
     requested(),
     queued(),
+    waiting(),
     placed(),
     reclaimed(),
     started(),

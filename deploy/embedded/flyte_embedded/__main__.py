@@ -30,7 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--artifacts", default="", help="a folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--endpoint-url", default="", metavar="URL", help="where that S3 is, if not at AWS")
-    parser.add_argument("--backend", default="", help="where attempts run: process or docker")
+    parser.add_argument("--backend", default="", help="where attempts run: process, docker or kubernetes")
     arguments = parser.parse_args()
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()

@@ -47,8 +47,8 @@ def start(
         str | None, typer.Option("--endpoint-url", help="Where that S3 is, if not at AWS.")
     ] = None,
     backend: Annotated[
-        Literal["process", "docker"] | None,
-        typer.Option("--backend", help="Where tasks run: processes, or containers of their images."),
+        Literal["process", "docker", "kubernetes"] | None,
+        typer.Option("--backend", help="Where tasks run: processes, containers of their images, or pods."),
     ] = None,
 ) -> None:
     """Start a stack on this machine: a NATS server and all services, in one process."""

@@ -20,6 +20,7 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
@@ -44,6 +45,8 @@ def event_text(event: AnyEvent) -> str:
             return f"requested{parent}: {data.task}{group}"
         case ActionQueued(attempt=attempt, pool=pool, interruptible=interruptible):
             return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
+        case AttemptWaiting(attempt=attempt, message=message):
+            return f"attempt {attempt} waits for {_first_line(message)}"
         case AttemptPlaced(attempt=attempt, worker=worker):
             return f"placed attempt {attempt} on {worker}"
         case AttemptReclaimed(attempt=attempt, worker=worker):

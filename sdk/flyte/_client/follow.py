@@ -157,9 +157,11 @@ class Follower:
                     asked.add(name)
                     run = self._watch.key.run
                     self._say(f"{run} asks: {prompt}\n  answer: flyte signal condition {run} {name} VALUE")
-            if phase is self._watch.fold.root.phase and phase in _WAITS and _WAITS[phase] != said:
-                said = _WAITS[phase]
-                self._say(f"{self._watch.key.run}: waiting for {said}")
+            if phase is self._watch.fold.root.phase and phase in _WAITS:
+                waits_for = self._watch.fold.root.waiting or _WAITS[phase]
+                if waits_for != said:
+                    said = waits_for
+                    self._say(f"{self._watch.key.run}: waiting for {said}")
 
 
 def paused(fold: RunFold) -> list[tuple[str, str]]:

@@ -100,6 +100,8 @@ def _reason(record: RunRecord, action: str, state: ActionState, around: Surround
         return _queued(action, state, around)
     if state.phase is _P.WAITING_FOR_RESOURCES:
         queue, since = slot_queue(record), state.queued_at
+        if state.waiting:
+            return WaitsFor.START, wording.waits_for_place(state.waiting), since
         if action not in queue:
             return WaitsFor.START, wording.waits_for_process(), since
         pool = _pool_of(record, action)

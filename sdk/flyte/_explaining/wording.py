@@ -201,6 +201,10 @@ def slots(busy: int, limit: int | None, elsewhere: int | None) -> str:
     return f"{have}; {others}. A free one goes to the run that holds the fewest."
 
 
+def waits_for_place(why: str) -> str:
+    return f"waits for {first_line(why)}"
+
+
 def waits_for_process() -> str:
     return "waits for its process: it needs no slot, because it has children"
 

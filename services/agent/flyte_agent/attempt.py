@@ -95,7 +95,9 @@ class Attempt:
         self._lease = Lease(bus.bucket(LEASES_BUCKET), settings.lease_ttl_s)
         self._spool = SpoolFile(spool_path(settings.spool, pid, runner.lane))
         self._outbox = Outbox(bus.log, self._spool, self._lease, limit_bytes=settings.max_spool_bytes)
-        self._reports = Reports(bus, order, pid, outbox=self._outbox, confirm=self._lease.confirm)
+        self._reports = Reports(
+            bus, order, pid, worker=settings.worker, outbox=self._outbox, confirm=self._lease.confirm
+        )
         run = order.key.action.run
         self._artifacts = Artifacts(bus.ask, run.project, run.domain, patience_s=settings.patience_s)
         self._pump = runner.output(order.attempt, self._reports.output)

@@ -64,6 +64,7 @@ class Reports:
         pid: int,
         now: Callable[[], datetime] = _utc_now,
         *,
+        worker: str = "",
         outbox: Appends | None = None,
         confirm: Confirm = _always,
     ) -> None:
@@ -75,7 +76,7 @@ class Reports:
         self._number = 0
         self._ours_at = 0
         """The last word on the action when the attempt was known to be ours."""
-        self.worker = f"{platform.node()}/{pid}"
+        self.worker = worker or f"{platform.node()}/{pid}"
 
     async def claim(self, *, enters: bool = False) -> bool:
         """Claim the attempt; False when another agent has it, or it is over.

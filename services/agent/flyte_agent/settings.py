@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_bus.process import process_name, start_time
 from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 from flyte_schemas.image import MANIFEST_PLACE
 
@@ -18,11 +19,13 @@ class AgentSettings:
     ended counts as complete; `leftover_s`: how long what the task left running may still print.
     `spares`: how many agents a zygote keeps in reserve.
     `lease_ttl_s`: how long the agent may be silent before its attempt may be given away.
+    `worker`: what its backend calls this agent, where it has a machine of its own; empty: by its process.
     `image`: the image that the agent was started in, empty when it is in none of a task's.
     `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
 
     home: Path
+    worker: str = ""
     image: str = ""
     manifest: Path = Path(MANIFEST_PLACE)
     patience_s: float = 900.0
@@ -58,14 +61,21 @@ class AgentSettings:
 
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_HOME`, `FLYTE_IMAGE`, `FLYTE_AGENT_{PATIENCE_S,SPARES}` and `FLYTE_LEASE_TTL_S`.
+    """Settings from `FLYTE_{HOME,IMAGE,WORKER,LEASE_TTL_S}` and `FLYTE_AGENT_{PATIENCE_S,SPARES}`.
 
     Raises ValueError.
     """
     return AgentSettings(
         home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
+        worker=os.environ.get("FLYTE_WORKER", ""),
         image=os.environ.get("FLYTE_IMAGE", ""),
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
         lease_ttl_s=lease_ttl_from_environment(),
     )
+
+
+def worker_name(settings: AgentSettings) -> str:
+    """By which name this process asks for work, if it is a worker of a pool."""
+    pid = os.getpid()
+    return settings.worker or process_name(pid, start_time(pid))

@@ -17,10 +17,9 @@ from flyte_agent.known import Known
 from flyte_agent.lanes import SharedRunner
 from flyte_agent.process import Forked
 from flyte_agent.record import Note
-from flyte_agent.settings import AgentSettings
+from flyte_agent.settings import AgentSettings, worker_name
 from flyte_agent.work_source import WorkSource
 from flyte_bus.ports import Bus
-from flyte_bus.process import start_time
 from flyte_schemas.endpoints import (
     StopAttempt,
     StoppedAttempt,
@@ -42,8 +41,8 @@ class SharedWorker:
         self._settings = settings
         self._note = note
         self._pid = os.getpid()
-        self._started = start_time(self._pid)
-        self._source = WorkSource(order, bus, self._pid, self._started)
+        self._name = worker_name(settings)
+        self._source = WorkSource(order, bus, self._name)
         self._runner = SharedRunner(forked)
         self._folder = CodeFolder(folder, settings)
         self._known = Known(bus.log)
@@ -63,7 +62,7 @@ class SharedWorker:
         """Returns when there is nothing more to do. Raises LeaseLost; BusUnavailable, as an attempt does."""
         await self._runner.open()
         self._runner.exit.add_done_callback(lambda _: self._changed.set())
-        endpoint = stop_attempt_endpoint(self._order.site, self._pid, self._started)
+        endpoint = stop_attempt_endpoint(self._order.site, self._name)
         server = await self._bus.serve(endpoint, self._stop_one)
         try:
             await self._work()

@@ -18,13 +18,12 @@ ANSWER_S = 1.0
 
 
 class WorkSource:
-    """Asks for the worker with this process id, which began at `started`."""
+    """Asks for the worker with this name."""
 
-    def __init__(self, order: PoolOrder, bus: Bus, pid: int, started: str) -> None:
+    def __init__(self, order: PoolOrder, bus: Bus, worker: str) -> None:
         self._order = order
         self._bus = bus
-        self._pid = pid
-        self._started = started
+        self._worker = worker
         self._owner = order.owner
         self._done: list[Order] = []
         self._now = asyncio.get_running_loop().time
@@ -59,8 +58,7 @@ class WorkSource:
     async def _ask(self, executor: str, most: int, has: tuple[Order, ...]) -> WorkGiven | None:
         done = tuple(self._done)
         question = TakeWork(
-            pid=self._pid,
-            started=self._started,
+            worker=self._worker,
             pool=self._order.pool,
             done=done,
             has=has,

@@ -19,10 +19,9 @@ from flyte_agent.code_folder import CodeFolder
 from flyte_agent.known import Known
 from flyte_agent.process import Forked, ReusedRunner
 from flyte_agent.record import Note
-from flyte_agent.settings import AgentSettings
+from flyte_agent.settings import AgentSettings, worker_name
 from flyte_agent.work_source import WorkSource
 from flyte_bus.ports import Bus
-from flyte_bus.process import start_time
 from flyte_schemas.orders import Order, PoolOrder, Work
 
 AHEAD_S = 0.05
@@ -43,7 +42,7 @@ class Worker:
         self._settings = settings
         self._note = note
         self._pid = os.getpid()
-        self._source = WorkSource(order, bus, self._pid, start_time(self._pid))
+        self._source = WorkSource(order, bus, worker_name(settings))
         self._runner = ReusedRunner(forked)
         self._folder = CodeFolder(folder, settings)
         self._known = Known(bus.log)

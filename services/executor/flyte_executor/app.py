@@ -1,7 +1,9 @@
 """The executor, put together: the only module that names the parts it is made of."""
 
 import hashlib
+import os
 import platform
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -51,6 +53,16 @@ class ExecutorService:
         await self._executor.stop()
 
 
+def check_bus(said: str, own: str) -> None:
+    """Raise ValueError for a bus that no pod can reach; `said` is how pods do, if the settings say so."""
+    hosts = [urlsplit(one if "://" in one else f"nats://{one}").hostname or "" for one in own.split(",")]
+    if not said and any(host in ("localhost", "::1") or host.startswith("127.") for host in hosts):
+        raise ValueError(
+            f"no pod can reach the bus at {own}: use a NATS server that the cluster reaches, or say in "
+            "FLYTE_EXECUTOR_K8S_NATS_URL how pods reach this one"
+        )
+
+
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
     backend = _backend(bus, settings)
@@ -59,6 +71,15 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
 
 
 def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:
+    """Where attempts run. Raises ValueError."""
+    if settings.backend == "kubernetes":
+        # Only here: it takes a second to import, and other backends do without its packages.
+        from flyte_executor.backends.kubernetes.backend import KubernetesBackend
+        from flyte_executor.backends.kubernetes.settings import from_environment
+
+        kubernetes = from_environment()
+        check_bus(kubernetes.nats_url, os.environ.get("FLYTE_NATS_URL", ""))
+        return KubernetesBackend(bus, kubernetes)
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"
         site = hashlib.sha256(place.encode()).hexdigest()[:16]

@@ -13,7 +13,7 @@ import structlog
 from flyte_bus.errors import Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import EventLog
-from flyte_executor.backends.port import Gone
+from flyte_executor.backends.port import Gone, Waiting
 from flyte_executor.clock import Now
 from flyte_executor.core.conditions import answer_to
 from flyte_executor.core.liveness import Suspect
@@ -21,11 +21,13 @@ from flyte_executor.core.lost import attempt_lost, worker_lost
 from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import AbortAction, ActionAborted, EventData, SignalCondition
+from flyte_schemas.events import AbortAction, ActionAborted, AttemptWaiting, EventData, SignalCondition
 from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
 
 log = structlog.get_logger()
 
+MOST_WORDS = 1000
+"""How much of what an attempt waits for is written down."""
 NO_REASON = "it was aborted by request"
 
 
@@ -52,7 +54,7 @@ async def report_lost(events: EventLog, gone: Gone, now: Now) -> None:
     key = gone.attempt.action
     while True:
         state, _ = await read_action(events, key)
-        lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason)
+        lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason, gone.failure)
         if lost is None:
             return
         try:
@@ -60,6 +62,21 @@ async def report_lost(events: EventLog, gone: Gone, now: Now) -> None:
         except Conflict:
             continue
         log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
+        return
+
+
+async def report_waiting(events: EventLog, waiting: Waiting, now: Now) -> None:
+    """Write why nobody has the attempt yet, unless somebody has, or that was said last."""
+    key, attempt = waiting.attempt.action, waiting.attempt.attempt
+    word = AttemptWaiting(attempt=attempt, message=waiting.message[:MOST_WORDS])
+    while True:
+        state, _ = await read_action(events, key)
+        if not state.has_open(attempt) or state.is_claimed or state.waiting == word.message:
+            return
+        try:
+            await events.append(decision_event(key, word, state, now()), expected=state.version)
+        except Conflict:
+            continue
         return
 
 

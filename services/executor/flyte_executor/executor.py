@@ -17,19 +17,19 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
-from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble
+from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
-from flyte_executor.decisions import decision_event, report_lost, report_silent
+from flyte_executor.decisions import decision_event, report_lost, report_silent, report_waiting
 from flyte_executor.leases import Leases
 from flyte_executor.outlook import Outlook
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import LOOK_AGAIN_S, LOOKS, SERVICE, ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
-from flyte_schemas.events import AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
+from flyte_schemas.events import AttemptFailed, AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
@@ -73,7 +73,7 @@ class Executor:
                 await self._outlook.keep_result(key)  # it may have succeeded while no executor ran
                 self._runs.let_go(key.run)
         self._runs.caught_up()
-        await self._reconcile(await self._backend.start(self._on_gone))
+        await self._reconcile(await self._backend.start(self._on_gone, self._on_waiting))
         log.info("executor.caught_up", sequence=self._runs.position, live=len(self._runs.live_actions()))
         self._tasks.keep("follow", self._follow())
         self._tasks.keep("checkpoint", self._checkpoints())
@@ -224,6 +224,9 @@ class Executor:
             return False
         self._runs.apply(key, event, sequence)
         log.debug("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
+        if isinstance(decision, AttemptFailed):  # it waited for too long: what it waits for is not to come
+            attempt = AttemptKey(key, decision.attempt)
+            self._tasks.spawn(f"stop {attempt}", self._backend.stop_attempt(attempt))
         return True
 
     # -- acting ------------------------------------------------------------------------------------------
@@ -303,22 +306,30 @@ class Executor:
             )
             await self._backend.launch(launch)
         except LaunchFailed as error:
-            gone = Gone(attempt=attempt, worker="", reason=str(error))
+            gone = Gone(attempt=attempt, worker="", reason=str(error), failure=error.failure)
             await report_lost(self._bus.log, gone, self._now)
             return False
         return True
 
     # -- losses ------------------------------------------------------------------------------------------
 
-    async def _on_gone(self, gone: Gone) -> None:
-        if not self._is_stopping:  # else the next start finds out
-            self._tasks.spawn(f"gone {gone.attempt}", self._after_process(gone))
+    async def _on_gone(self, gone: Gone) -> bool:
+        if self._is_stopping:  # the next start finds out
+            return False
+        task = self._tasks.spawn(f"gone {gone.attempt}", self._after_process(gone))
+        await asyncio.wait({task})
+        return not task.cancelled() and task.exception() is None
 
     async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)
         if known.has_open_attempt or known.is_cut_short or known.phase is None:
             await report_lost(self._bus.log, gone, self._now)
         self._launch(self._placement.attempt_over(gone.attempt))
+
+    async def _on_waiting(self, waiting: Waiting) -> None:
+        known = self._runs.state(waiting.attempt.action)
+        if not self._is_stopping and known.has_open(waiting.attempt.attempt):
+            self._tasks.spawn(f"waiting {waiting.attempt}", report_waiting(self._bus.log, waiting, self._now))
 
     async def _on_silent(self, suspect: Suspect) -> None:
         await report_silent(

@@ -9,7 +9,7 @@ from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 SERVICE = "executor"
 """The service's name: of its consumer, its endpoints, its events' source."""
 
-BACKENDS = ("process", "docker")
+BACKENDS = ("process", "docker", "kubernetes")
 """Where attempts can run."""
 STORE_PATIENCE_S = 5.0
 """How long the artifact store may take to say whether it has something."""
@@ -20,21 +20,25 @@ LOOKS, LOOK_AGAIN_S = 20, 0.05
 """An executor that has not read the log up to its end after so many looks says that it is not ready."""
 
 
-def _default_slots() -> int:
-    return max(4, 2 * (os.cpu_count() or 1))
+CLUSTER_SLOTS = 1000
+"""How many attempts with a pod of their own run at a time, where nothing else is said."""
+
+
+def _default_slots(backend: str) -> int:
+    return CLUSTER_SLOTS if backend == "kubernetes" else max(4, 2 * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorSettings:
     """Times in seconds.
 
-    `slots`: attempts that run at a time on the process backend (those that wait for children not counted).
+    `slots`: attempts with a process of their own that run at a time, but for those that wait for children.
     `max_system_failures`: attempts in a row that the platform may lose before an action fails.
     `grace_s`: from SIGTERM to SIGKILL when an attempt is stopped.
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
     `max_appends`: decisions that are on their way to the log at a time.
     `checkpoint_s`: how often the executor notes how far it has read.
-    `backend`: where attempts run, `process` or `docker`; `image`: that of tasks which name none, in docker.
+    `backend`: where attempts run, one of `BACKENDS`; `image`: that of tasks which name none, in docker.
     `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
     """
 
@@ -77,7 +81,7 @@ def from_environment() -> ExecutorSettings:
         raise ValueError(f"FLYTE_EXECUTOR_BACKEND={backend!r} is none of {', '.join(BACKENDS)}")
     return ExecutorSettings(
         home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
-        slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots()),
+        slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots(backend)),
         grace_s=float(environment.get("FLYTE_EXECUTOR_GRACE_S") or 5.0),
         stop_attempts=environment.get("FLYTE_EXECUTOR_STOP_ATTEMPTS", "") == "1",
         lease_ttl_s=lease_ttl_from_environment(),

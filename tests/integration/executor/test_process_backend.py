@@ -14,7 +14,7 @@ from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.process import is_alive, start_time
 from flyte_bus.spool import SpoolFile, spool_path
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, Waiting
 from flyte_executor.backends.process import ProcessBackend, read_record
 from flyte_schemas.envelope import encode
 from flyte_schemas.events import AttemptSucceeded
@@ -46,12 +46,16 @@ class Backend:
     async def start(self, heard: list[int] | None = None) -> None:
         """Begin; with `heard`, note how many words the log had when an end was told."""
 
-        async def on_gone(gone: Gone) -> None:
+        async def nobody_waits(waiting: Waiting) -> None:
+            raise AssertionError(f"a process waits for nothing: {waiting}")
+
+        async def on_gone(gone: Gone) -> bool:
             if heard is not None:
                 heard.append(await self.bus.log.last_sequence(RUNS))
             self.gone.append(gone)
+            return True
 
-        self.found = await self.backend.start(on_gone)
+        self.found = await self.backend.start(on_gone, nobody_waits)
 
     def pids(self) -> dict[AttemptKey, int]:
         """The agents that have made a record."""

@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     AttemptStarted,
     AttemptStopped,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
@@ -203,6 +204,7 @@ VALUES = {
     "name": InlineLiteral(value="Wörld"),
     "table": ReferencedLiteral(uri=BUNDLE.uri, sha256="cd" * 32, size_bytes=70_000),
 }
+SCHEDULER = "a node: 0/3 nodes are available: 3 Insufficient cpu."
 FAILURE = Failure(
     code="ValueError",
     kind=FailureKind.USER,
@@ -264,6 +266,9 @@ def _running() -> tuple[AnyEvent, ...]:
         requested_by="somebody",
     )
     reported = AttemptReported(attempt=1, uri="flyte://raw/0f", sha256="0f" * 32, size_bytes=512, serial=1)
+    waiting = AttemptWaiting(attempt=1, message=SCHEDULER)
+    failed = AttemptFailed(attempt=1, failure=FAILURE, log_end=17)
+    reclaimed = AttemptReclaimed(attempt=1, worker="host/123")
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
@@ -271,18 +276,12 @@ def _running() -> tuple[AnyEvent, ...]:
         _event(abort_request(RUN), "b1", abort, source="sdk"),
         _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
+        _event(subject, "r7k2m9.a0.1.waiting.2", waiting, source=executor),
         _event(subject, "r7k2m9.a0.1.placed", AttemptPlaced(attempt=1, worker="host/123"), source=agent),
-        _event(
-            subject, "r7k2m9.a0.1.reclaimed.9", AttemptReclaimed(attempt=1, worker="host/123"), source=agent
-        ),
+        _event(subject, "r7k2m9.a0.1.reclaimed.9", reclaimed, source=agent),
         _event(subject, "r7k2m9.a0.1.started", AttemptStarted(attempt=1, worker="host/123"), source=agent),
         _event(subject, "r7k2m9.a0.1.reported.1", reported, source=agent),
-        _event(
-            subject,
-            "r7k2m9.a0.1.failed",
-            AttemptFailed(attempt=1, failure=FAILURE, log_end=17),
-            source=agent,
-        ),
+        _event(subject, "r7k2m9.a0.1.failed", failed, source=agent),
         _event(
             subject,
             "r7k2m9.a0.1.retried",

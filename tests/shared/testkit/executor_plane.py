@@ -9,8 +9,9 @@ from uuid import uuid4
 from flyte_bus.history import read_run
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.memory.log import MemoryLog
-from flyte_bus.ports import Entry
+from flyte_bus.ports import Bus, Entry
 from flyte_bus.settings import SERVICE_PATIENCE_S
+from flyte_executor.backends.port import Backend
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
@@ -48,8 +49,8 @@ class _SlowLog(MemoryLog):
 class Life:
     """One life of an executor, from its start to its stop."""
 
-    def __init__(self, bus: MemoryBus, machine: Machine, settings: ExecutorSettings) -> None:
-        self.executor = Executor(bus, ScriptedBackend(machine), settings)
+    def __init__(self, bus: MemoryBus, backend: Backend, settings: ExecutorSettings) -> None:
+        self.executor = Executor(bus, backend, settings)
         self.admission = asyncio.create_task(Admission(bus).run())
         self.is_over = False
 
@@ -94,8 +95,9 @@ class Plane:
         checkpoint_s: float = 3600.0,
         stop_attempts: bool = False,
         machine: Machine | None = None,
+        backend: Callable[[Bus], Backend] | None = None,
     ) -> Life:
-        """Start an executor (on the plane's own machine, or on another one); the stack ends it."""
+        """Start an executor (on the plane's machine, another, or with that backend); the stack ends it."""
         bus = await self._stack.enter_async_context(MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S))
         if self._slow_acks:
             bus._log = _SlowLog(bus._link)
@@ -106,7 +108,8 @@ class Plane:
             checkpoint_s=checkpoint_s,
             stop_attempts=stop_attempts,
         )
-        life = Life(bus, machine or self.machine, settings)
+        place = ScriptedBackend(machine or self.machine) if backend is None else backend(bus)
+        life = Life(bus, place, settings)
         self._stack.push_async_callback(life.end)
         await life.executor.start()
         return life

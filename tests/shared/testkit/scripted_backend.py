@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from flyte_bus.errors import Conflict
 from flyte_bus.history import read_run
 from flyte_bus.ports import Bus
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import (
     ActionRequested,
@@ -192,7 +192,7 @@ class ScriptedBackend:
         self._live: dict[int, AttemptKey] = {}
         self._watches: set[asyncio.Task[None]] = set()
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         """See `Backend.start`."""
         self._on_gone = on_gone
         running = self._machine.agents()
@@ -238,5 +238,5 @@ class ScriptedBackend:
         await self._tell(agent)
 
     async def _tell(self, agent: Agent) -> None:
-        self._machine.untold.pop(agent.pid, None)
-        await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended"))
+        if await self._on_gone(Gone(attempt=agent.attempt, worker=agent.name, reason="its process ended")):
+            self._machine.untold.pop(agent.pid, None)

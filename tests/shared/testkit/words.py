@@ -18,6 +18,7 @@ from flyte_schemas.events import (
     AttemptReported,
     AttemptStarted,
     AttemptSucceeded,
+    AttemptWaiting,
     ConditionRequested,
     ConditionSignalled,
     EventData,
@@ -44,6 +45,10 @@ def requested(parent: str | None = None) -> ActionRequested:
 
 def queued(attempt: int = 1) -> ActionQueued:
     return ActionQueued(attempt=attempt, pool="default")
+
+
+def waiting(attempt: int = 1, message: str = "no room") -> AttemptWaiting:
+    return AttemptWaiting(attempt=attempt, message=message)
 
 
 def placed(attempt: int = 1) -> AttemptPlaced:

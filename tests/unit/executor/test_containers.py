@@ -122,5 +122,7 @@ def test_an_amount_that_is_none_is_told() -> None:
 
 def test_a_backend_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYTE_EXECUTOR_BACKEND", "clouds")
-    with pytest.raises(ValueError, match="FLYTE_EXECUTOR_BACKEND='clouds' is none of process, docker"):
+    with pytest.raises(
+        ValueError, match="FLYTE_EXECUTOR_BACKEND='clouds' is none of process, docker, kubernetes"
+    ):
         from_environment()

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from flyte_agent.record import recorded
+from flyte_executor.backends.port import LaunchFailed
 from flyte_executor.backends.process import read_record
 from flyte_executor.backends.workers import Workers
 from flyte_executor.core.placement import Placement
@@ -35,16 +36,16 @@ class Place:
 
     def __init__(self) -> None:
         self.time_s = 100.0
-        self.made: list[int] = []
+        self.made: list[str] = []
         self.lost: list[AttemptKey] = []
         self.workers = Workers(self._make, self._lose, owner="us", site="here", now=lambda: self.time_s)
 
-    async def _make(self, order: PoolOrder) -> tuple[int, str]:
+    async def _make(self, order: PoolOrder) -> str:
         assert order.concurrency == LANES
-        self.made.append(100 + len(self.made))
-        return self.made[-1], "then"
+        self.made.append(str(100 + len(self.made)))
+        return self.made[-1]
 
-    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
+    async def _lose(self, attempts: list[AttemptKey], error: LaunchFailed) -> None:
         self.lost += attempts
 
     def give(self, *wanted: str) -> None:
@@ -53,15 +54,14 @@ class Place:
 
     async def ask(
         self,
-        pid: int,
+        name: str,
         *has: str,
         most: int | None = None,
         done: tuple[str, ...] = (),
         patience_s: float = 5.0,
     ) -> WorkGiven:
         question = TakeWork(
-            pid=pid,
-            started="then",
+            worker=name,
             pool=POOL.name,
             has=tuple(map(order, has)),
             done=tuple(map(order, done)),
@@ -70,66 +70,66 @@ class Place:
         )
         return await self.workers.take(question)
 
-    async def given(self, pid: int, *has: str, **said: float) -> list[str]:
-        answer = await self.ask(pid, *has, **said)  # type: ignore[arg-type]
+    async def given(self, name: str, *has: str, **said: float) -> list[str]:
+        answer = await self.ask(name, *has, **said)  # type: ignore[arg-type]
         return names([work.order for work in answer.work])
 
 
 async def test_one_worker_gets_as_many_as_it_has_room_for() -> None:
     place = Place()
     place.give(*"abcd")
-    await until(lambda: place.made == [100, 101])  # four are more than one has room for
-    assert await place.given(100) == ["a", "b"]
-    assert await place.given(101) == ["c"]
-    assert await place.given(101, "c") == ["d"]
+    await until(lambda: place.made == ["100", "101"])  # four are more than one has room for
+    assert await place.given("100") == ["a", "b"]
+    assert await place.given("101") == ["c"]
+    assert await place.given("101", "c") == ["d"]
     assert place.workers.attempts == {order(name).key for name in "abcd"}
 
 
 async def test_who_has_work_may_ask_for_more_and_keeps_what_it_has() -> None:
     place = Place()
     place.give("a")
-    await until(lambda: place.made == [100])
-    assert await place.given(100) == ["a"]
-    asking = asyncio.create_task(place.given(100, "a"))
+    await until(lambda: place.made == ["100"])
+    assert await place.given("100") == ["a"]
+    asking = asyncio.create_task(place.given("100", "a"))
     await asyncio.sleep(0)
     place.give("b", "c")
     assert await asking == ["b"]
-    assert await place.given(100, "a", "b") == ["c"]
+    assert await place.given("100", "a", "b") == ["c"]
     assert place.workers.attempts == {order(name).key for name in "abc"}
-    assert place.made == [100]
+    assert place.made == ["100"]
 
 
 async def test_no_worker_is_made_while_one_has_room() -> None:
     place = Place()
     place.give("a")
-    await until(lambda: place.made == [100])
-    assert await place.given(100) == ["a"]
-    asking = asyncio.create_task(place.given(100, "a"))
+    await until(lambda: place.made == ["100"])
+    assert await place.given("100") == ["a"]
+    asking = asyncio.create_task(place.given("100", "a"))
     await asyncio.sleep(0)
     place.give("b")
     assert await asking == ["b"]
     await asyncio.sleep(0.1)
-    assert place.made == [100]
+    assert place.made == ["100"]
 
 
 async def test_what_an_answer_gave_that_was_lost_is_given_again() -> None:
     place = Place()
     place.give("a")
-    await until(lambda: place.made == [100])
-    assert await place.given(100) == ["a"]
-    first = asyncio.create_task(place.given(100, "a"))
+    await until(lambda: place.made == ["100"])
+    assert await place.given("100") == ["a"]
+    first = asyncio.create_task(place.given("100", "a"))
     await asyncio.sleep(0)
     place.give("b")
     assert await first == ["b"]
-    assert await place.given(100, "a") == ["b"]  # it does not name it: it never heard
+    assert await place.given("100", "a") == ["b"]  # it does not name it: it never heard
 
 
 async def test_what_is_done_makes_room_for_another() -> None:
     place = Place()
     place.give(*"abc")
-    await until(lambda: place.made == [100])
-    assert await place.given(100) == ["a", "b", "c"]
-    asking = asyncio.create_task(place.ask(100, "b", "c", done=("a",)))
+    await until(lambda: place.made == ["100"])
+    assert await place.given("100") == ["a", "b", "c"]
+    asking = asyncio.create_task(place.ask("100", "b", "c", done=("a",)))
     await asyncio.sleep(0)
     place.give("d")
     assert names([work.order for work in (await asking).work]) == ["d"]
@@ -139,48 +139,48 @@ async def test_what_is_done_makes_room_for_another() -> None:
 async def test_who_has_work_is_not_told_to_end_however_long_it_takes() -> None:
     place = Place()
     place.give("a")
-    await until(lambda: place.made == [100])
-    await place.given(100)
+    await until(lambda: place.made == ["100"])
+    await place.given("100")
     place.time_s += 1_000.0
-    assert not (await place.ask(100, "a", patience_s=0.01)).end
-    assert not (await place.ask(100, done=("a",), patience_s=0.01)).end
+    assert not (await place.ask("100", "a", patience_s=0.01)).end
+    assert not (await place.ask("100", done=("a",), patience_s=0.01)).end
     place.time_s += 61.0
-    assert (await place.ask(100, patience_s=0.01)).end
+    assert (await place.ask("100", patience_s=0.01)).end
 
 
 async def test_what_it_may_have_run_is_lost_with_it_and_nothing_else() -> None:
     place = Place()
     place.give(*"abc")
-    await until(lambda: place.made == [100])
-    assert await place.given(100) == ["a", "b", "c"]
-    lost = place.workers.gone(100, ran=(order("a"), order("c")), is_told=True)
+    await until(lambda: place.made == ["100"])
+    assert await place.given("100") == ["a", "b", "c"]
+    lost = place.workers.gone("100", ran=(order("a"), order("c")), is_told=True)
     assert lost == [order("a").key, order("c").key]
-    await until(lambda: place.made == [100, 101])
-    assert await place.given(101) == ["b"]
+    await until(lambda: place.made == ["100", "101"])
+    assert await place.given("101") == ["b"]
 
 
 async def test_an_executor_that_comes_back_learns_from_the_question_what_runs() -> None:
     place = Place()
     place.give("x")
-    await until(lambda: place.made == [100])
-    asking = asyncio.create_task(place.given(7, "a", "b"))
+    await until(lambda: place.made == ["100"])
+    asking = asyncio.create_task(place.given("7", "a", "b"))
     assert await asking == ["x"]
     worker = place.workers.of_attempt(order("a").key)
     assert worker is not None
-    assert (worker.pid, worker.lanes, worker.room) == (7, LANES, 0)
+    assert (worker.name, worker.lanes, worker.room) == ("7", LANES, 0)
 
 
 async def test_who_is_to_end_gets_nothing_more() -> None:
     place = Place()
     place.give("a")
-    await until(lambda: place.made == [100])
-    await place.given(100)
-    asking = asyncio.create_task(place.ask(100, "a", patience_s=0.2))
+    await until(lambda: place.made == ["100"])
+    await place.given("100")
+    asking = asyncio.create_task(place.ask("100", "a", patience_s=0.2))
     await asyncio.sleep(0)
-    assert [worker.pid for worker in place.workers.let_all_end()] == [100]
+    assert [worker.name for worker in place.workers.let_all_end()] == ["100"]
     place.give("b")
     assert (await asking).work == ()
-    await until(lambda: place.made == [100, 101])
+    await until(lambda: place.made == ["100", "101"])
 
 
 def test_a_pool_has_processes_for_its_seats_and_for_the_parents_that_keep_their_lanes() -> None:

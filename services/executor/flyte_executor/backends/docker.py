@@ -28,8 +28,7 @@ from flyte_executor.backends.containers import (
     variables_of,
 )
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
-from flyte_schemas.envelope import one_sentence
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey
 
@@ -62,7 +61,7 @@ class DockerBackend:
         self._watch: asyncio.Task[None] | None = None
         self._is_closing = False
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         """See `Backend.start`. Raises DockerUnusable."""
         self._on_gone = on_gone
         if trouble := await self.trouble():
@@ -102,12 +101,7 @@ class DockerBackend:
 
     async def _run(self, launch: Launch) -> None:
         """Start the container, unless it is there. Raises LaunchFailed."""
-        try:
-            order = Order.of(launch.attempt, launch.fence)
-        except ValidationError as error:
-            raise LaunchFailed(
-                f"no agent could be told of {launch.attempt}: {one_sentence(error)}"
-            ) from error
+        order = order_for(launch)
         image = image_of(launch, self._image)
         variables = variables_of(os.environ, image)
         words = run_words(launch, order, site=self._site, image=image, variables=variables)
@@ -182,8 +176,9 @@ class DockerBackend:
                 await LeftWords(Path(folder) / "spool", self._events).deliver()
         _, state, _ = await _docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name)
         self._live.discard(attempt)
-        if not self._is_closing:
-            await self._on_gone(Gone(attempt=attempt, worker=f"docker/{name}", reason=_reason(name, state)))
+        gone = Gone(attempt=attempt, worker=f"docker/{name}", reason=_reason(name, state))
+        if not self._is_closing and not await self._on_gone(gone):
+            return
         await _docker("rm", "--force", name)
 
 

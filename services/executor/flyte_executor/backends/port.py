@@ -4,7 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from pydantic import ValidationError
+
+from flyte_schemas.envelope import one_sentence
 from flyte_schemas.events import ActionRequested, RunSettings
+from flyte_schemas.failure import Failure
+from flyte_schemas.orders import Order
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -36,16 +41,31 @@ class Gone:
     attempt: AttemptKey
     worker: str
     reason: str
+    failure: Failure | None = None
+    """What its end means, where the place knows; else it is a loss of the platform's."""
 
 
-OnGone = Callable[[Gone], Awaitable[None]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An attempt that was launched and that nobody has yet: what it waits for; the last word counts."""
+
+    attempt: AttemptKey
+    message: str
+
+
+OnGone = Callable[[Gone], Awaitable[bool]]
+"""Says whether it was written down: only then may the place forget it."""
+OnWaiting = Callable[[Waiting], Awaitable[None]]
 
 
 class Backend(Protocol):
     """A place where attempts run. Launching and stopping are idempotent by the attempt's name."""
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
-        """Begin; returns the attempts of an earlier life that still run. `on_gone` hears of every end."""
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
+        """Begin; returns the attempts of an earlier life that still run.
+
+        `on_gone` hears of every end; `on_waiting` of what keeps attempts from beginning, where that is known.
+        """
         ...
 
     async def launch(self, launch: Launch) -> None:
@@ -70,5 +90,17 @@ class TellsTrouble(Protocol):
         ...
 
 
+def order_for(launch: Launch) -> Order:
+    """What the attempt's agent is told. Raises LaunchFailed."""
+    try:
+        return Order.of(launch.attempt, launch.fence)
+    except ValidationError as error:
+        raise LaunchFailed(f"no agent could be told of {launch.attempt}: {one_sentence(error)}") from error
+
+
 class LaunchFailed(Exception):
-    """The place could not start the attempt."""
+    """The place could not start the attempt. With `failure` that is what the attempt fails with."""
+
+    def __init__(self, message: str, failure: Failure | None = None) -> None:
+        super().__init__(message)
+        self.failure = failure

@@ -23,25 +23,17 @@ from uuid import uuid4
 
 import orjson
 import structlog
-from pydantic import ValidationError
 
-from flyte_bus.errors import BusError
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
-from flyte_bus.process import is_alive
+from flyte_bus.process import is_alive, process_name
 from flyte_executor.backends.left_words import LeftWords
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
+from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
-from flyte_schemas.endpoints import (
-    StopAttempt,
-    TakeWork,
-    WorkGiven,
-    stop_attempt_endpoint,
-    take_work_endpoint,
-)
-from flyte_schemas.envelope import one_sentence
+from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.subjects import AttemptKey
 
@@ -49,8 +41,6 @@ log = structlog.get_logger()
 
 LAUNCH_TIMEOUT_S = 30.0
 """The longest that the zygote takes to fork, in seconds."""
-ANSWER_S = 2.0
-"""How much later than the grace a worker may say that it has ended one of its attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +86,7 @@ class ProcessBackend:
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
         self._adopt()
@@ -108,7 +98,7 @@ class ProcessBackend:
 
     async def launch(self, launch: Launch) -> None:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
-        order = _order(launch)
+        order = order_for(launch)
         if launch.pool is not None:
             # What a first attempt is about never changes; a later one may have a checkpoint to go on from.
             requested = launch.requested if launch.attempt.attempt == 1 else None
@@ -123,36 +113,29 @@ class ProcessBackend:
         self._workers.take_back(attempt)
         pids = dict(self._live.get(attempt, {}))
         worker = self._workers.of_attempt(attempt)
-        runs_it = worker is not None and self._may_run(worker.pid, attempt)
+        runs_it = worker is not None and self._may_run(worker.name, attempt)
         if worker is not None and runs_it and not await self._stop_in(worker, attempt):
             worker.is_ending = True
-            pids[worker.pid] = worker.started
+            pids |= [_process(worker.name)]
         if pids:
             await asyncio.gather(*(self._end(pid, started) for pid, started in pids.items()))
 
     async def _stop_in(self, worker: Worker, attempt: AttemptKey) -> bool:
         """Have a worker that runs several at a time end one; False when that is not done within the grace."""
-        if worker.lanes == 1:
-            return False
-        endpoint = stop_attempt_endpoint(self._names[1], worker.pid, worker.started)
-        order = worker.work[attempt].order
-        try:
-            await self._bus.ask(endpoint, StopAttempt(order=order), timeout_s=self._grace_s + ANSWER_S)
-        except BusError as error:
-            log.warning("executor.attempt.not_stopped", attempt=str(attempt), error=str(error))
+        if not await stopped_inside(self._bus, self._names[1], worker, attempt, grace_s=self._grace_s):
             return False
         if worker.work.pop(attempt, None) is not None and not self._is_closing:
-            name = f"{platform.node()}/{worker.pid}"
+            name = f"{platform.node()}/{_process(worker.name)[0]}"
             await self._on_gone(Gone(attempt=attempt, worker=name, reason="it was told to stop"))
         return True
 
     async def close(self, *, stop_attempts: bool) -> None:
         await asyncio.gather(*self._launches, return_exceptions=True)
         self._is_closing = True
-        ending = [(worker.pid, worker.started) for worker in self._workers.let_idle_end()]
+        ending = [_process(worker.name) for worker in self._workers.let_idle_end()]
         await asyncio.gather(*(self._end(pid, started) for pid, started in ending))
         if stop_attempts:
-            working = [(worker.pid, worker.started) for worker in self._workers.let_all_end()]
+            working = [_process(worker.name) for worker in self._workers.let_all_end()]
             await asyncio.gather(
                 *(self.stop_attempt(attempt) for attempt in set(self._live)),
                 *(self._end(pid, started) for pid, started in working),
@@ -173,18 +156,18 @@ class ProcessBackend:
             pid, started = await self._fork(order)
             self._watch(Record(orders=(order,), pid=pid, started=started, host=platform.node()))
 
-    async def _make_worker(self, order: PoolOrder) -> tuple[int, str]:
+    async def _make_worker(self, order: PoolOrder) -> str:
         async with self._zygote_lock:
-            pid, started = await self._fork(order)
-        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started))
-        return pid, started
+            name = process_name(*await self._fork(order))
+        self._spawn(f"watch worker {name}", self._until_worker_gone(name))
+        return name
 
     async def _take(self, question: TakeWork) -> WorkGiven:
         """A worker asks; one that is not known was another executor's, who is gone."""
-        if question.pid not in self._workers.pids:
-            if self._is_closing or not is_alive(question.pid, question.started):
+        if question.worker not in self._workers.names:
+            if self._is_closing or not is_alive(*_process(question.worker)):
                 return WorkGiven(owner=self._names[0], end=True)
-            self._watch_worker(question.pid, question.started, question.pool, question.has)
+            self._watch_worker(question.worker, question.pool, question.has)
         return await self._workers.take(question)
 
     async def _fork(self, order: Order | PoolOrder) -> tuple[int, str]:
@@ -242,8 +225,9 @@ class ProcessBackend:
                 lost = [order.key for order in record.orders]
                 self._spawn(f"bury {record.worker}", self._bury(record.pid, record.worker, lost))
             elif record.pool is not None:
-                if record.pid not in self._workers.pids:
-                    self._watch_worker(record.pid, record.started, record.pool, record.orders)
+                name = process_name(record.pid, record.started)
+                if name not in self._workers.names:
+                    self._watch_worker(name, record.pool, record.orders)
             elif record.order is not None and record.pid not in self._live.get(record.order.key, {}):
                 self._watch(record)
 
@@ -252,9 +236,9 @@ class ProcessBackend:
         self._live.setdefault(record.order.key, {})[record.pid] = record.started
         self._spawn(f"watch {record.order.key}", self._until_gone(record, record.order.key))
 
-    def _watch_worker(self, pid: int, started: str, pool: str, has: Iterable[Order]) -> None:
-        self._workers.add(pid, started, pool, has)
-        self._spawn(f"watch worker {pid}", self._until_worker_gone(pid, started))
+    def _watch_worker(self, name: str, pool: str, has: Iterable[Order]) -> None:
+        self._workers.add(name, pool, has)
+        self._spawn(f"watch worker {name}", self._until_worker_gone(name))
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
@@ -269,22 +253,23 @@ class ProcessBackend:
             self._live.pop(attempt, None)
         await self._bury(record.pid, record.worker, [attempt])
 
-    async def _until_worker_gone(self, pid: int, started: str) -> None:
+    async def _until_worker_gone(self, name: str) -> None:
+        pid, started = _process(name)
         await ended(pid, started)
         record = read_record(self._folder / f"{pid}.json")  # it is still there when the worker was killed
         is_told = record is not None and record.started == started
         ran = record.orders if record is not None and is_told else ()
-        lost = self._workers.gone(pid, ran=ran, is_told=is_told)
+        lost = self._workers.gone(name, ran=ran, is_told=is_told)
         await self._bury(pid, f"{platform.node()}/{pid}", lost)
 
-    async def _lose(self, attempts: list[AttemptKey], reason: str) -> None:
+    async def _lose(self, attempts: list[AttemptKey], error: LaunchFailed) -> None:
         """No worker could be made for these."""
         for attempt in attempts:
-            await self._on_gone(Gone(attempt=attempt, worker="", reason=reason))
+            await self._on_gone(Gone(attempt=attempt, worker="", reason=str(error)))
 
-    def _may_run(self, pid: int, attempt: AttemptKey) -> bool:
+    def _may_run(self, name: str, attempt: AttemptKey) -> bool:
         """Whether a worker may run this attempt now, of all that it was given: it notes that beforehand."""
-        record = read_record(self._folder / f"{pid}.json")
+        record = read_record(self._folder / f"{_process(name)[0]}.json")
         return record is None or any(order.key == attempt for order in record.orders)
 
     async def _bury(self, pid: int, worker: str, attempts: Iterable[AttemptKey]) -> None:
@@ -293,7 +278,8 @@ class ProcessBackend:
         if self._is_closing:
             return  # its record, if it left one, tells the next executor
         for attempt in attempts:
-            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
+            if not await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended")):
+                return
         left = self._folder / f"{pid}.json"
         record = read_record(left)
         if record is not None and record.worker == worker and not is_alive(pid, record.started):
@@ -324,12 +310,10 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def _order(launch: Launch) -> Order:
-    """What the attempt's agent is told. Raises LaunchFailed."""
-    try:
-        return Order.of(launch.attempt, launch.fence)
-    except ValidationError as error:
-        raise LaunchFailed(f"no agent could be told of {launch.attempt}: {one_sentence(error)}") from error
+def _process(worker: str) -> tuple[int, str]:
+    """The process that is a worker, by its name: its number, and when it began."""
+    pid, _, started = worker.partition("-")
+    return (int(pid), started) if pid.isdecimal() else (0, "")
 
 
 def _site(folder: Path) -> str:

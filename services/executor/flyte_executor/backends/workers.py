@@ -1,4 +1,4 @@
-"""The workers of pools on one machine: who waits for work, and which work waits for a worker.
+"""The workers of pools in one place: who waits for work, and which work waits for a worker.
 
 A worker asks, and its question stays open until there is an attempt for it. So the attempts of a pool are
 handed out fairly, in the order in which they may run, and what is handed out is known here alone: an executor
@@ -7,7 +7,7 @@ the way is given again. Whoever claims the attempt in the log first has it, as a
 
 A worker whose attempts are brief is given several at once; what it does not get to soon it gives back.
 
-Executors may share a machine. A worker is that one's whom it asks; who gets no answer asks any of them.
+Executors may share a place. A worker is that one's whom it asks; who gets no answer asks any of them.
 """
 
 import asyncio
@@ -42,8 +42,7 @@ class Worker:
     `seen_at` is when it asked last, or was made; None: it asks somebody else, as far as we know.
     """
 
-    pid: int
-    started: str
+    name: str
     pool: str
     idle_since: float
     seen_at: float | None
@@ -98,12 +97,12 @@ class PoolInUse:
             pass
 
 
-Make = Callable[[PoolOrder], Awaitable[tuple[int, str]]]
-Lose = Callable[[list[AttemptKey], str], Awaitable[None]]
+Make = Callable[[PoolOrder], Awaitable[str]]
+Lose = Callable[[list[AttemptKey], LaunchFailed], Awaitable[None]]
 
 
 class Workers:
-    """Hands attempts out. `make` starts a worker: its process id, and when it began. `owner` names us.
+    """Hands attempts out. `make` starts a worker, and says by what name it will ask. `owner` names us.
 
     `lose` is told of attempts for which no worker can be made, and why.
     """
@@ -114,7 +113,7 @@ class Workers:
         self._owner = owner
         self._site = site
         self._now = now
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[str, Worker] = {}
         self._pools: dict[str, PoolInUse] = {}
 
     async def close(self) -> None:
@@ -125,7 +124,7 @@ class Workers:
         await asyncio.gather(*growers, return_exceptions=True)
 
     @property
-    def pids(self) -> frozenset[int]:
+    def names(self) -> frozenset[str]:
         """All workers that live."""
         return frozenset(self._workers)
 
@@ -134,30 +133,52 @@ class Workers:
         """All attempts that workers have."""
         return frozenset(attempt for one in self._workers.values() for attempt in one.work)
 
+    def waiting(self, pool: str) -> tuple[AttemptKey, ...]:
+        """The attempts of a pool that nobody has."""
+        in_use = self._pools.get(pool)
+        return tuple(in_use.waiting) if in_use is not None else ()
+
+    def give_up(self, pool: str) -> list[AttemptKey]:
+        """No worker of a pool can begin: the attempts that wait for one, which wait no more.
+
+        Nothing is given up while a worker lives that has once begun.
+        """
+        in_use = self._pools.get(pool)
+        if in_use is None or any(one.has_asked for one in self._of(in_use.pool)):
+            return []
+        waiting = list(in_use.waiting)
+        in_use.waiting.clear()
+        in_use.moved.set()
+        return waiting
+
+    def named(self, name: str) -> Worker | None:
+        """The worker of this name, while it lives."""
+        return self._workers.get(name)
+
     def of_attempt(self, attempt: AttemptKey) -> Worker | None:
         """The worker that has an attempt."""
         return next((one for one in self._workers.values() if attempt in one.work), None)
 
-    def add(self, pid: int, started: str, pool: str, has: Iterable[Order] = ()) -> Worker:
+    def add(self, name: str, pool: str, has: Iterable[Order] = ()) -> Worker:
         """Take note of a worker that lives; whether it is ours is told by whom it asks.
 
         How many it runs at a time is known from its pool, or from its questions.
         """
-        worker = Worker(pid=pid, started=started, pool=pool, idle_since=self._now(), seen_at=None)
+        worker = Worker(name=name, pool=pool, idle_since=self._now(), seen_at=None)
         worker.work = {order.key: Work(order=order) for order in has}
         if (in_use := self._pools.get(pool)) is not None:
             worker.lanes = in_use.pool.reuse.concurrency
-        self._workers[pid] = worker
+        self._workers[name] = worker
         return worker
 
-    def gone(self, pid: int, *, ran: Iterable[Order] = (), is_told: bool = False) -> list[AttemptKey]:
+    def gone(self, name: str, *, ran: Iterable[Order] = (), is_told: bool = False) -> list[AttemptKey]:
         """A worker has ended: the attempts that are lost with it.
 
         With `is_told` only those are that it `ran`: what else it was given, somebody else gets. Of those that
         wait one is lost with a worker that ended before it ever asked: else a pool whose workers cannot begin
         would make them for ever.
         """
-        worker = self._workers.pop(pid, None)
+        worker = self._workers.pop(name, None)
         if worker is None:
             return []
         self._answer(worker, WorkGiven(owner=self._owner))
@@ -195,10 +216,10 @@ class Workers:
 
     async def take(self, question: TakeWork) -> WorkGiven:
         """Answer a worker: with attempts as soon as there are any, or that there is none."""
-        worker = self._workers.get(question.pid)
-        if worker is None or worker.started != question.started:
-            worker = self.add(question.pid, question.started, question.pool, question.has)
-            log.info("executor.worker.adopted", pid=question.pid, pool=question.pool)
+        worker = self._workers.get(question.worker)
+        if worker is None:
+            worker = self.add(question.worker, question.pool, question.has)
+            log.info("executor.worker.adopted", worker=question.worker, pool=question.pool)
         worker.has_asked, worker.seen_at, worker.most = True, self._now(), question.most
         if question.has and question.most:  # only who runs several asks for more while it has some
             worker.lanes = max(worker.lanes, len(question.has) + question.most)
@@ -300,7 +321,7 @@ class Workers:
             log.warning("executor.worker.not_made", pool=in_use.pool.name, error=str(error))
             lost = list(in_use.waiting)
             in_use.waiting.clear()
-            await self._lose(lost, str(error))
+            await self._lose(lost, error)
 
     async def _make_one(self, pool: Pool) -> None:
         order = PoolOrder(
@@ -310,9 +331,9 @@ class Workers:
             idle_ttl_s=pool.reuse.idle_ttl_s,
             concurrency=pool.reuse.concurrency,
         )
-        pid, started = await self._make(order)
-        if pid not in self._workers:  # it may have asked already
-            self.add(pid, started, pool.name).seen_at = self._now()
+        name = await self._make(order)
+        if name not in self._workers:  # it may have asked already
+            self.add(name, pool.name).seen_at = self._now()
 
     def _of(self, pool: Pool) -> list[Worker]:
         return [one for one in self._workers.values() if one.pool == pool.name]

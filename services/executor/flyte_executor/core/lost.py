@@ -6,12 +6,12 @@ from flyte_schemas.failure import Failure, FailureKind
 
 
 def attempt_lost(
-    state: ActionState, attempt: int, worker: str, reason: str
+    state: ActionState, attempt: int, worker: str, reason: str, failure: Failure | None = None
 ) -> AttemptFailed | AttemptStopped | None:
     """The fact that this attempt failed, or was stopped as its action's end wants it.
 
     None when the attempt has ended by itself, or another worker has claimed it. `worker` is the process that
-    is gone; "" when none came of the attempt.
+    is gone; "" when none came of the attempt. `failure` is what its end means, where somebody knows.
     """
     if state.attempt != attempt or (state.worker and worker != state.worker):
         return None
@@ -19,7 +19,7 @@ def attempt_lost(
         return AttemptStopped(attempt=attempt, worker=worker)
     if not state.has_open_attempt:
         return None
-    failure = Failure(
+    failure = failure or Failure(
         code="AgentLost",
         kind=FailureKind.SYSTEM,
         message=f"the agent of attempt {attempt} is gone without a report: {reason}",

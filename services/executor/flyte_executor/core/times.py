@@ -27,7 +27,8 @@ def overdue(state: ActionState, policies: Policies, now: datetime) -> ActionTime
         return ActionTimedOut(failure=past_deadline(policies.deadline_s or 0.0))
     placed_by = _placed_by(state, policies)
     if placed_by is not None and now >= placed_by:
-        return AttemptFailed(attempt=state.attempt, failure=waited_too_long(policies.max_queued_s or 0.0))
+        failure = waited_too_long(policies.max_queued_s or 0.0, state.waiting)
+        return AttemptFailed(attempt=state.attempt, failure=failure)
     return None
 
 

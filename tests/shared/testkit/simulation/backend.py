@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.ports import EventLog
-from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone
+from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting
 from flyte_schemas.subjects import AttemptKey
 from testkit.simulation.machine import Machine
 
@@ -21,7 +21,7 @@ class MachineBackend:
         self._live: dict[int, AttemptKey] = {}
         self._watches: set[asyncio.Task[None]] = set()
 
-    async def start(self, on_gone: OnGone) -> frozenset[AttemptKey]:
+    async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         for pid, attempt in self._machine.at(self._place).items():
             self._watch(pid, attempt)
@@ -63,5 +63,5 @@ class MachineBackend:
         with suppress(BusUnavailable):  # this executor has ended: the next one does it
             await self._machine.deliver_left(self._place, self._events)
             worker = f"{platform.node()}/{pid}"
-            await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended"))
-            self._machine.forget(pid)
+            if await self._on_gone(Gone(attempt=attempt, worker=worker, reason=f"process {pid} ended")):
+                self._machine.forget(pid)

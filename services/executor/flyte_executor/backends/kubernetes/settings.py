@@ -35,7 +35,8 @@ class KubernetesSettings:
 
     `contexts`: of the kubeconfig, one for each cluster; a task whose queue is called like one runs there, all
     others in the first. None named: the cluster that the executor runs in, else the kubeconfig's current one.
-    `namespace`: with `{project}` and `{domain}` in it, or one for all.
+    `namespace`: with `{project}` and `{domain}` in it, or one for all. `namespaces`: those in use, each of
+    which is watched by itself; none named: that one, or all that the cluster has.
     `image`: that of tasks which name none.
     `nats_url`: the bus, as pods reach it; empty: as the executor does.
     `credentials`: the Secret that has `FLYTE_NATS_USER` and `FLYTE_NATS_PASSWORD`; empty: the executor's own
@@ -48,6 +49,7 @@ class KubernetesSettings:
 
     contexts: tuple[str, ...] = ()
     namespace: str = NAMESPACE
+    namespaces: tuple[str, ...] = ()
     image: str = ""
     nats_url: str = ""
     credentials: str = ""
@@ -63,8 +65,8 @@ class KubernetesSettings:
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> KubernetesSettings:
-    """Settings from `FLYTE_EXECUTOR_K8S_{CONTEXTS,NAMESPACE,NATS_URL,CREDENTIALS,SECRET,SERVICE_ACCOUNT,
-    IMAGE_PULL_SECRETS,PRIORITY_CLASS,NODES,RUN_AS_USER,READ_ONLY_ROOT,CALLS}` and
+    """Settings from `FLYTE_EXECUTOR_K8S_{CONTEXTS,NAMESPACE,NAMESPACES,NATS_URL,CREDENTIALS,SECRET,
+    SERVICE_ACCOUNT,IMAGE_PULL_SECRETS,PRIORITY_CLASS,NODES,RUN_AS_USER,READ_ONLY_ROOT,CALLS}` and
     `FLYTE_EXECUTOR_{IMAGE,GRACE_S}`. Raises ValueError.
     """
     given = os.environ if environment is None else environment
@@ -75,6 +77,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
     return KubernetesSettings(
         contexts=_listed(said("CONTEXTS")),
         namespace=_namespace(said("NAMESPACE", NAMESPACE)),
+        namespaces=_named("NAMESPACES", _listed(said("NAMESPACES"))),
         image=given.get("FLYTE_EXECUTOR_IMAGE", ""),
         nats_url=said("NATS_URL"),
         credentials=_one("CREDENTIALS", said("CREDENTIALS")),

@@ -1,0 +1,1 @@
+"""A Kubernetes API server and a node for tests only: as much of both as a backend for pods meets."""
