@@ -212,6 +212,19 @@ async def test_in_any_disorder_each_attempt_has_one_pod_and_each_run_its_end(pla
     assert len(place.node.started) == len(set(place.node.started)) == sum(root.attempt for root in roots)
 
 
+async def test_a_server_that_went_away_is_trouble_until_it_is_back(place: Place) -> None:
+    backend = place.backend(place.plane.bus)
+    await place.plane.executor(backend=lambda bus: backend)
+    await until(lambda: place.server.watching == 1)
+    assert await backend.trouble() == ""
+    place.server.trouble("WATCH", *[Refused(503, "ServiceUnavailable", "not now")] * 2)
+    place.server.drop_watches()
+    await until(lambda: not place.server.troubles["WATCH"])
+    place.server.trouble("GET", *[Refused(403, "Forbidden", "not you")])
+    assert "not you" in await backend.trouble()
+    assert await backend.trouble() == ""
+
+
 async def test_a_cluster_that_cannot_be_seen_is_no_place(place: Place) -> None:
     place.server.trouble("GET", Refused(403, "Forbidden", 'User "x" cannot list resource "pods"'))
     with pytest.raises(ClusterUnusable, match="cannot list resource"):

@@ -103,14 +103,15 @@ class DockerBackend:
         """Start the container, unless it is there. Raises LaunchFailed."""
         order = order_for(launch)
         image = image_of(launch, self._image)
-        variables = variables_of(os.environ, image)
+        name = container_name(launch.attempt, self._site)
+        variables = variables_of(os.environ, image) | {"FLYTE_WORKER": _worker(name)}
         words = run_words(launch, order, site=self._site, image=image, variables=variables)
         self._live.add(launch.attempt)  # its end may be told before docker says that it began
         code, _, said = await _docker(*words, variables=variables, timeout_s=PULL_TIMEOUT_S)
         if code == 0 or "is already in use" in said:
             return
         self._live.discard(launch.attempt)
-        await _docker("rm", "--force", container_name(launch.attempt, self._site))
+        await _docker("rm", "--force", name)
         raise LaunchFailed(f"no container of image {image} could be started: {said}")
 
     async def _look(self) -> None:
@@ -176,10 +177,15 @@ class DockerBackend:
                 await LeftWords(Path(folder) / "spool", self._events).deliver()
         _, state, _ = await _docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name)
         self._live.discard(attempt)
-        gone = Gone(attempt=attempt, worker=f"docker/{name}", reason=_reason(name, state))
+        gone = Gone(attempt=attempt, worker=_worker(name), reason=_reason(name, state))
         if not self._is_closing and not await self._on_gone(gone):
             return
         await _docker("rm", "--force", name)
+
+
+def _worker(name: str) -> str:
+    """What the log calls the agent in a container."""
+    return f"docker/{name}"
 
 
 def _reason(name: str, state: str) -> str:

@@ -94,6 +94,13 @@ class KubernetesBackend:
             raise
         return frozenset(pod.order.key for _, pod in self._pods() if pod.order and pod.end is None)
 
+    async def trouble(self) -> str:
+        """See `TellsTrouble`."""
+        for context, cluster in self._clusters.items():
+            if why := await cluster.trouble():
+                return f"the cluster {context} does not answer: {why}" if context else why
+        return ""
+
     async def launch(self, launch: Launch) -> None:
         """See `Backend.launch`. It lasts until there is a pod: while the cluster has no room for one, too."""
         order = order_for(launch)

@@ -75,6 +75,11 @@ class Cluster:
             await watch.begin()
         self._watching = [asyncio.create_task(watch.run(), name=f"watch {host}") for watch in self._watches]
 
+    async def trouble(self) -> str:
+        """Why pods cannot be made or watched just now; the empty text when they can."""
+        found = [why for watch in self._watches if (why := await watch.trouble())]
+        return found[0] if found else ""
+
     async def close(self) -> None:
         """Watch no more."""
         for task in self._watching:

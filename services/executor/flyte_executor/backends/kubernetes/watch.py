@@ -42,6 +42,7 @@ class PodWatch:
         self._selector = selector
         self._hears = hears
         self._version: str | None = None
+        self._trouble = ""
 
     async def begin(self) -> None:
         """Tell of all that is there. Raises ApiError and ApiUnavailable."""
@@ -67,11 +68,22 @@ class PodWatch:
                 log.info("executor.kubernetes.watch_expired", namespace=self._namespace, why=str(error))
                 self._version = None
             except (ApiError, ApiUnavailable) as error:
+                self._trouble = str(error)
                 log.warning("executor.kubernetes.watch_broken", namespace=self._namespace, why=str(error))
             if told or now() - began > BRIEF_S:
                 pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def trouble(self) -> str:
+        """Why it can tell nothing just now; the empty text when it can. One that broke off is tried."""
+        if self._trouble:
+            try:
+                await self._api.list_pods(self._namespace, self._selector)
+            except (ApiError, ApiUnavailable) as error:
+                return str(error)
+            self._trouble = ""
+        return ""
 
     def _take(self, kind: str, pod: Document) -> None:
         self._version = str(pod["metadata"]["resourceVersion"])
