@@ -1,8 +1,11 @@
 """`make bench`: measure every row, print one table, keep the figures as JSON."""
 
 import json
+import logging
 import sys
 from pathlib import Path
+
+import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
@@ -14,6 +17,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 def main() -> int:
     """Run all benchmarks; what each floor is stands below the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     print(HEADER)
     rows: list[Row] = []
     for source in (
