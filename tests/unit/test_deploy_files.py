@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -19,15 +20,25 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 OVERLAYS = ("dev", "production")
 NAME = re.compile(r"FLYTE_[A-Z0-9_]*[A-Z0-9]")
+OLDEST_MINOR = 24
+"""Of kubectl 1.x."""
 COMPOSE_ONLY = {"FLYTE_BASE_IMAGE", "FLYTE_NATS_IMAGE"}
 
 
 def overlay(name: str) -> list[dict[str, Any]]:
     if shutil.which("kubectl") is None:
         pytest.skip("needs kubectl (.ci/packages installs it)")
+    if (minor := _minor_of_kubectl()) < OLDEST_MINOR:
+        pytest.skip(f"needs kubectl 1.{OLDEST_MINOR} or newer, whose kustomize has labels; here is 1.{minor}")
     words = ["kubectl", "kustomize", str(DEPLOY / "kubernetes" / "overlays" / name)]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     return list(yaml.safe_load_all(done.stdout))
+
+
+def _minor_of_kubectl() -> int:
+    words = ["kubectl", "version", "--client", "--output", "json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    return int(re.sub(r"\D", "", json.loads(done.stdout)["clientVersion"]["minor"]))
 
 
 def settings_in_code() -> set[str]:
