@@ -4,45 +4,26 @@ import os
 import random
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.rows import Row, timed
-from bench.s3_store import Awscli, store_in
+from bench.s3_store import Awscli, Figures, beside_awscli
 from flyte.io import Dir
 from flyte.io._folders import upload
-from testkit.seaweed import BUCKET, SeaweedServer
+from testkit.seaweed import BUCKET
 
 FILES = int(os.environ.get("FLYTE_BENCH_FILES", "5000"))
 FILE_BYTES = 2048
-TIMES = 3
 RECURSIVE = "--recursive"
-
-Figures = dict[str, list[float]]
 
 
 def rows() -> Iterator[Row]:
-    """Up and down, in turns, so that all meet the same machine."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with SeaweedServer(folder / "seaweed") as server:
-            server.make_bucket()
-            aws = Awscli(server)
-            figures: Figures = {}
-            with store_in(server, folder):
-                for number in range(TIMES):
-                    _measure(aws, folder, number, figures)
-    for what, where in (("store", "in the artifact store"), ("s3", "straight in s3://")):
-        for way in ("up", "down"):
-            yield Row(
-                what=f"{FILES} files of {FILE_BYTES} bytes {way}, {where}",
-                unit="s",
-                figures=tuple(figures[f"{what} {way}"]),
-                floor=sorted(figures[f"aws {way}"])[TIMES // 2],
-                floor_is="aws s3 cp --recursive, the same files, the same server",
-                goal="1.3x of aws s3 cp",
-            )
+    """See `beside_awscli`."""
+    places = {"store": "in the artifact store", "s3": "straight in s3://"}
+    return beside_awscli(
+        _measure, f"{FILES} files of {FILE_BYTES} bytes", places, "aws s3 cp --recursive, the same files"
+    )
 
 
 def _measure(aws: Awscli, folder: Path, number: int, figures: Figures) -> None:

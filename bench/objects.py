@@ -2,43 +2,22 @@
 
 import filecmp
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.rows import Row, timed
-from bench.s3_store import Awscli, store_in
+from bench.s3_store import Awscli, Figures, beside_awscli
 from flyte.io import File
 from flyte.remote import upload_file
-from testkit.seaweed import BUCKET, SeaweedServer
+from testkit.seaweed import BUCKET
 
 FILE_MIB = int(os.environ.get("FLYTE_BENCH_FILE_MIB", "1024"))
-TIMES = 3
-
-Figures = dict[str, list[float]]
 
 
 def rows() -> Iterator[Row]:
-    """Up and down, in turns with awscli, so that all meet the same machine."""
-    figures: Figures = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with SeaweedServer(folder / "seaweed") as server:
-            server.make_bucket()
-            aws = Awscli(server)
-            with store_in(server, folder):
-                for number in range(TIMES):
-                    _measure(aws, folder, number, figures)
-    for what, where in (("store", "through signed URLs, hashed and verified"), ("s3", "straight in s3://")):
-        for way in ("up", "down"):
-            yield Row(
-                what=f"{FILE_MIB} MiB file {way}, {where}",
-                unit="s",
-                figures=tuple(figures[f"{what} {way}"]),
-                floor=sorted(figures[f"aws {way}"])[TIMES // 2],
-                floor_is="aws s3 cp, the same file, the same server",
-                goal="1.3x of aws s3 cp",
-            )
+    """See `beside_awscli`."""
+    places = {"store": "through signed URLs, hashed and verified", "s3": "straight in s3://"}
+    return beside_awscli(_measure, f"{FILE_MIB} MiB file", places, "aws s3 cp, the same file")
 
 
 def _measure(aws: Awscli, folder: Path, number: int, figures: Figures) -> None:

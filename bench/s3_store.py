@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.rows import Row
 from flyte import _session
 from flyte._config import ClientConfig
 from flyte._syncify import block_on
@@ -21,9 +23,13 @@ from testkit.seaweed import BUCKET, SeaweedServer
 AWS = Path(__file__).parent / "results" / "aws"
 """A scratch environment for awscli, whose botocore is another one than ours."""
 
+TIMES = 3
+
+Figures = dict[str, list[float]]
+
 
 @contextmanager
-def store_in(server: SeaweedServer, folder: Path) -> Iterator[None]:
+def _store_in(server: SeaweedServer, folder: Path) -> Iterator[None]:
     """A dataproxy whose objects lie in the server, for the block; `s3://` goes to the same server."""
     os.environ.update(server.variables)
     s3 = S3Settings(
@@ -75,3 +81,31 @@ class Awscli:
         subprocess.run(
             [self._program, *words], env=os.environ | keys | {"AWS_DEFAULT_REGION": "us-east-1"}, check=True
         )
+
+
+def beside_awscli(
+    measure: Callable[[Awscli, Path, int, Figures], None], what: str, places: Mapping[str, str], floor_is: str
+) -> Iterator[Row]:
+    """Up and down, in turns, so that all meet the same machine.
+
+    `measure` notes seconds as "PLACE up" and "PLACE down", for each of the places and for `aws`.
+    """
+    figures: Figures = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with SeaweedServer(folder / "seaweed") as server:
+            server.make_bucket()
+            aws = Awscli(server)
+            with _store_in(server, folder):
+                for number in range(TIMES):
+                    measure(aws, folder, number, figures)
+    for place, said in places.items():
+        for way in ("up", "down"):
+            yield Row(
+                what=f"{what} {way}, {said}",
+                unit="s",
+                figures=tuple(figures[f"{place} {way}"]),
+                floor=sorted(figures[f"aws {way}"])[TIMES // 2],
+                floor_is=f"{floor_is}, the same server",
+                goal="1.3x of aws s3 cp",
+            )
