@@ -14,6 +14,15 @@ from testkit.scripted_backend import TASK
 
 
 @pytest.fixture
+async def east() -> AsyncIterator[ApiServer]:
+    """Another cluster, which outlasts the place that is asked for after it."""
+    server = ApiServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
 async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     monkeypatch.setattr(cluster, "AGAIN_S", 0.05)
     monkeypatch.setattr(cluster, "FIRST_AGAIN_S", 0.005)

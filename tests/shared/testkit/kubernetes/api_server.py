@@ -56,15 +56,15 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def kubeconfig(self, path: Path) -> Path:
+    def kubeconfig(self, path: Path, context: str = CONTEXT) -> Path:
         """A kubeconfig that names this server."""
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": CONTEXT,
-            "clusters": [{"name": CONTEXT, "cluster": {"server": self.url}}],
-            "users": [{"name": CONTEXT, "user": {"token": "for-tests"}}],
-            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
+            "current-context": context,
+            "clusters": [{"name": context, "cluster": {"server": self.url}}],
+            "users": [{"name": context, "user": {"token": "for-tests"}}],
+            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
         }
         path.write_bytes(orjson.dumps(config))
         return path
