@@ -15,6 +15,7 @@ from flyte._runtime.context import ActionID
 from flyte._streams import Streamed
 from flyte._syncify import Syncified, block_on, syncify
 from flyte_schemas.action import ActionState
+from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
@@ -35,7 +36,7 @@ async def get_action(
         raise ValueError("Action.get needs a uri, or run_name and name")
     run = parse_run(where, client.config.project, client.config.domain)
     action = Action(client, run.action(name or ROOT_ACTION))
-    if (await action.state()).phase is None:
+    if (await action._look()).phase is None:
         raise action._unknown()
     return action
 
@@ -59,7 +60,9 @@ async def _list_actions(
     client = _session.client()
     run = parse_run(for_run_name, client.config.project, client.config.domain)
     with translated():
-        watch = RunWatch(await client.bus(), run)
+        bus = await client.bus()
+        as_of = await bus.log.last_sequence(RUNS)
+        watch = RunWatch(bus, run)
         await watch.refresh()
     if not watch.fold.actions:
         raise run_not_found(run)
@@ -74,14 +77,20 @@ async def _list_actions(
         if parent_name is not None and state.parent != parent_name:
             continue
         if created.admits(state.requested_at) and updated.admits(last_change(state)):
-            yield Action(client, run.action(name), state)
+            yield Action(client, run.action(name), state, as_of)
 
 
 class Action(Tracked):
     """An action of a run on the stack: like a run, and it knows its place in one."""
 
-    def __init__(self, connected: Connected, action: ActionKey, state: ActionState | None = None) -> None:
-        super().__init__(connected, action)
+    def __init__(
+        self,
+        connected: Connected,
+        action: ActionKey,
+        state: ActionState | None = None,
+        as_of: int | None = None,
+    ) -> None:
+        super().__init__(connected, action, as_of=as_of)
         self._seen = state
 
     def __repr__(self) -> str:

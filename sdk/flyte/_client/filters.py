@@ -45,6 +45,7 @@ class RunFilter:
     labels: dict[str, str] = field(default_factory=dict)
     label_keys: tuple[str, ...] = ()
     paused_only: bool = False
+    search: str = ""
     order: "Order" = field(default_factory=lambda: Order())
 
 

@@ -30,14 +30,20 @@ class PhaseTransitionInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """An action's state and how it came there."""
+    """An action's state and how it came there; all that the log had up to `as_of` is in it."""
 
     state: ActionState
     transitions: tuple[PhaseTransitionInfo, ...]
+    as_of: int = 0
 
 
-async def read_history(bus: Bus, key: ActionKey) -> History:
-    """What the log says of an action now. Raises ActionNotFoundError when it says nothing."""
+async def read_history(bus: Bus, key: ActionKey, as_of: int | None = None) -> History:
+    """What the log says of an action now. Raises ActionNotFoundError when it says nothing.
+
+    `as_of` is a place in the log that is known to be reached; without it, the log is asked for its end.
+    """
+    if as_of is None:
+        as_of = await bus.log.last_sequence(RUNS)
     state, stays = ActionState(), list[PhaseTransitionInfo]()
     async with aclosing(bus.log.read(RUNS, action_subject(key))) as entries:
         async for entry in entries:
@@ -55,7 +61,7 @@ async def read_history(bus: Bus, key: ActionKey) -> History:
             )
     if state.phase is None:
         raise ActionNotFoundError(unknown(key))
-    return History(state=state, transitions=tuple(stays))
+    return History(state=state, transitions=tuple(stays), as_of=max(as_of, state.version))
 
 
 def unknown(key: ActionKey) -> str:

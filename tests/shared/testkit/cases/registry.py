@@ -191,8 +191,8 @@ class QuestionCases:
             elsewhere = await harness.bus.ask(
                 GET_TASK, GetTask(project="other", domain="development", name="my_env.my_task")
             )
-        assert answer == TaskAnswer(task=None, similar=("my_env.my_task",))
-        assert elsewhere == TaskAnswer(task=None)
+        assert answer == TaskAnswer(task=None, similar=("my_env.my_task",), as_of_sequence=1)
+        assert elsewhere == TaskAnswer(task=None, as_of_sequence=1)
 
     async def test_runs_are_listed_newest_first_with_what_became_of_them(
         self, harness: RegistryHarness, tmp_path: Path
