@@ -271,6 +271,7 @@ def test_what_get_shows_as_json_is_json(user: Cli) -> None:
     (action,) = json.loads(user.ok("get", "action", "shown", "-o", "json"))
     assert (action["name"], action["phase"], action["metadata"]["queue"]) == ("a0", "succeeded", "fast")
     values = json.loads(user.ok("get", "io", "shown", "-o", "json"))
+    assert values.pop("as_of") >= action["as_of"] > 0
     assert values == {"inputs": {"a": 2, "b": 10}, "outputs": {"o0": 12}}
     assert user.ok("get", "logs", "shown") == "adding 2 and 10\n"
     user.ok("create", "project", "--id", "garden", "--description", "of tasks")
@@ -278,3 +279,42 @@ def test_what_get_shows_as_json_is_json(user: Cli) -> None:
     assert user("create", "project", "--id", "garden").returncode == 1
     assert json.loads(user.ok("whoami", "-o", "json"))["project"] == "default"
     assert json.loads(user.ok("get", "config", "-o", "json"))["domain"] == "development"
+
+
+def test_a_user_finds_his_way_among_what_ran(user: Cli) -> None:
+    for number in (1, 2, 3):
+        user.ok("run", "--name", f"look-{number}", "deployed-task", "running.add", "--a", str(number))
+    found = json.loads(user.ok("get", "run", "--search", "LOOK-", "--limit", "2", "-o", "json"))
+    assert [run["name"] for run in found] == ["look-3", "look-2"]
+    assert json.loads(user.ok("get", "run", "look-1", "-o", "json"))["as_of"] >= found[0]["as_of"] > 0
+    counted = json.loads(user.ok("get", "run", "--search", "look-", "--counts", "-o", "json"))
+    assert counted["counts"] == {"succeeded": 3}
+    assert user.ok("get", "run", "--search", "look-", "--counts").split() == [
+        "PHASE",
+        "RUNS",
+        "SUCCEEDED",
+        "3",
+    ]
+    assert "look-1" not in user.ok("get", "run", "--search", "look-", "--updated-before", "now - 1 day")
+    assert "look-1" in user.ok("get", "run", "--search", "look-", "--updated-after", "now - 1 day")
+
+    events = json.loads(user.ok("get", "events", "look-1", "a0", "-o", "json"))
+    assert [one["event"]["type"] for one in events][::4] == ["ActionRequested", "AttemptSucceeded"]
+    assert events[-1]["as_of"] >= events[-1]["sequence"] > events[0]["sequence"]
+    (last,) = user.ok("get", "events", "look-1", "-l", "1").splitlines()
+    assert last.split()[0] == str(events[-1]["sequence"])
+    assert "a0" in last
+    assert user("get", "events", "look-1", "nope").returncode == 1
+    assert "1  adding 2 and 10" in user.ok("get", "logs", "look-2", "--pretty", "--lines", "1")
+    (line,) = json.loads(user.ok("get", "logs", "look-2", "-a", "1", "-o", "json"))
+    assert (line["text"], line["as_of"] > 0) == ("adding 2 and 10", True)
+
+    projects = {one["id"]: one for one in json.loads(user.ok("get", "project", "-o", "json"))}
+    assert projects["default"]["domains"]["development"]["runs"] >= 3
+    assert "running.add" in user.ok("get", "task", "--search", ".ADD")
+    assert "running.add" not in user.ok("get", "task", "--entrypoint")
+    versions = json.loads(user.ok("get", "task", "running.add", "--versions", "-o", "json"))
+    assert (
+        versions[0]["version"] == json.loads(user.ok("get", "task", "running.add", "-o", "json"))["version"]
+    )
+    assert "catching up" not in user.ok("status")

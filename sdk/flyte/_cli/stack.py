@@ -22,6 +22,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05
 PING_TIMEOUT_S = 2.0
+MOMENT_S = 0.3
+"""What the registry reads within it, it was not behind with."""
 LOG_TAIL_LINES = 20
 REGISTRY = "registry"
 SERVICES = (REGISTRY, "dataproxy", "executor")
@@ -167,12 +169,20 @@ async def _answers() -> "tuple[dict[str, Pong | None], list[StreamProgress]]":
             except (NoAnswer, Refusal):
                 return None
 
-        async def behind() -> "list[StreamProgress]":
+        async def progress() -> "dict[str, StreamProgress]":
             try:
-                progress = await bus.ask(GET_PROGRESS, GetProgress(), timeout_s=PING_TIMEOUT_S)
+                answer = await bus.ask(GET_PROGRESS, GetProgress(), timeout_s=PING_TIMEOUT_S)
             except (NoAnswer, Refusal):
+                return {}
+            return {stream.stream: stream for stream in answer.streams}
+
+        async def behind() -> "list[StreamProgress]":
+            """Where the registry is behind, and not just by what came this moment."""
+            first = await progress()
+            if all(stream.as_of == stream.end for stream in first.values()):
                 return []
-            return [stream for stream in progress.streams if stream.as_of < stream.end]
+            await asyncio.sleep(MOMENT_S)
+            return [now for name, now in (await progress()).items() if now.as_of < first[name].end]
 
         answers, streams = await asyncio.gather(asyncio.gather(*map(ping, SERVICES)), behind())
     return dict(zip(SERVICES, answers, strict=True)), streams
