@@ -41,7 +41,7 @@ def get_action(
         return
     found = list(Action.listall(run, in_phase=in_phase or None))
     if as_json:
-        typer.echo(json_text([one.to_dict() | {"as_of": one.as_of} for one in found]))
+        typer.echo(json_text([one.seen.to_dict() | {"url": one.url} for one in found]))
         return
     header = ("ACTION", "TASK", "PHASE", "PARENT", "GROUP", "REQUESTED", "DURATION", "ATTEMPTS")
     rows = []

@@ -85,7 +85,8 @@ async def test_what_is_looked_at_says_up_to_where_the_log_was_read(stack: Plane)
     await stack.happen(AttemptSucceeded(attempt=1))
     (action,) = [one async for one in flyte.remote.Action.listall.aio("r1")]
     assert action.as_of == (await action.details.aio()).as_of == before + 2
-    assert (await action.details.aio()).to_dict()["as_of"] == before + 2
+    assert (await action.details.aio()).to_dict() == action.seen.to_dict()
+    assert action.seen.to_dict()["as_of"] == before + 2
     happened, as_of = await run.events_as_of()
     assert [one.sequence for one in happened] == [2, before + 1, before + 2]
     assert as_of == before + 2
