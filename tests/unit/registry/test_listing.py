@@ -181,6 +181,9 @@ def test_a_cursor_is_that_of_its_question_however_long_the_pages_are() -> None:
     cursor = cursor_of(asked, (7,))
     same = ListRuns(project="p", domain="d", task_name="env.a", cursor=cursor, limit=3, counts=True)
     assert place_of(same, 1) == (7,)
+    for part in (2**63, 7.5, "7"):
+        with pytest.raises(WrongCursor):
+            place_of(same.model_copy(update={"cursor": cursor_of(asked, (part,))}), 1)  # type: ignore[arg-type]
     for other in (
         ListRuns(project="p", domain="d", cursor=cursor),
         ListRuns(project="p", domain="d", task_name="env.a", ascending=True, cursor=cursor),
