@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyte_registry.core.cursors import WrongCursor, cursor_of, place_of
@@ -143,6 +143,7 @@ def pages(table: RunTable, asked: ListRuns, between: Callable[[], object]) -> li
 
 
 @given(st.lists(rows(), max_size=12), questions())
+@settings(max_examples=60)
 def test_pages_show_each_run_that_meets_the_question_once(known: list[RunRow], asked: ListRuns) -> None:
     with table_of_runs() as table:
         put_rows = put(table, known)
@@ -151,6 +152,7 @@ def test_pages_show_each_run_that_meets_the_question_once(known: list[RunRow], a
 
 
 @given(st.lists(rows(), max_size=8), st.lists(rows(), min_size=8, max_size=8), questions())
+@settings(max_examples=60)
 def test_runs_that_begin_while_somebody_pages_move_no_page(
     known: list[RunRow], coming: list[RunRow], asked: ListRuns
 ) -> None:
