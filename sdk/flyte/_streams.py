@@ -5,6 +5,7 @@ The generator itself runs on the client's loop (see `_syncify`).
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from flyte._syncify import await_on, block_on
@@ -29,6 +30,35 @@ class Streamed(Generic[P, T]):
 
     def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T]:
         """The same, for `async for`."""
+        return _awaited(self._func(*args, **kwargs))
+
+
+class Stream(Generic[T]):
+    """Items that come, for `for` and for `async for` alike; each loop over it begins anew."""
+
+    def __init__(self, begin: Callable[[], AsyncGenerator[T]]) -> None:
+        self._begin = begin
+
+    def __iter__(self) -> Generator[T]:
+        return _blocking(self._begin())
+
+    def __aiter__(self) -> AsyncGenerator[T]:
+        return _awaited(self._begin())
+
+
+class Streams(Generic[P, T]):
+    """An async generator function whose call is a `Stream`."""
+
+    def __init__(self, func: Callable[P, AsyncGenerator[T]]) -> None:
+        self._func = func
+        self.__doc__ = func.__doc__
+        self.__name__ = getattr(func, "__name__", "stream")
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Stream[T]:
+        return Stream(partial(self._func, *args, **kwargs))
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[T]:
+        """The same, for `async for` only."""
         return _awaited(self._func(*args, **kwargs))
 
 

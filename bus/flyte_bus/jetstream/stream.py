@@ -18,6 +18,7 @@ from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
 from flyte_bus.jetstream.client import header, status
 from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
+from flyte_bus.jetstream.in_order import in_order, sequence_at
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.matching import matches
 from flyte_bus.ports import Entry
@@ -140,6 +141,9 @@ class JetStreamLog:
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         return _Follower(self._connection, self, stream, subject, after).run()
 
+    def follow_in_order(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        return in_order(self._connection, self.read, stream, subject, after)
+
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         for _ in range(FILL_TRIES):
             answer = await self._connection.last_message(stream.name, subject)
@@ -166,6 +170,9 @@ class JetStreamLog:
             if not patience.left_s:
                 raise BusUnavailable(f"the NATS server has no stream {stream.name}: no service has made it")
             await patience.pause()
+
+    async def sequence_at(self, stream: StreamSpec, at: datetime) -> int:
+        return await sequence_at(self._connection, stream.name, at)
 
     async def _batch(self, stream: StreamSpec, asked: str, wanted: str, after: int) -> "_Batch":
         """Up to a batch of messages beyond `after`. Outlasts an outage."""
