@@ -36,6 +36,7 @@ COMMANDS = {
     "delete": ("delete", "Delete the results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
     "signal": ("signal", "Answer conditions of runs."),
+    "schemas": ("schemas", "Export the schemas of all events and subjects."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
 """Where each command is, and what the list of commands says of it."""
