@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 from flyte_bus.ports import Entry
 from flyte_schemas.envelope import Malformed
+
+HELD = 256
+"""How many entries of a live stream are held for who reads them."""
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
@@ -25,33 +30,46 @@ async def by_time(reads: Sequence[AsyncGenerator[Entry]]) -> AsyncGenerator[Entr
 
 
 async def as_they_come(follows: Sequence[AsyncGenerator[Entry]]) -> AsyncGenerator[Entry]:
-    """The entries of readings that go on for ever, as they come; of each at most one is held.
+    """The entries of readings that go on for ever, as they come; a few are held for a slow reader.
 
-    Ends with the first that ends.
+    Ends with the first that ends, and raises what one raises.
     """
-    waiting: dict[asyncio.Task[Entry | None], AsyncGenerator[Entry]] = {}
+    coming: asyncio.Queue[Entry | None] = asyncio.Queue(HELD)
+
+    async def pump(one: AsyncGenerator[Entry]) -> None:
+        async with aclosing(one):
+            async for entry in one:
+                await coming.put(entry)
+        await coming.put(None)
+
+    pumps = [asyncio.ensure_future(pump(one)) for one in follows]
     try:
-        for one in follows:
-            waiting[asyncio.ensure_future(_next(one))] = one
-        while waiting:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                entry = task.result()
-                if entry is None:
-                    return
-                yield entry
-                one = waiting.pop(task)
-                waiting[asyncio.ensure_future(_next(one))] = one
+        while (entry := await _first(coming, pumps)) is not None:
+            yield entry
     finally:
-        for task in waiting:
+        for task in pumps:
             task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        for one in follows:
-            await one.aclose()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
-async def _next(follow: AsyncGenerator[Entry]) -> Entry | None:
-    return await anext(follow, None)
+async def _first(
+    coming: "asyncio.Queue[Entry | None]", pumps: "Sequence[asyncio.Future[None]]"
+) -> Entry | None:
+    """The next entry. Raises what ended a pump."""
+    if not coming.empty():
+        return coming.get_nowait()
+    taking: asyncio.Future[Entry | None] = asyncio.ensure_future(coming.get())
+    either: list[asyncio.Future[Any]] = [taking, *pumps]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if taking.done():
+            return taking.result()
+        for task in pumps:
+            if task.done():
+                task.result()
+        return await taking
+    finally:
+        taking.cancel()
 
 
 def _time(entry: Entry) -> datetime:

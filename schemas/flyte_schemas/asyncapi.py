@@ -7,6 +7,8 @@ services say only to each other (timers, work for workers) is not in it, and may
 import re
 from typing import Any
 
+from pydantic import BaseModel
+
 from flyte_schemas import endpoints
 from flyte_schemas.channels import types_on
 from flyte_schemas.endpoints import Endpoint, Ping, Pong, ping_endpoint
@@ -145,7 +147,14 @@ def _components() -> dict[str, Any]:
     told = [data for stream, _ in _STREAMS.values() for data in types_on(stream)]
     told += [data for _, data in _REQUESTS.values()]
     asked = questions().values()
-    words = {Failure, Ping, Pong, *told, *(one.ask for one in asked), *(one.answer for one in asked)}
+    words: set[type[BaseModel]] = {
+        Failure,
+        Ping,
+        Pong,
+        *told,
+        *(one.ask for one in asked),
+        *(one.answer for one in asked),
+    }
     messages = {data.TYPE: _event_message(data) for data in told}
     for endpoint in asked:
         messages[endpoint.ask.__name__] = _message(endpoint.ask.__name__, _reference(endpoint.ask.__name__))

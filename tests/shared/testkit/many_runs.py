@@ -33,7 +33,7 @@ _FAILURE = Failure(code="ValueError", kind=FailureKind.USER, message="no such sh
 _ONE = {"o0": InlineLiteral(value=1)}
 
 
-def story_of(run: RunKey, number: int) -> list[AnyEvent]:
+def story_of(run: RunKey, number: int, *, children: int = 3) -> list[AnyEvent]:
     """What happens in the `number`-th run: a root action, its children side by side, and its end.
 
     Some fail and are tried again, fail for good, are aborted, taken from the cache, traced, or ask a person.
@@ -55,7 +55,7 @@ def story_of(run: RunKey, number: int) -> list[AnyEvent]:
     say("a0", ActionRequested(task=_TASK, requested_by="captain"))
     for data in _opened(1):
         say("a0", data)
-    stories = [list(_child(number, place)) for place in range(3)]
+    stories = [list(_child(number, place)) for place in range(children)]
     for turn in range(max(map(len, stories))):
         for place, story in enumerate(stories):
             if turn < len(story):

@@ -1,0 +1,219 @@
+"""Subscribers that are killed at random see every event once: the examples, for the length of 1,000 runs."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte_bus.jetstream import connect
+from flyte_bus.ports import Bus
+from flyte_bus.settings import BusSettings
+from flyte_schemas.subjects import RunKey
+from testkit.cli import clean_environment
+from testkit.events import event
+from testkit.examples import EXAMPLES
+from testkit.many_runs import story_of
+from testkit.nats_server import NatsServer
+
+SUBSCRIBERS = Path(__file__).parents[2] / "sdk" / "examples" / "subscribers"
+RUNS = 1_000
+AT_A_TIME = 40
+"""So many runs go on at the same time."""
+KILLS = 15
+"""So often each subscriber is killed, while the runs go on."""
+LONGEST_LIFE_S = 2.0
+AHEAD = 2
+"""So many kills the runs may be ahead of where they are due."""
+DEPLOY_EVERY = 100
+
+(DEPLOYED,) = [one for one in EXAMPLES if one.type == "flyte.task.deployed.v1"]
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    settings = BusSettings(url=nats_server.url, user=nats_server.user, password=nats_server.password)
+    async with await connect(settings) as bus:
+        await bus.provision()
+        yield bus
+
+
+@pytest.fixture(scope="session")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JavaScript example with its packages, as its user installs them, in a folder that goes away."""
+    if shutil.which("npm") is None:
+        pytest.skip("the JavaScript example needs node and npm")
+    folder = tmp_path_factory.mktemp("javascript")
+    for path in (SUBSCRIBERS / "javascript").iterdir():
+        shutil.copy(path, folder)
+    words = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--cache", str(folder / "cache")]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@dataclass
+class Subscriber:
+    """One of the examples, its journal, and how often it was killed."""
+
+    command: list[str]
+    journal: Path
+    server: NatsServer
+    kills: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+    told: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = self.journal.with_suffix(".txt")
+
+    def start(self) -> None:
+        environment = clean_environment(
+            FLYTE_NATS_USER=self.server.user,
+            FLYTE_NATS_PASSWORD=self.server.password,
+            FLYTE_ADMIN_ENDPOINT=self.server.url,
+        )
+        with self.told.open("ab") as told:
+            self.process = subprocess.Popen(
+                [*self.command, str(self.journal)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=told,
+            )
+
+    def kill(self) -> None:
+        """SIGKILL: it has no chance to tidy up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @property
+    def size(self) -> int:
+        return self.journal.stat().st_size if self.journal.exists() else 0
+
+    async def beyond(self, size: int) -> None:
+        """Return when the journal has more bytes than this."""
+        while self.size <= size:
+            assert self.process is not None and self.process.poll() is None, self.told.read_text()
+            await asyncio.sleep(0.005)
+
+    async def live_and_die(self, dice: random.Random) -> None:
+        """A life that ends at any moment: mostly while it writes, now and then as it begins."""
+        before = self.size
+        self.start()
+        with suppress(TimeoutError):  # it may have all that there is
+            async with asyncio.timeout(LONGEST_LIFE_S if dice.random() < 0.8 else dice.random() * 0.3):
+                await self.beyond(before)
+                await asyncio.sleep(dice.random() * 0.1)
+        self.kill()
+        self.kills += 1
+
+    def lines(self) -> list[dict[str, Any]]:
+        with suppress(FileNotFoundError):
+            return [json.loads(line) for line in self.journal.read_bytes().splitlines()]
+        return []
+
+    async def until(self, count: int) -> None:
+        """Return when so many events stand in the journal."""
+        size = 0
+        while self.size == 0 or self.journal.read_bytes().count(b"\n") < count:
+            size = max(size, self.size)
+            with suppress(TimeoutError):  # the last one may have come between the two looks
+                async with asyncio.timeout(0.1):
+                    await self.beyond(size)
+
+
+@dataclass
+class Traffic:
+    """Runs that go on while subscribers die; each story is told in its order."""
+
+    bus: Bus
+    told: list[str] = field(default_factory=list)
+    deployed: list[str] = field(default_factory=list)
+    ended: int = 0
+
+    async def flow(self, subscribers: list[Subscriber]) -> None:
+        numbers = iter(range(RUNS))
+
+        async def work() -> None:
+            for number in numbers:
+                while min(one.kills for one in subscribers) + AHEAD < number * KILLS // RUNS:
+                    await asyncio.sleep(0.005)
+                for one in story_of(RunKey("p", "d", f"r{number:04}"), number, children=1):
+                    await self.bus.log.append(one)
+                    self.told.append(one.id)
+                if number % DEPLOY_EVERY == 0:
+                    await self._deploy(f"deployed {number}")
+                self.ended += 1
+
+        await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
+
+    async def _deploy(self, id: str) -> None:
+        await self.bus.log.append(event("flyte.task.p.d.env.main", DEPLOYED.data, id=id))  # type: ignore[arg-type]
+        self.deployed.append(id)
+
+
+def check(seen: list[dict[str, Any]], wanted: list[str]) -> None:
+    """Every event once by id, and each action's in the order in which they happened."""
+    ids = [one["id"] for one in seen]
+    assert len(ids) == len(set(ids))
+    assert len(ids) == len(wanted)
+    assert set(ids) == set(wanted)
+    of_action: defaultdict[str, list[int]] = defaultdict(list)
+    for one in seen:
+        if one["subject"].startswith("flyte.run."):
+            of_action[one["subject"]].append(int(one["id"].rpartition("/")[2]))
+    assert len(of_action) > RUNS
+    assert all(numbers == sorted(numbers) for numbers in of_action.values())
+
+
+@pytest.fixture
+def subscribers(nats_server: NatsServer, tmp_path: Path, javascript: Path) -> Iterator[dict[str, Subscriber]]:
+    commands = {
+        "python": [sys.executable, str(SUBSCRIBERS / "journal.py"), nats_server.url],
+        "javascript": ["node", str(javascript / "journal.mjs"), nats_server.url],
+        "typed": [sys.executable, str(SUBSCRIBERS / "typed_journal.py")],
+    }
+    made = {
+        name: Subscriber(command, tmp_path / f"{name}.jsonl", nats_server)
+        for name, command in commands.items()
+    }
+    try:
+        yield made
+    finally:
+        for one in made.values():
+            one.kill()
+
+
+async def test_subscribers_that_are_killed_at_random_see_every_event_of_1000_runs_once_and_in_order(
+    bus: Bus, subscribers: dict[str, Subscriber]
+) -> None:
+    seed = int(os.environ.get("FLYTE_TEST_SEED", "8"))
+    traffic = Traffic(bus)
+
+    async def die_again_and_again(one: Subscriber) -> None:
+        dice = random.Random(f"{seed} {one.journal.name}")
+        while one.kills < KILLS:
+            await one.live_and_die(dice)
+
+    lives = [die_again_and_again(one) for one in subscribers.values()]
+    await asyncio.gather(traffic.flow([*subscribers.values()]), *lives)
+    assert traffic.ended == RUNS
+    assert [one.kills for one in subscribers.values()] == [KILLS] * 3
+    for name, one in subscribers.items():
+        wanted = traffic.told + (traffic.deployed if name == "typed" else [])
+        one.start()
+        await one.until(len(wanted))
+        one.kill()
+        check([line.get("event", line) for line in one.lines()], wanted)
