@@ -1,7 +1,6 @@
 """Subscribers that are killed at random see every event once: the examples, for the length of 1,000 runs."""
 
 import asyncio
-import json
 import os
 import random
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,21 +18,19 @@ from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
 from flyte_schemas.subjects import RunKey
-from testkit.cli import clean_environment
 from testkit.events import event
 from testkit.examples import EXAMPLES
 from testkit.many_runs import story_of
 from testkit.nats_server import NatsServer
+from testkit.subscriber import SUBSCRIBERS, Subscriber
 
-SUBSCRIBERS = Path(__file__).parents[2] / "sdk" / "examples" / "subscribers"
 RUNS = 1_000
 AT_A_TIME = 40
 """So many runs go on at the same time."""
-KILLS = 15
-"""So often each subscriber is killed, while the runs go on."""
-LONGEST_LIFE_S = 2.0
-AHEAD = 2
-"""So many kills the runs may be ahead of where they are due."""
+DEATHS = {"python": 16, "javascript": 16, "typed": 8}
+"""So often each subscriber is killed, while the runs go on; the last one begins slowly."""
+AHEAD = 100
+"""So many runs may be ahead of where they are due for the deaths that there were."""
 DEPLOY_EVERY = 100
 
 (DEPLOYED,) = [one for one in EXAMPLES if one.type == "flyte.task.deployed.v1"]
@@ -63,78 +59,6 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass
-class Subscriber:
-    """One of the examples, its journal, and how often it was killed."""
-
-    command: list[str]
-    journal: Path
-    server: NatsServer
-    kills: int = 0
-    process: "subprocess.Popen[bytes] | None" = None
-    told: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.told = self.journal.with_suffix(".txt")
-
-    def start(self) -> None:
-        environment = clean_environment(
-            FLYTE_NATS_USER=self.server.user,
-            FLYTE_NATS_PASSWORD=self.server.password,
-            FLYTE_ADMIN_ENDPOINT=self.server.url,
-        )
-        with self.told.open("ab") as told:
-            self.process = subprocess.Popen(
-                [*self.command, str(self.journal)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=told,
-            )
-
-    def kill(self) -> None:
-        """SIGKILL: it has no chance to tidy up."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    @property
-    def size(self) -> int:
-        return self.journal.stat().st_size if self.journal.exists() else 0
-
-    async def beyond(self, size: int) -> None:
-        """Return when the journal has more bytes than this."""
-        while self.size <= size:
-            assert self.process is not None and self.process.poll() is None, self.told.read_text()
-            await asyncio.sleep(0.005)
-
-    async def live_and_die(self, dice: random.Random) -> None:
-        """A life that ends at any moment: mostly while it writes, now and then as it begins."""
-        before = self.size
-        self.start()
-        with suppress(TimeoutError):  # it may have all that there is
-            async with asyncio.timeout(LONGEST_LIFE_S if dice.random() < 0.8 else dice.random() * 0.3):
-                await self.beyond(before)
-                await asyncio.sleep(dice.random() * 0.1)
-        self.kill()
-        self.kills += 1
-
-    def lines(self) -> list[dict[str, Any]]:
-        with suppress(FileNotFoundError):
-            return [json.loads(line) for line in self.journal.read_bytes().splitlines()]
-        return []
-
-    async def until(self, count: int) -> None:
-        """Return when so many events stand in the journal."""
-        size = 0
-        while self.size == 0 or self.journal.read_bytes().count(b"\n") < count:
-            size = max(size, self.size)
-            with suppress(TimeoutError):  # the last one may have come between the two looks
-                async with asyncio.timeout(0.1):
-                    await self.beyond(size)
-
-
-@dataclass
 class Traffic:
     """Runs that go on while subscribers die; each story is told in its order."""
 
@@ -143,12 +67,14 @@ class Traffic:
     deployed: list[str] = field(default_factory=list)
     ended: int = 0
 
-    async def flow(self, subscribers: list[Subscriber]) -> None:
+    async def flow(self, subscribers: dict[str, Subscriber]) -> None:
         numbers = iter(range(RUNS))
 
         async def work() -> None:
             for number in numbers:
-                while min(one.kills for one in subscribers) + AHEAD < number * KILLS // RUNS:
+                while (
+                    min(one.kills / DEATHS[name] for name, one in subscribers.items()) * RUNS + AHEAD < number
+                ):
                     await asyncio.sleep(0.005)
                 for one in story_of(RunKey("p", "d", f"r{number:04}"), number, children=1):
                     await self.bus.log.append(one)
@@ -202,15 +128,15 @@ async def test_subscribers_that_are_killed_at_random_see_every_event_of_1000_run
     seed = int(os.environ.get("FLYTE_TEST_SEED", "8"))
     traffic = Traffic(bus)
 
-    async def die_again_and_again(one: Subscriber) -> None:
-        dice = random.Random(f"{seed} {one.journal.name}")
-        while one.kills < KILLS:
+    async def die_again_and_again(name: str, one: Subscriber) -> None:
+        dice = random.Random(f"{seed} {name}")
+        while one.kills < DEATHS[name]:
             await one.live_and_die(dice)
 
-    lives = [die_again_and_again(one) for one in subscribers.values()]
-    await asyncio.gather(traffic.flow([*subscribers.values()]), *lives)
+    lives = [die_again_and_again(name, one) for name, one in subscribers.items()]
+    await asyncio.gather(traffic.flow(subscribers), *lives)
     assert traffic.ended == RUNS
-    assert [one.kills for one in subscribers.values()] == [KILLS] * 3
+    assert {name: one.kills for name, one in subscribers.items()} == DEATHS
     for name, one in subscribers.items():
         wanted = traffic.told + (traffic.deployed if name == "typed" else [])
         one.start()

@@ -35,7 +35,8 @@ of subjects match, the server finds each message at three times the price.
 BATCH_SILENCE_S = 4.0
 """A batch that stays silent for so long is asked for again."""
 LIVE_BACKLOG = 50_000
-"""How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
+LIVE_BACKLOG_BYTES = 64 * 1024**2
+"""How much a follower holds for a slow reader; beyond either, it reads the stream again instead."""
 
 KNOWN_SUBJECTS = 1_000
 """For how many subjects a connection remembers the highest sequence that it has heard of."""
@@ -266,6 +267,7 @@ class _Follower:
         self._whole = subject in stream.subjects
         self._last: dict[str, int] = {}
         self._backlog: deque[tuple[int, int, Entry]] = deque()
+        self._backlog_bytes = 0
         self._wake = asyncio.Event()
         self._must_catch_up = True
 
@@ -280,6 +282,7 @@ class _Follower:
                         yield entry
                 elif self._backlog:
                     sequence, before, entry = self._backlog.popleft()
+                    self._backlog_bytes -= len(entry.raw)
                     async for missed in self._fill(sequence, before, entry.subject):
                         yield missed
                     if self._is_new(entry):
@@ -349,9 +352,11 @@ class _Follower:
         return True
 
     def _on_live(self, headers: bytes, raw: bytes) -> None:
-        if len(self._backlog) >= LIVE_BACKLOG:
+        if len(self._backlog) >= LIVE_BACKLOG or self._backlog_bytes >= LIVE_BACKLOG_BYTES:
             self._must_catch_up = True  # from the position reached by then; what we drop here is read there
             self._backlog.clear()
+            self._backlog_bytes = 0
+        self._backlog_bytes += len(raw)
         subject, sequence = header(headers, b"Nats-Subject").decode(), int(header(headers, b"Nats-Sequence"))
         entry = Entry(self._stream.name, subject, sequence, content_of(raw), raw)
         self._backlog.append((sequence, int(header(headers, b"Nats-Last-Sequence")), entry))
