@@ -70,11 +70,12 @@ class Traffic:
     async def flow(self, subscribers: dict[str, Subscriber]) -> None:
         numbers = iter(range(RUNS))
 
+        def due() -> float:
+            return RUNS * min(one.kills / DEATHS[name] for name, one in subscribers.items())
+
         async def work() -> None:
             for number in numbers:
-                while (
-                    min(one.kills / DEATHS[name] for name, one in subscribers.items()) * RUNS + AHEAD < number
-                ):
+                while due() + AHEAD < number:
                     await asyncio.sleep(0.005)
                 for one in story_of(RunKey("p", "d", f"r{number:04}"), number, children=1):
                     await self.bus.log.append(one)
@@ -85,6 +86,13 @@ class Traffic:
 
         await asyncio.gather(*(work() for _ in range(AT_A_TIME)))
 
+    async def end(self) -> None:
+        """Say what comes after all that was said on either stream."""
+        (first, *_) = story_of(RunKey("p", "d", "last"), RUNS)
+        await self.bus.log.append(first)
+        self.told.append(first.id)
+        await self._deploy("last")
+
     async def _deploy(self, id: str) -> None:
         await self.bus.log.append(event("flyte.task.p.d.env.main", DEPLOYED.data, id=id))  # type: ignore[arg-type]
         self.deployed.append(id)
@@ -93,9 +101,8 @@ class Traffic:
 def check(seen: list[dict[str, Any]], wanted: list[str]) -> None:
     """Every event once by id, and each action's in the order in which they happened."""
     ids = [one["id"] for one in seen]
-    assert len(ids) == len(set(ids))
-    assert len(ids) == len(wanted)
     assert set(ids) == set(wanted)
+    assert len(ids) == len(set(ids)) == len(wanted)
     of_action: defaultdict[str, list[int]] = defaultdict(list)
     for one in seen:
         if one["subject"].startswith("flyte.run."):
@@ -136,10 +143,11 @@ async def test_subscribers_that_are_killed_at_random_see_every_event_of_1000_run
     lives = [die_again_and_again(name, one) for name, one in subscribers.items()]
     await asyncio.gather(traffic.flow(subscribers), *lives)
     assert traffic.ended == RUNS
+    await traffic.end()
     assert {name: one.kills for name, one in subscribers.items()} == DEATHS
     for name, one in subscribers.items():
-        wanted = traffic.told + (traffic.deployed if name == "typed" else [])
+        deployed = traffic.deployed if name == "typed" else []
         one.start()
-        await one.until(len(wanted))
+        await one.until(*traffic.told[-1:], *deployed[-1:])
         one.kill()
-        check([line.get("event", line) for line in one.lines()], wanted)
+        check([line.get("event", line) for line in one.lines()], traffic.told + deployed)

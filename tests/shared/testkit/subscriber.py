@@ -81,15 +81,16 @@ class Subscriber:
         self.kills += 1
 
     def lines(self) -> list[dict[str, Any]]:
-        with suppress(FileNotFoundError):
-            return [json.loads(line) for line in self.journal.read_bytes().splitlines()]
-        return []
+        """What stands in the journal."""
+        return [json.loads(line) for line in self._text().splitlines()]
 
-    async def until(self, count: int) -> None:
-        """Return when so many events stand in the journal."""
-        size = 0
-        while self.size == 0 or self.journal.read_bytes().count(b"\n") < count:
-            size = max(size, self.size)
-            with suppress(TimeoutError):  # the last one may have come between the two looks
+    async def until(self, *ids: str) -> None:
+        """Return when events with these ids stand in the journal."""
+        wanted = [f'"{id}"'.encode() for id in ids]
+        while not all(id in self._text() for id in wanted):
+            with suppress(TimeoutError):  # it may have come between the two looks
                 async with asyncio.timeout(0.1):
-                    await self.beyond(size)
+                    await self.beyond(self.size)
+
+    def _text(self) -> bytes:
+        return self.journal.read_bytes() if self.journal.exists() else b""
