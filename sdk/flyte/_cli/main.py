@@ -26,7 +26,7 @@ COMMANDS = {
     "run": ("run:run", "Run a task of a Python file, or one that is deployed already."),
     "rerun": ("rerun:rerun", "Run the task of a run again."),
     "logs": ("history:logs", "Show what a run has printed."),
-    "events": ("history:events", "Show what happened to a run, event by event."),
+    "events": ("events:events", "Show what happens to a run, or to all, event by event."),
     "explain": ("explain:explain", "Say why a run failed, or what it waits for."),
     "audit": ("audit:audit", "Check the log against what must hold of it."),
     "gc": ("gc:gc", "Remove objects that nothing refers to any more."),
@@ -36,6 +36,7 @@ COMMANDS = {
     "delete": ("delete", "Delete the results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
     "signal": ("signal", "Answer conditions of runs."),
+    "schemas": ("schemas", "Export the schemas of all events and subjects."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
 """Where each command is, and what the list of commands says of it."""

@@ -74,7 +74,7 @@ async def read_history(bus: Bus, key: ActionKey, as_of: int | None = None) -> Hi
                 told.hear(entry.content, entry.sequence)
     if told.state.phase is None:
         raise ActionNotFoundError(unknown(key))
-    return told.history(as_of)
+    return told.history(max(as_of, told.state.version))
 
 
 async def read_histories(bus: Bus, run: RunKey) -> dict[str, History]:
