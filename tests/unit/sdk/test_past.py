@@ -94,7 +94,7 @@ async def test_a_point_that_is_not_in_the_log_gets_a_sentence(plane: Plane) -> N
         await read_past(plane.mine, KEY, first - 1)
     with pytest.raises(ValueError, match=f"ends at sequence {last} .*: {last + 1} is after it"):
         await read_past(plane.mine, KEY, last + 1)
-    with pytest.raises(ValueError, match="began at sequence .* is before it"):
+    with pytest.raises(ValueError, match=r"began at sequence .* is before it"):
         await read_past(plane.mine, KEY, at(-1))
     with pytest.raises(LookupError, match="the log has no run 'unheard'"):
         await read_past(plane.mine, KEY._replace(run="unheard"))
