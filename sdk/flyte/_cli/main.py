@@ -28,6 +28,8 @@ COMMANDS = {
     "logs": ("history:logs", "Show what a run has printed."),
     "events": ("history:events", "Show what happened to a run, event by event."),
     "replay": ("replay:replay", "Play a run again, or show it as it was at one moment."),
+    "export": ("export:export", "Write a run into a file that can be looked at anywhere."),
+    "import": ("export:import", "Bring a run from a file into this stack."),
     "explain": ("explain:explain", "Say why a run failed, or what it waits for."),
     "audit": ("audit:audit", "Check the log against what must hold of it."),
     "gc": ("gc:gc", "Remove objects that nothing refers to any more."),

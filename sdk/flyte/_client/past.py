@@ -15,6 +15,7 @@ from flyte._client.phases import unknown
 from flyte_bus.ports import Bus
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
+from flyte_schemas.imported import RunImported
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ROOT_ACTION, RunKey, parse_action, run_filter
@@ -65,12 +66,14 @@ class Past:
 
 
 async def tell(bus: Bus, run: RunKey) -> AsyncGenerator[Told]:
-    """What the log says of a run, one event after the other."""
+    """What happened to a run, one event after the other: not that it was imported, which was later."""
     clock = datetime.min.replace(tzinfo=UTC)
     async with aclosing(bus.log.read(RUNS, run_filter(run))) as entries:
         async for entry in entries:
             place = parse_action(entry.subject)
             if place is None or isinstance(entry.content, Malformed):
+                continue
+            if isinstance(entry.content.data, RunImported):
                 continue
             clock = max(clock, entry.content.time)
             yield Told(action=place.action, event=entry.content, sequence=entry.sequence, clock=clock)
