@@ -28,6 +28,7 @@ COMMANDS = {
     "logs": ("history:logs", "Show what a run has printed."),
     "events": ("history:events", "Show what happened to a run, event by event."),
     "replay": ("replay:replay", "Play a run again, or show it as it was at one moment."),
+    "diff": ("diff:diff", "Show what differs between two runs."),
     "export": ("export:export", "Write a run into a file that can be looked at anywhere."),
     "import": ("export:import", "Bring a run from a file into this stack."),
     "explain": ("explain:explain", "Say why a run failed, or what it waits for."),
