@@ -49,7 +49,7 @@ def _sections(found: Comparison) -> Iterator[list[str]]:
     if found.inputs:
         yield ["Inputs:", *(f"  {_change(one)}" for one in found.inputs)]
     if found.tasks:
-        yield ["Task versions:", *(line for one in found.tasks for line in _task(one))]
+        yield ["Task versions:", *_tasks(found.tasks)]
     if found.actions:
         shown = found.actions[:MAX_ACTIONS]
         left_out = len(found.actions) - len(shown)
@@ -57,10 +57,18 @@ def _sections(found: Comparison) -> Iterator[list[str]]:
         yield ["Actions:", *(line for one in shown for line in _action(one, found)), *more]
 
 
-def _task(diff: TaskDiff) -> Iterator[str]:
-    yield f"  {diff.task}: {_versions(diff.left)} -> {_versions(diff.right)}"
-    for change in diff.changes:
-        yield f"    {_change(change)}"
+def _tasks(diffs: tuple[TaskDiff, ...]) -> Iterator[str]:
+    """Each task with what differs in its template; what differs alike in all of them is said once."""
+    common = [change for change in diffs[0].changes if all(change in one.changes for one in diffs)]
+    common = common if len(diffs) > 1 else []
+    for diff in diffs:
+        yield f"  {diff.task}: {_versions(diff.left)} -> {_versions(diff.right)}"
+        for change in diff.changes:
+            if change not in common:
+                yield f"    {_change(change)}"
+    if common:
+        yield "  all of them:"
+        yield from (f"    {_change(change)}" for change in common)
 
 
 def _versions(versions: tuple[str, ...]) -> str:
@@ -95,6 +103,8 @@ def _change(change: Change) -> str:
             shown = [lasting(side) for side in sides]
         case "failure":
             shown = [f"{side['code']}: {side['message']}" if side else "none" for side in sides]
+        case "code_bundle":
+            shown = [side[:SHORT_VERSION] if side else "none" for side in sides]
         case "failed_attempts":
             shown = [", ".join(side) or "none" for side in sides]
         case _:
