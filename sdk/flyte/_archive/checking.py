@@ -14,6 +14,7 @@ from flyte._archive.records import (
     Seal,
     StoredObject,
 )
+from flyte._explaining.wording import counted
 from flyte_schemas.artifacts import is_content_name
 from flyte_schemas.envelope import AnyEvent, Malformed, decode
 from flyte_schemas.events import TaskDeployed
@@ -62,8 +63,9 @@ def check(reader: Reader) -> Contents:
     if (seal.events, seal.tasks, seal.logs) != tuple(counts.values()):
         raise Damaged(f"the seal counts {seal.events} events, and there are {counts[EVENTS]}")
     if not endings.is_finished:
+        alive = counted(endings.live, "action")
         raise NotImported(
-            f"run {manifest.run} had not ended when it was exported ({endings.live} actions were alive), and "
+            f"run {manifest.run} had not ended when it was exported ({alive} alive), and "
             "nobody here can go on with it: export it again after its end"
         )
     return Contents(manifest=manifest, seal=seal)

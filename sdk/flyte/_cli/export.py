@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from flyte._cli.completion import NamedRun
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from flyte._client.exporting import Exported
     from flyte._client.importing import Imported
 
+THERE = click.Path(path_type=Path, exists=True, dir_okay=False)
 SHOWN_OBJECTS = 5
 """So many objects that are missing are named one by one."""
 
@@ -25,7 +27,7 @@ def export(
     run: NamedRun,
     file: Annotated[
         Path | None,
-        typer.Option("-o", "--output-file", click_type=PATH, help="Where to; else RUN.flyte.zip here."),
+        typer.Option("-o", "--output-file", click_type=PATH, help="Where to; else RUN.flyte.zip."),
     ] = None,
     no_objects: Annotated[
         bool,
@@ -47,6 +49,8 @@ def export(
 
     key = parse_run(run, config.project, config.domain)
     path = file or Path(f"{key.run.replace('/', '_')}.flyte.zip")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}", context, param_hint="-o")
 
     async def work() -> "Exported":
         with translated():
@@ -66,7 +70,7 @@ def export(
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(click_type=PATH, help="What `flyte export` has written.")],
+    file: Annotated[Path, typer.Argument(click_type=THERE, help="What `flyte export` has written.")],
     name: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="Name of the run here; else the one it had.")
     ] = None,
@@ -78,7 +82,8 @@ def import_(
 
     Nothing of it runs here. The same file again, or after an interruption, adds what is missing.
     """
-    settle(context)
+    config = settle(context)
+    place = (config.project, config.domain)
     from flyte import _session
     from flyte._archive.checking import check
     from flyte._archive.reading import reading
@@ -102,33 +107,51 @@ def import_(
                 return await import_run(await _session.client().bus(), reader, contents, key, who())
 
         done = block_on(work())
-    typer.echo(json_text(_document(done)) if output == "json" else _imported_text(done))
+    typer.echo(json_text(_document(done)) if output == "json" else _imported_text(done, place))
 
 
 def _exported_text(done: "Exported") -> str:
     seal = done.seal
     lines = [
-        f"run {done.run.run} is in {done.path} ({done.size_bytes} bytes): {seal.events} events, "
-        f"{seal.tasks} task versions, {seal.logs} pieces of output, {seal.objects} objects",
+        f"run {done.run.run} is in {done.path} ({done.size_bytes} bytes): "
+        + _kinds(seal.events, seal.tasks, seal.logs, seal.objects),
         f"digest {done.digest}",
     ]
     return "\n".join([*lines, *_missing_lines(list(done.missing))])
 
 
-def _imported_text(done: "Imported") -> str:
+def _imported_text(done: "Imported", place: tuple[str, str]) -> str:
+    from flyte._explaining.wording import counted
+
     run = done.run
     what = f"run {run.run} in {run.project}/{run.domain}"
     if not done.events:
-        lines = [f"{what} is here already: {done.events_there} events"]
+        lines = [f"{what} is here already: {counted(done.events_there, 'event')}"]
     else:
-        there = f" ({done.events_there} were here)" if done.events_there else ""
-        lines = [
-            f"{what}: {done.events} events{there}, {done.tasks} task versions, {done.logs} pieces of output, "
-            f"{done.objects} objects"
-        ]
+        lines = [f"{what}: {_kinds(done.events, done.tasks, done.logs, done.objects)}"]
+        if done.events_there:
+            lines.append(f"{counted(done.events_there, 'event')} of an earlier import were here")
+    named = (
+        run.run
+        if place == (run.project, run.domain)
+        else f"flyte://{run.project}/{run.domain}/runs/{run.run}"
+    )
     if run != done.origin:
         lines.append(f"it was {done.origin}")
-    return "\n".join([*lines, *_missing_lines(done.missing), f"look at it: flyte get run {run.run}"])
+    return "\n".join([*lines, *_missing_lines(done.missing), f"look at it: flyte get run {named}"])
+
+
+def _kinds(events: int, tasks: int, logs: int, objects: int) -> str:
+    from flyte._explaining.wording import counted
+
+    return ", ".join(
+        (
+            counted(events, "event"),
+            counted(tasks, "task version"),
+            counted(logs, "piece of output", "pieces of output"),
+            counted(objects, "object"),
+        )
+    )
 
 
 def _missing_lines(missing: list[tuple[str, str]]) -> list[str]:
