@@ -31,6 +31,10 @@ class Chain:
         self.count += 1
         return self.head
 
-    def follows(self, record: bytes, stated: str) -> bool:
-        """Whether a record whose hash is said to be `stated` is the next one."""
-        return link(self.head, record) == stated
+    def take(self, record: bytes, stated: str) -> bool:
+        """Whether a record whose hash is said to be `stated` is the next one; if it is, it is taken."""
+        if link(self.head, record) != stated:
+            return False
+        self.head = stated
+        self.count += 1
+        return True

@@ -134,21 +134,20 @@ class Reader:
                 yield self._next(part, kind, chain, line, member)
 
     def _next(self, part: str, kind: type[RecordT], chain: Chain, line: bytes, member: IO[bytes]) -> RecordT:
-        place = f"record {chain.count} in {part}"
+        number, place = chain.count, f"record {chain.count} in {part}"
         try:
             stated, body = parts_of(line)
         except ValueError as error:
             raise self._damaged(f"{place} was changed: {error}") from error
-        if not chain.follows(body, stated):
-            raise self._damaged(self._what_is_wrong(place, chain.count, body, member))
+        if not chain.take(body, stated):
+            raise self._damaged(self._what_is_wrong(place, number, body, member))
         _check_version(body, part, self._path)
         try:
             record = record_in(kind, body)
         except ValueError as error:
             raise self._damaged(f"{place} cannot be read: {error}") from error
-        if record.number != chain.count:
+        if record.number != number:
             raise self._damaged(f"{place} says that it is number {record.number}")
-        chain.add(body)
         return record
 
     def _what_is_wrong(self, place: str, expected: int, body: bytes, member: IO[bytes]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from flyte._cli.completion import NamedRun
 from flyte._cli.setting import PATH, Domain, Output, Project, settle
+from flyte_schemas.names import is_name
 
 if TYPE_CHECKING:
     from flyte._client.exporting import Exported
@@ -82,6 +83,11 @@ def import_(
 
     Nothing of it runs here. The same file again, or after an interruption, adds what is missing.
     """
+    for option, given in (("--project", project), ("--domain", domain)):
+        if given is not None and not is_name(given):
+            raise click.BadParameter(
+                f"{given!r} has a dot, a wildcard or white space", context, param_hint=option
+            )
     config = settle(context)
     place = (config.project, config.domain)
     from flyte import _session

@@ -193,9 +193,7 @@ def test_something_else_is_no_exported_run(tmp_path: Path) -> None:
 
 def test_a_run_that_had_not_ended_is_not_imported(tmp_path: Path) -> None:
     write_archive(tmp_path / "run.zip", STORY[:2])
-    with pytest.raises(
-        NotImported, match=r"run r1 had not ended when it was exported \(1 action alive\)"
-    ):
+    with pytest.raises(NotImported, match=r"run r1 had not ended when it was exported \(1 action alive\)"):
         checked(tmp_path / "run.zip")
 
 

@@ -1,9 +1,12 @@
 """A run at one point of its log: by sequence, by time, and what is said of points that are not in it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import click
 import pytest
 
+from flyte._cli.main import command
 from flyte._cli.player import Player
 from flyte._client.past import read_past, tell
 from flyte_schemas.action import ActionState
@@ -119,3 +122,27 @@ async def test_played_as_fast_as_it_goes_it_ends_where_the_log_does(plane: Plane
     assert player.fold.phase is ActionPhase.SUCCEEDED
     assert [state.phase for state in seen[:2]] == [ActionPhase.QUEUED, ActionPhase.WAITING_FOR_RESOURCES]
     assert player.picture(5).size == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--at", "soon"], "neither a sequence of the log nor a time"),
+        (["--speed", "0"], "'0' is no speed: 10x is ten times as fast as it was"),
+        (["--speed", "fast"], "'fast' is no speed"),
+        (["--at", "1", "--speed", "2x"], "--speed is for playing a run"),
+        (["-o", "json", "--speed", "2x"], "--speed is for playing a run"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_before_anything_is_asked(words: list[str], said: str) -> None:
+    with pytest.raises(click.UsageError, match=said):
+        command().main(["replay", "r1", *words], prog_name="flyte", standalone_mode=False)
+
+
+@pytest.mark.parametrize("option", ["--project", "--domain"])
+def test_an_import_goes_to_a_place_that_can_be(option: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(click.BadParameter, match="'a.b' has a dot, a wildcard or white space"):
+        command().main(
+            ["import", str(tmp_path / "file"), option, "a.b"], prog_name="flyte", standalone_mode=False
+        )
