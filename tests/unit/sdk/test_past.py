@@ -141,8 +141,7 @@ def test_what_cannot_be_meant_is_said_before_anything_is_asked(words: list[str],
 
 @pytest.mark.parametrize("option", ["--project", "--domain"])
 def test_an_import_goes_to_a_place_that_can_be(option: str, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(click.BadParameter, match="'a.b' has a dot, a wildcard or white space"):
-        command().main(
-            ["import", str(tmp_path / "file"), option, "a.b"], prog_name="flyte", standalone_mode=False
-        )
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(click.BadParameter, match="has a dot, a wildcard or white space"):
+        command().main(["import", str(file), option, "a.b"], prog_name="flyte", standalone_mode=False)
