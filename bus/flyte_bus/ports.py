@@ -72,8 +72,20 @@ class EventLog(Protocol):
         """
         ...
 
+    def follow_in_order(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """As `follow`, and always in the stream's order: who has an entry has had all that came before it.
+
+        So its sequence is a place to go on from, also of a part of the stream. It holds nothing for a reader
+        who is slow, but reads when he asks for more.
+        """
+        ...
+
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         """The last message on one subject (no wildcards)."""
+        ...
+
+    async def sequence_at(self, stream: StreamSpec, at: datetime) -> int:
+        """The sequence of the last message that the stream had before this time, by the server's clock."""
         ...
 
     async def last_sequence(self, stream: StreamSpec) -> int:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from flyte_bus.errors import BusUnavailable
-from flyte_bus.jetstream import connect
+from flyte_bus.jetstream import connect, in_order
 from flyte_bus.jetstream import stream as stream_module
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.stream import JetStreamLog
@@ -21,7 +21,8 @@ from flyte_schemas.streams import RUNS, TASKS, StreamSpec
 from flyte_schemas.subjects import live
 from testkit.cases.endpoints import EndpointCases
 from testkit.cases.event_log import EventLogCases
-from testkit.cases.harness import exhaust
+from testkit.cases.harness import exhaust, gathering, until
+from testkit.cases.in_order import InOrderCases
 from testkit.cases.inbox import InboxCases
 from testkit.cases.key_value import KeyValueCases
 from testkit.cases.provision import ProvisionCases
@@ -147,6 +148,25 @@ class TestEventLog(EventLogCases):
                 if len(heard) == 3:
                     break
         assert heard == [action("a0"), action("a2"), action("a1")]
+
+
+class TestInOrder(InOrderCases):
+    async def test_what_was_lost_live_comes_in_its_place(
+        self, harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take, lost = in_order._Told.take, action("a1").encode()
+
+        def lossy(told: in_order._Told, headers: bytes, raw: bytes) -> None:
+            if lost not in headers:
+                take(told, headers, raw)
+
+        monkeypatch.setattr(in_order._Told, "take", lossy)
+        log = harness.bus.log
+        async with gathering(log.follow_in_order(RUNS, action("*"))) as seen:
+            for name in ("a0", "a1", "a2"):
+                await log.append(numbered(action(name)))
+            await until(lambda: len(seen) == 3)
+        assert [entry.subject for entry in seen] == [action("a0"), action("a1"), action("a2")]
 
 
 class TestInbox(InboxCases): ...

@@ -19,14 +19,17 @@ from flyte.remote import (
     Project,
     Run,
     RunDetails,
+    StreamEvent,
     Task,
     TaskDetails,
     TimeFilter,
     User,
+    events,
     upload_dir,
     upload_file,
 )
 from flyte.syncify import syncify
+from flyte_schemas.events import ActionFailed
 
 FAILED = flyte.ActionPhase.FAILED
 
@@ -168,6 +171,21 @@ def of_tasks_and_projects() -> None:
     assert_type(User.get().subject(), str)
     assert_type(upload_file("a.txt"), tuple[str, str])
     assert_type(upload_dir(Path("folder"), prefix="x"), str)
+
+
+async def of_events() -> None:
+    for event in events(project="p", types=["action.failed", ActionFailed], phases=FAILED, follow=False):
+        assert_type(event, StreamEvent)
+        assert_type((event.sequence, event.cursor, event.id, event.type), tuple[int, str, str, str])
+        assert_type(
+            (event.run, event.action, event.phase), tuple[str | None, str | None, flyte.ActionPhase | None]
+        )
+        if isinstance(event.data, ActionFailed):
+            assert_type(event.data.failure.message, str)
+    async for event in events(run="r", since=datetime.timedelta(minutes=10)):
+        assert_type(event, StreamEvent)
+    assert_type(await anext(events.aio(after="r1.t0")), StreamEvent)
+    events(after=1.5)  # type: ignore[arg-type]
 
 
 def of_contexts(context: TaskContext, interface: NativeInterface) -> None:

@@ -18,6 +18,7 @@ from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
 from flyte_bus.jetstream.client import header, status
 from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
+from flyte_bus.jetstream.in_order import in_order, sequence_at
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.matching import matches
 from flyte_bus.ports import Entry
@@ -34,7 +35,8 @@ of subjects match, the server finds each message at three times the price.
 BATCH_SILENCE_S = 4.0
 """A batch that stays silent for so long is asked for again."""
 LIVE_BACKLOG = 50_000
-"""How many live messages a follower holds for a slow reader; beyond it, it re-reads the stream instead."""
+LIVE_BACKLOG_BYTES = 64 * 1024**2
+"""How much a follower holds for a slow reader; beyond either, it reads the stream again instead."""
 
 KNOWN_SUBJECTS = 1_000
 """For how many subjects a connection remembers the highest sequence that it has heard of."""
@@ -150,6 +152,9 @@ class JetStreamLog:
     def follow(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         return _Follower(self._connection, self, stream, subject, after).run()
 
+    def follow_in_order(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        return in_order(self._connection, self.read, stream, subject, after)
+
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         for _ in range(FILL_TRIES):
             answer = await self._connection.last_message(stream.name, subject)
@@ -176,6 +181,9 @@ class JetStreamLog:
             if not patience.left_s:
                 raise BusUnavailable(f"the NATS server has no stream {stream.name}: no service has made it")
             await patience.pause()
+
+    async def sequence_at(self, stream: StreamSpec, at: datetime) -> int:
+        return await sequence_at(self._connection, stream.name, at)
 
     async def _batch(self, stream: StreamSpec, asked: str, wanted: str, after: int) -> "_Batch":
         """Up to a batch of messages beyond `after`. Outlasts an outage."""
@@ -269,6 +277,7 @@ class _Follower:
         self._whole = subject in stream.subjects
         self._last: dict[str, int] = {}
         self._backlog: deque[tuple[int, int, Entry]] = deque()
+        self._backlog_bytes = 0
         self._wake = asyncio.Event()
         self._must_catch_up = True
 
@@ -283,6 +292,7 @@ class _Follower:
                         yield entry
                 elif self._backlog:
                     sequence, before, entry = self._backlog.popleft()
+                    self._backlog_bytes -= len(entry.raw)
                     async for missed in self._fill(sequence, before, entry.subject):
                         yield missed
                     if self._is_new(entry):
@@ -352,9 +362,11 @@ class _Follower:
         return True
 
     def _on_live(self, headers: bytes, raw: bytes) -> None:
-        if len(self._backlog) >= LIVE_BACKLOG:
+        if len(self._backlog) >= LIVE_BACKLOG or self._backlog_bytes >= LIVE_BACKLOG_BYTES:
             self._must_catch_up = True  # from the position reached by then; what we drop here is read there
             self._backlog.clear()
+            self._backlog_bytes = 0
+        self._backlog_bytes += len(raw)
         subject, sequence = header(headers, b"Nats-Subject").decode(), int(header(headers, b"Nats-Sequence"))
         entry = Entry(self._stream.name, subject, sequence, content_of(raw), raw)
         self._backlog.append((sequence, int(header(headers, b"Nats-Last-Sequence")), entry))

@@ -61,6 +61,10 @@ class MemoryLog:
             if self._link.is_open and self._link.server.is_up and kept.last_sequence <= after:
                 await self._link.wait(kept.changed, pattern=subject)
 
+    def follow_in_order(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
+        """See `EventLog.follow_in_order`: here every follower reads in the stream's order."""
+        return self.follow(stream, subject, after=after)
+
     async def last(self, stream: StreamSpec, subject: str) -> Entry | None:
         """See `EventLog.last`."""
         kept = await self._stream(stream)
@@ -69,6 +73,11 @@ class MemoryLog:
     async def last_sequence(self, stream: StreamSpec) -> int:
         """See `EventLog.last_sequence`."""
         return (await self._stream(stream)).last_sequence
+
+    async def sequence_at(self, stream: StreamSpec, at: datetime) -> int:
+        """See `EventLog.sequence_at`."""
+        kept, server = await self._stream(stream), self._link.server
+        return kept.sequence_at(server.clock() - (server.now() - at).total_seconds())
 
     async def _stream(self, spec: StreamSpec) -> MemoryStream:
         return await self._link.stream(lambda: self._link.server.find_stream(spec.name))

@@ -1,6 +1,6 @@
 """One stream in memory: messages in order, the ids seen lately, and the limits of its specification."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -77,6 +77,11 @@ class MemoryStream:
         """The last sequence on one subject; 0 when there is none."""
         sequences = self._by_subject.get(subject)
         return sequences[-1] if sequences else 0
+
+    def sequence_at(self, at: float) -> int:
+        """The sequence of the last message that came before this time of the clock."""
+        young = bisect_left(self._kept, at, key=lambda kept: kept.at)
+        return self.last_sequence - len(self._kept) + young
 
     def _own_copy(self, subject: str, id: str | None, raw: bytes, expected: int) -> int:
         """The sequence of what follows `expected`, if it is the first copy of the same event; or Conflict.

@@ -1,7 +1,6 @@
-"""`flyte logs RUN` and `flyte events RUN`: what a run printed, and what happened to it."""
+"""`flyte logs RUN`: what a run printed."""
 
 import sys
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,6 @@ from flyte._cli.completion import NamedRun
 from flyte._cli.setting import Domain, Output, Project, settle
 
 if TYPE_CHECKING:
-    from flyte._client.watch import Happening
     from flyte_schemas.subjects import RunKey
 
 
@@ -38,25 +36,6 @@ def logs(
     block_on(_logs(key, follow, output == "json"))
 
 
-@app.command("events")
-def events(
-    context: typer.Context,
-    run: NamedRun,
-    follow: Follow = False,
-    project: Project = None,
-    domain: Domain = None,
-    output: Output = None,
-) -> None:
-    """Show what happened to a run, event by event, as the log has it.
-
-    With -o json each event is one JSON document.
-    """
-    key = _key(context, run, project, domain)
-    from flyte._syncify import block_on
-
-    block_on(_events(key, follow, output == "json"))
-
-
 def _key(context: typer.Context, run: str, project: str | None, domain: str | None) -> "RunKey":
     from flyte._client.runs import parse_run
 
@@ -82,35 +61,6 @@ async def _logs(key: "RunKey", follow: bool, as_json: bool) -> None:
         if (await watch.refresh()).phase is None:
             raise _unknown(key)
         await print_kept(bus, key, printer)
-
-
-async def _events(key: "RunKey", follow: bool, as_json: bool) -> None:
-    from flyte import _session
-    from flyte._client.trouble import translated
-    from flyte._client.watch import RunWatch
-
-    with translated():
-        watch = RunWatch(await _session.client().bus(), key)
-        async with aclosing(watch.happened()) as past:
-            async for happening in past:
-                _show(happening, as_json)
-        if watch.fold.phase is None and not follow:
-            raise _unknown(key)
-        if not follow or watch.fold.is_settled:
-            return
-        async with aclosing(watch.follow()) as coming:
-            async for happening in coming:
-                _show(happening, as_json)
-                if watch.fold.is_settled:
-                    return
-
-
-def _show(happening: "Happening", as_json: bool) -> None:
-    from flyte._cli.story import event_line
-
-    typer.echo(
-        happening.raw.decode(errors="replace") if as_json else event_line(happening.action, happening.event)
-    )
 
 
 def _unknown(key: "RunKey") -> LookupError:

@@ -26,7 +26,7 @@ COMMANDS = {
     "run": ("run:run", "Run a task of a Python file, or one that is deployed already."),
     "rerun": ("rerun:rerun", "Run the task of a run again."),
     "logs": ("history:logs", "Show what a run has printed."),
-    "events": ("history:events", "Show what happened to a run, event by event."),
+    "events": ("events:events", "Show what happens to a run, or to all, event by event."),
     "replay": ("replay:replay", "Play a run again, or show it as it was at one moment."),
     "diff": ("diff:diff", "Show what differs between two runs."),
     "export": ("export:export", "Write a run into a file that can be looked at anywhere."),
@@ -40,6 +40,7 @@ COMMANDS = {
     "delete": ("delete", "Delete the results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
     "signal": ("signal", "Answer conditions of runs."),
+    "schemas": ("schemas", "Export the schemas of all events and subjects."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }
 """Where each command is, and what the list of commands says of it."""

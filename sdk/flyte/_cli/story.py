@@ -24,6 +24,8 @@ from flyte_schemas.events import (
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
+    TaskDeployed,
+    TaskDeployRejected,
     TraceFailed,
     TraceSucceeded,
 )
@@ -33,8 +35,12 @@ from flyte_schemas.imported import RunImported
 
 def event_line(action: str, event: AnyEvent) -> str:
     """One event in a line: when, to which action, what."""
-    time = event.time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return f"{time}Z  {action:<20}  {event_text(event)}"
+    return f"{time_of(event)}  {action:<20}  {event_text(event)}"
+
+
+def time_of(event: AnyEvent) -> str:
+    """When it happened, in UTC."""
+    return f"{event.time.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"
 
 
 def event_text(event: AnyEvent) -> str:
@@ -90,6 +96,10 @@ def event_text(event: AnyEvent) -> str:
             return f"imported{f' by {somebody}' if somebody else ''}: what follows happened as {origin}"
         case ActionAborted(reason=reason):
             return f"aborted: {reason}"
+        case TaskDeployed(version=version):
+            return f"deployed version {version}"
+        case TaskDeployRejected(version=version, failure=failure):
+            return f"refused version {version}: {_brief(failure)}"
         case _:
             return event.type
 

@@ -1,10 +1,12 @@
-"""Points in time and durations as people type them: `now - PT1H`, `2024-01-02 03:04`, `10 days`, `1:24`."""
+"""Points in time and durations as people type them: `now - PT1H`, `2024-01-02 03:04`, `10 days`, `10m`."""
 
 import datetime
 import re
 
 _CLOCK = re.compile(r"^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$")
 _WORDS = re.compile(r"^(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?$")
+_SHORT = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhdw])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _RELATIVE = re.compile(r"^(now|today)\s*(?:([+-])\s*(.+))?$", re.IGNORECASE)
 
 
@@ -27,10 +29,12 @@ def parse_moment(text: str, now: datetime.datetime | None = None) -> datetime.da
 
 
 def parse_duration(text: str) -> datetime.timedelta:
-    """`PT1H30M`, `10 days`, `1:24` (minutes and seconds), or seconds. Raises BadText."""
+    """`PT1H30M`, `10 days`, `10m`, `1:24` (minutes and seconds), or seconds. Raises BadText."""
     plain = text.strip()
     if found := _WORDS.match(plain):
         return datetime.timedelta(**{f"{found[2]}s": float(found[1])})
+    if found := _SHORT.match(plain):
+        return datetime.timedelta(**{_UNITS[found[2]]: float(found[1])})
     if found := _CLOCK.match(plain):
         hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
@@ -43,7 +47,7 @@ def parse_duration(text: str) -> datetime.timedelta:
     try:
         return TypeAdapter(datetime.timedelta).validate_strings(plain)
     except ValidationError as error:
-        raise BadText("expected a duration, e.g. PT1H30M, 10 days, 1:24 or 60 (seconds)") from error
+        raise BadText("expected a duration, e.g. PT1H30M, 10 days, 10m, 1:24 or 60 (seconds)") from error
 
 
 def _absolute(text: str) -> datetime.datetime:

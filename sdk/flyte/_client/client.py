@@ -45,5 +45,5 @@ class Client:
             return
         atexit.unregister(self.close_soon)
         closing = asyncio.run_coroutine_threadsafe(bus.close(), background_loop())
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, KeyboardInterrupt):  # who presses Ctrl-C twice is in a hurry
             closing.result(CLOSE_TIMEOUT_S)

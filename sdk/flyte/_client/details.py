@@ -64,6 +64,8 @@ class Details(Documented):
         self._key = key
         self._history = history
         self._interface = interface
+        self._kept_inputs: ActionInputs | None = None
+        self._kept_outputs: ActionOutputs | None = None
 
     @property
     def _state(self) -> ActionState:
@@ -217,6 +219,8 @@ class Details(Documented):
 
     async def _inputs(self) -> ActionInputs:
         """What it was called with, by name. Raises the SDK's errors."""
+        if self._kept_inputs is not None:
+            return self._kept_inputs
         with translated():
             return ActionInputs(await (await self._values()).inputs(self._task, self._state.inputs))
 
@@ -226,11 +230,19 @@ class Details(Documented):
         Raises RuntimeError while it is not over, and the action's own error when it did not succeed.
         """
         literals = self._given()
+        if self._kept_outputs is not None:
+            return self._kept_outputs
         if self._state.condition is not None:  # a condition's: a plain value
             found = await self._output_literals()
             return ActionOutputs(found.values(), tuple(found))
         with translated():
             return await (await self._values()).outputs(self._task, literals)
+
+    async def _keep_data(self) -> None:
+        """Read inputs and outputs now, and keep them: whoever asks later needs no stack."""
+        self._kept_inputs = await self._inputs()
+        if self._state.phase is not None and self._state.phase.is_success:
+            self._kept_outputs = await self._outputs()
 
     def _given(self) -> Mapping[str, AnyLiteral]:
         """The outputs as the log has them. Raises as `outputs` says."""

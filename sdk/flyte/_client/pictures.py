@@ -59,14 +59,24 @@ async def watch_details(
     interface: NativeInterface | None = None,
     *,
     until_running: bool = False,
+    keep_data: bool = False,
 ) -> AsyncGenerator["ActionDetails"]:
-    """Pictures of an action, now and after each change, until it has ended (or runs, if that is enough)."""
+    """Pictures of an action, now and after each change, until it has ended (or runs, if that is enough).
+
+    A picture has all that the log had when it was made, so one that shows the same as the last is left out.
+    """
+    shown = 0
     with translated():
         bus = await connected.bus()
         async with aclosing(bus.log.follow(RUNS, action_subject(key))) as entries:
             async for entry in entries:
+                if entry.sequence <= shown:
+                    continue
                 history = await read_history(bus, key, entry.sequence)
                 details = ActionDetails(connected, key, history, interface)
+                shown = details._state.version
+                if keep_data and details.done():
+                    await details._keep_data()
                 yield details
                 if details.done() or (until_running and details.is_running):
                     return
@@ -84,8 +94,9 @@ class ActionDetails(Details):
         return f"<action {self.run_name}/{self.name}{task}: {self.status}, {self.attempts} attempt(s)>"
 
     async def _watch_updates(self, cache_data_on_done: bool = False) -> AsyncGenerator["ActionDetails"]:
-        """It now and after each change, until it has ended."""
-        async with aclosing(watch_details(self._connected, self._key, self._interface)) as pictures:
+        """It now and after each change, until it has ended; for `cache_data_on_done` see `Run.watch`."""
+        pictures = watch_details(self._connected, self._key, self._interface, keep_data=cache_data_on_done)
+        async with aclosing(pictures):
             async for details in pictures:
                 yield details
 

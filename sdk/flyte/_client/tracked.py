@@ -258,12 +258,16 @@ class Tracked(Documented):
     async def _watch(
         self, cache_data_on_done: bool = False, wait_for: WaitFor = "terminal"
     ) -> AsyncGenerator[ActionDetails]:
-        """A picture of it now and after each change, until it has ended."""
+        """A picture of it now and after each change, until it has ended (or runs, if that is enough).
+
+        With `cache_data_on_done` the last one holds inputs and outputs: to ask it for them needs no stack.
+        """
         pictures = watch_details(
             self._connected,
             self._action,
             self._interface,
             until_running=wait_for in ("running", "logs-ready"),
+            keep_data=cache_data_on_done,
         )
         async with aclosing(pictures):
             async for details in pictures:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flyte._client.conditions import Condition as Condition
     from flyte._client.details import AbortInfo as AbortInfo
     from flyte._client.details import ErrorInfo as ErrorInfo
+    from flyte._client.events import events as events
     from flyte._client.filters import TimeFilter as TimeFilter
     from flyte._client.not_yet import Secret as Secret
     from flyte._client.not_yet import SecretTypes as SecretTypes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from flyte._remote_task import LazyEntity as LazyEntity
     from flyte._remote_task import Task as Task
     from flyte._task_details import TaskDetails as TaskDetails
+    from flyte_bus.subscription import StreamEvent as StreamEvent
 
 __all__ = [
     "AbortInfo",
@@ -45,11 +47,13 @@ __all__ = [
     "RunDetails",
     "Secret",
     "SecretTypes",
+    "StreamEvent",
     "Task",
     "TaskDetails",
     "TimeFilter",
     "Trigger",
     "User",
+    "events",
     "upload_dir",
     "upload_file",
 ]
@@ -69,11 +73,13 @@ _HOMES = {
     "RunDetails": "flyte._client.pictures",
     "Secret": "flyte._client.not_yet",
     "SecretTypes": "flyte._client.not_yet",
+    "StreamEvent": "flyte_bus.subscription",
     "Task": "flyte._remote_task",
     "TaskDetails": "flyte._task_details",
     "TimeFilter": "flyte._client.filters",
     "Trigger": "flyte._client.not_yet",
     "User": "flyte._client.users",
+    "events": "flyte._client.events",
     "upload_dir": "flyte._client.uploads",
     "upload_file": "flyte._client.uploads",
 }

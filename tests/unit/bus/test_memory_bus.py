@@ -10,6 +10,7 @@ from flyte_bus.ports import Bus
 from flyte_schemas.streams import StreamSpec
 from testkit.cases.endpoints import EndpointCases
 from testkit.cases.event_log import EventLogCases
+from testkit.cases.in_order import InOrderCases
 from testkit.cases.inbox import InboxCases
 from testkit.cases.key_value import KeyValueCases
 from testkit.cases.provision import ProvisionCases
@@ -55,6 +56,9 @@ async def harness(bare: MemoryHarness) -> MemoryHarness:
 
 
 class TestEventLog(EventLogCases): ...
+
+
+class TestInOrder(InOrderCases): ...
 
 
 class TestInbox(InboxCases): ...

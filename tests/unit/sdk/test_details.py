@@ -154,3 +154,21 @@ def test_a_local_run_reads_its_values_by_types_too() -> None:
     assert run.typed_inputs({"n": float}).data == {"job": Job(2), "n": 2.0}
     assert run.typed_outputs(dict[str, int])[0] == {"x": 4}
     assert (run.raw_phase, run.get_debug_url()) == (RawPhase.SUCCEEDED, None)
+
+
+async def test_a_watch_gives_a_picture_of_each_change_once_and_ends_with_the_run(plane: Plane) -> None:
+    await plane.happen(ActionRequested(task=TASK))
+    await plane.happen(ActionQueued(attempt=1, pool="process"))
+    seen = []
+    async for details in Run(plane, KEY)._watch(cache_data_on_done=True):
+        seen.append(details.phase)
+        if len(seen) == 1:  # what was there already is one picture
+            assert details.phase is ActionPhase.WAITING_FOR_RESOURCES
+            await plane.happen(AttemptStarted(attempt=1, worker="w"))
+        else:
+            outputs = {"o0": InlineLiteral(value=0.5)}
+            await plane.happen(AttemptSucceeded(attempt=1, outputs=outputs))
+    assert seen == [ActionPhase.WAITING_FOR_RESOURCES, ActionPhase.RUNNING, ActionPhase.SUCCEEDED]
+    await plane.mine.close()
+    assert (await details._outputs())[0] == 0.5
+    assert await details._inputs() == {}

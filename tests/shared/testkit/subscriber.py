@@ -1,0 +1,95 @@
+"""The examples of subscribers as processes: started, stopped, killed, and their journals read."""
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from testkit.cli import clean_environment
+from testkit.nats_server import NatsServer
+
+SUBSCRIBERS = Path(__file__).parents[3] / "sdk" / "examples" / "subscribers"
+LONGEST_LIFE_S = 1.0
+"""So long lives who finds nothing to write."""
+
+
+@dataclass
+class Subscriber:
+    """One of the examples, its journal, and how often it was killed."""
+
+    command: list[str]
+    journal: Path
+    server: NatsServer
+    kills: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+    told: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = self.journal.with_suffix(".txt")
+
+    def start(self) -> None:
+        environment = clean_environment(
+            FLYTE_NATS_USER=self.server.user,
+            FLYTE_NATS_PASSWORD=self.server.password,
+            FLYTE_ADMIN_ENDPOINT=self.server.url,
+        )
+        with self.told.open("ab") as told:
+            self.process = subprocess.Popen(
+                [*self.command, str(self.journal)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=told,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL: it has no chance to tidy up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    @property
+    def size(self) -> int:
+        return self.journal.stat().st_size if self.journal.exists() else 0
+
+    async def beyond(self, size: int) -> None:
+        """Return when the journal has more bytes than this."""
+        while self.size <= size:
+            assert self.process is not None and self.process.poll() is None, self.told.read_text()
+            await asyncio.sleep(0.005)
+
+    async def live_and_die(self, dice: random.Random) -> None:
+        """A life that ends at any moment: mostly while it writes, now and then as it begins."""
+        before = self.size
+        self.start()
+        with suppress(TimeoutError):  # it may have all that there is
+            async with asyncio.timeout(LONGEST_LIFE_S if dice.random() < 0.8 else dice.random() * 0.3):
+                await self.beyond(before)
+                await asyncio.sleep(dice.random() * 0.1)
+        self.kill()
+        self.kills += 1
+
+    def lines(self) -> list[dict[str, Any]]:
+        with suppress(FileNotFoundError):
+            return [json.loads(line) for line in self.journal.read_bytes().splitlines()]
+        return []
+
+    async def until(self, count: int) -> None:
+        """Return when so many events stand in the journal."""
+        size = 0
+        while self.size == 0 or self.journal.read_bytes().count(b"\n") < count:
+            size = max(size, self.size)
+            with suppress(TimeoutError):  # the last one may have come between the two looks
+                async with asyncio.timeout(0.1):
+                    await self.beyond(size)
