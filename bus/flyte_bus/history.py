@@ -8,6 +8,7 @@ from flyte_bus.ports import Entry, EventLog
 from flyte_schemas.action import ActionState, evolve, skip
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TaskDeployed
+from flyte_schemas.imported import TaskImported
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import RUNS, TASKS
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, parse_action, run_filter, task_subject
@@ -35,20 +36,30 @@ def _template(entry: Entry, version: str) -> TaskTemplate | None:
     if isinstance(entry.content, Malformed):
         return None
     data = entry.content.data
-    return data.template if isinstance(data, TaskDeployed) and data.version == version else None
+    if isinstance(data, TaskDeployed | TaskImported) and data.version == version:
+        return data.template
+    return None
 
 
 async def find_version(
     log: EventLog, project: str, domain: str, name: str, version: str | None = None
 ) -> tuple[str, TaskTemplate] | None:
-    """A version of a task (the one deployed last when `version` is None) and its template."""
-    found = None
+    """A version of a task (the one deployed last when `version` is None) and its template.
+
+    One that was imported is the last only where nothing was deployed.
+    """
+    deployed = imported = None
     async for entry in log.read(TASKS, task_subject(project, domain, name)):
-        if isinstance(entry.content, Malformed) or not isinstance(entry.content.data, TaskDeployed):
+        if isinstance(entry.content, Malformed):
             continue
-        if version in (None, entry.content.data.version):
-            found = (entry.content.data.version, entry.content.data.template)
-    return found
+        match entry.content.data:
+            case TaskDeployed(version=found, template=template) if version in (None, found):
+                deployed = (found, template)
+            case TaskImported(version=found, template=template) if version in (None, found):
+                imported = (found, template)
+            case _:
+                pass
+    return deployed or imported
 
 
 async def read_run(log: EventLog, run: RunKey, into: RunFold | None = None) -> RunFold:

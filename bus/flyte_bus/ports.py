@@ -43,6 +43,14 @@ class EventLog(Protocol):
         """
         ...
 
+    async def copy(self, subject: str, raw: bytes, *, expected: int) -> int:
+        """Append bytes as some log had them, an event or not, and return their sequence.
+
+        Only if the last message on that subject has the sequence `expected` (0: there is none); the same
+        bytes in the place after it are this copy. Raises as `append` does.
+        """
+        ...
+
     async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
         """Have the server append `event` to its subject at that time, or at once when it is past.
 

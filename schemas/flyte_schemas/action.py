@@ -41,6 +41,7 @@ from flyte_schemas.events import (
     TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.imported import RunImported
 from flyte_schemas.literals import InlineLiteral, Literals
 from flyte_schemas.phase import ActionPhase
 
@@ -89,7 +90,7 @@ class ActionState(NamedTuple):
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
     for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
-    a traced function.
+    a traced function. `imported`, of a root action: what happened to it, and to all below, did so elsewhere.
     """
 
     version: int = 0
@@ -123,6 +124,7 @@ class ActionState(NamedTuple):
     retry_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    imported: RunImported | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -203,6 +205,8 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     version = sequence if sequence > state.version else state.version
     phase = _NEXT.get(type(data), _NOWHERE).get(state.phase)
     if phase is None or _is_fenced(state, data):
+        if isinstance(data, RunImported) and state.phase is None:
+            return _changed(state, version=version, imported=state.imported or data)
         return _changed(state, version=version)
     then = partial(_changed, state, version=version, phase=phase)
     match data:

@@ -26,6 +26,7 @@ from flyte_schemas.events import (
     TraceEnded,
     TraceSucceeded,
 )
+from flyte_schemas.imported import RunImported
 from flyte_schemas.literals import Literals
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
 
@@ -132,7 +133,7 @@ class Audit:
                 yield "request", f"{key} was asked for before"
             case TraceEnded() if before.phase is not None and event.data != before.traced:
                 yield "trace", f"{key} was recorded before"
-            case ActionRequested() | ConditionRequested() | TraceEnded():
+            case ActionRequested() | ConditionRequested() | TraceEnded() | RunImported():
                 pass
             case _ if before.phase is None:
                 yield "request", f"{type(event.data).__name__} of an action that nobody asked for"

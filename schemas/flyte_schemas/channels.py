@@ -6,6 +6,7 @@ from flyte_schemas.vocabulary import DATA_TYPES
 
 _FAMILIES: dict[str, StreamSpec] = {
     "task": TASKS,
+    "run": RUNS,
     "action": RUNS,
     "attempt": RUNS,
     "trace": RUNS,

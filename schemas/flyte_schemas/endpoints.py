@@ -173,7 +173,7 @@ class GetTask(Word):
 
 
 class TaskRecord(Word):
-    """A deployed version, as the registry's read model has it."""
+    """A version, as the registry's read model has it; `is_imported`: it came with a run, undeployed."""
 
     project: Name
     domain: Name
@@ -181,6 +181,7 @@ class TaskRecord(Word):
     version: Version
     deployed_at: datetime
     template: TaskTemplate
+    is_imported: bool = False
 
 
 class TaskAnswer(Word):

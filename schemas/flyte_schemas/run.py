@@ -77,6 +77,11 @@ class RunFold:
         return self.root.phase
 
     @property
+    def is_imported(self) -> bool:
+        """Whether this is the past of another stack, in which nobody here has a part."""
+        return self.root.imported is not None
+
+    @property
     def is_settled(self) -> bool:
-        """Whether every action has ended."""
-        return bool(self.actions) and not self._live
+        """Whether every action has ended; not while of an imported run the end has yet to come."""
+        return bool(self.actions) and not self._live and (not self.is_imported or self.root.is_terminal)

@@ -36,11 +36,14 @@ from flyte_schemas.events import (
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.imported import RunImported, TaskImported
 from flyte_schemas.words import Word
 
 DATA_TYPES: tuple[type[EventData], ...] = (
     TaskDeployed,
     TaskDeployRejected,
+    TaskImported,
+    RunImported,
     ActionRequested,
     ActionQueued,
     AttemptWaiting,

@@ -8,7 +8,7 @@ stitches the two by sequence. A whole stream has consecutive sequences; a part o
 import asyncio
 import base64
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,12 +61,23 @@ class JetStreamLog:
         headers = {"Nats-Msg-Id": event.id}
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
-        answer = await self._publish(event.subject, event, headers)
+        answer = await self._publish(event.subject, encode(event), headers)
+        return await self._place_of(event.subject, answer, expected or 0, lambda raw: _id_of(raw) == event.id)
+
+    async def copy(self, subject: str, raw: bytes, *, expected: int) -> int:
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(expected)}
+        answer = await self._publish(subject, raw, headers)
+        return await self._place_of(subject, answer, expected, lambda there: there == raw)
+
+    async def _place_of(
+        self, subject: str, answer: dict[str, Any], expected: int, is_own: Callable[[bytes], bool]
+    ) -> int:
+        """Where a message stands that this answer is about. Raises Conflict."""
         if "error" in answer:
             said = str(answer["error"].get("description", "")).rpartition(":")[2].strip()
-            self._hear(event.subject, int(said) if said.isdecimal() else 0)
-            return await self._own_copy(answer["stream"], event, expected or 0)
-        self._hear(event.subject, int(answer["seq"]))
+            self._hear(subject, int(said) if said.isdecimal() else 0)
+            return await self._own_copy(answer["stream"], subject, expected, is_own)
+        self._hear(subject, int(answer["seq"]))
         return int(answer["seq"])
 
     async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
@@ -76,11 +87,10 @@ class JetStreamLog:
             "Nats-Schedule-Target": event.subject,
             "Nats-Schedule-TTL": f"{TIMER_KEPT_S}s",
         }
-        await self._publish(timer_setting(event.subject), event, headers)
+        await self._publish(timer_setting(event.subject), encode(event), headers)
 
-    async def _publish(self, subject: str, event: AnyEvent, headers: dict[str, str]) -> dict[str, Any]:
+    async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> dict[str, Any]:
         """The server's acknowledgement; or its refusal, when another sequence was expected."""
-        payload = encode(event)
         if len(payload) > MAX_EVENT_BYTES:
             raise TooLarge(f"{subject}: {len(payload)} bytes; an event has at most {MAX_EVENT_BYTES}")
         answer = await self._connection.write(subject, payload, headers)
@@ -92,20 +102,20 @@ class JetStreamLog:
             raise TooLarge(f"{subject}: {len(payload)} bytes are more than the stream takes")
         raise BusError(f"{subject}: {error.get('description', error)}")
 
-    async def _own_copy(self, stream: str, event: AnyEvent, expected: int) -> int:
-        """The sequence of what stands in the place of `event`, if it is `event`. Raises Conflict otherwise.
+    async def _own_copy(
+        self, stream: str, subject: str, expected: int, is_own: Callable[[bytes], bool]
+    ) -> int:
+        """The sequence of what stands in the place of a message, if it is that. Raises Conflict otherwise.
 
         The server looks at the expected sequence before the message id, so an append that is sent again
         because its acknowledgement was lost conflicts with its own first copy.
         """
         found = await self._connection.api(
-            f"STREAM.MSG.GET.{stream}", {"seq": expected + 1, "next_by_subj": event.subject}
+            f"STREAM.MSG.GET.{stream}", {"seq": expected + 1, "next_by_subj": subject}
         )
-        if "message" in found:
-            content = content_of(base64.b64decode(found["message"].get("data", "")))
-            if not isinstance(content, Malformed) and content.id == event.id:
-                return int(found["message"]["seq"])
-        raise Conflict(event.subject, expected)
+        if "message" in found and is_own(base64.b64decode(found["message"].get("data", ""))):
+            return int(found["message"]["seq"])
+        raise Conflict(subject, expected)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:
         position, tries = after, FILL_TRIES
@@ -373,3 +383,8 @@ def content_of(raw: bytes) -> AnyEvent | Malformed:
         return decode(raw)
     except Malformed as error:
         return error
+
+
+def _id_of(raw: bytes) -> str | None:
+    content = content_of(raw)
+    return None if isinstance(content, Malformed) else content.id

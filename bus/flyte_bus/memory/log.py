@@ -28,6 +28,15 @@ class MemoryLog:
         await asyncio.sleep(0)  # the acknowledgement takes its time, as on the wire
         return sequence
 
+    async def copy(self, subject: str, raw: bytes, *, expected: int) -> int:
+        """See `EventLog.copy`."""
+        if len(raw) > MAX_EVENT_BYTES:
+            raise TooLarge(f"{subject}: {len(raw)} bytes, and the limit is {MAX_EVENT_BYTES}")
+        stream = await self._link.stream(lambda: self._link.server.stream_of(subject))
+        sequence = stream.publish(subject, raw, expected=expected)
+        await asyncio.sleep(0)
+        return sequence
+
     async def append_at(self, event: AnyEvent, *, at: datetime) -> None:
         """See `EventLog.append_at`."""
         await self._link.stream(lambda: self._link.server.stream_of(event.subject))

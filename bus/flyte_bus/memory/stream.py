@@ -41,7 +41,7 @@ class MemoryStream:
         now = self._clock()
         self._forget(now)
         if expected is not None and expected != self.last_on(subject):
-            return self._own_copy(subject, id, expected)
+            return self._own_copy(subject, id, raw, expected)
         if id is not None and id in self._ids:
             return self._ids[id][0]
         self._make_room(len(raw))
@@ -83,12 +83,15 @@ class MemoryStream:
         young = bisect_left(self._kept, at, key=lambda kept: kept.at)
         return self.last_sequence - len(self._kept) + young
 
-    def _own_copy(self, subject: str, id: str | None, expected: int) -> int:
-        """The sequence of what follows `expected`, if it is the first copy of the same event; or Conflict."""
+    def _own_copy(self, subject: str, id: str | None, raw: bytes, expected: int) -> int:
+        """The sequence of what follows `expected`, if it is the first copy of the same event; or Conflict.
+
+        Bytes without an id are the same if they are equal.
+        """
         entry = next(self.between(subject, expected, self.last_sequence), None)
-        if entry is None or id is None or isinstance(entry.content, Malformed) or entry.content.id != id:
-            raise Conflict(subject, expected)
-        return entry.sequence
+        if entry is not None and (entry.raw == raw if id is None else _id_of(entry) == id):
+            return entry.sequence
+        raise Conflict(subject, expected)
 
     def _place(self, sequence: int) -> int:
         first = self.last_sequence - len(self._kept) + 1
@@ -127,6 +130,10 @@ class MemoryStream:
             if not sequences:
                 del self._by_subject[kept.entry.subject]
         del self._kept[:count]
+
+
+def _id_of(entry: Entry) -> str | None:
+    return None if isinstance(entry.content, Malformed) else entry.content.id
 
 
 def _content(raw: bytes) -> AnyEvent | Malformed:

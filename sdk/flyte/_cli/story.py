@@ -30,6 +30,7 @@ from flyte_schemas.events import (
     TraceSucceeded,
 )
 from flyte_schemas.failure import Failure
+from flyte_schemas.imported import RunImported
 
 
 def event_line(action: str, event: AnyEvent) -> str:
@@ -91,6 +92,8 @@ def event_text(event: AnyEvent) -> str:
             return f"failed: {_brief(failure)}"
         case ActionTimedOut(failure=failure):
             return f"timed out: {_brief(failure)}"
+        case RunImported(origin=origin, imported_by=somebody):
+            return f"imported{f' by {somebody}' if somebody else ''}: what follows happened as {origin}"
         case ActionAborted(reason=reason):
             return f"aborted: {reason}"
         case TaskDeployed(version=version):

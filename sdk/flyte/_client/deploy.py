@@ -106,7 +106,8 @@ async def _is_there(bus: Bus, template: TaskTemplate, version: str, project: str
         )
     except NoAnswer:
         return False
-    return answer.task is not None and answer.task.template.digest() == template.digest()
+    there = answer.task
+    return there is not None and not there.is_imported and there.template.digest() == template.digest()
 
 
 def _says(entry: Entry, template: TaskTemplate, version: str) -> bool:

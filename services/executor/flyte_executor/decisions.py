@@ -22,13 +22,14 @@ from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import AbortAction, ActionAborted, AttemptWaiting, EventData, SignalCondition
-from flyte_schemas.subjects import ActionKey, AttemptKey, action_subject
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, action_subject
 
 log = structlog.get_logger()
 
 MOST_WORDS = 1000
 """How much of what an attempt waits for is written down."""
 NO_REASON = "it was aborted by request"
+NOT_OURS = "the run is being imported: what happens to it happened elsewhere"
 
 
 def digest_of(request_id: str) -> str:
@@ -106,8 +107,11 @@ async def report_silent(
     log.warning("executor.worker.lost", attempt=str(suspect.attempt), worker=suspect.worker, lease_s=ttl_s)
 
 
-async def abort(events: EventLog, key: ActionKey, request_id: str, request: AbortAction, now: Now) -> bool:
-    """Write that the action was given up, unless it has ended. False when nobody has asked for it yet.
+async def abort(
+    events: EventLog, key: ActionKey, request_id: str, request: AbortAction, now: Now
+) -> bool | str:
+    """Write that the action was given up, unless it has ended. False when nobody has asked for it yet; why,
+    when it is not ours to give up.
 
     What is below the action and what runs for it is not touched here: the executor sees the event like any
     other, aborts the children and stops the process. Raises the bus's errors.
@@ -118,6 +122,8 @@ async def abort(events: EventLog, key: ActionKey, request_id: str, request: Abor
             return False
         if state.is_terminal:
             return True
+        if await _is_imported(events, key):
+            return NOT_OURS
         aborted = ActionAborted(reason=request.reason or NO_REASON, requested_by=request.requested_by)
         event = replace(decision_event(key, aborted, state, now()), cause=request_id)
         try:
@@ -142,6 +148,8 @@ async def signal(
         answer = answer_to(state, request)
         if answer is None or isinstance(answer, str):
             return answer or True
+        if await _is_imported(events, key):
+            return NOT_OURS
         event = replace(
             decision_event(key, answer, state, now()),
             id=f"{key}.signalled.{digest_of(request_id)}",  # two answers are two events
@@ -153,3 +161,8 @@ async def signal(
             continue
         log.info("executor.condition.signalled", action=str(key), by=request.requested_by)
         return True
+
+
+async def _is_imported(events: EventLog, key: ActionKey) -> bool:
+    root, _ = await read_action(events, key.run.action(ROOT_ACTION))
+    return root.imported is not None

@@ -70,7 +70,8 @@ class Executor:
         async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
             key = await self._read(entry)
             if key is not None and self._runs.state(key).is_terminal:
-                await self._outlook.keep_result(key)  # it may have succeeded while no executor ran
+                if self._runs.is_ours(key.run):
+                    await self._outlook.keep_result(key)  # it may have succeeded while no executor ran
                 self._runs.let_go(key.run)
         self._runs.caught_up()
         await self._reconcile(await self._backend.start(self._on_gone, self._on_waiting))
@@ -109,7 +110,10 @@ class Executor:
                 key = await self._read(entry)
                 if key is None:
                     continue
-                if known is None:
+                if not self._runs.is_ours(key.run):
+                    self._runs.slim(key)
+                    self._runs.let_go(key.run)
+                elif known is None:
                     self._touch_all(key.run)
                 elif entry.sequence <= known:
                     pass  # our own word, which was folded when it was written
@@ -127,7 +131,7 @@ class Executor:
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
         elif key is None:
             await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=self._now())
-        else:
+        elif self._runs.is_ours(key.run):
             self._leases.heard(key, entry.content.source)
         return key
 

@@ -12,6 +12,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.events import ActionRequested, ConditionRequested
+from flyte_schemas.imported import RunImported
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
@@ -46,13 +47,19 @@ class LiveRuns:
         return self._folds.get(run) or RunFold()
 
     def live_actions(self) -> list[ActionKey]:
-        """Every action that has not ended, in a stable order."""
+        """Every action that has not ended, in a stable order; those of imported runs are not ours."""
         return [
             run.action(name)
             for run, fold in self._folds.items()
+            if not fold.is_imported
             for name, state in fold.actions.items()
             if state.is_live
         ]
+
+    def is_ours(self, run: RunKey) -> bool:
+        """Whether a run happens here: of one that is being imported nothing is to be decided."""
+        fold = self._folds.get(run)
+        return fold is None or not fold.is_imported
 
     async def fold_entry(self, entry: Entry) -> ActionKey | None:
         """Fold a message of the log; returns the action that it may have changed."""
@@ -68,7 +75,7 @@ class LiveRuns:
             self.fold(key.run).skip(key.action, entry.sequence)
             return
         if key.run not in self._folds and isinstance(
-            entry.content.data, ActionRequested | ConditionRequested
+            entry.content.data, ActionRequested | ConditionRequested | RunImported
         ):
             starts = key.is_root
             self._folds[key.run] = RunFold() if starts else await read_run(self._bus.log, key.run)

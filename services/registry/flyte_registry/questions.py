@@ -175,6 +175,7 @@ def _record(row: TaskRow) -> TaskRecord:
         version=row.version,
         deployed_at=row.deployed_at,
         template=row.template,
+        is_imported=row.is_imported,
     )
 
 

@@ -18,9 +18,14 @@ class TaskTable:
         self._db = db
 
     def put(self, row: TaskRow) -> None:
-        """Add a version; one that is there already stays as it is, as versions never change."""
+        """Add a version; one that is there already stays as it is, as versions never change.
+
+        One that was imported becomes one that is deployed.
+        """
         self._db.execute(
-            "INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET sequence = excluded.sequence, deployed_at = excluded.deployed_at"
+            " WHERE sequence < 0 AND excluded.sequence > 0",
             (
                 row.project,
                 row.domain,

@@ -41,6 +41,7 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.image import FileReference, ImageLayer, ImageSpec
+from flyte_schemas.imported import RunImported, TaskImported
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
@@ -244,6 +245,16 @@ def _deploying() -> tuple[AnyEvent, ...]:
     )
 
 
+def _importing() -> tuple[AnyEvent, ...]:
+    task = task_subject(RUN.project, RUN.domain, TEMPLATE.name)
+    version = TaskImported(version="v1.0.0", digest=TEMPLATE.digest(), template=TEMPLATE)
+    run = RunImported(origin="p/d/r", digest="ef" * 32, exported_at=MORNING, imported_by="somebody")
+    return (
+        _event(task, "my_env.my_task.v1.0.0.imported", version, source="sdk"),
+        _event(action_subject(ACTION), "r7k2m9.imported", run, source="sdk"),
+    )
+
+
 def _running() -> tuple[AnyEvent, ...]:
     """A story told out of order is fine here: each word counts by itself."""
     subject, agent, executor = action_subject(ACTION), "agent", "executor"
@@ -377,6 +388,7 @@ def _printing() -> tuple[AnyEvent, ...]:
 
 EXAMPLES: tuple[AnyEvent, ...] = (
     *_deploying(),
+    *_importing(),
     *_running(),
     *_tracing(),
     *_asking_people(),

@@ -11,6 +11,7 @@ from flyte_registry.core.templates import complaint
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import DeployTask, TaskDeployed, TaskDeployRejected
 from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.imported import TaskImported
 from flyte_schemas.subjects import Request
 
 
@@ -24,6 +25,8 @@ class TaskHistory:
     def __init__(self) -> None:
         self.sequence = 0
         self.digests: dict[str, str] = {}
+        self.imported: dict[str, str] = {}
+        """Those that came with a run: they are versions too, and not deployed."""
         self.refused: set[str] = set()
         """The ids of the requests that were answered by a refusal."""
 
@@ -33,6 +36,8 @@ class TaskHistory:
         match event.data:
             case TaskDeployed(version=version, digest=digest):
                 self.digests.setdefault(version, digest)
+            case TaskImported(version=version, digest=digest):
+                self.imported.setdefault(version, digest)
             case TaskDeployRejected() if event.cause is not None:
                 self.refused.add(event.cause)
             case _:
@@ -61,6 +66,9 @@ def decide(request: Asked, history: TaskHistory) -> Verdict | None:
         return refuse(request, wrong)
     digest = request.data.template.digest()
     existing = history.digests.get(request.data.version)
+    imported = history.imported.get(request.data.version, digest)
+    if imported != digest:
+        return refuse(request, _version_conflict(request.data, imported))
     if existing is None:
         return TaskDeployed(version=request.data.version, digest=digest, template=request.data.template)
     if existing == digest:

@@ -21,6 +21,7 @@ from flyte_schemas.events import (
     TaskDeployed,
 )
 from flyte_schemas.failure import Failure
+from flyte_schemas.imported import TaskImported
 from flyte_schemas.names import is_name
 from flyte_schemas.subjects import ActionKey, RunKey, parse_task
 from flyte_schemas.task import TaskTemplate
@@ -30,13 +31,16 @@ LINE_CHARACTERS = 300
 
 NOTHING_YET = ActionState()
 
+BEFORE_ALL_DEPLOYED = 2**62
+"""What the place of an imported version is put back by: any that was deployed here counts as later."""
+
 _ENDS_OF_CONDITIONS = (ConditionSignalled, ActionTimedOut, ActionAborted, ActionFailed, ActionRecovered)
 """How a condition ends; the end of any other action is the same to a run's row, but for its root's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One version of a task; `sequence` is where the log says so."""
+    """One version of a task; `sequence` is where the log says so, far below 0 when it was only imported."""
 
     project: str
     domain: str
@@ -45,6 +49,11 @@ class TaskRow:
     sequence: int
     deployed_at: datetime
     template: TaskTemplate
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it came with a run, and nobody has deployed it."""
+        return self.sequence < 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +75,7 @@ class RunRow:
 def task_row(subject: str, event: AnyEvent, sequence: int) -> TaskRow | None:
     """The row of a task version, when this event makes one."""
     place = parse_task(subject)
-    if place is None or not isinstance(event.data, TaskDeployed):
+    if place is None or not isinstance(event.data, TaskDeployed | TaskImported):
         return None
     project, domain, name = place
     if not all(is_name(part) for part in name.split(".")):
@@ -76,7 +85,7 @@ def task_row(subject: str, event: AnyEvent, sequence: int) -> TaskRow | None:
         domain=domain,
         name=name,
         version=event.data.version,
-        sequence=sequence,
+        sequence=sequence - BEFORE_ALL_DEPLOYED if isinstance(event.data, TaskImported) else sequence,
         deployed_at=event.time,
         template=event.data.template,
     )

@@ -65,6 +65,17 @@ class EventLogCases:
         with pytest.raises(Conflict):
             await log.append(numbered(action(), 3), expected=old)
 
+    async def test_a_copy_is_taken_as_it_is_in_its_place_only(self, harness: BusHarness) -> None:
+        log, raw = harness.bus.log, b'{ "of": "another version" }'
+        first = await log.append(numbered(action(), 1))
+        copied = await log.copy(action(), raw, expected=first)
+        assert await log.copy(action(), raw, expected=first) == copied  # the same word said again
+        with pytest.raises(Conflict):
+            await log.copy(action(), raw + b" ", expected=first)
+        with pytest.raises(Conflict):
+            await log.copy(action(), raw, expected=0)
+        assert [entry.raw for entry in await exhaust(log.read(RUNS, action(), after=first))] == [raw]
+
     async def test_expecting_something_where_nothing_is_conflicts(self, harness: BusHarness) -> None:
         with pytest.raises(Conflict):
             await harness.bus.log.append(numbered(action()), expected=7)

@@ -30,11 +30,13 @@ from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
 )
+from flyte_schemas.imported import TaskImported
 from flyte_schemas.overview import LIST_PROJECTS, DomainSummary, ListProjects
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.projects import PROJECTS_KEY, ProjectBook, ProjectRecord
 from flyte_schemas.streams import RUNS, SETTINGS_BUCKET, TASKS, StreamSpec
 from flyte_schemas.subjects import RunKey, action_subject, deploy_request
+from flyte_schemas.task import TaskTemplate
 from testkit.cases.harness import GUARD_S, take
 from testkit.registry import (
     CHILD,
@@ -182,6 +184,30 @@ class QuestionCases:
         assert [task.version for task in versions.tasks] == ["v1", "v2"]
         assert [task.version for task in newest.tasks] == ["v7"]
         assert tasks.as_of_sequence == 3
+
+    async def test_a_version_that_only_came_with_a_run_is_no_deployment(
+        self, harness: RegistryHarness, tmp_path: Path
+    ) -> None:
+        mine, other = template(description="mine"), template(description="other")
+
+        async def bring(version: str, task: TaskTemplate) -> None:
+            data = TaskImported(version=version, digest=task.digest(), template=task)
+            await harness.bus.log.append(event(SUBJECT, data))
+
+        await bring("w", other)
+        async with registry(harness.bus, tmp_path):
+            assert await _latest(harness.bus) == ("w", True)  # better than none
+            await harness.bus.log.append(deploy(mine, "v"))
+            await answers(harness.bus, 2)
+            await bring("x", other)  # later in the log
+            await harness.bus.log.append(deploy(mine, "x"))  # refused: it is another here
+            assert isinstance((await answers(harness.bus, 4))[-1].data, TaskDeployRejected)
+            assert await _latest(harness.bus) == ("v", False)
+            await harness.bus.log.append(deploy(other, "w"))
+            assert isinstance((await answers(harness.bus, 5))[-1].data, TaskDeployed)
+            assert await _latest(harness.bus) == ("w", False)
+            versions = (await everything(harness.bus))[1].tasks
+        assert [one.version for one in versions] == ["w"]
 
     async def test_an_unknown_task_is_answered_with_the_nearest_names(
         self, harness: RegistryHarness, tmp_path: Path
@@ -355,3 +381,10 @@ class ReadModelCases:
             with pytest.raises(LoopDied):
                 async with asyncio.timeout(GUARD_S):
                     await service.wait()
+
+
+async def _latest(bus: Bus) -> tuple[str, bool]:
+    """The latest version of the task, and whether it was only imported."""
+    task = (await bus.ask(GET_TASK, GetTask(**WHERE, name=TASK.name))).task
+    assert task is not None
+    return task.version, task.is_imported
