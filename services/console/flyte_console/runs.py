@@ -1,0 +1,183 @@
+"""Runs: the lists that the registry answers, and one run as its view and the log have it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import orjson
+
+from flyte_bus.history import read_action
+from flyte_bus.ports import Bus
+from flyte_console.answers import (
+    FailureLine,
+    RunAnswer,
+    RunFacts,
+    RunRow,
+    Runs,
+)
+from flyte_console.core.asks import Ask
+from flyte_console.core.rows import COLUMNS
+from flyte_console.core.values import shown
+from flyte_console.problems import Trouble, not_found
+from flyte_console.routes import Encoded
+from flyte_console.settings import ConsoleSettings
+from flyte_console.streams import Sent, action_messages
+from flyte_console.views import RunView, RunViews
+from flyte_schemas.action import ActionState
+from flyte_schemas.endpoints import LIST_RUNS, ListRuns, RunSummary
+from flyte_schemas.envelope import Malformed
+from flyte_schemas.events import ActionRequested, StartRun
+from flyte_schemas.failure import Failure
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import ROOT_ACTION, RunKey, run_request
+
+
+class RunAnswers:
+    """The handlers of what is asked about runs."""
+
+    def __init__(self, bus: Bus, views: RunViews, settings: ConsoleSettings) -> None:
+        self._bus = bus
+        self._views = views
+        self._settings = settings
+
+    async def runs(self, ask: Ask) -> Runs:
+        """The runs of a project and domain that meet all filters, newest first."""
+        question = ListRuns(
+            project=ask.name("project"),
+            domain=ask.name("domain"),
+            limit=ask.whole("limit", default=100, at_least=1, at_most=self._settings.max_listed),
+            in_phase=ask.phases(),
+            task_name=ask.text("task"),
+            task_version=ask.text("version"),
+            requested_by=ask.text("user"),
+            requested_after=ask.moment("created_after"),
+            requested_before=ask.moment("created_before"),
+            labels=ask.labels(),
+        )
+        found = await self._bus.ask(LIST_RUNS, question, timeout_s=self._settings.ask_patience_s)
+        return Runs(runs=tuple(map(row_of, found.runs)), as_of=found.as_of_sequence)
+
+    async def run(self, ask: Ask) -> RunAnswer:
+        """One run, in full."""
+        key = ask.run
+        async with self._views.watching(key) as view:
+            await self._known(view)
+            async with asyncio.timeout(self._settings.ask_patience_s):
+                state, _ = await read_action(self._bus.log, key.action(ROOT_ACTION))
+                facts = _facts(key, state, view) or await self._only_asked_for(key)
+            return RunAnswer(run=facts, as_of=view.rows.as_of)
+
+    async def actions(self, ask: Ask) -> Encoded:
+        """All actions of a run."""
+        async with self._views.watching(ask.run) as view:
+            await self._known(view)
+            if view.answer is None or view.answer[0] != view.rows.as_of:
+                document = {
+                    "columns": COLUMNS,
+                    "rows": [row.values() for row in view.rows],
+                    "settled": view.is_settled,
+                    "as_of": view.rows.as_of,
+                }
+                view.answer = (view.rows.as_of, orjson.dumps(document))
+            return Encoded(view.answer[1])
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Sent]:
+        """The actions of a run that have changed, and that change."""
+        after = ask.whole("after", default=0)
+        async with self._views.watching(ask.run) as view:
+            if after:
+                await self._known(view)  # of a run that was not read, nobody can say what is new
+            elif not len(view.rows):
+                await view.changed(self._settings.bunch_s)
+                if view.is_read.is_set():
+                    await self._known(view)
+            yield Sent()
+            async with aclosing(action_messages(view, after, self._settings)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def _known(self, view: RunView) -> None:
+        """Return when the view is up to date. Raises Trouble for a run that nobody has asked for."""
+        await self._views.read(view)
+        if not len(view.rows):
+            await self._only_asked_for(view.key)
+
+    async def _only_asked_for(self, key: RunKey) -> RunFacts:
+        """A run of which there is only the request that asks for it. Raises Trouble when there is none."""
+        async with asyncio.timeout(self._settings.ask_patience_s):
+            entry = await self._bus.log.last(REQUESTS, run_request(key))
+        if entry is None or isinstance(entry.content, Malformed):
+            raise unknown_run(key)
+        asked = entry.content.data
+        if not isinstance(asked, StartRun):
+            raise unknown_run(key)
+        settings = asked.settings
+        return RunFacts(
+            name=key.run,
+            task=asked.task.name,
+            version=asked.task.version,
+            phase=ActionPhase.QUEUED,
+            requested_at=entry.content.time,
+            labels=settings.labels if settings else {},
+            annotations=settings.annotations if settings else {},
+            requested_by=asked.requested_by,
+            inputs=shown(asked.inputs, key.action(ROOT_ACTION)),
+            env_vars=asked.env_vars,
+            rerun_of=settings.rerun_of if settings else None,
+            url=url_of(key),
+        )
+
+
+def row_of(run: RunSummary) -> RunRow:
+    """A run in a line, as the page has it."""
+    values = {name: getattr(run, name) for name in RunRow.model_fields if name != "failure"}
+    return RunRow(**values, failure=failure_line(run.failure))
+
+
+def failure_line(failure: Failure | None) -> FailureLine | None:
+    """Why something failed, in a line."""
+    if failure is None:
+        return None
+    return FailureLine(code=failure.code, message=failure.message.partition("\n")[0])
+
+
+def url_of(key: RunKey) -> str:
+    """A run's address for the CLI."""
+    return f"flyte://{key.project}/{key.domain}/runs/{key.run}"
+
+
+def unknown_run(key: RunKey) -> Trouble:
+    """The log has no such run."""
+    message = f"the log has no run {key.run!r} in {key.project}/{key.domain}"
+    return not_found("RunNotFound", message, "The list of runs shows what there is.")
+
+
+def _facts(key: RunKey, state: ActionState, view: RunView) -> RunFacts | None:
+    """One run in full; None while its root action was not seen."""
+    asked: ActionRequested | None = state.requested
+    if asked is None or state.phase is None or state.requested_at is None:
+        return None
+    settings, root = asked.settings, key.action(ROOT_ACTION)
+    return RunFacts(
+        name=key.run,
+        task=asked.task.name,
+        version=asked.task.version,
+        phase=state.phase,
+        requested_at=state.requested_at,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        attempts=state.attempt,
+        actions=len(view.rows),
+        paused=view.rows.paused,
+        labels=settings.labels if settings else {},
+        annotations=settings.annotations if settings else {},
+        requested_by=asked.requested_by,
+        failure=failure_line(state.failure),
+        inputs=shown(asked.inputs, root),
+        outputs=None if state.outputs is None else shown(state.outputs, root),
+        env_vars=asked.env_vars,
+        report=bool(state.reports),
+        rerun_of=settings.rerun_of if settings else None,
+        url=url_of(key),
+    )
