@@ -193,13 +193,17 @@ class TaskAnswer(Word):
 class ListTasks(Word):
     """The latest version of each task (or every version of `name`), newest first unless `ascending`.
 
-    With `environment`, of its tasks only; with `entrypoint`, of those that are (or are not) declared so.
+    With `environment`, of its tasks only; with `entrypoint`, of those that are (or are not) declared so; with
+    `search`, of those that have it in their name, in whatever case. `cursor` is the last answer's `next`, and
+    the question the same: all pages show the versions that there were when the first was asked for.
     """
 
     project: Name
     domain: Name
     name: TaskName | None = None
+    search: str = ""
     limit: NonNegativeInt = 100
+    cursor: str = ""
     environment: Name | None = None
     entrypoint: bool | None = None
     ascending: bool = False
@@ -214,16 +218,23 @@ class TaskSummary(Word):
 
 
 class TaskList(Word):
+    """`next` is empty when there are no more; `as_of_sequence` is a place in TASKS."""
+
     tasks: tuple[TaskSummary, ...]
     as_of_sequence: NonNegativeInt
+    next: str = ""
 
 
 class ListRuns(Word):
     """The newest runs first, unless `ascending`; with `name`, just that one.
 
     Of the filters that are given, a run meets all: it is in one of the phases, was requested and last changed
-    after and before these times, has these labels with these values, and waits for a person. A run
-    changes when it ends; until then it has when it began to run, or was requested.
+    after and before these times, has these labels with these values, waits for a person, and has `search` in
+    its name or its task's, in whatever case. A run changes when it ends; until then it has when it began to
+    run, or was requested.
+
+    `cursor` is the last answer's `next`, and the question the same: runs that began meanwhile move no page.
+    `counts` asks how many runs there are in each phase that meet the same filters, on all pages.
 
     `at_least_sequence` makes the answer wait until the read model has seen that position of the log, so that
     a user who knows of an event is not answered from before it.
@@ -244,8 +255,11 @@ class ListRuns(Word):
     labels: dict[str, str] = {}
     label_keys: tuple[str, ...] = ()
     paused_only: bool = False
+    search: str = ""
     sort_by: Literal["created_at", "updated_at"] = "created_at"
     ascending: bool = False
+    cursor: str = ""
+    counts: bool = False
     at_least_sequence: NonNegativeInt = 0
 
 
@@ -269,8 +283,15 @@ class RunSummary(Word):
 
 
 class RunList(Word):
+    """`next` is empty when there are no more; `counts` is there when it was asked for, without zeros.
+
+    `as_of_sequence` is a place in RUNS: all of the log up to it is in the answer.
+    """
+
     runs: tuple[RunSummary, ...]
     as_of_sequence: NonNegativeInt
+    next: str = ""
+    counts: dict[ActionPhase, NonNegativeInt] | None = None
 
 
 GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer)

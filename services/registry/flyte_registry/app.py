@@ -6,6 +6,7 @@ import structlog
 
 from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping, stop_all
+from flyte_registry.core.pace import in_words
 from flyte_registry.deployments import Deployments
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.questions import Questions
@@ -51,7 +52,8 @@ class RegistryService:
             end = await self._bus.log.last_sequence(stream)
             as_of = await self._projection.reach(stream, end, LOOK_PATIENCE_S)
             if as_of < end:
-                return f"it has read {stream.name} up to {as_of} of {end}"
+                found = await self._projection.progress(stream)
+                return in_words(stream.name, found.as_of, found.end, found.per_s)
         return ""
 
 

@@ -13,21 +13,51 @@ CREATE TABLE positions (
 ) WITHOUT ROWID;
 CREATE TABLE tasks (
     project TEXT NOT NULL, domain TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
-    sequence INTEGER NOT NULL, deployed_at TEXT NOT NULL, description TEXT NOT NULL, template TEXT NOT NULL,
+    sequence INTEGER NOT NULL, deployed_at TEXT NOT NULL, description TEXT NOT NULL,
+    words TEXT NOT NULL, environment TEXT NOT NULL, entrypoint INTEGER NOT NULL, template TEXT NOT NULL,
     PRIMARY KEY (project, domain, name, version)
 );
-CREATE INDEX tasks_by_sequence ON tasks (project, domain, name, sequence DESC);
-CREATE TABLE runs (
-    project TEXT NOT NULL, domain TEXT NOT NULL, name TEXT NOT NULL,
-    sequence INTEGER NOT NULL, actions INTEGER NOT NULL, phase TEXT, root TEXT NOT NULL, paused TEXT NOT NULL,
-    PRIMARY KEY (project, domain, name)
+CREATE INDEX tasks_by_name ON tasks (project, domain, name, sequence);
+CREATE INDEX tasks_by_sequence ON tasks (project, domain, sequence);
+CREATE TABLE places (
+    id INTEGER PRIMARY KEY, project TEXT NOT NULL, domain TEXT NOT NULL, UNIQUE (project, domain)
 );
-CREATE INDEX runs_by_sequence ON runs (project, domain, sequence DESC);
+CREATE TABLE states (
+    place INTEGER NOT NULL, name TEXT NOT NULL,
+    sequence INTEGER NOT NULL, actions INTEGER NOT NULL, root TEXT NOT NULL, paused TEXT NOT NULL,
+    PRIMARY KEY (place, name)
+) WITHOUT ROWID;
+CREATE TABLE runs (
+    sequence INTEGER PRIMARY KEY, place INTEGER NOT NULL, name TEXT NOT NULL, words TEXT NOT NULL,
+    task TEXT NOT NULL, version TEXT NOT NULL, requested_by TEXT NOT NULL, phase TEXT NOT NULL,
+    requested_at INTEGER NOT NULL, started_at INTEGER, ended_at INTEGER, updated_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL, actions INTEGER NOT NULL, paused INTEGER NOT NULL,
+    labels TEXT NOT NULL, failure TEXT
+);
+CREATE INDEX runs_by_place ON runs (place);
+CREATE INDEX runs_by_phase ON runs (place, phase);
+CREATE INDEX runs_by_task ON runs (place, task);
+CREATE INDEX runs_by_version ON runs (place, version);
+CREATE INDEX runs_by_user ON runs (place, requested_by);
+CREATE INDEX runs_by_requested ON runs (place, requested_at);
+CREATE INDEX runs_by_updated ON runs (place, updated_at);
+CREATE INDEX runs_paused ON runs (place) WHERE paused > 0;
+CREATE TABLE labels (
+    place INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL, sequence INTEGER NOT NULL,
+    PRIMARY KEY (place, label, value, sequence)
+) WITHOUT ROWID;
 """
-SCHEMA_VERSION = 3
+"""What is folded on (`states`) and what is listed (`runs`) are apart: a list reads narrow rows alone.
+
+A run's number is where its root was asked for, so every index ends in the order of a list. Times are whole
+microseconds since 1970, `words` is what a search looks into.
+"""
+TABLES = ("positions", "tasks", "places", "states", "runs", "labels")
+SCHEMA_VERSION = 4
 """Raise it when the tables, or what stands in them, change: a file of another version is made anew."""
 
 LOCK_PATIENCE_S = 2.0
+CACHE_KIB = 32 * 1024
 
 
 class ReadModelInUse(RuntimeError):
@@ -64,6 +94,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")  # a commit lost in a power cut is read again
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         db.execute("BEGIN IMMEDIATE")
         _ensure_tables(db)
         db.execute("COMMIT")

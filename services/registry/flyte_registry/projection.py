@@ -7,6 +7,7 @@ the event loop and no question sees half a transaction.
 import asyncio
 import contextlib
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -19,11 +20,13 @@ import structlog
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import reject
+from flyte_registry.core.pace import Pace, eta_s
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, concerns_run, fold_run, task_row
 from flyte_registry.read_model import DiskFull, ReadModel
 from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Malformed
+from flyte_schemas.overview import StreamProgress
 from flyte_schemas.streams import RUNS, TASKS, StreamSpec
 from flyte_schemas.subjects import RunKey, parse_action
 
@@ -33,6 +36,8 @@ log = structlog.get_logger()
 
 PAUSE_S = 0.02
 """Between two transactions: one for many events costs little more than one for a single event."""
+TELL_S = 5.0
+"""While there is much to read, so often it is told how much was read."""
 
 T = TypeVar("T")
 
@@ -48,6 +53,7 @@ class Projection:
         self._model: ReadModel | None = None
         self._positions: dict[str, Position] = {}
         self._as_of = {stream.name: 0 for stream in FOLLOWED}
+        self._paces = {stream.name: Pace() for stream in FOLLOWED}
         self._moved = asyncio.Condition()
         self._awaited = asyncio.Event()
 
@@ -65,6 +71,7 @@ class Projection:
         for name, position in positions.items():
             position.settled = ends[name]
             self._as_of[name] = position.as_of
+            self._paces[name].note(time.monotonic(), position.as_of)
         self._positions = positions
 
     async def close(self) -> None:
@@ -80,20 +87,39 @@ class Projection:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fetch(stream, entries))
             group.create_task(self._fold(stream, entries))
+            group.create_task(self._tell(stream))
 
     async def ask(self, question: Callable[[ReadModel], T]) -> T:
         """Put a question to the model, in its thread."""
         assert self._model is not None, "the read model is not open"
         return await self._in_thread(question, self._model)
 
+    async def ask_as_of(self, stream: StreamSpec, question: Callable[[ReadModel], T]) -> tuple[T, int]:
+        """The same, with the place of the stream up to which all is in the answer."""
+
+        def asked(model: ReadModel) -> tuple[T, int]:
+            return question(model), self._positions[stream.name].as_of
+
+        return await self.ask(asked)
+
+    async def progress(self, stream: StreamSpec) -> StreamProgress:
+        """How far the stream is read now."""
+        end = await self._bus.log.last_sequence(stream)
+        as_of = min(self._as_of[stream.name], end)
+        per_s = self._paces[stream.name].per_s(time.monotonic(), as_of) if as_of < end else 0.0
+        return StreamProgress(
+            stream=stream.name, as_of=as_of, end=end, per_s=per_s, eta_s=eta_s(end - as_of, per_s)
+        )
+
     async def reach(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
         """Wait until the model has seen this place of the stream; return the place that it has seen."""
         self._awaited.set()
-        try:
+        return await self._arrive(stream, sequence, patience_s)
+
+    async def _arrive(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s), self._moved:
                 await self._moved.wait_for(lambda: self._as_of[stream.name] >= sequence)
-        except TimeoutError:
-            pass
         return self._as_of[stream.name]
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
@@ -118,6 +144,33 @@ class Projection:
                 await entries.put(entry)
         raise BusUnavailable(f"the log of {stream.name} can no longer be followed")
 
+    async def _tell(self, stream: StreamSpec) -> None:
+        """While what was in the log at the start is being read, say how much of it was."""
+        began, first = time.monotonic(), self._as_of[stream.name]
+        total = self._positions[stream.name].settled
+        while (read := self._as_of[stream.name]) < total:
+            await self._arrive(stream, total, TELL_S)
+            if (read := self._as_of[stream.name]) < total:
+                per_s = self._paces[stream.name].per_s(time.monotonic(), read)
+                eta = eta_s(total - read, per_s)
+                log.info(
+                    "registry.read_model.reading",
+                    stream=stream.name,
+                    read=read,
+                    total=total,
+                    per_s=round(per_s),
+                    eta_s=None if eta is None else round(eta),
+                )
+        if read > first:
+            took = time.monotonic() - began
+            log.info(
+                "registry.read_model.read",
+                stream=stream.name,
+                read=read - first,
+                per_s=round((read - first) / took),
+                took_s=round(took, 1),
+            )
+
     async def _fold(self, stream: StreamSpec, entries: asyncio.Queue[Entry]) -> None:
         while True:
             batch = [await entries.get()]
@@ -129,6 +182,7 @@ class Projection:
             as_of = await self._take_in_once_there_is_room(stream, batch)
             async with self._moved:
                 self._as_of[stream.name] = as_of
+                self._paces[stream.name].note(time.monotonic(), as_of)
                 self._moved.notify_all()
             await self._gather_more()
 
@@ -172,7 +226,7 @@ def _take_in_tasks(model: ReadModel, entries: Sequence[Entry]) -> None:
             continue
         row = task_row(entry.subject, entry.content, entry.sequence)
         if row is not None:
-            model.put_task(row)
+            model.tasks.put(row)
 
 
 def _take_in_runs(model: ReadModel, entries: Sequence[Entry]) -> None:
@@ -181,10 +235,10 @@ def _take_in_runs(model: ReadModel, entries: Sequence[Entry]) -> None:
         key = parse_action(entry.subject)
         if key is None or isinstance(entry.content, Malformed) or not concerns_run(key, entry.content):
             continue
-        row = rows.get(key.run) or model.run(key.run) or RunRow(key=key.run)
+        row = rows.get(key.run) or model.runs.get(key.run) or RunRow(key=key.run)
         rows[key.run] = fold_run(row, key, entry.content, entry.sequence)
     for row in rows.values():
-        model.put_run(row)
+        model.runs.put(row)
 
 
 def _position_in(stream: StreamSpec) -> Callable[[ReadModel], Position]:

@@ -4,13 +4,18 @@ An answer is never from before its question: the model first sees what the log h
 came. While it cannot, because it is being rebuilt, the question is refused rather than answered wrongly.
 """
 
+from collections.abc import Sequence
+
 from flyte_bus.errors import Refusal
 from flyte_bus.ports import Bus, Server
-from flyte_registry.core.conditions import conditions, order, task_conditions
+from flyte_registry.core.cursors import Place, WrongCursor, cursor_of, place_of
 from flyte_registry.core.nearest import nearest
+from flyte_registry.core.pace import in_words
+from flyte_registry.core.projects import CountsByPlace, overview
 from flyte_registry.core.rows import TaskRow, run_summary
-from flyte_registry.projection import Projection
+from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.read_model import ReadModel
+from flyte_registry.run_table import ListedRun, place_size
 from flyte_registry.settings import RegistrySettings
 from flyte_schemas.endpoints import (
     GET_TASK,
@@ -23,10 +28,23 @@ from flyte_schemas.endpoints import (
     TaskAnswer,
     TaskList,
     TaskRecord,
+    TaskSummary,
 )
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.streams import RUNS, TASKS, StreamSpec
+from flyte_schemas.overview import (
+    GET_PROGRESS,
+    LIST_PROJECTS,
+    GetProgress,
+    ListProjects,
+    Progress,
+    ProjectList,
+    StreamProgress,
+)
+from flyte_schemas.phase import ActionPhase
+from flyte_schemas.projects import PROJECTS_KEY, ProjectBook
+from flyte_schemas.streams import RUNS, SETTINGS_BUCKET, TASKS, StreamSpec
 from flyte_schemas.subjects import RunKey
+from flyte_schemas.words import Word
 
 
 class Questions:
@@ -43,6 +61,8 @@ class Questions:
             await self._bus.serve(GET_TASK, self.get_task),
             await self._bus.serve(LIST_TASKS, self.list_tasks),
             await self._bus.serve(LIST_RUNS, self.list_runs),
+            await self._bus.serve(LIST_PROJECTS, self.list_projects),
+            await self._bus.serve(GET_PROGRESS, self.get_progress),
         )
 
     async def get_task(self, question: GetTask) -> TaskAnswer:
@@ -58,48 +78,79 @@ class Questions:
         return TaskAnswer(task=None, similar=await self._similar(question))
 
     async def list_tasks(self, question: ListTasks) -> TaskList:
-        """The latest version of each task, or all versions of one. Raises Refusal `RegistryBehind`."""
-        as_of = await self._catch_up(TASKS)
+        """The latest version of each task, or all versions of one. Raises Refusal."""
+        place = _place(question, 2)
+        await self._catch_up(TASKS)
         limit = min(question.limit, self._settings.max_listed)
-        tasks = await self._projection.ask(
-            lambda model: model.listed_tasks(
-                question.project,
-                question.domain,
-                limit,
-                name=question.name,
-                conditions=task_conditions(question),
-                ascending=question.ascending,
-            )
+
+        def listed(model: ReadModel) -> tuple[list[tuple[TaskSummary, int]], int]:
+            snapshot = place[0] if place else model.position(TASKS.name).as_of
+            return model.tasks.listed(question, limit + 1, snapshot, place), snapshot
+
+        (rows, snapshot), as_of = await self._projection.ask_as_of(TASKS, listed)
+        count = _fitting([task for task, _ in rows[:limit]], self._settings.max_answer_bytes)
+        end = (snapshot, rows[count - 1][1]) if count else None
+        return TaskList(
+            tasks=tuple(task for task, _ in rows[:count]),
+            as_of_sequence=as_of,
+            next=_next(question, end, is_more=count < len(rows)),
         )
-        return TaskList(tasks=tuple(tasks), as_of_sequence=as_of)
 
     async def list_runs(self, question: ListRuns) -> RunList:
-        """The newest runs, or one with its whole failure. Raises Refusal `RegistryBehind`."""
-        as_of = await self._catch_up(RUNS, question.at_least_sequence)
+        """The newest runs, or one with its whole failure. Raises Refusal."""
+        place = _place(question, place_size(question))
+        await self._catch_up(RUNS, question.at_least_sequence)
         if question.name is not None:
-            key = RunKey(question.project, question.domain, question.name)
-            row = await self._projection.ask(lambda model: model.run(key))
-            rows = [] if row is None else [row]
-        else:
-            limit = min(question.limit, self._settings.max_listed)
-            rows = await self._projection.ask(
-                lambda model: model.runs(
-                    question.project, question.domain, limit, conditions(question), order(question)
-                )
-            )
-        summaries = (run_summary(row, in_full=question.name is not None) for row in rows)
-        return RunList(runs=tuple(run for run in summaries if run is not None), as_of_sequence=as_of)
+            return await self._one_run(question, RunKey(question.project, question.domain, question.name))
+        limit = min(question.limit, self._settings.max_listed)
+
+        def listed(model: ReadModel) -> tuple[list[ListedRun], dict[ActionPhase, int] | None]:
+            counts = model.runs.counts(question) if question.counts else None
+            return model.runs.listed(question, limit + 1, place), counts
+
+        (rows, counts), as_of = await self._projection.ask_as_of(RUNS, listed)
+        count = _fitting([run.summary for run in rows[:limit]], self._settings.max_answer_bytes)
+        end = rows[count - 1].place(question) if count else None
+        return RunList(
+            runs=tuple(run.summary for run in rows[:count]),
+            as_of_sequence=as_of,
+            next=_next(question, end, is_more=count < len(rows)),
+            counts=counts,
+        )
+
+    async def list_projects(self, question: ListProjects) -> ProjectList:
+        """The projects of the book and of the log. Raises Refusal `RegistryBehind`."""
+        tasks_as_of = await self._catch_up(TASKS)
+        await self._catch_up(RUNS)
+        counted, as_of = await self._projection.ask_as_of(RUNS, _counts_by_place)
+        entry = await self._bus.bucket(SETTINGS_BUCKET).get(PROJECTS_KEY)
+        book = ProjectBook.model_validate_json(entry.value) if entry and entry.value else ProjectBook()
+        return ProjectList(
+            projects=tuple(overview(book, *counted)),
+            as_of_sequence=as_of,
+            tasks_as_of_sequence=tasks_as_of,
+        )
+
+    async def get_progress(self, question: GetProgress) -> Progress:
+        """How far the streams are read."""
+        return Progress(streams=tuple([await self._projection.progress(stream) for stream in FOLLOWED]))
+
+    async def _one_run(self, question: ListRuns, key: RunKey) -> RunList:
+        row, as_of = await self._projection.ask_as_of(RUNS, lambda model: model.runs.get(key))
+        run = run_summary(row, in_full=True) if row else None
+        counts = ({run.phase: 1} if run else {}) if question.counts else None
+        return RunList(runs=(run,) if run else (), as_of_sequence=as_of, counts=counts)
 
     async def _task(self, question: GetTask) -> TaskRow | None:
         return await self._projection.ask(
-            lambda model: model.task(question.project, question.domain, question.name, question.version)
+            lambda model: model.tasks.get(question.project, question.domain, question.name, question.version)
         )
 
     async def _similar(self, question: GetTask) -> tuple[str, ...]:
         settings = self._settings
 
         def names(model: ReadModel) -> tuple[str, ...]:
-            known = model.task_names(question.project, question.domain, settings.max_compared)
+            known = model.tasks.names(question.project, question.domain, settings.max_compared)
             return nearest(question.name, known, settings.max_similar)
 
         return await self._projection.ask(names)
@@ -113,7 +164,7 @@ class Questions:
         end = await self._bus.log.last_sequence(stream)
         as_of = await self._projection.reach(stream, max(end, at_least), self._settings.answer_patience_s)
         if as_of < end:
-            raise Refusal(_behind(stream, as_of, end))
+            raise Refusal(_behind(await self._projection.progress(stream)))
         return as_of
 
 
@@ -128,10 +179,40 @@ def _record(row: TaskRow) -> TaskRecord:
     )
 
 
-def _behind(stream: StreamSpec, as_of: int, end: int) -> Failure:
+def _place(question: ListRuns | ListTasks, size: int) -> Place | None:
+    try:
+        return place_of(question, size)
+    except WrongCursor as error:
+        raise Refusal(Failure(code="InvalidQuestion", kind=FailureKind.USER, message=str(error))) from error
+
+
+def _next(question: ListRuns | ListTasks, end: Place | None, *, is_more: bool) -> str:
+    """The cursor behind the last row of a page; that of the page before when there is no row on it."""
+    if not is_more:
+        return ""
+    return cursor_of(question, end) if end else question.cursor
+
+
+def _fitting(rows: Sequence[Word], most_bytes: int) -> int:
+    """How many of the first rows fit into one answer; one does, whatever its size."""
+    size = 0
+    for count, row in enumerate(rows):
+        size += len(row.model_dump_json())
+        if count and size > most_bytes:
+            return count
+    return len(rows)
+
+
+def _counts_by_place(model: ReadModel) -> tuple[CountsByPlace, CountsByPlace]:
+    tasks = {(project, domain): count for project, domain, count in model.tasks.counts_by_place()}
+    return tasks, {(project, domain): count for project, domain, count in model.runs.counts_by_place()}
+
+
+def _behind(progress: StreamProgress) -> Failure:
+    said = in_words(progress.stream, progress.as_of, progress.end, progress.per_s)
     return Failure(
         code="RegistryBehind",
         kind=FailureKind.SYSTEM,
-        message=f"the registry still reads {stream.name}: it is at {as_of} of {end}",
-        hint="ask again in a moment",
+        message=f"the registry still reads the log: {said}",
+        hint="ask again in a moment; `flyte status` shows how far it is",
     )

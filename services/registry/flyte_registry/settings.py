@@ -41,6 +41,8 @@ class RegistrySettings:
     """How long a question waits for the read model to see what the log holds."""
     max_listed: int = 500
     """Rows in one answer; an answer is one message."""
+    max_answer_bytes: int = 600_000
+    """What rows may take in one answer; a message of the bus has room for a megabyte."""
     max_compared: int = 5_000
     """Names that are looked at for the nearest ones."""
     max_similar: int = 5

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from flyte_registry.core.conditions import conditions, order, task_conditions
 from flyte_registry.core.rows import RunRow, TaskRow, fold_run
 from flyte_registry.read_model import ReadModel
 from flyte_schemas.endpoints import ListRuns, ListTasks
@@ -70,13 +69,12 @@ def test_a_run_is_listed_when_it_meets_all_that_is_asked(
 ) -> None:
     model = ReadModel(tmp_path / "model.sqlite")
     try:
-        model.put_run(row("r1", 1, "env.one", {"team": "a"}))
+        model.runs.put(row("r1", 1, "env.one", {"team": "a"}))
         waits = replace(row("r2", 2, "env.one", {"team": "a", "kind": "x' OR 1=1"}), paused=frozenset({"ok"}))
-        model.put_run(waits)
-        model.put_run(replace(row("r3", 3, "env.two", {}, aborted=True), paused=frozenset({"ok"})))
+        model.runs.put(waits)
+        model.runs.put(replace(row("r3", 3, "env.two", {}, aborted=True), paused=frozenset({"ok"})))
         question = ListRuns(project="p", domain="d", **asked)
-        rows = model.runs("p", "d", 10, conditions(question), order(question))
-        assert [one.key.run for one in rows] == found
+        assert [one.summary.name for one in model.runs.listed(question, 10)] == found
     finally:
         model.close()
 
@@ -102,7 +100,7 @@ def test_a_task_is_listed_by_its_latest_version_when_it_meets_all_that_is_asked(
             [("env.a", "v1"), ("env.b", "v1"), ("env.a", "v2"), ("other.c", "v1")], start=1
         ):
             is_entrypoint = (name, version) == ("env.a", "v2")
-            model.put_task(
+            model.tasks.put(
                 TaskRow(
                     project="p",
                     domain="d",
@@ -114,14 +112,7 @@ def test_a_task_is_listed_by_its_latest_version_when_it_meets_all_that_is_asked(
                 )
             )
         question = ListTasks(project="p", domain="d", **asked)
-        listed = model.listed_tasks(
-            "p",
-            "d",
-            question.limit,
-            name=question.name,
-            conditions=task_conditions(question),
-            ascending=question.ascending,
-        )
+        listed = [task for task, _ in model.tasks.listed(question, question.limit, as_of=4)]
         assert [f"{task.name} {task.version}" for task in listed] == found
         assert {task.entrypoint for task in listed} == {task.version == "v2" for task in listed}
     finally:

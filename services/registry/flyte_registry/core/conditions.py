@@ -1,12 +1,33 @@
-"""What a question for tasks or runs asks of them, as conditions on the rows of the read model.
+"""What a question for tasks or runs asks of them, in SQL over the columns of the read model.
 
 A condition is text with places for values, never the values themselves: those come from users.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from flyte_schemas.endpoints import ListRuns, ListTasks
-from flyte_schemas.phase import ActionPhase
+
+Value = str | int
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(time: datetime) -> int:
+    """A time as the read model has it; without a zone it is UTC."""
+    return ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """The time that the read model has as `value`."""
+    return _EPOCH + value * _MICROSECOND
+
+
+def searched(text: str) -> str:
+    """A text as searches compare it."""
+    return text.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,60 +35,60 @@ class Condition:
     """A condition in SQL over the table of tasks or of runs, and the values of its places."""
 
     sql: str
-    values: tuple[str | int, ...]
+    values: tuple[Value, ...] = ()
+
+
+def both(conditions: Sequence[Condition]) -> Condition:
+    """All of these as one."""
+    sql = " AND ".join(condition.sql for condition in conditions) or "1"
+    return Condition(sql, tuple(value for condition in conditions for value in condition.values))
+
+
+def time_ranges(question: ListRuns) -> tuple[Condition, ...]:
+    """The times that are asked for, one condition a column, each over an index of that column."""
+    found = []
+    for column, after, before in (
+        ("requested_at", question.requested_after, question.requested_before),
+        ("updated_at", question.updated_after, question.updated_before),
+    ):
+        bounds = [Condition(f"{column} > ?", (microseconds(after),))] if after else []
+        bounds += [Condition(f"{column} < ?", (microseconds(before),))] if before else []
+        found += [both(bounds)] if bounds else []
+    return tuple(found)
 
 
 def conditions(question: ListRuns) -> tuple[Condition, ...]:
-    """All of what a question for runs asks for."""
-    asked: list[Condition] = []
-    if question.in_phase:
-        places = ", ".join("?" * len(question.in_phase))
-        asked.append(Condition(f"phase IN ({places})", tuple(phase.value for phase in question.in_phase)))
+    """All of what a question for runs asks for, but for phases and times."""
+    asked = [
+        Condition(f"{column} = ?", (value,))
+        for column, value in (
+            ("task", question.task_name),
+            ("version", question.task_version),
+            ("requested_by", question.requested_by),
+        )
+        if value is not None
+    ]
     if question.paused_only:
-        over = tuple(phase.value for phase in ActionPhase if phase.is_terminal)
-        asked.append(Condition(f"paused != '[]' AND phase NOT IN ({', '.join('?' * len(over))})", over))
-    for path, value in (
-        ("$.requested.task.name", question.task_name),
-        ("$.requested.task.version", question.task_version),
-        ("$.requested.requested_by", question.requested_by),
-    ):
-        if value is not None:
-            asked.append(Condition("json_extract(root, ?) = ?", (path, value)))
-    for moment, comparison, time in (
-        (_REQUESTED_AT, ">", question.requested_after),
-        (_REQUESTED_AT, "<", question.requested_before),
-        (_UPDATED_AT, ">", question.updated_after),
-        (_UPDATED_AT, "<", question.updated_before),
-    ):
-        if time is not None:
-            sql = f"julianday({moment}) {comparison} julianday(?)"
-            asked.append(Condition(sql, (time.isoformat(),)))
+        asked.append(Condition("paused > 0"))
+    if question.search:
+        asked.append(Condition("instr(words, ?) > 0", (searched(question.search),)))
     for label, value in question.labels.items():
-        asked.append(Condition(f"EXISTS ({_LABELS} AND value = ?)", (label, value)))
-    asked += [Condition(f"EXISTS ({_LABELS})", (label,)) for label in question.label_keys]
+        asked.append(Condition(f"sequence IN ({_LABELLED} AND value = ?)", (label, value)))
+    asked += [Condition(f"sequence IN ({_LABELLED})", (label,)) for label in question.label_keys]
     return tuple(asked)
-
-
-def order(question: ListRuns) -> str:
-    """How the runs that a question asks for are sorted, in SQL."""
-    direction = "ASC" if question.ascending else "DESC"
-    by_time = f"julianday({_UPDATED_AT}) {direction}, " if question.sort_by == "updated_at" else ""
-    return f"{by_time}sequence {direction}"
 
 
 def task_conditions(question: ListTasks) -> tuple[Condition, ...]:
     """All of what a question for tasks asks for, beside a name."""
     asked: list[Condition] = []
     if question.environment is not None:
-        asked.append(Condition("json_extract(template, '$.environment') = ?", (question.environment,)))
+        asked.append(Condition("environment = ?", (question.environment,)))
     if question.entrypoint is not None:
-        asked.append(Condition("json_extract(template, '$.entrypoint') = ?", (int(question.entrypoint),)))
+        asked.append(Condition("entrypoint = ?", (int(question.entrypoint),)))
+    if question.search:
+        asked.append(Condition("instr(words, ?) > 0", (searched(question.search),)))
     return tuple(asked)
 
 
-_REQUESTED_AT = "json_extract(root, '$.requested_at')"
-_UPDATED_AT = (
-    "coalesce(json_extract(root, '$.ended_at'), json_extract(root, '$.started_at'),"
-    " json_extract(root, '$.requested_at'))"
-)
-_LABELS = "SELECT 1 FROM json_each(runs.root, '$.requested.settings.labels') WHERE key = ?"
+_LABELLED = "SELECT sequence FROM labels WHERE place = ?1 AND label = ?"
+"""The place of a question is the first value of its query."""

@@ -1,0 +1,26 @@
+"""The projects that there are: those that somebody wrote down, and those that the log has something of."""
+
+from collections.abc import Iterator, Mapping
+
+from flyte_schemas.names import is_name
+from flyte_schemas.overview import DomainSummary, ProjectSummary
+from flyte_schemas.projects import ProjectBook, ProjectRecord
+
+CountsByPlace = Mapping[tuple[str, str], int]
+"""A number for each project and domain."""
+
+
+def overview(book: ProjectBook, tasks: CountsByPlace, runs: CountsByPlace) -> Iterator[ProjectSummary]:
+    """All projects by id, with what the log has of them. What is no name has no place in an answer."""
+    places = {place for place in (*tasks, *runs) if all(map(is_name, place))}
+    for project in sorted({*book.projects, *(project for project, _ in places)}):
+        written = book.projects.get(project)
+        yield ProjectSummary(
+            record=written or ProjectRecord(id=project, name=project),
+            written=written is not None,
+            domains=tuple(
+                DomainSummary(name=place[1], tasks=tasks.get(place, 0), runs=runs.get(place, 0))
+                for place in sorted(places)
+                if place[0] == project
+            ),
+        )
