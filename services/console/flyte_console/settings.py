@@ -35,6 +35,8 @@ class ConsoleSettings:
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
+    explain_patience_s: float = 30.0
+    """How long an answer may take that reads a whole run, or all of its output."""
     max_streams: int = 256
     """Browsers that follow something at a time."""
     heartbeat_s: float = 15.0
@@ -53,6 +55,15 @@ class ConsoleSettings:
     """Actions of all runs that nobody looks at just now, and that are kept all the same."""
     max_listed: int = 500
     """Rows in one answer."""
+    max_events: int = 1_000
+    """Events in one answer."""
+    max_lines: int = 5_000
+    """Lines in one answer, but for the rest of the last chunk; and lines that wait for a slow reader."""
+    max_left: int = 64
+    """Readers of output whose place is remembered for when they go on."""
+    last_look_s: float = 1.0
+    last_looks: int = 5
+    """How long, and how often, output is waited for whose attempt has ended."""
     max_changed_runs: int = 1_000
     """Runs of a project whose last changes are kept for those who follow its list."""
     max_catch_up: int = 20_000
