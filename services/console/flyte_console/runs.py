@@ -61,14 +61,14 @@ class RunAnswers:
         )
 
     async def run(self, ask: Ask) -> RunAnswer:
-        """One run, in full."""
-        key = ask.run
-        async with self._views.watching(key) as view:
-            await self._known(view)
-            async with asyncio.timeout(self._settings.ask_patience_s):
-                state, _ = await read_action(self._bus.log, key.action(ROOT_ACTION))
-                facts = _facts(key, state, view) or await self._facts_of_request(key)
-            return RunAnswer(run=facts, as_of=view.rows.as_of)
+        """One run, in full. Its view begins meanwhile: whoever asks for a run asks for its actions next."""
+        key, settings = ask.run, self._settings
+        question = ListRuns(project=key.project, domain=key.domain, name=key.run)
+        async with self._views.watching(key), asyncio.timeout(settings.ask_patience_s):
+            found = await self._bus.ask(LIST_RUNS, question, timeout_s=settings.ask_patience_s)
+            state, _ = await read_action(self._bus.log, key.action(ROOT_ACTION))
+            facts = _facts(key, state, next(iter(found.runs), None))
+            return RunAnswer(run=facts or await self._facts_of_request(key), as_of=found.as_of_sequence)
 
     async def actions(self, ask: Ask) -> Encoded:
         """All actions of a run."""
@@ -157,7 +157,7 @@ def _asked(key: RunKey, asked: StartRun | ActionRequested) -> dict[str, Any]:
     }
 
 
-def _facts(key: RunKey, state: ActionState, view: RunView) -> RunFacts | None:
+def _facts(key: RunKey, state: ActionState, summary: RunSummary | None) -> RunFacts | None:
     """One run in full; None while its root action was not seen."""
     if state.requested is None or state.phase is None or state.requested_at is None:
         return None
@@ -167,8 +167,8 @@ def _facts(key: RunKey, state: ActionState, view: RunView) -> RunFacts | None:
         started_at=state.started_at,
         ended_at=state.ended_at,
         attempts=state.attempt,
-        actions=len(view.rows),
-        paused=view.rows.paused,
+        actions=summary.actions if summary else 1,
+        paused=summary.paused if summary else 0,
         failure=failure_line(state.failure),
         outputs=None if state.outputs is None else shown(state.outputs, key.action(ROOT_ACTION)),
         report=bool(state.reports),

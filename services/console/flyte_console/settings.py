@@ -43,7 +43,7 @@ class ConsoleSettings:
     """A stream that is silent for so long says that it is alive."""
     bunch_s: float = 0.1
     """What happens within so long of the last word goes into one message."""
-    max_rows: int = 500
+    max_rows: int = 1_000
     """Rows in one message of a stream."""
     write_timeout_s: float = 60.0
     """A browser that takes nothing for so long is cut off; it goes on where it was."""

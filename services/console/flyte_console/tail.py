@@ -54,7 +54,7 @@ class _Pump:
                 while len(self.waiting) >= self._room:
                     self._taken.clear()
                     await self._taken.wait()
-                self.waiting += self.lines.take(entry)
+                self.waiting += self.lines.take(entry.subject, entry.content, entry.sequence)
                 self._bell.set()
 
     def take(self) -> Sent:

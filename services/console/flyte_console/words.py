@@ -76,7 +76,7 @@ class WordAnswers:
                 async for entry in entries:
                     if is_more := len(found) >= limit:
                         break
-                    found += lines.take(entry)
+                    found += lines.take(entry.subject, entry.content, entry.sequence)
             as_of = lines.as_of
             if not is_more:
                 if await self._has_ended(output.run.action(output.action or ROOT_ACTION)):
@@ -109,7 +109,7 @@ class WordAnswers:
             async for entry in entries:
                 if entry.sequence > after:
                     break
-                lines.take(entry)
+                lines.take(entry.subject, entry.content, entry.sequence)
                 count += 1
                 if not count % BREATH:
                     await asyncio.sleep(0)

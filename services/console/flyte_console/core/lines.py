@@ -3,9 +3,8 @@
 from typing import Any
 
 from flyte._client.logs import LogOrder
-from flyte_bus.ports import Entry
 from flyte_console.core.rows import milliseconds
-from flyte_schemas.envelope import Malformed
+from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.events import LogWritten
 from flyte_schemas.subjects import parse_action
 
@@ -25,16 +24,16 @@ class LogLines:
         self._partial: dict[tuple[str, int, str], tuple[str, int]] = {}
         self.as_of = 0
 
-    def take(self, entry: Entry) -> list[Line]:
+    def take(self, subject: str, content: AnyEvent | Malformed, sequence: int) -> list[Line]:
         """The lines that end with this message."""
-        self.as_of = max(self.as_of, entry.sequence)
-        place = parse_action(entry.subject)
-        if place is None or isinstance(entry.content, Malformed):
+        self.as_of = max(self.as_of, sequence)
+        place = parse_action(subject)
+        if place is None or isinstance(content, Malformed):
             return []
-        chunk = entry.content.data
+        chunk = content.data
         if not isinstance(chunk, LogWritten) or self._attempt not in (None, chunk.attempt):
             return []
-        at_ms = milliseconds(entry.content.time)
+        at_ms = milliseconds(content.time)
         found: list[Line] = []
         for ready in self._order.put(place.action, chunk):
             found += self._lines(place.action, ready, at_ms)
