@@ -156,6 +156,23 @@ async def test_of_many_who_look_one_follows(stage: Stage) -> None:
         assert stage.views.following == 1
 
 
+async def test_who_is_slow_gets_larger_steps_and_what_waits_for_him_does_not_grow(stage: Stage) -> None:
+    browser = Browser()
+    await stage.say(1)
+    async with stage.views.watching(RUN) as view:
+        await stage.views.read(view)
+        async with aclosing(action_messages(view, 0, stage.settings)) as messages:
+            browser.take(await anext(messages))
+            await stage.say(len(STORY))
+            async with asyncio.timeout(GUARD_S):
+                while not view.is_settled:
+                    await asyncio.sleep(0)
+            browser.take(await anext(messages))
+            assert browser.rows == rows_of(view)
+            browser.take(await anext(messages))
+            assert browser.has_ended
+
+
 async def test_a_run_that_nobody_looks_at_is_not_followed(stage: Stage) -> None:
     await stage.say(8)
     await stage.look(Browser(), 1)
