@@ -34,6 +34,10 @@ class Plane:
         self._written: dict[str, int] = {}
         self._count = 0
 
+    @property
+    def console_url(self) -> str:
+        return ""
+
     async def bus(self) -> MemoryBus:
         return self.mine
 
