@@ -30,13 +30,10 @@ class Plane:
         self.server = MemoryServer()
         self.mine = MemoryBus(self.server)
         self.theirs = MemoryBus(self.server)
+        self.console_url = ""
         self.uploads: list[CreateUploadLocation] = []
         self._written: dict[str, int] = {}
         self._count = 0
-
-    @property
-    def console_url(self) -> str:
-        return ""
 
     async def bus(self) -> MemoryBus:
         return self.mine
