@@ -86,8 +86,8 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, `FLYTE_PROJECT` and
-    `FLYTE_DOMAIN`.
+    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, `FLYTE_TASK_PROJECT` and
+    `FLYTE_TASK_DOMAIN`.
 
     Raises ValueError naming the variable that cannot be read.
     """
@@ -101,8 +101,8 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         port=int(port),
         public_url=(variables.get("FLYTE_CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
         allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
-        project=variables.get("FLYTE_PROJECT") or unset.project,
-        domain=variables.get("FLYTE_DOMAIN") or unset.domain,
+        project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
+        domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
     )
 
 
