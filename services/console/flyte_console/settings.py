@@ -86,8 +86,8 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, `FLYTE_TASK_PROJECT` and
-    `FLYTE_TASK_DOMAIN`.
+    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, and from
+    `FLYTE_TASK_PROJECT` and `FLYTE_TASK_DOMAIN`.
 
     Raises ValueError naming the variable that cannot be read.
     """
