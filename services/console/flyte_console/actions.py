@@ -69,7 +69,7 @@ class ActionAnswers:
         from flyte._client.explaining import explain_action  # a quarter of a second that no start has to pay
 
         key = ask.run.action(ask.named("action") or ROOT_ACTION)
-        async with asyncio.timeout(self._settings.explain_patience_s), self._explaining:
+        async with asyncio.timeout(self._settings.read_patience_s), self._explaining:
             as_of = await self._bus.log.last_sequence(RUNS)
             found = await explain_action(self._bus, key)
         if found is None:

@@ -35,7 +35,7 @@ class ConsoleSettings:
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
-    explain_patience_s: float = 30.0
+    read_patience_s: float = 30.0
     """How long an answer may take that reads a whole run, or all of its output."""
     max_streams: int = 256
     """Browsers that follow something at a time."""
