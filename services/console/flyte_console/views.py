@@ -120,8 +120,10 @@ class RunViews:
                 self._forget_later(view)
 
     async def read(self, view: RunView) -> None:
-        """Return when the view has seen what the log held when it began. Raises TimeoutError when it stands
-        still, or takes too long."""
+        """Return when the view has seen what the log held when it began.
+
+        Raises TimeoutError when it stands still, or takes too long.
+        """
         with view.listening() as bell:
             async with asyncio.timeout(self._settings.read_patience_s):
                 while not view.is_read.is_set():
@@ -142,8 +144,8 @@ class RunViews:
     async def _kept_up(self, view: RunView) -> None:
         """Follow a run until it has settled; who forgets it cancels this.
 
-        When all seems to have ended, what was heard live is read once more: of a part of a stream, a word that
-        is lost on one subject is not missed by what comes on others.
+        When all seems to have ended, what was heard live is read once more: of a part of a stream, a word
+        that is lost on one subject is not missed by what comes on others.
         """
         while True:
             try:
