@@ -27,6 +27,8 @@ MOMENT_S = 0.3
 LOG_TAIL_LINES = 20
 REGISTRY = "registry"
 SERVICES = (REGISTRY, "dataproxy", "executor")
+CONSOLE = "console"
+"""A stack does without one."""
 
 Home = Annotated[
     Path | None, typer.Option("--home", click_type=PATH, help="Folder of its files, else ~/.flyte.")
@@ -54,8 +56,9 @@ def start(
         Literal["process", "docker", "kubernetes"] | None,
         typer.Option("--backend", help="Where tasks run: processes, containers of their images, or pods."),
     ] = None,
+    no_console: Annotated[bool, typer.Option("--no-console", help="Without the web page.")] = False,
 ) -> None:
-    """Start a stack on this machine: a NATS server and all services, in one process."""
+    """Start a stack on this machine: a NATS server, all services and a web page, in one process."""
     _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
@@ -65,6 +68,7 @@ def start(
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
     command += ["--backend", backend] if backend else []
+    command += ["--no-console"] if no_console else []
     command += _artifacts(context, artifacts, endpoint_url)
     if not detach:
         os.execv(sys.executable, command)
@@ -99,6 +103,9 @@ def status(context: typer.Context, output: Output = None) -> None:
     from flyte._syncify import block_on
 
     answers, behind = block_on(_answers())
+    console = answers.pop(CONSOLE)
+    if console is not None or config.console_url:
+        answers[CONSOLE] = console
     if output == "json":
         from flyte._cli.show import json_text
 
@@ -107,7 +114,8 @@ def status(context: typer.Context, output: Output = None) -> None:
         }
         if services[REGISTRY]:
             services[REGISTRY]["behind"] = [stream.model_dump(mode="json") for stream in behind]
-        typer.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
+        where = {"endpoint": config.endpoint, "source": config.source, "console_url": config.console_url}
+        typer.echo(json_text({**where, "services": services}))
     else:
         typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
         for service, pong in answers.items():
@@ -115,6 +123,8 @@ def status(context: typer.Context, output: Output = None) -> None:
             typer.echo(f"{service:<10} {said or 'no answer'}")
             for stream in behind if service == REGISTRY else ():
                 typer.echo(f"{'':<10} {_catching_up(stream)}")
+        if config.console_url:
+            typer.echo(f"web page   {config.console_url}")
     if not all(answers.values()):
         sys.exit(1)
 
@@ -184,8 +194,9 @@ async def _answers() -> "tuple[dict[str, Pong | None], list[StreamProgress]]":
             await asyncio.sleep(MOMENT_S)
             return [now for name, now in (await progress()).items() if now.as_of < first[name].end]
 
-        answers, streams = await asyncio.gather(asyncio.gather(*map(ping, SERVICES)), behind())
-    return dict(zip(SERVICES, answers, strict=True)), streams
+        asked = (*SERVICES, CONSOLE)
+        answers, streams = await asyncio.gather(asyncio.gather(*map(ping, asked)), behind())
+    return dict(zip(asked, answers, strict=True)), streams
 
 
 def _start_detached(command: list[str], home: Path) -> None:
@@ -200,6 +211,8 @@ def _start_detached(command: list[str], home: Path) -> None:
         running = find_stack(home)
         if running is not None and running.pid == process.pid:
             typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
+            if running.console_url:
+                typer.echo(f"its web page: {running.console_url}", err=True)
             return
         if process.poll() is not None:
             raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")

@@ -1,0 +1,1 @@
+"""What the console makes of what it reads: pure."""

@@ -1,0 +1,1 @@
+"""HTTP: the only package of the console that imports aiohttp."""

@@ -1,0 +1,292 @@
+"""The server: from a request to a row of the table of routes, and from its answer to bytes.
+
+Read-only: nothing but GET and HEAD is taken. A request that calls the server by another name than it has is
+refused, since a page of somebody else's could have had its name resolved to this machine.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from flyte_console.answers.parts import Problem
+from flyte_console.core.asks import Ask
+from flyte_console.http.assets import ASK_AGAIN, Asset, etag_of, load_assets
+from flyte_console.http.headers import PLAIN, SANDBOXED
+from flyte_console.problems import Trouble, away, not_found, troubled
+from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
+from flyte_console.settings import ASSETS, ConsoleSettings
+
+STOP_GRACE_S = 2.0
+"""How long answers may go on after a stop, in seconds."""
+ZIP_FROM_BYTES = 1024
+"""A smaller answer is sent as it is."""
+ASIDE_FROM_BYTES = 256 * 1024
+"""A larger one is compressed beside the event loop."""
+CHUNK_BYTES = 256 * 1024
+"""How much of an object is in memory at a time, for each download."""
+CONNECT_TIMEOUT_S = 10.0
+STORE_TIMEOUT_S = 60.0
+"""How long the artifact store may take to be reached, and to go on."""
+RETRY_AFTER_S = 2
+MAX_URL_BYTES = 8 * 1024
+
+API = "/api/"
+NOT_BUILT = (
+    b"The web page is not part of this installation: `npm ci` and `npm run build` in services/console/web. "
+    b"The answers are at /api/openapi.json.\n"
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger()
+
+
+class PortTaken(OSError):
+    """The address that the console should listen on cannot be bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleServer:
+    """A running server; `url` is the address that it is bound to."""
+
+    url: str
+    port: int
+    runner: web.AppRunner
+    handlers: "_Handlers"
+
+    @classmethod
+    async def start(cls, routes: Sequence[AnyRoute], settings: ConsoleSettings) -> Self:
+        """Bind and serve. Raises PortTaken."""
+        handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS))
+        app = web.Application(middlewares=[handlers.guard])
+        for route in routes:
+            app.router.add_route("*", route.path, handlers.of(route))
+        app.router.add_route("*", "/{path:.*}", handlers.asset)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=STOP_GRACE_S,
+            handle_signals=False,
+            handler_cancellation=True,
+            max_line_size=MAX_URL_BYTES,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise PortTaken(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+                "set FLYTE_CONSOLE_PORT to a free port"
+            ) from error
+        host, port = runner.addresses[0][:2]
+        return cls(
+            url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
+            port=port,
+            runner=runner,
+            handlers=handlers,
+        )
+
+    async def stop(self) -> None:
+        """End the streams, let other answers end for a moment, then cut them off."""
+        await self.handlers.close()
+        await self.runner.cleanup()
+
+
+class _Handlers:
+    def __init__(self, settings: ConsoleSettings, assets: dict[str, Asset]) -> None:
+        self._settings = settings
+        self._hosts = settings.hosts()
+        self._assets = assets
+        self._streams: set[asyncio.Task[object]] = set()
+        self._is_closing = False
+        self._http: ClientSession | None = None
+
+    async def close(self) -> None:
+        """End every stream: their readers come back to whoever serves next, with their last id."""
+        self._is_closing = True
+        for task in tuple(self._streams):
+            task.cancel()
+        if self._http is not None:
+            await self._http.close()
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what is not for us, and tell what went wrong."""
+        try:
+            self._check(request)
+            return await handler(request)
+        except Trouble as trouble:
+            return _told(trouble)
+        except web.HTTPException as error:
+            return _told(Trouble(error.status, Problem(code="BadRequest", message=error.reason)))
+        except Exception:
+            log.exception("console.request.failed", path=request.path)
+            problem = Problem(code="InternalError", message="the console failed", hint="Its log says why.")
+            return _told(Trouble(500, problem))
+
+    def _check(self, request: web.Request) -> None:
+        name = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
+        name = (name if request.host.rpartition(":")[2].isdecimal() else request.host).lower()
+        if self._hosts is not None and name not in self._hosts:
+            hint = "Add the name to FLYTE_CONSOLE_ALLOWED_HOSTS."
+            raise Trouble(
+                403, Problem(code="UnknownHost", message=f"the console is not called {name!r}", hint=hint)
+            )
+        if request.method not in ("GET", "HEAD"):
+            message = f"the console is read-only: {request.method} is not taken"
+            raise Trouble(405, Problem(code="MethodNotAllowed", message=message))
+
+    def of(self, route: AnyRoute) -> Handler:
+        """The handler of one route."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            query: dict[str, list[str]] = {}
+            for name, text in request.query.items():
+                query.setdefault(name, []).append(text)
+            if isinstance(route, StreamRoute) and (last := request.headers.get("Last-Event-ID")):
+                query["after"] = [last]
+            ask = Ask(dict(request.match_info), query)
+            with troubled():
+                ask.allow(parameter.name for parameter in route.parameters)
+                match route:
+                    case JsonRoute():
+                        answer = await route.answer(ask)
+                        body = (
+                            answer.body if isinstance(answer, Encoded) else answer.model_dump_json().encode()
+                        )
+                        return await _sent(request, body)
+                    case BytesRoute():
+                        return await self._bytes(request, await route.answer(ask))
+                    case StreamRoute():
+                        return await self._stream(request, route, ask)
+
+        return handle
+
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """A file of the page; the page itself for each of its own addresses."""
+        path = request.path.lstrip("/")
+        if request.path.startswith(API):
+            raise not_found(
+                "NoSuchPage", f"there is no {request.path}", "/api/openapi.json says what there is."
+            )
+        if path == "" or path.startswith("projects/"):
+            path = "index.html"
+            if path not in self._assets:
+                return web.Response(status=404, body=NOT_BUILT, content_type="text/plain", headers=PLAIN)
+        asset = self._assets.get(path)
+        if asset is None:
+            raise not_found("NoSuchPage", f"there is no {request.path}")
+        headers = {**PLAIN, "ETag": asset.etag, "Cache-Control": asset.cache, "Vary": "Accept-Encoding"}
+        if _is_known(request, asset.etag):
+            return web.Response(status=304, headers=headers)
+        body = asset.body
+        if asset.zipped is not None and _takes_gzip(request):
+            body, headers["Content-Encoding"] = asset.zipped, "gzip"
+        headers["Content-Type"] = asset.content_type
+        return web.Response(body=body, headers=headers)
+
+    async def _bytes(self, request: web.Request, found: Download) -> web.StreamResponse:
+        """An object, passed on as it comes: a browser may not reach the artifact store."""
+        if found.is_page:
+            headers = {**SANDBOXED, "Content-Type": "text/html; charset=utf-8", "Cache-Control": ASK_AGAIN}
+        else:
+            kept = f'attachment; filename="{found.filename}"'
+            headers = {**PLAIN, "Content-Type": "application/octet-stream", "Content-Disposition": kept}
+        response = web.StreamResponse(headers=headers)
+        response.content_length = found.size_bytes
+        if self._http is None:
+            timeout = ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=STORE_TIMEOUT_S)
+            self._http = ClientSession(timeout=timeout, auto_decompress=False)
+        try:
+            async with self._http.get(found.signed_url, headers=found.headers) as source:
+                if source.status != 200:
+                    raise away(f"the artifact store answered {source.status}")
+                await response.prepare(request)
+                if request.method != "HEAD":
+                    async for chunk in source.content.iter_chunked(CHUNK_BYTES):
+                        await response.write(chunk)
+                    await response.write_eof()
+        except (ClientError, TimeoutError) as error:
+            if not response.prepared:
+                raise away(f"the artifact store does not answer: {error}") from error
+            log.warning("console.download.broken", error=str(error))
+            response.force_close()
+        return response
+
+    async def _stream(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
+        if self._is_closing or len(self._streams) >= self._settings.max_streams:
+            raise away(f"{len(self._streams)} browsers follow something, and no more can")
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        response = web.StreamResponse(
+            headers={
+                **PLAIN,
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        try:
+            async with aclosing(route.answer(ask)) as messages:
+                first = await anext(messages)
+                await response.prepare(request)
+                if request.method == "HEAD":
+                    return response
+                await response.write(first.encoded())
+                async for message in messages:
+                    async with asyncio.timeout(self._settings.write_timeout_s):
+                        await response.write(message.encoded())
+            await response.write_eof()
+        except asyncio.CancelledError:
+            if not self._is_closing or not response.prepared:
+                raise
+        except Exception as error:
+            if not response.prepared:
+                raise
+            log.info("console.stream.broken", path=request.path, error=repr(error))
+            response.force_close()
+        finally:
+            self._streams.discard(task)
+        return response
+
+
+def _told(trouble: Trouble) -> web.Response:
+    headers = {**PLAIN, "Cache-Control": "no-store"}
+    if trouble.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if trouble.status == 405:
+        headers["Allow"] = "GET, HEAD"
+    body = trouble.problem.model_dump_json().encode()
+    return web.Response(status=trouble.status, body=body, content_type="application/json", headers=headers)
+
+
+async def _sent(request: web.Request, body: bytes) -> web.Response:
+    """JSON with its validator, compressed where that is wanted."""
+    etag = etag_of(body)
+    headers = {**PLAIN, "ETag": etag, "Cache-Control": ASK_AGAIN, "Vary": "Accept-Encoding"}
+    if _is_known(request, etag):
+        return web.Response(status=304, headers=headers)
+    headers["Content-Type"] = "application/json"
+    if len(body) >= ZIP_FROM_BYTES and _takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        if len(body) >= ASIDE_FROM_BYTES:
+            body = await asyncio.to_thread(gzip.compress, body, 4, mtime=0)
+        else:
+            body = gzip.compress(body, 4, mtime=0)
+    return web.Response(body=body, headers=headers)
+
+
+def _is_known(request: web.Request, etag: str) -> bool:
+    return etag in request.headers.get("If-None-Match", "")
+
+
+def _takes_gzip(request: web.Request) -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")

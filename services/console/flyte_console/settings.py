@@ -1,0 +1,110 @@
+"""Where the console listens, and its limits; every one has its unit in its name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+SERVICE = "console"
+"""What the console calls itself on the bus."""
+
+ASSETS = Path(__file__).parent / "assets"
+"""The web page, as it was built."""
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""What a browser on this machine may call it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """`port` 0 takes a free one. `public_url` is where browsers find it, when that is not the address that is
+    bound (an ingress, say). `allowed_hosts`: by which names a request may call it; none is the names of this
+    machine when it listens there alone, and any name when others are to reach it.
+
+    Raises ValueError for an address that cannot be.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    project: str = "default"
+    domain: str = "development"
+    """What the page shows first."""
+
+    ask_patience_s: float = 5.0
+    """How long a question to the bus or to a service may take before the answer is 503."""
+    read_patience_s: float = 30.0
+    """How long an answer may take that reads a whole run, or all of its output."""
+    max_streams: int = 256
+    """Browsers that follow something at a time."""
+    heartbeat_s: float = 15.0
+    """A stream that is silent for so long says that it is alive."""
+    bunch_s: float = 0.1
+    """What happens within so long of the last word goes into one message."""
+    max_rows: int = 1_000
+    """Rows in one message of a stream."""
+    write_timeout_s: float = 60.0
+    """A browser that takes nothing for so long is cut off; it goes on where it was."""
+    linger_s: float = 30.0
+    """How long a run is followed on after the last one who looked."""
+    max_views: int = 64
+    """Runs that are followed, or kept after their end, at a time."""
+    max_kept_actions: int = 30_000
+    """Actions of all runs that nobody looks at just now, and that are kept all the same."""
+    max_listed: int = 500
+    """Rows in one answer."""
+    max_events: int = 1_000
+    """Events in one answer."""
+    max_lines: int = 5_000
+    """Lines in one answer, but for the rest of the last chunk; and lines that wait for a slow reader."""
+    max_left: int = 64
+    """Readers of output whose place is remembered for when they go on."""
+    last_look_s: float = 1.0
+    last_looks: int = 5
+    """How long, and how often, output is waited for whose attempt has ended."""
+    max_changed_runs: int = 1_000
+    """Runs of a project whose last changes are kept for those who follow its list."""
+    max_catch_up: int = 20_000
+    """How far back a list can be followed from, in messages of the log; else it is loaded anew."""
+    list_bunch_s: float = 0.5
+    """How long changes of runs are gathered before the list's followers are told."""
+
+    def __post_init__(self) -> None:
+        if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise ValueError(f"FLYTE_CONSOLE_PUBLIC_URL is not an http(s) address: {self.public_url!r}")
+
+    def hosts(self) -> frozenset[str] | None:
+        """The names that a request may call the console by, in lower case; None: any."""
+        names = {name.lower() for name in self.allowed_hosts}
+        if "*" in names or (not names and not _is_loopback(self.host)):
+            return None
+        if self.public_url is not None:
+            names.add((urlsplit(self.public_url).hostname or "").lower())
+        return frozenset(names.union(LOOPBACK_NAMES) if _is_loopback(self.host) else names)
+
+
+def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
+    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, and from
+    `FLYTE_TASK_PROJECT` and `FLYTE_TASK_DOMAIN`.
+
+    Raises ValueError naming the variable that cannot be read.
+    """
+    unset = ConsoleSettings()
+    port = variables.get("FLYTE_CONSOLE_PORT") or "0"
+    if not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"FLYTE_CONSOLE_PORT is {port!r}: give a port, or 0 for any that is free")
+    hosts = variables.get("FLYTE_CONSOLE_ALLOWED_HOSTS", "").split(",")
+    return ConsoleSettings(
+        host=variables.get("FLYTE_CONSOLE_HOST") or unset.host,
+        port=int(port),
+        public_url=(variables.get("FLYTE_CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
+        allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
+        project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
+        domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
