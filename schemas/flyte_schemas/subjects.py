@@ -92,6 +92,11 @@ def run_filter(run: RunKey) -> str:
     return f"flyte.run.{run.project}.{run.domain}.{run.run}.*"
 
 
+def place_filter(project: str, domain: str) -> str:
+    """Matches everything that happens to any run of a project and domain."""
+    return f"flyte.run.{project}.{domain}.*.*"
+
+
 def log_subject(key: ActionKey) -> str:
     return f"flyte.log.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
 

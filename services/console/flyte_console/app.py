@@ -6,12 +6,17 @@ import structlog
 
 from flyte_bus.ports import Bus
 from flyte_bus.service import Supervisor, serve_ping, stop_all
+from flyte_console.actions import ActionAnswers
+from flyte_console.changes import PlaceViews
 from flyte_console.general import GeneralAnswers
 from flyte_console.http.server import ConsoleServer
+from flyte_console.routes import AnyRoute
 from flyte_console.runs import RunAnswers
 from flyte_console.settings import SERVICE, ConsoleSettings
-from flyte_console.table import general_routes, run_routes
+from flyte_console.table import general_routes, list_routes, run_routes, task_routes
+from flyte_console.tasks import TaskAnswers
 from flyte_console.views import RunViews
+from flyte_console.words import WordAnswers
 from flyte_schemas.streams import RUNS
 
 log = structlog.get_logger()
@@ -26,19 +31,29 @@ class ConsoleService:
         self._held = AsyncExitStack()
         self._loops = Supervisor(SERVICE)
         self.views = RunViews(bus, settings, self._loops)
+        self.places = PlaceViews(bus, settings, self._loops)
         self.url = ""
         """Where browsers find it, once started."""
 
     async def start(self) -> None:
         """Begin to answer. Raises PortTaken."""
         self._held.push_async_callback(self._loops.stop)
-        runs = RunAnswers(self._bus, self.views, self._settings)
-        routes = (*general_routes(GeneralAnswers(self._bus, self._settings)), *run_routes(runs))
-        server = await ConsoleServer.start(routes, self._settings)
+        server = await ConsoleServer.start(self._routes(), self._settings)
         self._held.push_async_callback(server.stop)
         self.url = self._settings.public_url or server.url
         self._held.push_async_callback(stop_all, (await serve_ping(self._bus, SERVICE),))
         log.info("console.started", url=self.url)
+
+    def _routes(self) -> list[AnyRoute]:
+        """All that is answered."""
+        bus, settings = self._bus, self._settings
+        runs = RunAnswers(bus, self.views, settings)
+        routes: list[AnyRoute] = []
+        routes += general_routes(GeneralAnswers(bus, settings, routes))
+        routes += task_routes(TaskAnswers(bus, settings))
+        routes += list_routes(runs, self.places)
+        routes += run_routes(runs, WordAnswers(bus, self.views, settings), ActionAnswers(bus, settings))
+        return routes
 
     async def stop(self) -> None:
         """End every stream and stop answering. Harmless when it was not started or has stopped."""

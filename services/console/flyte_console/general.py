@@ -1,12 +1,17 @@
-"""What is asked before anything else: who answers here."""
+"""What is asked before anything else: who answers here, and what."""
 
 import asyncio
+from collections.abc import Sequence
+
+import orjson
 
 from flyte_bus.errors import BusError
 from flyte_bus.ports import Bus
 from flyte_bus.service import installed_version
-from flyte_console.answers import About
+from flyte_console.answers.parts import About
 from flyte_console.core.asks import Ask
+from flyte_console.core.openapi import openapi
+from flyte_console.routes import AnyRoute, Encoded
 from flyte_console.settings import SERVICE, ConsoleSettings
 from flyte_schemas.streams import RUNS
 
@@ -14,9 +19,10 @@ from flyte_schemas.streams import RUNS
 class GeneralAnswers:
     """The handlers."""
 
-    def __init__(self, bus: Bus, settings: ConsoleSettings) -> None:
+    def __init__(self, bus: Bus, settings: ConsoleSettings, routes: Sequence[AnyRoute]) -> None:
         self._bus = bus
         self._settings = settings
+        self._routes = routes
 
     async def about(self, ask: Ask) -> About:
         """Who answers, also while the bus is away."""
@@ -33,3 +39,7 @@ class GeneralAnswers:
             default_domain=self._settings.domain,
             as_of=as_of,
         )
+
+    async def openapi(self, ask: Ask) -> Encoded:
+        """The OpenAPI document of all that is answered here."""
+        return Encoded(orjson.dumps(openapi(self._routes, installed_version())))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flyte_bus.errors import BusError, NoAnswer, Refusal
-from flyte_console.answers import Problem
+from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import BadAsk
 from flyte_schemas.failure import FailureKind
 
@@ -40,7 +40,7 @@ def troubled() -> Iterator[None]:
         if failure.kind is FailureKind.SYSTEM:
             raise away(failure.message) from error
         problem = Problem(code=failure.code, message=failure.message, hint=failure.hint)
-        raise Trouble(404, problem) from error
+        raise Trouble(404 if failure.code.endswith("NotFound") else 400, problem) from error
     except NoAnswer as error:
         raise away(str(error)) from error
     except TimeoutError as error:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
-from flyte_console.answers import Answer
+from flyte_console.answers.parts import Answer
 from flyte_console.core.asks import Ask
 from flyte_console.streams import Sent
 
@@ -15,21 +15,18 @@ class Encoded:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """HTML that somebody's task has written."""
-
-    html: bytes
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """An object of the artifact store: where its bytes are, and under which name to keep it."""
+    """An object of the artifact store: where its bytes are, and under which name to keep it.
+
+    `is_page`: HTML that somebody's task has written, to be shown.
+    """
 
     signed_url: str
     headers: dict[str, str]
     size_bytes: int
     filename: str
+    is_page: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class Parameter:
     name: str
     text: str
     many: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +58,10 @@ class JsonRoute(Route):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BytesRoute(Route):
-    """Gives a page, or an object to keep."""
+    """Gives an object: a page to show, or bytes to keep."""
 
-    answer: Callable[[Ask], Awaitable[Page | Download]]
+    answer: Callable[[Ask], Awaitable[Download]]
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

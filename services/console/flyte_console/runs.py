@@ -3,34 +3,28 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import orjson
 
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
-from flyte_console.answers import (
-    FailureLine,
-    RunAnswer,
-    RunFacts,
-    RunRow,
-    Runs,
-)
+from flyte_console.admission import asked_for, unknown
+from flyte_console.answers.parts import FailureLine
+from flyte_console.answers.runs import RunAnswer, RunFacts, RunRow, Runs
 from flyte_console.core.asks import Ask
 from flyte_console.core.rows import COLUMNS
 from flyte_console.core.values import shown
-from flyte_console.problems import Trouble, not_found
 from flyte_console.routes import Encoded
 from flyte_console.settings import ConsoleSettings
 from flyte_console.streams import Sent, action_messages
-from flyte_console.views import RunView, RunViews
+from flyte_console.views import RunView, RunViews, rang
 from flyte_schemas.action import ActionState
 from flyte_schemas.endpoints import LIST_RUNS, ListRuns, RunSummary
-from flyte_schemas.envelope import Malformed
-from flyte_schemas.events import ActionRequested, StartRun
+from flyte_schemas.events import ActionRequested, RunSettings, StartRun
 from flyte_schemas.failure import Failure
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import REQUESTS
-from flyte_schemas.subjects import ROOT_ACTION, RunKey, run_request
+from flyte_schemas.subjects import ROOT_ACTION, RunKey
 
 
 class RunAnswers:
@@ -48,25 +42,33 @@ class RunAnswers:
             domain=ask.name("domain"),
             limit=ask.whole("limit", default=100, at_least=1, at_most=self._settings.max_listed),
             in_phase=ask.phases(),
-            task_name=ask.text("task"),
-            task_version=ask.text("version"),
+            task_name=ask.task("task"),
+            task_version=ask.version("version"),
             requested_by=ask.text("user"),
             requested_after=ask.moment("created_after"),
             requested_before=ask.moment("created_before"),
             labels=ask.labels(),
+            search=ask.text("q") or "",
+            cursor=ask.text("cursor") or "",
+            counts=True,
         )
         found = await self._bus.ask(LIST_RUNS, question, timeout_s=self._settings.ask_patience_s)
-        return Runs(runs=tuple(map(row_of, found.runs)), as_of=found.as_of_sequence)
+        return Runs(
+            runs=tuple(map(row_of, found.runs)),
+            next=found.next or None,
+            counts={phase.value: count for phase, count in (found.counts or {}).items()},
+            as_of=found.as_of_sequence,
+        )
 
     async def run(self, ask: Ask) -> RunAnswer:
-        """One run, in full."""
-        key = ask.run
-        async with self._views.watching(key) as view:
-            await self._known(view)
-            async with asyncio.timeout(self._settings.ask_patience_s):
-                state, _ = await read_action(self._bus.log, key.action(ROOT_ACTION))
-                facts = _facts(key, state, view) or await self._only_asked_for(key)
-            return RunAnswer(run=facts, as_of=view.rows.as_of)
+        """One run, in full. Its view begins meanwhile: whoever asks for a run asks for its actions next."""
+        key, settings = ask.run, self._settings
+        question = ListRuns(project=key.project, domain=key.domain, name=key.run)
+        async with self._views.watching(key), asyncio.timeout(settings.ask_patience_s):
+            found = await self._bus.ask(LIST_RUNS, question, timeout_s=settings.ask_patience_s)
+            state, _ = await read_action(self._bus.log, key.action(ROOT_ACTION))
+            facts = _facts(key, state, next(iter(found.runs), None))
+            return RunAnswer(run=facts or await self._facts_of_request(key), as_of=found.as_of_sequence)
 
     async def actions(self, ask: Ask) -> Encoded:
         """All actions of a run."""
@@ -86,46 +88,37 @@ class RunAnswers:
         """The actions of a run that have changed, and that change."""
         after = ask.whole("after", default=0)
         async with self._views.watching(ask.run) as view:
-            if after:
+            if after or not await self._has_begun(view):
                 await self._known(view)  # of a run that was not read, nobody can say what is new
-            elif not len(view.rows):
-                await view.changed(self._settings.bunch_s)
-                if view.is_read.is_set():
-                    await self._known(view)
             yield Sent()
             async with aclosing(action_messages(view, after, self._settings)) as messages:
                 async for message in messages:
                     yield message
 
+    async def _has_begun(self, view: RunView) -> bool:
+        """Whether something of the run is known, before all of it is."""
+        with view.listening() as bell:
+            return len(view.rows) > 0 or (
+                await rang(bell, self._settings.ask_patience_s) and len(view.rows) > 0
+            )
+
     async def _known(self, view: RunView) -> None:
         """Return when the view is up to date. Raises Trouble for a run that nobody has asked for."""
         await self._views.read(view)
         if not len(view.rows):
-            await self._only_asked_for(view.key)
+            await self._facts_of_request(view.key)
 
-    async def _only_asked_for(self, key: RunKey) -> RunFacts:
+    async def _facts_of_request(self, key: RunKey) -> RunFacts:
         """A run of which there is only the request that asks for it. Raises Trouble when there is none."""
         async with asyncio.timeout(self._settings.ask_patience_s):
-            entry = await self._bus.log.last(REQUESTS, run_request(key))
-        if entry is None or isinstance(entry.content, Malformed):
-            raise unknown_run(key)
-        asked = entry.content.data
-        if not isinstance(asked, StartRun):
-            raise unknown_run(key)
-        settings = asked.settings
+            request = await asked_for(self._bus, key)
+        if request is None or not isinstance(request.data, StartRun):
+            raise unknown(key.action(ROOT_ACTION))
+        asked = request.data
         return RunFacts(
-            name=key.run,
-            task=asked.task.name,
-            version=asked.task.version,
             phase=ActionPhase.QUEUED,
-            requested_at=entry.content.time,
-            labels=settings.labels if settings else {},
-            annotations=settings.annotations if settings else {},
-            requested_by=asked.requested_by,
-            inputs=shown(asked.inputs, key.action(ROOT_ACTION)),
-            env_vars=asked.env_vars,
-            rerun_of=settings.rerun_of if settings else None,
-            url=url_of(key),
+            requested_at=request.time,
+            **_asked(key, asked),
         )
 
 
@@ -147,37 +140,37 @@ def url_of(key: RunKey) -> str:
     return f"flyte://{key.project}/{key.domain}/runs/{key.run}"
 
 
-def unknown_run(key: RunKey) -> Trouble:
-    """The log has no such run."""
-    message = f"the log has no run {key.run!r} in {key.project}/{key.domain}"
-    return not_found("RunNotFound", message, "The list of runs shows what there is.")
+def _asked(key: RunKey, asked: StartRun | ActionRequested) -> dict[str, Any]:
+    """What was said when the run was asked for."""
+    settings = asked.settings or RunSettings()
+    return {
+        "name": key.run,
+        "task": asked.task.name,
+        "version": asked.task.version,
+        "labels": settings.labels,
+        "annotations": settings.annotations,
+        "requested_by": asked.requested_by,
+        "inputs": shown(asked.inputs, key.action(ROOT_ACTION)),
+        "env_vars": asked.env_vars,
+        "rerun_of": settings.rerun_of,
+        "url": url_of(key),
+    }
 
 
-def _facts(key: RunKey, state: ActionState, view: RunView) -> RunFacts | None:
+def _facts(key: RunKey, state: ActionState, summary: RunSummary | None) -> RunFacts | None:
     """One run in full; None while its root action was not seen."""
-    asked: ActionRequested | None = state.requested
-    if asked is None or state.phase is None or state.requested_at is None:
+    if state.requested is None or state.phase is None or state.requested_at is None:
         return None
-    settings, root = asked.settings, key.action(ROOT_ACTION)
     return RunFacts(
-        name=key.run,
-        task=asked.task.name,
-        version=asked.task.version,
         phase=state.phase,
         requested_at=state.requested_at,
         started_at=state.started_at,
         ended_at=state.ended_at,
         attempts=state.attempt,
-        actions=len(view.rows),
-        paused=view.rows.paused,
-        labels=settings.labels if settings else {},
-        annotations=settings.annotations if settings else {},
-        requested_by=asked.requested_by,
+        actions=summary.actions if summary else 1,
+        paused=summary.paused if summary else 0,
         failure=failure_line(state.failure),
-        inputs=shown(asked.inputs, root),
-        outputs=None if state.outputs is None else shown(state.outputs, root),
-        env_vars=asked.env_vars,
+        outputs=None if state.outputs is None else shown(state.outputs, key.action(ROOT_ACTION)),
         report=bool(state.reports),
-        rerun_of=settings.rerun_of if settings else None,
-        url=url_of(key),
+        **_asked(key, state.requested),
     )

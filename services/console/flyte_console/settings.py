@@ -35,13 +35,15 @@ class ConsoleSettings:
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
+    explain_patience_s: float = 30.0
+    """How long an answer may take that reads a whole run, or all of its output."""
     max_streams: int = 256
     """Browsers that follow something at a time."""
     heartbeat_s: float = 15.0
     """A stream that is silent for so long says that it is alive."""
     bunch_s: float = 0.1
     """What happens within so long of the last word goes into one message."""
-    max_rows: int = 500
+    max_rows: int = 1_000
     """Rows in one message of a stream."""
     write_timeout_s: float = 60.0
     """A browser that takes nothing for so long is cut off; it goes on where it was."""
@@ -53,6 +55,15 @@ class ConsoleSettings:
     """Actions of all runs that nobody looks at just now, and that are kept all the same."""
     max_listed: int = 500
     """Rows in one answer."""
+    max_events: int = 1_000
+    """Events in one answer."""
+    max_lines: int = 5_000
+    """Lines in one answer, but for the rest of the last chunk; and lines that wait for a slow reader."""
+    max_left: int = 64
+    """Readers of output whose place is remembered for when they go on."""
+    last_look_s: float = 1.0
+    last_looks: int = 5
+    """How long, and how often, output is waited for whose attempt has ended."""
     max_changed_runs: int = 1_000
     """Runs of a project whose last changes are kept for those who follow its list."""
     max_catch_up: int = 20_000

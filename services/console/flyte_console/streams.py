@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from flyte_console.settings import ConsoleSettings
-from flyte_console.views import RunView
+from flyte_console.views import RunView, rang
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,18 @@ class Sent:
 async def action_messages(view: RunView, after: int, settings: ConsoleSettings) -> AsyncGenerator[Sent]:
     """The rows of a run that changed after a position, and then those that change, until it has settled."""
     tick = view.rows.tick_of(after)
-    while True:
-        is_settled = view.is_settled
-        rows = view.rows.changed_after(tick, settings.max_rows)
-        if rows:
-            tick, as_of = rows[-1].tick, rows[-1].stamp // 2
-            data = orjson.dumps({"rows": [row.values() for row in rows], "as_of": as_of})
-            yield Sent("actions", data, as_of)
-        elif is_settled:
-            yield Sent("end", orjson.dumps({"as_of": view.rows.as_of}), view.rows.as_of)
-            return
-        elif not await view.changed(settings.heartbeat_s):
-            yield Sent()
-        if len(rows) < settings.max_rows and not is_settled:
-            await asyncio.sleep(settings.bunch_s)
+    with view.listening() as bell:
+        while True:
+            is_settled = view.is_settled
+            rows = view.rows.changed_after(tick, settings.max_rows)
+            if rows:
+                tick, as_of = rows[-1].tick, rows[-1].stamp // 2
+                data = orjson.dumps({"rows": [row.values() for row in rows], "as_of": as_of})
+                yield Sent("actions", data, as_of)
+            elif is_settled:
+                yield Sent("end", orjson.dumps({"as_of": view.rows.as_of}), view.rows.as_of)
+                return
+            elif not await rang(bell, settings.heartbeat_s):
+                yield Sent()
+            if len(rows) < settings.max_rows and not is_settled:
+                await asyncio.sleep(settings.bunch_s)

@@ -7,8 +7,8 @@ there is room for it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import structlog
 
@@ -40,7 +40,7 @@ class RunView:
         """Set when all that the log had when the view began was taken in."""
         self.answer: tuple[int, bytes] | None = None
         """The encoded rows, and as of when."""
-        self._changed = asyncio.Event()
+        self._bells: set[asyncio.Event] = set()
 
     @property
     def is_settled(self) -> bool:
@@ -58,17 +58,29 @@ class RunView:
 
     def tell(self) -> None:
         """Wake those who wait for a change."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        for bell in self._bells:
+            bell.set()
 
-    async def changed(self, timeout_s: float) -> bool:
-        """Return when something has changed; False when nothing did for so long."""
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Event]:
+        """A bell that rings with each change."""
+        bell = asyncio.Event()
+        self._bells.add(bell)
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+            yield bell
+        finally:
+            self._bells.discard(bell)
+
+
+async def rang(bell: asyncio.Event, timeout_s: float) -> bool:
+    """Return when a bell has rung since the last time; False when it did not for so long."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    bell.clear()
+    return True
 
 
 class RunViews:

@@ -1,5 +1,6 @@
 """What a request asks for: the names in its path and the parameters behind it, read strictly."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,9 @@ from flyte_schemas.names import is_name
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, RunKey
 
-MAX_TEXT_CHARACTERS = 300
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", re.ASCII)
+
+MAX_TEXT_CHARACTERS = 1_000
 """The longest text of a parameter."""
 
 
@@ -39,13 +42,10 @@ class Ask:
             raise BadAsk(f"{text!r} cannot be the name of a {part}: no dots, blanks or wildcards")
         return text
 
-    def task(self) -> str:
-        """A task's full name in the path. Raises BadAsk."""
-        text = self.path["name"]
-        parts = text.split(".")
-        if len(parts) != 2 or not all(map(is_name, parts)):
-            raise BadAsk(f"{text!r} cannot be the name of a task: it is ENVIRONMENT.FUNCTION")
-        return text
+    @property
+    def task_name(self) -> str:
+        """The task's full name in the path. Raises BadAsk."""
+        return _task(self.path["name"])
 
     @property
     def run(self) -> RunKey:
@@ -78,6 +78,16 @@ class Ask:
         if text is not None and not is_name(text):
             raise BadAsk(f"{name} is {text!r}: that cannot be a name")
         return text
+
+    def task(self, name: str) -> str | None:
+        """A parameter that is a task's full name."""
+        text = self.text(name)
+        return None if text is None else _task(text)
+
+    def version(self, name: str) -> str | None:
+        """A parameter that is a version of a task."""
+        text = self.text(name)
+        return None if text is None else version(text)
 
     def whole(self, name: str, *, default: int, at_least: int = 0, at_most: int = 2**62) -> int:
         """A whole number within limits."""
@@ -117,3 +127,17 @@ class Ask:
         except ValueError as error:
             raise BadAsk(f"{name} is {text!r}: give a time like 2026-01-31T12:00:00Z") from error
         return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def version(text: str) -> str:
+    """A version of a task. Raises BadAsk."""
+    if not _VERSION.fullmatch(text):
+        raise BadAsk(f"{text!r} cannot be a version of a task")
+    return text
+
+
+def _task(text: str) -> str:
+    parts = text.split(".")
+    if len(parts) != 2 or not all(map(is_name, parts)):
+        raise BadAsk(f"{text!r} cannot be the name of a task: it is ENVIRONMENT.FUNCTION")
+    return text

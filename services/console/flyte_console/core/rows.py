@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flyte_schemas.action import ActionState
+from flyte_schemas.action import ActionState, evolve
 from flyte_schemas.envelope import AnyEvent
-from flyte_schemas.events import AttemptFailed, AttemptSucceeded, TraceEnded
+from flyte_schemas.events import AttemptFailed, AttemptSucceeded
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.run import RunFold
-from flyte_schemas.subjects import ROOT_ACTION
 
 Stay = tuple[int, int, str, int]
 """A phase that was entered: where the log says so, when (ms since the epoch), which, in which attempt."""
+
+_NOTHING = ActionState()
+_OVER = ActionState()
+"""Stands for any action that has ended: nothing that comes can change it."""
 
 
 @dataclass(slots=True)
@@ -58,10 +60,10 @@ class RunRows:
     """
 
     def __init__(self) -> None:
-        self._fold = RunFold()
+        self._states: dict[str, ActionState] = {}
+        self._live = 0
         self._rows: dict[str, Row] = {}
         self._ends: dict[tuple[str, int], int | None] = {}
-        self._paused: set[str] = set()
         self._tick = 0
         self.as_of = 0
 
@@ -71,45 +73,38 @@ class RunRows:
     @property
     def is_settled(self) -> bool:
         """Whether every action has ended."""
-        return self._fold.is_settled
-
-    @property
-    def root(self) -> Row | None:
-        return self._rows.get(ROOT_ACTION)
-
-    @property
-    def paused(self) -> int:
-        """How many conditions wait for an answer."""
-        return len(self._paused)
+        return bool(self._states) and not self._live
 
     def row(self, action: str) -> Row | None:
         """The row of one action."""
         return self._rows.get(action)
 
     def has_ended(self, action: str) -> bool:
-        return self._fold.get(action).is_terminal
+        return self._states.get(action, _NOTHING) is _OVER
 
     def ends(self) -> dict[tuple[str, int], int | None]:
         """How many bytes each attempt that is over has printed, by action and attempt (None: unknown)."""
         return self._ends
 
     def apply(self, action: str, event: AnyEvent, sequence: int) -> None:
-        """Take in one event."""
-        before = self._fold.get(action)
-        after = self._fold.apply(action, event, sequence)
-        if after is before:
-            return
+        """Take in one event; each comes once."""
         is_late = sequence < self.as_of
-        self.as_of = max(self.as_of, sequence)
-        if after.phase is None or before.is_terminal:
+        if not is_late:
+            self.as_of = sequence
+        before = self._states.get(action, _NOTHING)
+        if before is _OVER:
             return
-        row = self._rows.pop(action, None) or _begun(action, after)
+        after = evolve(before, event, sequence)
+        if after.phase is None:
+            return
+        row = self._rows.pop(action, None) or self._begun(action, after)
         self._rows[action] = row  # at the end: it changed last
         self._tick += 1
         row.tick, row.stamp = self._tick, 2 * self.as_of + is_late
         _fill(row, before, after, event, sequence)
-        self._note_end(action, event, after)
-        self._slim(action, after)
+        if isinstance(event.data, (AttemptSucceeded, AttemptFailed)):
+            self._ends.setdefault((action, event.data.attempt), event.data.log_end)
+        self._keep(action, after, row)
 
     def skip(self, sequence: int) -> None:
         """Take note of a message that nobody can read."""
@@ -135,22 +130,24 @@ class RunRows:
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
 
-    def _note_end(self, action: str, event: AnyEvent, after: ActionState) -> None:
-        if isinstance(event.data, (AttemptSucceeded, AttemptFailed)):
-            self._ends.setdefault((action, event.data.attempt), event.data.log_end)
-        if after.condition is not None:
-            (self._paused.discard if after.is_terminal else self._paused.add)(action)
+    def _begun(self, action: str, state: ActionState) -> Row:
+        """The row of an action that was just asked for."""
+        kind = "condition" if state.condition else "trace" if state.traced else "task"
+        row = Row(action, kind, state.parent, state.task_name or "", state.group)
+        if state.requested_at is not None:
+            row.requested_at_ms = milliseconds(state.requested_at)
+        self._live += 1
+        return row
 
-    def _slim(self, action: str, after: ActionState) -> None:
-        """Let go of values, which are read when somebody asks for them."""
-        if after.is_terminal:
-            self._fold.slim(action)
-            return
-        requested = after.requested
-        if requested is not None and (requested.inputs or requested.env_vars):
-            requested = requested.model_copy(update={"inputs": {}, "env_vars": {}})
-        if requested is not after.requested or after.failure is not None:
-            self._fold.actions[action] = after._replace(requested=requested, failure=None)
+    def _keep(self, action: str, after: ActionState, row: Row) -> None:
+        """Keep of the state what the next event needs: the row has the rest, and the log the values."""
+        if row.ended_at_ms is not None:
+            self._states[action] = _OVER
+            self._live -= 1
+        elif after.requested is not None or after.failure is not None:
+            self._states[action] = after._replace(requested=None, failure=None)
+        else:
+            self._states[action] = after
 
 
 def milliseconds(time: datetime) -> int:
@@ -158,29 +155,23 @@ def milliseconds(time: datetime) -> int:
     return int(time.timestamp() * 1000)
 
 
-def _begun(action: str, state: ActionState) -> Row:
-    """The row of an action that was just asked for."""
-    kind = "condition" if state.condition else "trace" if state.traced else "task"
-    row = Row(action, kind, state.parent, state.task_name or "", state.group)
-    if state.requested_at is not None:
-        row.requested_at_ms = milliseconds(state.requested_at)
-    return row
-
-
 def _fill(row: Row, before: ActionState, after: ActionState, event: AnyEvent, sequence: int) -> None:
     """Bring a row up to the state after an event."""
-    assert after.phase is not None
+    phase = after.phase
+    assert phase is not None
     at_ms = milliseconds(event.time)
-    if isinstance(event.data, TraceEnded) and not row.history:
-        row.history.append((sequence, milliseconds(event.data.started_at), ActionPhase.RUNNING.value, 0))
-    if (after.phase, after.attempt) != (before.phase, before.attempt):
-        row.history.append((sequence, at_ms, after.phase.value, after.attempt))
-    row.phase, row.attempt = after.phase.value, after.attempt
-    row.failure_code = after.failure.code if after.failure else row.failure_code
-    if after.phase.is_success:
-        row.failure_code = None
-    row.cached = bool(after.cached_from)
-    row.recovered_from = after.recovered_from or None
-    row.has_report = row.has_report or bool(after.reports)
-    if after.is_terminal and row.ended_at_ms is None:
+    if phase is not before.phase or after.attempt != before.attempt:
+        if before.phase is None and after.traced is not None:
+            row.history.append((sequence, row.requested_at_ms, ActionPhase.RUNNING.value, 0))
+        row.history.append((sequence, at_ms, phase.value, after.attempt))
+        row.phase, row.attempt = phase.value, after.attempt
+    if after.failure is not None:
+        row.failure_code = after.failure.code
+    if after.reports:
+        row.has_report = True
+    if phase.is_terminal:
         row.ended_at_ms = at_ms
+        row.cached = bool(after.cached_from)
+        row.recovered_from = after.recovered_from or None
+        if phase.is_success:
+            row.failure_code = None

@@ -4,9 +4,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from flyte_console.answers import InlineValue, ReferencedValue, Values
+from flyte_console.answers.parts import InlineValue, ReferencedValue, Values
 from flyte_schemas.literals import InlineLiteral, Literals
-from flyte_schemas.subjects import ActionKey
+from flyte_schemas.subjects import ActionKey, RunKey
 
 API = "/api/v1"
 
@@ -25,12 +25,17 @@ def shown(literals: Literals, key: ActionKey) -> Values:
 
 def object_address(key: ActionKey, uri: str) -> str:
     """Where the console gives an object that an action names."""
-    run = key.run
-    path = "/".join(
-        quote(part, safe="")
-        for part in ("projects", run.project, "domains", run.domain, "runs", run.run, "actions", key.action)
-    )
-    return f"{API}/{path}/object?{urlencode({'uri': uri})}"
+    return f"{_address(key.run)}/actions/{quote(key.action, safe='')}/object?{urlencode({'uri': uri})}"
+
+
+def report_address(key: ActionKey, attempt: int) -> str:
+    """Where the console shows the report of an attempt."""
+    return f"{_address(key.run)}/report?{urlencode({'action': key.action, 'attempt': attempt})}"
+
+
+def _address(run: RunKey) -> str:
+    project, domain, name = (quote(part, safe="") for part in run)
+    return f"{API}/projects/{project}/domains/{domain}/runs/{name}"
 
 
 def names_object(literals: Literals, uri: str) -> bool:

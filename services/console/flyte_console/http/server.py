@@ -14,12 +14,12 @@ from typing import Self
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from flyte_console.answers import Problem
+from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import Ask
 from flyte_console.http.assets import ASK_AGAIN, Asset, etag_of, load_assets
 from flyte_console.http.headers import PLAIN, SANDBOXED
 from flyte_console.problems import Trouble, away, not_found, troubled
-from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, Page, StreamRoute
+from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
 from flyte_console.settings import ASSETS, ConsoleSettings
 
 STOP_GRACE_S = 2.0
@@ -30,6 +30,9 @@ ASIDE_FROM_BYTES = 256 * 1024
 """A larger one is compressed beside the event loop."""
 CHUNK_BYTES = 256 * 1024
 """How much of an object is in memory at a time, for each download."""
+CONNECT_TIMEOUT_S = 10.0
+STORE_TIMEOUT_S = 60.0
+"""How long the artifact store may take to be reached, and to go on."""
 RETRY_AFTER_S = 2
 MAX_URL_BYTES = 8 * 1024
 
@@ -156,7 +159,7 @@ class _Handlers:
                         body = (
                             answer.body if isinstance(answer, Encoded) else answer.model_dump_json().encode()
                         )
-                        return await _sent(request, body, "application/json")
+                        return await _sent(request, body)
                     case BytesRoute():
                         return await self._bytes(request, await route.answer(ask))
                     case StreamRoute():
@@ -187,33 +190,32 @@ class _Handlers:
         headers["Content-Type"] = asset.content_type
         return web.Response(body=body, headers=headers)
 
-    async def _bytes(self, request: web.Request, found: Page | Download) -> web.StreamResponse:
-        if isinstance(found, Page):
-            return await _sent(request, found.html, "text/html; charset=utf-8", SANDBOXED)
-        response = web.StreamResponse(
-            headers={
-                **PLAIN,
-                "Content-Type": "application/octet-stream",
-                "Content-Disposition": f'attachment; filename="{found.filename}"',
-            }
-        )
+    async def _bytes(self, request: web.Request, found: Download) -> web.StreamResponse:
+        """An object, passed on as it comes: a browser may not reach the artifact store."""
+        if found.is_page:
+            headers = {**SANDBOXED, "Content-Type": "text/html; charset=utf-8", "Cache-Control": ASK_AGAIN}
+        else:
+            kept = f'attachment; filename="{found.filename}"'
+            headers = {**PLAIN, "Content-Type": "application/octet-stream", "Content-Disposition": kept}
+        response = web.StreamResponse(headers=headers)
         response.content_length = found.size_bytes
         if self._http is None:
-            self._http = ClientSession(
-                timeout=ClientTimeout(sock_connect=10, sock_read=60), auto_decompress=False
-            )
+            timeout = ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=STORE_TIMEOUT_S)
+            self._http = ClientSession(timeout=timeout, auto_decompress=False)
         try:
             async with self._http.get(found.signed_url, headers=found.headers) as source:
                 if source.status != 200:
                     raise away(f"the artifact store answered {source.status}")
                 await response.prepare(request)
-                async for chunk in source.content.iter_chunked(CHUNK_BYTES):
-                    await response.write(chunk)
-        except ClientError as error:
-            if response.prepared:
-                raise  # what was promised cannot be sent: the connection ends
-            raise away(f"the artifact store does not answer: {error}") from error
-        await response.write_eof()
+                if request.method != "HEAD":
+                    async for chunk in source.content.iter_chunked(CHUNK_BYTES):
+                        await response.write(chunk)
+                    await response.write_eof()
+        except (ClientError, TimeoutError) as error:
+            if not response.prepared:
+                raise away(f"the artifact store does not answer: {error}") from error
+            log.warning("console.download.broken", error=str(error))
+            response.force_close()
         return response
 
     async def _stream(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
@@ -244,9 +246,10 @@ class _Handlers:
         except asyncio.CancelledError:
             if not self._is_closing or not response.prepared:
                 raise
-        except (TimeoutError, ConnectionError):
+        except Exception as error:
             if not response.prepared:
                 raise
+            log.info("console.stream.broken", path=request.path, error=repr(error))
             response.force_close()
         finally:
             self._streams.discard(task)
@@ -263,15 +266,13 @@ def _told(trouble: Trouble) -> web.Response:
     return web.Response(status=trouble.status, body=body, content_type="application/json", headers=headers)
 
 
-async def _sent(
-    request: web.Request, body: bytes, content_type: str, security: dict[str, str] = PLAIN
-) -> web.Response:
-    """A body with its validator, compressed where that is wanted."""
+async def _sent(request: web.Request, body: bytes) -> web.Response:
+    """JSON with its validator, compressed where that is wanted."""
     etag = etag_of(body)
-    headers = {**security, "ETag": etag, "Cache-Control": ASK_AGAIN, "Vary": "Accept-Encoding"}
+    headers = {**PLAIN, "ETag": etag, "Cache-Control": ASK_AGAIN, "Vary": "Accept-Encoding"}
     if _is_known(request, etag):
         return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = content_type
+    headers["Content-Type"] = "application/json"
     if len(body) >= ZIP_FROM_BYTES and _takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
         if len(body) >= ASIDE_FROM_BYTES:
