@@ -7,7 +7,8 @@
 import type { ServerEvent } from "../pure/sse";
 import { SseParser } from "../pure/sse";
 
-export type FeedState = "connecting" | "live" | "lost" | "ended";
+/** `reading`: what comes is the past, and the present is not reached yet. */
+export type FeedState = "connecting" | "reading" | "live" | "lost" | "ended";
 
 export interface FeedOptions {
   /** The address that goes on after an id; of the beginning, an empty one. */

@@ -10,7 +10,7 @@ import { Signal } from "./store";
 
 /** The page holds so many lines; of a longer log it holds the last ones. */
 export const KEPT_LINES = 50_000;
-const PAGE = 5_000;
+const PAGE = 1_000;
 const DRAWN_EACH_MS = 100;
 
 interface LinesAnswer {
@@ -22,6 +22,8 @@ interface LinesAnswer {
 export class LiveLogs {
   lines: LogLine[] = [];
   dropped = 0;
+  /** Lines that have not ended yet: what follows replaces them. */
+  private readonly begun = new Map<string, LogLine>();
   isLoaded = false;
   readonly version = new Signal(0);
   readonly state = new Signal<FeedState>("connecting");
@@ -41,6 +43,11 @@ export class LiveLogs {
     this.request.abort();
     this.feed?.close();
     clearTimeout(this.timer);
+  }
+
+  /** All lines, those that have not ended last. */
+  shown(): readonly LogLine[] {
+    return this.begun.size > 0 ? [...this.lines, ...this.begun.values()] : this.lines;
   }
 
   private async load(from: number): Promise<void> {
@@ -85,7 +92,15 @@ export class LiveLogs {
   }
 
   private add(lines: readonly LogLine[]): void {
-    for (const line of lines) this.lines.push({ ...line, text: plain(line.text) });
+    for (const line of lines) {
+      const place = `${line.action}/${line.attempt}/${line.stream}`;
+      const shown = { ...line, text: plain(line.text) };
+      if (line.partial) this.begun.set(place, shown);
+      else {
+        this.begun.delete(place);
+        this.lines.push(shown);
+      }
+    }
     const over = this.lines.length - KEPT_LINES;
     if (over <= 0) return;
     this.lines = this.lines.slice(over);

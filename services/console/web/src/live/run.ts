@@ -9,6 +9,7 @@ import { apiOf, withQuery } from "../pure/routes";
 import { ApiError, getJson } from "./api";
 import type { FeedState } from "./feed";
 import { Feed } from "./feed";
+import type { ServerEvent } from "../pure/sse";
 import { Signal } from "./store";
 
 interface ActionsAnswer {
@@ -18,6 +19,24 @@ interface ActionsAnswer {
   as_of: number;
 }
 
+/** How the gateway orders an action's values, in answers (which say so) and in its stream. */
+const COLUMNS: readonly (keyof ActionRow)[] = [
+  "name",
+  "kind",
+  "parent",
+  "task",
+  "group",
+  "phase",
+  "attempt",
+  "requested_at_ms",
+  "history",
+  "ended_at_ms",
+  "failure_code",
+  "cached",
+  "recovered_from",
+  "has_report",
+];
+
 /** The table as rows: ten thousand of them are sent without their names repeated. */
 export function unpack(columns: readonly string[], values: readonly unknown[]): ActionRow {
   return Object.fromEntries(columns.map((name, index) => [name, values[index]])) as unknown as ActionRow;
@@ -25,6 +44,9 @@ export function unpack(columns: readonly string[], values: readonly unknown[]): 
 
 /** Changes are drawn together, at most so often: the tree of a large run is laid out anew each time. */
 const DRAWN_EACH_MS = 120;
+/** How long a run may take to be read until it is shown as far as it is. */
+const PATIENCE_MS = 250;
+const AGAIN_MS = 2_000;
 
 export class LiveRun {
   readonly rows = new Map<string, ActionRow>();
@@ -38,10 +60,11 @@ export class LiveRun {
   span: Span | null = null;
   /** When the last sign of life came, for a page that has lost the stream. */
   heardAt = Date.now();
+  private readonly heard = new Map<string, number>();
   private feed: Feed | null = null;
-  private columns: string[] = [];
   private readonly request = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private again: ReturnType<typeof setTimeout> | undefined;
   private tree: { size: number; tops: TreeNode[] } | null = null;
   private steps: { version: number; steps: Steps } | null = null;
 
@@ -56,6 +79,7 @@ export class LiveRun {
     this.request.abort();
     this.feed?.close();
     clearTimeout(this.timer);
+    clearTimeout(this.again);
   }
 
   /** The tree of all actions. Its shape changes only when one is added. */
@@ -74,25 +98,48 @@ export class LiveRun {
 
   private async load(): Promise<void> {
     const base = apiOf(this.place, "runs", this.run);
+    const patience = setTimeout(() => this.readAlong(base), PATIENCE_MS);
     try {
       const answer = await getJson<ActionsAnswer>(`${base}/actions`, this.request.signal);
-      this.error.value = null;
-      this.columns = answer.columns;
       for (const values of answer.rows) this.put(unpack(answer.columns, values));
       this.asOf = answer.as_of;
       this.isLoaded = true;
+      this.error.value = null;
       this.draw();
       this.follow(base, String(answer.as_of));
     } catch (error) {
       if (this.request.signal.aborted) return;
       const known = error instanceof ApiError ? error : new ApiError(0, "Error", String(error), "");
       this.error.value = known;
-      if (known.status === 404 || known.status === 400) return;
-      this.timer = setTimeout(() => void this.load(), 2_000);
+      if (known.status === 404 || known.status === 400) this.feed?.close();
+      else this.again = setTimeout(() => void this.load(), AGAIN_MS);
+    } finally {
+      clearTimeout(patience);
     }
   }
 
+  /** Shows a long run while the gateway reads it; the answer that has all of it is still awaited. */
+  private readAlong(base: string): void {
+    if (this.feed) return;
+    this.feed = new Feed({
+      url: (last) => withQuery(`${base}/stream`, { after: last }),
+      after: "",
+      onState: () => (this.state.value = "reading"),
+      onEvents: (events) => {
+        const isOver = this.takeAll(events);
+        this.isLoaded ||= this.rows.size > 0;
+        if (!isOver) return false;
+        this.request.abort();
+        clearTimeout(this.again);
+        this.error.value = null;
+        this.state.value = "ended";
+        return true;
+      },
+    });
+  }
+
   private follow(base: string, after: string): void {
+    this.feed?.close();
     this.feed = new Feed({
       url: (last) => withQuery(`${base}/stream`, { after: last }),
       after,
@@ -100,26 +147,31 @@ export class LiveRun {
         if (state === "live") this.heardAt = Date.now();
         this.state.value = state;
       },
-      onEvents: (events) => {
-        this.heardAt = Date.now();
-        let isOver = false;
-        for (const { event, data } of events) {
-          if (event === "end") isOver = true;
-          this.takeIn(event, data);
-        }
-        this.drawSoon();
-        return isOver;
-      },
+      onEvents: (events) => this.takeAll(events),
     });
   }
 
+  /** Whether the run is over with these. */
+  private takeAll(events: readonly ServerEvent[]): boolean {
+    this.heardAt = Date.now();
+    for (const { event, data } of events) this.takeIn(event, data);
+    this.drawSoon();
+    return events.some(({ event }) => event === "end");
+  }
+
   private takeIn(event: string, data: string): void {
-    const said = JSON.parse(data) as { rows?: unknown[][]; columns?: string[]; as_of?: number };
-    if (event === "actions") for (const values of said.rows ?? []) this.put(unpack(said.columns ?? this.columns, values));
+    const said = JSON.parse(data) as { rows?: unknown[][]; as_of?: number };
+    if (event === "actions") for (const values of said.rows ?? []) this.put(unpack(COLUMNS, values));
     if (said.as_of) this.asOf = Math.max(this.asOf, said.as_of);
   }
 
+  /** How often something was heard of an action: changes when there is something new to ask for. */
+  heardOf(action: string): number {
+    return this.heard.get(action) ?? 0;
+  }
+
   private put(row: ActionRow): void {
+    this.heard.set(row.name, this.heardOf(row.name) + 1);
     const known = this.rows.get(row.name);
     if (known) Object.assign(known, row);
     else this.rows.set(row.name, row);

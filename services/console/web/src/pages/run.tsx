@@ -2,7 +2,7 @@
 
 import type { VNode } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { dateTime, duration, millis, plural, shortTask, shortVersion } from "../pure/format";
+import { count, dateTime, duration, millis, plural, shortTask, shortVersion } from "../pure/format";
 import { phaseAt, sequenceAt } from "../pure/past";
 import { isTerminal } from "../pure/phase";
 import { actionPath, apiOf, runPath, runsPath, taskPath, withQuery } from "../pure/routes";
@@ -144,7 +144,7 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
         <Fact name="Started">{dateTime(begun)}</Fact>
         <Fact name="Duration">{duration(ended - begun)}</Fact>
         <Fact name="By">{facts?.requested_by || "–"}</Fact>
-        <Fact name="Actions">{plural(run.rows.size, "action")}</Fact>
+        <Fact name="Actions">{count(run.rows.size)}</Fact>
         {facts && facts.paused > 0 && at === null && <Fact name="Waits for">{plural(facts.paused, "answer")}</Fact>}
         {Object.entries(facts?.labels ?? {}).map(([key, value]) => (
           <Fact key={key} name={key}>

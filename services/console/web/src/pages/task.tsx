@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { ago, dateTime, millis, shortVersion } from "../pure/format";
 import { apiOf, runsPath, tasksPath, withQuery } from "../pure/routes";
 import type { Place } from "../pure/rows";
-import type { TaskAnswer, TaskVersion, VersionAnswer } from "../pure/answers";
+import type { TaskAnswer, TaskLine, VersionAnswer } from "../pure/answers";
 import type { Parameter, Template } from "../pure/template";
 import { factsOf, signature } from "../pure/template";
 import { useJson } from "../live/question";
@@ -44,7 +44,7 @@ export function TaskPage({ place, name }: { place: Place; name: string }): VNode
             <Versions versions={data.versions} chosen={version} />
             <div class="template">
               {shown.error && <Trouble error={shown.error} again={shown.again} />}
-              {shown.data ? <TemplateView template={shown.data.template} /> : !shown.error && <Loading />}
+              {shown.data ? <TemplateView template={shown.data.task.template} /> : !shown.error && <Loading />}
             </div>
           </div>
         )}
@@ -53,13 +53,13 @@ export function TaskPage({ place, name }: { place: Place; name: string }): VNode
   );
 }
 
-function Versions({ versions, chosen }: { versions: TaskVersion[]; chosen: string | null }): VNode {
+function Versions({ versions, chosen }: { versions: TaskLine[]; chosen: string | null }): VNode {
   const now = useNow(true, 10_000);
   return (
     <section class="versions" aria-label="Versions">
       <h2>Versions</h2>
       <ul>
-        {versions.map(({ version, deployed_at: at, deployed_by: by }, index) => (
+        {versions.map(({ version, deployed_at: at }, index) => (
           <li key={version}>
             <button type="button" aria-pressed={version === chosen} onClick={() => setQuery({ version: index === 0 ? null : version })}>
               <span class="mono" title={version}>
@@ -68,7 +68,6 @@ function Versions({ versions, chosen }: { versions: TaskVersion[]; chosen: strin
               {index === 0 && <span class="tag">newest</span>}
               <span class="quiet" title={dateTime(millis(at) ?? 0)}>
                 {ago(now - (millis(at) ?? now))}
-                {by ? ` by ${by}` : ""}
               </span>
             </button>
           </li>

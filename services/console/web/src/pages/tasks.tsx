@@ -62,10 +62,7 @@ export function TasksPage({ place }: { place: Place }): VNode {
             <thead>
               <tr>
                 <th scope="col">Task</th>
-                <th scope="col">Version</th>
-                <th scope="col" class="number">
-                  Versions
-                </th>
+                <th scope="col">Newest version</th>
                 <th scope="col" class="number">
                   Deployed
                 </th>
@@ -84,7 +81,6 @@ export function TasksPage({ place }: { place: Place }): VNode {
                   <td class="mono" title={task.version}>
                     {shortVersion(task.version)}
                   </td>
-                  <td class="number">{count(task.versions)}</td>
                   <td class="number" title={dateTime(millis(task.deployed_at) ?? 0)}>
                     {ago(now - (millis(task.deployed_at) ?? now))}
                   </td>

@@ -4,10 +4,9 @@ import type { VNode } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { count } from "../pure/format";
 import type { Counts, Phase } from "../pure/phase";
-import { addCounts, isPhase, PHASES, wordOf } from "../pure/phase";
-import type { Line, Summary, TreeNode } from "../pure/tree";
+import { isPhase, PHASES, wordOf } from "../pure/phase";
+import type { Line } from "../pure/tree";
 import { linesOf, sumUp, wayTo } from "../pure/tree";
-import { phaseAt } from "../pure/past";
 import type { LiveRun } from "../live/run";
 import { setQuery, useAddress } from "../live/router";
 import { useSignal } from "../live/store";
@@ -34,7 +33,7 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
   const [open, setOpen] = useState<ReadonlyMap<string, boolean>>(new Map());
   const [active, setActive] = useState(selected);
   const tops = run.tops();
-  const sums = useMemo(() => sumUp(tops, at), [version, at]);
+  const { sums, all } = useMemo(() => sumUp(tops, at), [version, at]);
   const lines = useMemo(
     () => linesOf(tops, sums, { at, open, wanted: { phases: new Set(phases), text } }),
     [version, at, open, text, phases.join()],
@@ -52,7 +51,7 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
   const span = { from: run.span?.from ?? 0, until };
   return (
     <section class="actions" aria-label="Actions">
-      <Bar counts={countsOf(tops, sums, at)} phases={phases} text={text} isGraph={isGraph} />
+      <Bar counts={all.counts} phases={phases} text={text} isGraph={isGraph} />
       {lines.length === 0 ? (
         <Empty title={at === null ? "No action is like that" : "No action was like that then"} />
       ) : isGraph ? (
@@ -72,16 +71,6 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
       )}
     </section>
   );
-}
-
-function countsOf(tops: readonly TreeNode[], sums: ReadonlyMap<string, Summary>, at: number | null): Counts {
-  const all: Counts = {};
-  for (const top of tops) {
-    addCounts(all, sums.get(top.id)?.counts ?? {});
-    const phase = top.row && phaseAt(top.row, at);
-    if (phase) addCounts(all, { [phase]: 1 });
-  }
-  return all;
 }
 
 function Bar({ counts, phases, text, isGraph }: { counts: Counts; phases: Phase[]; text: string; isGraph: boolean }): VNode {

@@ -12,10 +12,12 @@ export interface AttemptsProps {
   at: number | null;
   now: number;
   isLoaded: boolean;
+  /** What the last attempt waits for, in the words of where it is to run. */
+  waiting: string;
   kind: string;
 }
 
-export function Attempts({ attempts, at, now, isLoaded, kind }: AttemptsProps): VNode {
+export function Attempts({ attempts, at, now, isLoaded, waiting, kind }: AttemptsProps): VNode {
   if (!isLoaded) return <Loading />;
   if (attempts.length === 0) {
     return (
@@ -27,7 +29,7 @@ export function Attempts({ attempts, at, now, isLoaded, kind }: AttemptsProps): 
   return (
     <ol class="attempts">
       {[...attempts].reverse().map((attempt) => (
-        <AttemptCard key={attempt.attempt} attempt={attempt} at={at} now={now} />
+        <AttemptCard key={attempt.number} attempt={attempt} waiting={waiting} at={at} now={now} />
       ))}
     </ol>
   );
@@ -39,7 +41,7 @@ const known = (iso: string | null, at: number | null): number | null => {
   return time !== null && (at === null || time <= at) ? time : null;
 };
 
-function AttemptCard({ attempt, at, now }: { attempt: Attempt; at: number | null; now: number }): VNode {
+function AttemptCard({ attempt, waiting, at, now }: { attempt: Attempt; waiting: string; at: number | null; now: number }): VNode {
   const queued = known(attempt.queued_at, at);
   const placed = known(attempt.placed_at, at);
   const started = known(attempt.started_at, at);
@@ -53,7 +55,7 @@ function AttemptCard({ attempt, at, now }: { attempt: Attempt; at: number | null
   return (
     <li class="attempt">
       <header>
-        <b>Attempt {attempt.attempt}</b>
+        <b>Attempt {attempt.number}</b>
         <PhaseIcon phase={ended === null ? "running" : attempt.failure ? "failed" : "succeeded"} />
         <span>{ended === null ? "not over" : attempt.failure ? "failed" : "succeeded"}</span>
         <span class="space" />
@@ -73,7 +75,8 @@ function AttemptCard({ attempt, at, now }: { attempt: Attempt; at: number | null
         )}
       </ul>
       {attempt.worker && <p class="quiet">on {attempt.worker}</p>}
-      {attempt.waiting && started === null && <p>{attempt.waiting}</p>}
+      {waiting && ended === null && started === null && <p>Waits for: {waiting}</p>}
+      {attempt.is_cut_short && <p class="quiet">It was cut short: the action ended before it did.</p>}
       {attempt.failure && ended !== null && <FailureText {...attempt.failure} />}
     </li>
   );

@@ -40,7 +40,7 @@ export function Details(props: DetailsProps): VNode {
   const asked = useJson<{ action: ActionFacts }>(row ? apiOf(place, "runs", runName, "actions", name) : null);
   useEffect(() => {
     if (asked.data) asked.again();
-  }, [row?.phase, row?.attempt]);
+  }, [run.heardOf(name)]);
   const phase = row ? phaseAt(row, at) : undefined;
   const action = asked.data?.action ?? null;
   const attempts = (action?.attempts ?? []).filter((attempt) => at === null || (millis(attempt.queued_at) ?? 0) <= at);
@@ -82,13 +82,13 @@ export function Details(props: DetailsProps): VNode {
         ) : chosen === "report" ? (
           <Report url={`${base}/report?action=${encodeURIComponent(name)}`} />
         ) : chosen === "events" ? (
-          <Events base={base} action={name} at={at} asOf={row.history[row.history.length - 1]?.[0] ?? 0} />
+          <Events base={base} action={name} at={at} heard={run.heardOf(name)} />
         ) : asked.error && !action ? (
           <Trouble error={asked.error} again={asked.again} />
         ) : chosen === "values" ? (
-          <ValuesPane action={action} phase={phase} runName={runName} />
+          <ValuesPane action={action} name={name} phase={phase} runName={runName} />
         ) : (
-          <Attempts attempts={attempts} at={at} now={now} isLoaded={action !== null} kind={row.kind} />
+          <Attempts attempts={attempts} at={at} now={now} isLoaded={action !== null} waiting={action?.waiting ?? ""} kind={row.kind} />
         )}
       </Pane>
     </section>

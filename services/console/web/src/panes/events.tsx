@@ -15,7 +15,15 @@ interface EventsAnswer {
 
 const PAGE = 200;
 
-export function Events({ base, action, at, asOf }: { base: string; action: string; at: number | null; asOf: number }): VNode {
+export interface EventsProps {
+  base: string;
+  action: string;
+  at: number | null;
+  /** Changes when there is something new to read. */
+  heard: number;
+}
+
+export function Events({ base, action, at, heard }: EventsProps): VNode {
   const [events, setEvents] = useState<EventLine[] | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [turn, setTurn] = useState(0);
@@ -37,7 +45,7 @@ export function Events({ base, action, at, asOf }: { base: string; action: strin
       if (!request.signal.aborted) setError(reason instanceof ApiError ? reason : new ApiError(0, "Error", String(reason), ""));
     });
     return () => request.abort();
-  }, [base, action, asOf, turn]);
+  }, [base, action, heard, turn]);
   if (error && !events) return <Trouble error={error} again={() => setTurn(turn + 1)} />;
   if (!events) return <Loading />;
   const shown = events.filter((event) => at === null || (millis(event.time) ?? 0) <= at);
@@ -49,7 +57,7 @@ export function Events({ base, action, at, asOf }: { base: string; action: strin
             <summary>
               <span class="mono quiet number">#{count(event.sequence)}</span>
               <span class="mono" title={dateTime(millis(event.time) ?? 0)}>
-                {clock(millis(event.time) ?? 0)}
+                {event.time ? clock(millis(event.time) ?? 0) : "–"}
               </span>
               <span class="event-text">
                 {event.text} <span class="quiet">{event.type}</span>

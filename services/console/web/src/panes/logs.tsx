@@ -30,7 +30,10 @@ export function Logs({ base, action, at, isOver }: LogsProps): VNode {
   const [sought, seek] = useState("");
   const [follows, follow] = useState(true);
   const [hit, setHit] = useState(0);
-  const lines = useMemo(() => (at === null ? logs.lines : logs.lines.filter((line) => line.at_ms <= at)), [logs, version, at]);
+  const lines = useMemo(() => {
+    const all = logs.shown();
+    return at === null ? all : all.filter((line) => line.at_ms <= at);
+  }, [logs, version, at]);
   const hits = useMemo(() => {
     const wanted = sought.toLowerCase();
     return wanted ? lines.flatMap((line, index) => (line.text.toLowerCase().includes(wanted) ? [index] : [])) : [];
@@ -151,7 +154,7 @@ function LogText({ lines, version, sought, current, follows, follow, isWhole }: 
           const line = lines[index]!;
           return (
             <div key={index} class={`log-line${line.stream === "stderr" ? " stderr" : ""}${index === current ? " current" : ""}`} style={style}>
-              <time>{clock(line.at_ms)}</time>
+              <time>{line.at_ms > 0 ? clock(line.at_ms) : "            "}</time>
               {isWhole && <span class="who">{line.action}</span>}
               <span class="said">
                 {line.stream === "stderr" && <span class="unseen">stderr: </span>}

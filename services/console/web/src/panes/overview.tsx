@@ -9,7 +9,7 @@ import { stretchesOf } from "../pure/past";
 import { actionPath, apiOf, runPath, taskPath, withQuery } from "../pure/routes";
 import type { ActionRow, Place } from "../pure/rows";
 import { ROOT } from "../pure/rows";
-import type { ActionFacts, Explanation } from "../pure/answers";
+import type { ActionFacts, Condition, Explanation } from "../pure/answers";
 import { useJson } from "../live/question";
 import { PhaseIcon } from "../parts/icons";
 import { Loading, Trouble } from "../parts/states";
@@ -31,6 +31,7 @@ export function Overview(props: OverviewProps): VNode {
       {EXPLAINED.has(phase) && (at === null || phase === row.phase) && (
         <Explained place={place} runName={runName} row={row} isOver={isTerminal(row.phase)} />
       )}
+      {props.action?.condition && <Question condition={props.action.condition} runName={runName} name={row.name} isOpen={phase === "paused"} />}
       <Times {...props} />
       <Facts {...props} />
       {props.action && <TemplateFacts action={props.action} />}
@@ -41,10 +42,11 @@ export function Overview(props: OverviewProps): VNode {
 /** The same as `flyte explain` says. */
 function Explained({ place, runName, row, isOver }: { place: Place; runName: string; row: ActionRow; isOver: boolean }): VNode | null {
   const url = withQuery(apiOf(place, "runs", runName, "explanation"), { action: row.name });
-  const { data, error, again } = useJson<Explanation>(url);
+  const { data: answer, error, again } = useJson<{ explanation: Explanation }>(url);
   useEffect(() => {
-    if (data) again();
+    if (answer) again();
   }, [row.phase, row.attempt]);
+  const data = answer?.explanation;
   if (error && !data) return error.status === 404 ? null : <Trouble error={error} again={again} />;
   if (!data) return <Loading lines={3} />;
   const failed = isOver && data.failure;
@@ -113,6 +115,23 @@ export function FailureText(props: { code: string; message: string; traceback?: 
   );
 }
 
+/** What a condition asks, and how to answer it. */
+function Question(props: { condition: Condition; runName: string; name: string; isOpen: boolean }): VNode {
+  const { prompt, description, data_type: type, signalled_by: by } = props.condition;
+  return (
+    <section class="explained" aria-label="Question">
+      <p class="summary">{prompt}</p>
+      {description && <p class="quiet">{description}</p>}
+      {props.isOpen && (
+        <p>
+          It waits for an answer ({type}): <code>{`flyte signal ${props.runName} ${props.name} VALUE`}</code>
+        </p>
+      )}
+      {by && !props.isOpen && <p class="quiet">Answered by {by}</p>}
+    </section>
+  );
+}
+
 /** How long the action was in which phase. */
 function Times({ row, at, now }: OverviewProps): VNode {
   const total = new Map<Phase, number>();
@@ -132,7 +151,7 @@ function Times({ row, at, now }: OverviewProps): VNode {
   );
 }
 
-function Facts({ place, runName, row, facts, at, phase }: OverviewProps): VNode {
+function Facts({ place, runName, row, action, facts, at, phase }: OverviewProps): VNode {
   const isOver = isTerminal(phase);
   const isRoot = row.name === ROOT;
   return (
@@ -171,6 +190,13 @@ function Facts({ place, runName, row, facts, at, phase }: OverviewProps): VNode 
       {isRoot && facts && Object.keys(facts.env_vars).length > 0 && (
         <Line name="Variables">
           <span class="mono">{Object.entries(facts.env_vars).map(([key, value]) => `${key}=${value}`).join("  ")}</span>
+        </Line>
+      )}
+      {action?.cached_from && isOver && <Line name="Computed by">{action.cached_from}</Line>}
+      {action?.abort_reason && isOver && (
+        <Line name="Aborted">
+          {action.abort_reason}
+          {action.aborted_by && ` (by ${action.aborted_by})`}
         </Line>
       )}
       <Line name="As a command">

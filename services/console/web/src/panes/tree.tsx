@@ -147,6 +147,7 @@ function TreeLine(props: TreeLineProps): VNode {
         )}
         <PhaseIcon phase={phase} />
         <span class="label">{node.label}</span>
+        {node.row && line.parent >= 0 && <span class="id mono">{node.id.slice(0, 8)}</span>}
         {node.row ? <Marks row={node.row} sum={sum} isOpen={line.isOpen} /> : <span class="times">×{count(total)}</span>}
         {!node.row && <PhaseBar counts={sum.counts} />}
       </span>
@@ -185,12 +186,13 @@ function Stretches({ row, span, at, now }: { row: ActionRow; span: Span; at: num
       {stretches.map((stretch, index) => {
         const { left, width } = placeIn(span, stretch.from, stretch.until ?? at ?? now);
         const isLast = index === stretches.length - 1 && phase && isTerminal(phase);
-        const outcome = isLast && stretch.phase === "running" ? phase : stretch.phase;
+        const wasRetried = stretches.slice(index + 1).some(({ attempt }) => attempt > stretch.attempt);
+        const outcome = stretch.phase !== "running" ? stretch.phase : isLast ? phase : wasRetried ? "failed" : "running";
         const title = `${wordOf(stretch.phase)} ${duration((stretch.until ?? at ?? now) - stretch.from)}`;
         return (
           <i
             key={`${stretch.attempt}-${stretch.phase}-${stretch.from}`}
-            class={`stretch in-${stretch.phase} phase-${outcome}`}
+            class={`stretch in-${stretch.phase} phase-${outcome}${wasRetried ? " retried" : ""}`}
             title={title}
             style={{ left: `${left * 100}%`, width: `${width * 100}%` }}
           />

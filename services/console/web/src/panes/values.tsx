@@ -9,7 +9,14 @@ import type { ActionFacts, Value, Values } from "../pure/answers";
 import { Glyph } from "../parts/icons";
 import { Loading } from "../parts/states";
 
-export function ValuesPane({ action, phase, runName }: { action: ActionFacts | null; phase: Phase; runName: string }): VNode {
+export interface ValuesProps {
+  action: ActionFacts | null;
+  name: string;
+  phase: Phase;
+  runName: string;
+}
+
+export function ValuesPane({ action, name, phase, runName }: ValuesProps): VNode {
   if (!action) return <Loading />;
   const isOver = isTerminal(phase);
   return (
@@ -23,7 +30,7 @@ export function ValuesPane({ action, phase, runName }: { action: ActionFacts | n
         <ValueList values={action.outputs} none="It gives nothing back." />
       )}
       <p class="quiet">
-        In a terminal: <code>flyte get io {runName} {action.name}</code>
+        In a terminal: <code>flyte get io {runName} {name}</code>
       </p>
     </div>
   );

@@ -38,12 +38,12 @@ function ThemeSwitch(): VNode {
 }
 
 interface Projects {
-  projects: { id: string; name: string; domains: string[] }[];
+  projects: { id: string; name: string; domains: { name: string }[] }[];
 }
 
 function PlaceChoice({ place, page }: { place: Place; page: "runs" | "tasks" }): VNode {
   const { data } = useJson<Projects>("/api/v1/projects");
-  const known = (data?.projects ?? []).flatMap(({ id, domains }) => domains.map((domain) => `${id}/${domain}`));
+  const known = (data?.projects ?? []).flatMap(({ id, domains }) => domains.map((domain) => `${id}/${domain.name}`));
   const current = `${place.project}/${place.domain}`;
   const all = known.includes(current) ? known : [current, ...known];
   const choose = (chosen: string): void => {

@@ -44,6 +44,7 @@ function wordsOf(state: FeedState, at: number | null, silentMs: number): [kind: 
   if (at !== null) return ["past", "As of", clock(at)];
   if (state === "live") return ["live", "Live", ""];
   if (state === "ended") return ["ended", "Complete", ""];
+  if (state === "reading") return ["connecting", "Reading the log", ""];
   if (state === "connecting") return ["connecting", "Connecting", ""];
   return ["lost", "Reconnecting", `last heard ${ago(silentMs)}`];
 }

@@ -33,20 +33,37 @@ export interface Failure extends FailureLine {
 }
 
 export interface Attempt {
-  attempt: number;
-  queued_at: string | null;
+  number: number;
+  queued_at: string;
   placed_at: string | null;
   started_at: string | null;
   ended_at: string | null;
-  worker: string | null;
-  waiting: string | null;
+  worker: string;
   failure: Failure | null;
+  is_cut_short: boolean;
+  retry_at: string | null;
 }
 
-export interface ActionFacts extends ActionRow {
+export interface Condition {
+  prompt: string;
+  data_type: string;
+  description: string;
+  signalled_by: string;
+}
+
+export interface ActionFacts {
+  row: ActionRow;
+  version: string | null;
   inputs: Values;
   outputs: Values | null;
   attempts: Attempt[];
+  failure: Failure | null;
+  waiting: string;
+  abort_reason: string;
+  aborted_by: string;
+  cached_from: string;
+  condition: Condition | null;
+  reports: { attempt: number; size_bytes: number; href: string }[];
   template: Template | null;
 }
 
@@ -71,7 +88,7 @@ export interface EventLine {
   sequence: number;
   action: string;
   type: string;
-  time: string;
+  time: string | null;
   text: string;
   event: unknown;
 }
@@ -83,15 +100,16 @@ export interface LogLine {
   stream: string;
   at_ms: number;
   text: string;
+  partial: boolean;
 }
 
+/** One version of a task. */
 export interface TaskLine {
   name: string;
   description: string;
   version: string;
-  versions: number;
   deployed_at: string;
-  deployed_by: string;
+  entrypoint: boolean;
 }
 
 export interface TasksAnswer {
@@ -100,18 +118,13 @@ export interface TasksAnswer {
   as_of: number;
 }
 
-export interface TaskVersion {
-  version: string;
-  deployed_at: string;
-  deployed_by: string;
-}
-
 export interface TaskAnswer {
-  versions: TaskVersion[];
+  versions: TaskLine[];
+  next: string | null;
   as_of: number;
 }
 
 export interface VersionAnswer {
-  template: Template;
+  task: { version: string; deployed_at: string; template: Template };
   as_of: number;
 }

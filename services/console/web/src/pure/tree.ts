@@ -80,6 +80,11 @@ export function growTree(rows: Iterable<ActionRow>): TreeNode[] {
   return tops.map(nodeOf);
 }
 
+const newSummary = (): Summary => ({ counts: {}, size: 0, from: Number.POSITIVE_INFINITY, until: 0 });
+
+/** What lies below an action without children. */
+const NOTHING_BELOW: Summary = newSummary();
+
 function merge(into: Summary, more: Summary): void {
   addCounts(into.counts, more.counts);
   into.size += more.size;
@@ -87,35 +92,34 @@ function merge(into: Summary, more: Summary): void {
   into.until = into.until === null || more.until === null ? null : Math.max(into.until, more.until);
 }
 
-/** Sums up every node at a moment (null: now). A node that was not there yet has no entry. */
-export function sumUp(tops: readonly TreeNode[], at: number | null): Map<string, Summary> {
-  const found = new Map<string, Summary>();
-  const visit = (node: TreeNode): Summary | null => {
-    const below: Summary = { counts: {}, size: 0, from: Number.POSITIVE_INFINITY, until: 0 };
-    for (const child of node.children) {
-      const sum = visit(child);
-      if (sum) merge(below, sum);
-    }
-    const phase = node.row ? phaseAt(node.row, at) : undefined;
-    if (!node.row) {
-      if (below.size === 0) return null;
-      found.set(node.id, below);
-      return below;
-    }
-    if (!phase) return null;
-    found.set(node.id, below);
-    return withOwn(below, node.row, phase);
-  };
-  for (const top of tops) visit(top);
-  return found;
+function addAction(into: Summary, row: ActionRow, phase: Phase): void {
+  into.counts[phase] = (into.counts[phase] ?? 0) + 1;
+  into.size += 1;
+  const from = row.history[0]?.[1] ?? row.requested_at_ms;
+  if (from < into.from) into.from = from;
+  if (!isTerminal(phase)) into.until = null;
+  else if (into.until !== null) into.until = Math.max(into.until, row.ended_at_ms ?? from);
 }
 
-function withOwn(below: Summary, row: ActionRow, phase: Phase): Summary {
-  const all: Summary = { counts: { ...below.counts }, size: below.size, from: below.from, until: below.until };
-  const own = row.history[0]?.[1] ?? row.requested_at_ms;
-  const until = isTerminal(phase) ? (row.ended_at_ms ?? row.history[row.history.length - 1]?.[1] ?? own) : null;
-  merge(all, { counts: { [phase]: 1 }, size: 1, from: own, until });
-  return all;
+/** Sums up every node at a moment (null: now); `all` is all of them. A node that was not there yet has no entry. */
+export function sumUp(tops: readonly TreeNode[], at: number | null): { sums: Map<string, Summary>; all: Summary } {
+  const sums = new Map<string, Summary>();
+  const all = newSummary();
+  const visit = (node: TreeNode, into: Summary): void => {
+    const phase = node.row ? phaseAt(node.row, at) : undefined;
+    if (node.row && !phase) return;
+    if (node.row && phase) addAction(into, node.row, phase);
+    if (node.children.length === 0) {
+      sums.set(node.id, NOTHING_BELOW);
+      return;
+    }
+    const below = newSummary();
+    for (const child of node.children) visit(child, below);
+    if (below.size > 0 || node.row) sums.set(node.id, below);
+    merge(into, below);
+  };
+  for (const top of tops) visit(top, all);
+  return { sums, all };
 }
 
 /** What is looked for: actions with one of these phases (none: any) whose name, task or group has the text. */
