@@ -144,7 +144,7 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
         <Fact name="Started">{dateTime(begun)}</Fact>
         <Fact name="Duration">{duration(ended - begun)}</Fact>
         <Fact name="By">{facts?.requested_by || "–"}</Fact>
-        <Fact name="Actions">{count(run.rows.size)}</Fact>
+        <Fact name="Actions">{count(sizeAt(run, at))}</Fact>
         {facts && facts.paused > 0 && at === null && <Fact name="Waits for">{plural(facts.paused, "answer")}</Fact>}
         {Object.entries(facts?.labels ?? {}).map(([key, value]) => (
           <Fact key={key} name={key}>
@@ -159,6 +159,14 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
       )}
     </header>
   );
+}
+
+/** How many actions there were. */
+function sizeAt(run: LiveRun, at: number | null): number {
+  if (at === null) return run.rows.size;
+  let size = 0;
+  for (const row of run.rows.values()) if (phaseAt(row, at)) size += 1;
+  return size;
 }
 
 function Fact({ name, children }: { name: string; children: preact.ComponentChildren }): VNode {

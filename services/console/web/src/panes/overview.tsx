@@ -68,7 +68,14 @@ function Explained({ place, runName, row, isOver }: { place: Place; runName: str
           ))}
         </ol>
       )}
-      {data.failure && <FailureText code={data.failure.code} message={data.failure.message} traceback={data.failure.traceback} />}
+      {data.failure && (
+        <FailureText
+          code={data.failure.code}
+          message={data.summary.includes(data.failure.message) ? "" : data.failure.message}
+          traceback={data.failure.traceback}
+          isOpen
+        />
+      )}
       {data.todo && (
         <p class="todo">
           <b>What to do</b> {data.todo}{" "}
@@ -99,16 +106,26 @@ function Explained({ place, runName, row, isOver }: { place: Place; runName: str
   );
 }
 
-export function FailureText(props: { code: string; message: string; traceback?: string | null | undefined }): VNode {
+export interface FailureTextProps {
+  code: string;
+  /** Left out where it was said already. */
+  message: string;
+  traceback?: string | null | undefined;
+  isOpen?: boolean;
+}
+
+export function FailureText({ code, message, traceback, isOpen = false }: FailureTextProps): VNode {
   return (
     <div class="failure">
-      <p>
-        <b>{props.code}</b> <span class="message">{props.message}</span>
-      </p>
-      {props.traceback && (
-        <details>
+      {message && (
+        <p>
+          <b>{code}</b> <span class="message">{message}</span>
+        </p>
+      )}
+      {traceback && (
+        <details open={isOpen}>
           <summary>Traceback</summary>
-          <pre tabIndex={0}>{props.traceback}</pre>
+          <pre tabIndex={0}>{traceback.trim()}</pre>
         </details>
       )}
     </div>

@@ -13,7 +13,9 @@ import { Glyph, PhaseBar, PhaseIcon } from "../parts/icons";
 import { useKeys } from "../parts/keys";
 import { Lines, useWindow } from "../parts/virtual";
 
-export const LINE_HEIGHT = 28;
+const LINE_HEIGHT = 28;
+/** Below this the axis has room for two times. */
+const NARROW_PX = 1000;
 
 export interface TreeProps {
   lines: readonly Line[];
@@ -211,7 +213,7 @@ function Envelope({ sum, span, at, now }: { sum: Summary; span: Span; at: number
 function Axis({ span }: { span: Span }): VNode {
   return (
     <span class="axis">
-      {ticksOf(span, 5).map(({ offset, share }) => (
+      {ticksOf(span, innerWidth < NARROW_PX ? 2 : 5).map(({ offset, share }) => (
         <span key={offset} style={{ left: `${share * 100}%` }} class={share > 0.9 ? "at-end" : undefined}>
           {tickText(offset)}
         </span>

@@ -43,6 +43,9 @@ export function inline(value: unknown): string {
     .join(", ");
 }
 
+/** What a task without a cache says of it. */
+const NO_CACHE = "behavior: disable";
+
 /** The lines that say something. */
 export function factsOf(template: Template | null | undefined): [string, string][] {
   if (!template) return [];
@@ -61,7 +64,7 @@ export function factsOf(template: Template | null | undefined): [string, string]
       return [name.charAt(0).toUpperCase() + name.slice(1), inline(value)];
     }),
   ];
-  return lines.filter(([, text]) => text !== "");
+  return lines.filter(([, text]) => text !== "" && text !== NO_CACHE);
 }
 
 /** A signature as one would write it: "main(n: int, name: str = 'World') -> str". */
