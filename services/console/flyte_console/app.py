@@ -32,20 +32,21 @@ class ConsoleService:
         self._loops = Supervisor(SERVICE)
         self.views = RunViews(bus, settings, self._loops)
         self.places = PlaceViews(bus, settings, self._loops)
+        self.routes = self._routes()
+        """All that is answered."""
         self.url = ""
         """Where browsers find it, once started."""
 
     async def start(self) -> None:
         """Begin to answer. Raises PortTaken."""
         self._held.push_async_callback(self._loops.stop)
-        server = await ConsoleServer.start(self._routes(), self._settings)
+        server = await ConsoleServer.start(self.routes, self._settings)
         self._held.push_async_callback(server.stop)
         self.url = self._settings.public_url or server.url
         self._held.push_async_callback(stop_all, (await serve_ping(self._bus, SERVICE),))
         log.info("console.started", url=self.url)
 
     def _routes(self) -> list[AnyRoute]:
-        """All that is answered."""
         bus, settings = self._bus, self._settings
         runs = RunAnswers(bus, self.views, settings)
         routes: list[AnyRoute] = []
