@@ -1,4 +1,4 @@
-"""A run of thousands of actions, as its events alone: nothing runs, so no executor may be there to act on them."""
+"""A run of thousands of actions, as events alone: nothing runs, so no executor may be there to act."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -42,8 +42,8 @@ class Said:
 def large_run(actions: int, *, lasts_s: float = 60.0) -> list[Said]:
     """The words of a run with so many actions, in the order of time.
 
-    The root has one child, and a group with all the others: each takes a while, some are tried again, a few fail.
-    The root's own end comes last.
+    The root has one child, and a group with all the others: each takes a while, some are tried again, a
+    few fail. The root's own end comes last.
     """
     children = actions - 2
     words = [
@@ -59,7 +59,14 @@ def large_run(actions: int, *, lasts_s: float = 60.0) -> list[Said]:
 
 
 def _life(
-    action: str, task: str, begun: float, group: str | None, parent: str | None, *, number: int = 1, ends: bool = True
+    action: str,
+    task: str,
+    begun: float,
+    group: str | None,
+    parent: str | None,
+    *,
+    number: int = 1,
+    ends: bool = True,
 ) -> Iterator[Said]:
     reference = TaskReference(name=task, version="v1")
     asked = ActionRequested(
@@ -87,10 +94,14 @@ def _life(
             yield Said(over, action, AttemptFailed(attempt=attempt, failure=_CRASH, log_end=0))
             yield Said(over + 0.01, action, ActionFailed(failure=_CRASH))
         elif ends:
-            yield Said(over, action, AttemptSucceeded(attempt=attempt, outputs={"o0": InlineLiteral(value=number)}))
+            yield Said(
+                over, action, AttemptSucceeded(attempt=attempt, outputs={"o0": InlineLiteral(value=number)})
+            )
 
 
-async def append_all(bus: Bus, key: RunKey, words: Sequence[Said], begun: datetime, *, rate: float = 0.0) -> None:
+async def append_all(
+    bus: Bus, key: RunKey, words: Sequence[Said], begun: datetime, *, rate: float = 0.0
+) -> None:
     """Append the words of a run that began then; at most so many a second with a `rate`.
 
     Words on one action keep their order; of different actions many are under way at a time.

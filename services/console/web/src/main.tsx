@@ -5,4 +5,7 @@ import { App } from "./app";
 import "./styles/all.css";
 
 const root = document.getElementById("app");
-if (root) render(<App />, root);
+if (root) {
+  root.replaceChildren();
+  render(<App />, root);
+}

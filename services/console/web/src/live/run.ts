@@ -38,12 +38,14 @@ const COLUMNS: readonly (keyof ActionRow)[] = [
 ];
 
 /** The table as rows: ten thousand of them are sent without their names repeated. */
-export function unpack(columns: readonly string[], values: readonly unknown[]): ActionRow {
-  return Object.fromEntries(columns.map((name, index) => [name, values[index]])) as unknown as ActionRow;
+function unpack(columns: readonly string[], values: readonly unknown[]): ActionRow {
+  const row: Record<string, unknown> = {};
+  for (let index = 0; index < columns.length; index += 1) row[columns[index]!] = values[index];
+  return row as unknown as ActionRow;
 }
 
-/** Changes are drawn together, at most so often: the tree of a large run is laid out anew each time. */
-const DRAWN_EACH_MS = 120;
+/** Changes are drawn together, at most so often: the tree is laid out anew each time, which takes its actions' time. */
+const drawnEachMs = (actions: number): number => 100 + actions / 40;
 /** How long a run may take to be read until it is shown as far as it is. */
 const PATIENCE_MS = 250;
 const AGAIN_MS = 2_000;
@@ -111,8 +113,8 @@ export class LiveRun {
       if (this.request.signal.aborted) return;
       const known = error instanceof ApiError ? error : new ApiError(0, "Error", String(error), "");
       this.error.value = known;
-      if (known.status === 404 || known.status === 400) this.feed?.close();
-      else this.again = setTimeout(() => void this.load(), AGAIN_MS);
+      if (known.status === 404) this.stopReading();
+      if (known.status !== 400) this.again = setTimeout(() => void this.load(), AGAIN_MS);
     } finally {
       clearTimeout(patience);
     }
@@ -138,8 +140,13 @@ export class LiveRun {
     });
   }
 
-  private follow(base: string, after: string): void {
+  private stopReading(): void {
     this.feed?.close();
+    this.feed = null;
+  }
+
+  private follow(base: string, after: string): void {
+    this.stopReading();
     this.feed = new Feed({
       url: (last) => withQuery(`${base}/stream`, { after: last }),
       after,
@@ -179,7 +186,7 @@ export class LiveRun {
   }
 
   private drawSoon(): void {
-    this.timer ??= setTimeout(() => this.draw(), DRAWN_EACH_MS);
+    this.timer ??= setTimeout(() => this.draw(), drawnEachMs(this.rows.size));
   }
 
   private draw(): void {

@@ -31,12 +31,15 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
   const text = query.get("find") ?? "";
   const phases = query.getAll("phase").filter(isPhase);
   const [open, setOpen] = useState<ReadonlyMap<string, boolean>>(new Map());
+  const [openFound, setOpenFound] = useState<ReadonlyMap<string, boolean>>(new Map());
   const [active, setActive] = useState(selected);
+  const seeks = text !== "" || phases.length > 0;
+  useEffect(() => setOpenFound(new Map()), [text, phases.join()]);
   const tops = run.tops();
   const { sums, all } = useMemo(() => sumUp(tops, at), [version, at]);
   const lines = useMemo(
-    () => linesOf(tops, sums, { at, open, wanted: { phases: new Set(phases), text } }),
-    [version, at, open, text, phases.join()],
+    () => linesOf(tops, sums, { at, open: seeks ? openFound : open, wanted: { phases: new Set(phases), text } }),
+    [version, at, open, openFound, text, phases.join()],
   );
   useEffect(() => {
     setActive(selected);
@@ -47,7 +50,8 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
     setActive(id);
     select(id);
   };
-  const onToggle = (line: Line, isOpen: boolean): void => setOpen((old) => new Map([...old, [line.node.id, isOpen]]));
+  const onToggle = (line: Line, isOpen: boolean): void =>
+    (seeks ? setOpenFound : setOpen)((old) => new Map([...old, [line.node.id, isOpen]]));
   const span = { from: run.span?.from ?? 0, until };
   return (
     <section class="actions" aria-label="Actions">

@@ -6,7 +6,7 @@ import { count } from "../pure/format";
 import type { Box } from "../pure/layout";
 import { BOX, graphOf } from "../pure/layout";
 import { phaseAt } from "../pure/past";
-import { countsText, leadingPhase, wordOf } from "../pure/phase";
+import { leadingPhase, wordOf } from "../pure/phase";
 import type { Line, Summary } from "../pure/tree";
 import { PhaseBar, PhaseIcon } from "../parts/icons";
 
@@ -74,12 +74,10 @@ function GraphBox({ box, sums, at, selected, onActive, onToggle }: GraphProps & 
   const { node } = line;
   const sum = sums.get(node.id)!;
   const phase = node.row ? (phaseAt(node.row, at) ?? "queued") : leadingPhase(sum.counts);
-  const said = node.row ? `${node.label}, ${wordOf(phase)}` : `${node.label}, ${count(sum.size)} actions: ${countsText(sum.counts)}`;
   return (
     <button
       type="button"
       class={`box phase-${phase}${node.row ? "" : " group"}${node.id === selected ? " selected" : ""}`}
-      aria-label={said}
       aria-pressed={node.row ? node.id === selected : undefined}
       aria-expanded={node.row ? undefined : line.isOpen}
       style={{ left: `${box.x}px`, top: `${box.y}px`, width: `${BOX.width}px`, height: `${BOX.height}px` }}

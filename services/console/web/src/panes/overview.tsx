@@ -12,6 +12,7 @@ import { ROOT } from "../pure/rows";
 import type { ActionFacts, Condition, Explanation } from "../pure/answers";
 import { useJson } from "../live/question";
 import { PhaseIcon } from "../parts/icons";
+import { useNow } from "../parts/live-state";
 import { Loading, Trouble } from "../parts/states";
 import type { DetailsProps } from "./details";
 import { TemplateFacts } from "./template";
@@ -39,13 +40,17 @@ export function Overview(props: OverviewProps): VNode {
   );
 }
 
+/** What an action waits for changes without an event of its own. */
+const EXPLAINED_EACH_MS = 3_000;
+
 /** The same as `flyte explain` says. */
 function Explained({ place, runName, row, isOver }: { place: Place; runName: string; row: ActionRow; isOver: boolean }): VNode | null {
   const url = withQuery(apiOf(place, "runs", runName, "explanation"), { action: row.name });
   const { data: answer, error, again } = useJson<{ explanation: Explanation }>(url);
+  const now = useNow(!isOver, EXPLAINED_EACH_MS);
   useEffect(() => {
     if (answer) again();
-  }, [row.phase, row.attempt]);
+  }, [row.phase, row.attempt, now]);
   const data = answer?.explanation;
   if (error && !data) return error.status === 404 ? null : <Trouble error={error} again={again} />;
   if (!data) return <Loading lines={3} />;

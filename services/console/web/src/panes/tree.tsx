@@ -6,7 +6,7 @@ import { count, duration } from "../pure/format";
 import { placeIn, scrollTo, ticksOf, tickText } from "../pure/layout";
 import type { Span } from "../pure/past";
 import { phaseAt, stretchesOf } from "../pure/past";
-import { countsText, isTerminal, leadingPhase, wordOf } from "../pure/phase";
+import { isTerminal, leadingPhase, wordOf } from "../pure/phase";
 import type { ActionRow } from "../pure/rows";
 import type { Line, Summary } from "../pure/tree";
 import { Glyph, PhaseBar, PhaseIcon } from "../parts/icons";
@@ -118,9 +118,6 @@ function TreeLine(props: TreeLineProps): VNode {
   const phase = node.row ? (phaseAt(node.row, at) ?? "queued") : leadingPhase(sum.counts);
   const time = node.row ? timeOf(node.row, at, now) : (sum.until ?? at ?? now) - sum.from;
   const total = sum.size;
-  const said = node.row
-    ? `${node.label}, ${wordOf(phase)}, ${duration(time)}`
-    : `${node.label}, ${count(total)} actions: ${countsText(sum.counts)}`;
   return (
     <div
       class={`line${node.row ? "" : " group"}${node.id === selected ? " selected" : ""}`}
@@ -128,7 +125,6 @@ function TreeLine(props: TreeLineProps): VNode {
       aria-level={line.depth + 1}
       aria-expanded={node.children.length > 0 ? line.isOpen : undefined}
       aria-selected={node.id === selected}
-      aria-label={said}
       tabIndex={isActive ? 0 : -1}
       style={style}
       onClick={() => (node.row ? props.onActive(node.id) : props.onToggle(line, !line.isOpen))}
@@ -149,6 +145,7 @@ function TreeLine(props: TreeLineProps): VNode {
         )}
         <PhaseIcon phase={phase} />
         <span class="label">{node.label}</span>
+        {node.row && <span class="unseen"> {wordOf(phase)} </span>}
         {node.row && line.parent >= 0 && <span class="id mono">{node.id.slice(0, 8)}</span>}
         {node.row ? <Marks row={node.row} sum={sum} isOpen={line.isOpen} /> : <span class="times">×{count(total)}</span>}
         {!node.row && <PhaseBar counts={sum.counts} />}

@@ -105,7 +105,7 @@ export function Frame({ place, page, children }: FrameProps): VNode {
         <span class="space" />
         {place && <PlaceChoice place={place} page={page ?? "runs"} />}
         <ThemeSwitch />
-        <button type="button" class="button bare" aria-label="Keys and help" title="Keys and help (?)" onClick={() => help(true)}>
+        <button type="button" class="button bare" aria-label="Keys and help (?)" title="Keys and help (?)" onClick={() => help(true)}>
           ?
         </button>
       </header>
