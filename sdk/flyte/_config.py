@@ -37,6 +37,8 @@ class ClientConfig:
     org: str = ""
     ca_file: str = ""
     """Who vouches for the control plane, unless the bus's variable says it."""
+    console_url: str = ""
+    """Where the web page is; empty without one."""
     image_builder: str = ""
     image_registry: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
@@ -86,8 +88,11 @@ def make_config(
     elif stack is not None:
         address, source = stack.nats_url, f"the stack in {stack.home}"
     user, password = _credentials(document, key, user, password)
-    if stack is not None and _is_stacks(address, stack) and not user:
-        user, password = stack.nats_user, stack.nats_password
+    console = console_url(str(option(document, "console", "endpoint") or ""))
+    if stack is not None and _is_stacks(address, stack):
+        console = console or stack.console_url
+        if not user:
+            user, password = stack.nats_user, stack.nats_password
     return ClientConfig(
         endpoint=address,
         user=user,
@@ -98,6 +103,7 @@ def make_config(
         source=source,
         org=str(option(document, "task", "org") or ""),
         ca_file=ca_file or str(option(document, "admin", "caCertFilePath") or ""),
+        console_url=console,
         image_builder=image_builder or str(option(document, "image", "builder") or ""),
         image_registry=image_registry or str(option(document, "image", "registry") or ""),
         images=dict(option(document, "image", "image_refs") or {}) | dict(images or {}),
@@ -186,6 +192,16 @@ def _nats_address(endpoint: str) -> str:
     if parts.scheme not in _SCHEMES or not parts.netloc:
         raise ValueError(f"endpoint {endpoint!r} is no NATS address: write e.g. nats://127.0.0.1:4222")
     return parts._replace(scheme=_SCHEMES[parts.scheme]).geturl()
+
+
+def console_url(endpoint: str) -> str:
+    """Where the web page is, as an address without a slash at its end. Raises ValueError."""
+    text = endpoint.strip().rstrip("/")
+    if text and "://" not in text:
+        text = f"https://{text}"
+    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc):
+        raise ValueError(f"console endpoint {endpoint!r} is no address: write e.g. https://flyte.example")
+    return text
 
 
 def _candidates() -> Iterator[Path]:

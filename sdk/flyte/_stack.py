@@ -17,6 +17,8 @@ class Stack:
     started_at: str
     version: str
     home: Path
+    console_url: str = ""
+    """Where the web page is; empty without one."""
 
 
 def stack_home() -> Path:
@@ -37,6 +39,7 @@ def find_stack(home: Path | None = None) -> Stack | None:
             started_at=str(document.get("started_at", "")),
             version=str(document.get("version", "")),
             home=home,
+            console_url=str(document.get("console_url", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -13,12 +13,23 @@ from flyte_bus.health import Health, HealthSettings, served
 from flyte_bus.security import Security
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_bus.settings import replicas_from_environment
+from flyte_console.http import server as console
 from flyte_dataproxy.http import PortTaken
 from flyte_dataproxy.store.port import StoreUnusable
 from flyte_embedded.app import Stack
 from flyte_embedded.home import HomeInUse
 from flyte_embedded.nats_server import NatsServerFailed
 from flyte_embedded.settings import StackSettings
+
+_CANNOT_START = (
+    HomeInUse,
+    NatsServerFailed,
+    BusError,
+    StoreUnusable,
+    PortTaken,
+    console.PortTaken,
+    ValueError,
+)
 
 
 def main() -> int:
@@ -31,6 +42,7 @@ def main() -> int:
     parser.add_argument("--artifacts", default="", help="a folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--endpoint-url", default="", metavar="URL", help="where that S3 is, if not at AWS")
     parser.add_argument("--backend", default="", help="where attempts run: process, docker or kubernetes")
+    parser.add_argument("--no-console", action="store_true", help="without the web page")
     arguments = parser.parse_args()
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()
@@ -49,6 +61,7 @@ def main() -> int:
         artifacts=arguments.artifacts,
         endpoint_url=arguments.endpoint_url,
         backend=arguments.backend,
+        console=not arguments.no_console,
     )
     return event_loop.run(_watched(settings, watched))
 
@@ -71,7 +84,7 @@ async def _run(settings: StackSettings, state: Health) -> int:
     stack = Stack(settings)
     try:
         await stack.start()
-    except (HomeInUse, NatsServerFailed, BusError, StoreUnusable, PortTaken, ValueError) as error:
+    except _CANNOT_START as error:
         _say(f"cannot start: {error}")
         await stack.stop()
         return 2
@@ -81,6 +94,8 @@ async def _run(settings: StackSettings, state: Health) -> int:
     assert stack.access is not None
     state.serving(stack.trouble)
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
+    if stack.console_url:
+        _say(f"its web page: {stack.console_url}")
     dying = asyncio.create_task(stack.wait())
     stopping = asyncio.create_task(signalled.wait())
     await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
 """The stack, put together: the same `build` functions that the services' own processes use.
 
-Started in the order of need (server, registry, dataproxy, executor), ended the other way round: the
-executor first, and with it the attempts that it runs.
+Started in the order of need (server, registry, dataproxy, executor, console), ended the other way round: who
+looks first, then the executor, and with it the attempts that it runs.
 """
 
 import os
@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 import structlog
 
+import flyte_console.app
+import flyte_console.settings
 import flyte_dataproxy.app
 import flyte_dataproxy.settings
 import flyte_executor.app
@@ -21,9 +23,15 @@ from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
 from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
+from flyte_console.app import ConsoleService
+from flyte_console.settings import ConsoleSettings
 from flyte_embedded.home import Home
 from flyte_embedded.nats_server import Access, NatsServer
+from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
+
+CONSOLE_FILE = "console.json"
+"""Where a home keeps the port of its web page."""
 
 log = structlog.get_logger()
 
@@ -38,24 +46,29 @@ class Stack:
         self._tasks = Supervisor("embedded")
         self._services: dict[str, Service] = {}
         self.access: Access | None = None
+        self.console_url = ""
+        """Where the web page is, once started."""
 
     async def start(self) -> None:
         """Bring everything up; returns when a run would succeed.
 
-        Raises HomeInUse, NatsServerFailed, BusUnavailable; StoreUnusable or ValueError for artifacts that
-        cannot be kept as the settings say.
+        Raises HomeInUse, NatsServerFailed, BusUnavailable; PortTaken of the dataproxy's or the console's;
+        StoreUnusable or ValueError for artifacts that cannot be kept as the settings say.
         """
         self._held.enter_context(self._home.held())
         self._held.push_async_callback(self._tasks.stop)
         self.access = await self._server()
         self._tell_processes(self.access)
         await self._provision(self.access)
-        for name in ("registry", "dataproxy", "executor"):
+        for name in ("registry", "dataproxy", "executor", *(["console"] if self._settings.console else [])):
             service = await self._build(name, await self._connect(self.access, name))
             self._held.push_async_callback(service.stop)
             await service.start()
             self._services[name] = service
             self._tasks.spawn(name, service.wait())
+            if isinstance(service, ConsoleService):
+                self.console_url = service.url
+                keep_port(self._settings.home / CONSOLE_FILE, service.port)
         self._held.enter_context(self._home.announced(self._note(self.access)))
 
     async def wait(self) -> None:
@@ -128,9 +141,16 @@ class Stack:
                 return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
+            case "console":
+                return await flyte_console.app.build(bus, self._console_settings())
             case _:
                 executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
                 return await flyte_executor.app.build(bus, executor)
+
+    def _console_settings(self) -> ConsoleSettings:
+        """What the variables say; without a port there, the one that this home had before, so links last."""
+        said = flyte_console.settings.from_environment()
+        return said if said.port else replace(said, port=known_port(self._settings.home / CONSOLE_FILE))
 
     def _note(self, access: Access) -> dict[str, object]:
         return {
@@ -140,6 +160,7 @@ class Stack:
             "nats_password": access.password,
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
+            "console_url": self.console_url,
             "home": str(self._settings.home),
             "artifacts": self._settings.artifacts or str(self._settings.home / "artifacts"),
         }

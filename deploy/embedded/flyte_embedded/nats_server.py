@@ -10,7 +10,6 @@ import ctypes
 import secrets
 import shutil
 import signal
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from flyte_embedded.home import read_document, write_private
+from flyte_embedded.ports import free_port, is_free
 
 log = structlog.get_logger()
 
@@ -76,8 +76,8 @@ class NatsServer:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         known = read_document(self._folder / "access.json")
         port = int(known.get("port", 0))
-        if not port or not _is_free(port):
-            port = _free_port()
+        if not port or not is_free(port):
+            port = free_port()
         user, password = "flyte", str(known.get("password") or secrets.token_urlsafe(24))
         write_private(self._folder / "access.json", {"port": port, "password": password})
         self._port = port
@@ -202,20 +202,4 @@ async def _accepts(port: int) -> bool:
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
     return True

@@ -12,7 +12,8 @@ class StackSettings:
     `replicas`: how many servers of a cluster keep each stream; `security`: what proves who they and we are.
 
     `artifacts`: a folder or `s3://BUCKET/PREFIX` for objects, and `endpoint_url` where that S3 is; empty for
-    the home, and for AWS. `backend`: where attempts run; empty for what the variables say.
+    the home, and for AWS. `backend`: where attempts run; empty for what the variables say. `console`: whether
+    the web page is served.
     """
 
     home: Path
@@ -24,3 +25,4 @@ class StackSettings:
     artifacts: str = ""
     endpoint_url: str = ""
     backend: str = ""
+    console: bool = True

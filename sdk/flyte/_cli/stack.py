@@ -23,6 +23,8 @@ POLL_S = 0.05
 PING_TIMEOUT_S = 2.0
 LOG_TAIL_LINES = 20
 SERVICES = ("registry", "dataproxy", "executor")
+CONSOLE = "console"
+"""A stack does without one."""
 
 Home = Annotated[
     Path | None, typer.Option("--home", click_type=PATH, help="Folder of its files, else ~/.flyte.")
@@ -50,8 +52,9 @@ def start(
         Literal["process", "docker", "kubernetes"] | None,
         typer.Option("--backend", help="Where tasks run: processes, containers of their images, or pods."),
     ] = None,
+    no_console: Annotated[bool, typer.Option("--no-console", help="Without the web page.")] = False,
 ) -> None:
-    """Start a stack on this machine: a NATS server and all services, in one process."""
+    """Start a stack on this machine: a NATS server, all services and a web page, in one process."""
     _refuse_words(context)
     home = _home(home)
     running = find_stack(home)
@@ -61,6 +64,7 @@ def start(
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
     command += ["--nats", nats] if nats else []
     command += ["--backend", backend] if backend else []
+    command += ["--no-console"] if no_console else []
     command += _artifacts(context, artifacts, endpoint_url)
     if not detach:
         os.execv(sys.executable, command)
@@ -95,18 +99,24 @@ def status(context: typer.Context, output: Output = None) -> None:
     from flyte._syncify import block_on
 
     answers = block_on(_pings())
+    console = answers.pop(CONSOLE)
+    if console is not None or config.console_url:
+        answers[CONSOLE] = console
     if output == "json":
         from flyte._cli.show import json_text
 
         services = {
             service: pong.model_dump(mode="json") if pong else None for service, pong in answers.items()
         }
-        typer.echo(json_text({"endpoint": config.endpoint, "source": config.source, "services": services}))
+        where = {"endpoint": config.endpoint, "source": config.source, "console_url": config.console_url}
+        typer.echo(json_text({**where, "services": services}))
     else:
         typer.echo(f"endpoint   {config.endpoint}" + (f"  ({config.source})" if config.source else ""))
         for service, pong in answers.items():
             said = f"running on {pong.host}, process {pong.pid}, version {pong.version}" if pong else ""
             typer.echo(f"{service:<10} {said or 'no answer'}")
+        if config.console_url:
+            typer.echo(f"web page   {config.console_url}")
     if not all(answers.values()):
         sys.exit(1)
 
@@ -149,8 +159,9 @@ async def _pings() -> "dict[str, Pong | None]":
             except (NoAnswer, Refusal):
                 return None
 
-        answers = await asyncio.gather(*map(ping, SERVICES))
-    return dict(zip(SERVICES, answers, strict=True))
+        asked = (*SERVICES, CONSOLE)
+        answers = await asyncio.gather(*map(ping, asked))
+    return dict(zip(asked, answers, strict=True))
 
 
 def _start_detached(command: list[str], home: Path) -> None:
@@ -165,6 +176,8 @@ def _start_detached(command: list[str], home: Path) -> None:
         running = find_stack(home)
         if running is not None and running.pid == process.pid:
             typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
+            if running.console_url:
+                typer.echo(f"its web page: {running.console_url}", err=True)
             return
         if process.poll() is not None:
             raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")

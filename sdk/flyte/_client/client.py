@@ -20,6 +20,11 @@ class Client:
         self._bus: Bus | None = None
         self._lock: asyncio.Lock | None = None
 
+    @property
+    def console_url(self) -> str:
+        """Where the stack's web page is; empty without one."""
+        return self.config.console_url
+
     async def bus(self) -> Bus:
         """The connection. Raises BusUnavailable when the server cannot be reached."""
         if self._lock is None:

@@ -27,7 +27,10 @@ from flyte_schemas.task import TaskReference
 
 
 class Connected(Protocol):
-    """Where a run gets its bus from."""
+    """Where a run gets its bus from, and its address."""
+
+    @property
+    def console_url(self) -> str: ...
 
     async def bus(self) -> Bus: ...
 

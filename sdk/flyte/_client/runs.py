@@ -1,7 +1,9 @@
 """Runs on the stack: start one, find some, and the object that stands for one."""
 
+import re
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from urllib.parse import unquote
 
 from flyte._client.details import Connected
 from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, order_of, phases_of
@@ -74,6 +76,10 @@ async def _list_runs(
         yield Run(client, RunKey(project, domain, summary.name))
 
 
+_PAGE = re.compile(r"https?://[^?#]+/projects/([^/?#]+)/domains/([^/?#]+)/runs/([^/?#]+)(?:[/?#].*)?")
+"""The address of a run's page, or of one below it."""
+
+
 class Run(Tracked):
     """A run on the stack: what is known of it comes from the log, whenever you ask.
 
@@ -123,11 +129,14 @@ def run_not_found(key: RunKey) -> RuntimeUserError:
 
 
 def parse_run(text: str, project: str, domain: str) -> RunKey:
-    """The run that a name or a URL names. Raises ValueError."""
+    """The run that a name, a URL or the address of its page names. Raises ValueError."""
     if "://" not in text:
         return RunKey(project, domain, text)
     match text.split("/"):
         case ["flyte:", "", found_project, found_domain, "runs", name]:
             return RunKey(found_project, found_domain, name)
-        case _:
-            raise ValueError(f"{text!r} is no run: give its name, or flyte://PROJECT/DOMAIN/runs/NAME")
+    if found := _PAGE.fullmatch(text):
+        return RunKey(*map(unquote, found.groups()))
+    raise ValueError(
+        f"{text!r} is no run: give its name, flyte://PROJECT/DOMAIN/runs/NAME, or its page's address"
+    )

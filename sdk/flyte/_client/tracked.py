@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 from flyte._client.aborting import ask_abort
 from flyte._client.details import Connected
@@ -56,8 +57,13 @@ class Tracked(Documented):
 
     @property
     def url(self) -> str:
-        """An address for people and for the CLI (`flyte logs URL`)."""
-        return f"flyte://{self._key.project}/{self._key.domain}/runs/{self._key.run}"
+        """An address for people and for the CLI (`flyte logs URL`): its page, where there is a console."""
+        key = self._key
+        if not self._connected.console_url:
+            return f"flyte://{key.project}/{key.domain}/runs/{key.run}"
+        project, domain, run, action = map(quote, (*key, self._action.action))
+        page = f"{self._connected.console_url}/projects/{project}/domains/{domain}/runs/{run}"
+        return page if self._action.is_root else f"{page}/actions/{action}"
 
     @property
     def phase(self) -> ActionPhase:

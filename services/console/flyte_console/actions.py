@@ -5,7 +5,6 @@ import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from flyte._client.explaining import explain_action
 from flyte._explaining.record import AttemptRecord, RunRecord
 from flyte_bus.history import find_task
 from flyte_bus.ports import Bus
@@ -67,8 +66,10 @@ class ActionAnswers:
 
     async def explanation(self, ask: Ask) -> ExplanationAnswer:
         """Why an action (the root, by default) ended as it did, or what it waits for."""
+        from flyte._client.explaining import explain_action  # a quarter of a second that no start has to pay
+
         key = ask.run.action(ask.named("action") or ROOT_ACTION)
-        async with asyncio.timeout(self._settings.explain_patience_s), self._explaining:
+        async with asyncio.timeout(self._settings.read_patience_s), self._explaining:
             as_of = await self._bus.log.last_sequence(RUNS)
             found = await explain_action(self._bus, key)
         if found is None:

@@ -36,13 +36,15 @@ class ConsoleService:
         """All that is answered."""
         self.url = ""
         """Where browsers find it, once started."""
+        self.port = 0
+        """The port that it listens on, once started."""
 
     async def start(self) -> None:
         """Begin to answer. Raises PortTaken."""
         self._held.push_async_callback(self._loops.stop)
         server = await ConsoleServer.start(self.routes, self._settings)
         self._held.push_async_callback(server.stop)
-        self.url = self._settings.public_url or server.url
+        self.url, self.port = self._settings.public_url or server.url, server.port
         self._held.push_async_callback(stop_all, (await serve_ping(self._bus, SERVICE),))
         log.info("console.started", url=self.url)
 

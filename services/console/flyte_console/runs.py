@@ -74,14 +74,15 @@ class RunAnswers:
         """All actions of a run."""
         async with self._views.watching(ask.run) as view:
             await self._known(view)
-            if view.answer is None or view.answer[0] != view.rows.as_of:
+            state = (view.rows.tick, view.is_settled)
+            if view.answer is None or view.answer[0] != state:
                 document = {
                     "columns": COLUMNS,
                     "rows": [row.values() for row in view.rows],
                     "settled": view.is_settled,
                     "as_of": view.rows.as_of,
                 }
-                view.answer = (view.rows.as_of, orjson.dumps(document))
+                view.answer = (state, orjson.dumps(document))
             return Encoded(view.answer[1])
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Sent]:

@@ -35,7 +35,7 @@ class ConsoleSettings:
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
-    explain_patience_s: float = 30.0
+    read_patience_s: float = 30.0
     """How long an answer may take that reads a whole run, or all of its output."""
     max_streams: int = 256
     """Browsers that follow something at a time."""
@@ -86,8 +86,8 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, `FLYTE_PROJECT` and
-    `FLYTE_DOMAIN`.
+    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, and from
+    `FLYTE_TASK_PROJECT` and `FLYTE_TASK_DOMAIN`.
 
     Raises ValueError naming the variable that cannot be read.
     """
@@ -101,8 +101,8 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         port=int(port),
         public_url=(variables.get("FLYTE_CONSOLE_PUBLIC_URL") or "").rstrip("/") or None,
         allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
-        project=variables.get("FLYTE_PROJECT") or unset.project,
-        domain=variables.get("FLYTE_DOMAIN") or unset.domain,
+        project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
+        domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
     )
 
 

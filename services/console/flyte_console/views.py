@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import structlog
 
+from flyte_bus.errors import BusError
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor
 from flyte_console.core.rows import RunRows
@@ -38,13 +39,13 @@ class RunView:
         self.looked_at = time.monotonic()
         self.is_read = asyncio.Event()
         """Set when all that the log had when the view began was taken in."""
-        self.answer: tuple[int, bytes] | None = None
-        """The encoded rows, and as of when."""
+        self.is_settled = False
+        """Whether nothing will change any more."""
+        self.sure = 0
+        """Up to here the log was read; what was heard live since may have gaps that nobody has noticed."""
+        self.answer: tuple[tuple[int, bool], bytes] | None = None
+        """The encoded rows, and after how many changes, and whether they are the last."""
         self._bells: set[asyncio.Event] = set()
-
-    @property
-    def is_settled(self) -> bool:
-        return self.is_read.is_set() and self.rows.is_settled
 
     def take(self, entry: Entry) -> None:
         """Take in one message of the run."""
@@ -119,9 +120,15 @@ class RunViews:
                 self._forget_later(view)
 
     async def read(self, view: RunView) -> None:
-        """Return when the view has seen what the log held when it began. Raises TimeoutError."""
-        async with asyncio.timeout(self._settings.ask_patience_s):
-            await view.is_read.wait()
+        """Return when the view has seen what the log held when it began.
+
+        Raises TimeoutError when it stands still, or takes too long.
+        """
+        with view.listening() as bell:
+            async with asyncio.timeout(self._settings.read_patience_s):
+                while not view.is_read.is_set():
+                    if not await rang(bell, self._settings.ask_patience_s):
+                        raise TimeoutError
 
     def _follow(self, view: RunView) -> None:
         view.is_read.clear()
@@ -135,22 +142,30 @@ class RunViews:
         task.add_done_callback(forget)
 
     async def _kept_up(self, view: RunView) -> None:
-        """Follow a run until it has settled; who forgets it cancels this."""
-        while not view.is_settled:
+        """Follow a run until it has settled; who forgets it cancels this.
+
+        When all seems to have ended, what was heard live is read once more: of a part of a stream, a word
+        that is lost on one subject is not missed by what comes on others.
+        """
+        while True:
             try:
-                if not view.is_read.is_set():
-                    await self._read_all(view)
+                await self._read_on(view)
+                if view.rows.is_settled:
+                    view.is_settled = True
+                    view.tell()
+                    return
                 await self._follow_on(view)
             except Exception as error:
                 log.warning("console.view.failed", run=str(view.key), error=str(error))
-            if not view.is_settled:
                 await asyncio.sleep(AGAIN_S)
 
-    async def _read_all(self, view: RunView) -> None:
+    async def _read_on(self, view: RunView) -> None:
+        """Take in what the log has beyond what was read."""
         filter_, count = run_filter(view.key), 0
-        async with aclosing(self._bus.log.read(RUNS, filter_, after=view.rows.as_of)) as entries:
+        async with aclosing(self._bus.log.read(RUNS, filter_, after=view.sure)) as entries:
             async for entry in entries:
                 view.take(entry)
+                view.sure = entry.sequence
                 count += 1
                 if not count % BREATH:
                     view.tell()
@@ -159,15 +174,15 @@ class RunViews:
         view.tell()
 
     async def _follow_on(self, view: RunView) -> None:
+        """Take in what comes, until all seems to have ended. Raises BusError when no more can come."""
         filter_ = run_filter(view.key)
-        if view.is_settled:
-            return
-        async with aclosing(self._bus.log.follow(RUNS, filter_, after=view.rows.as_of)) as entries:
+        async with aclosing(self._bus.log.follow(RUNS, filter_, after=view.sure)) as entries:
             async for entry in entries:
                 view.take(entry)
                 view.tell()
-                if view.is_settled:
+                if view.rows.is_settled:
                     return
+        raise BusError("the connection to the event log was closed")
 
     def _forget_later(self, view: RunView) -> None:
         """Stop following a run that nobody has looked at for a while; forget one that is not there."""

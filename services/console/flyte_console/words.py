@@ -70,7 +70,7 @@ class WordAnswers:
         limit = ask.whole("limit", default=1000, at_least=1, at_most=self._settings.max_lines)
         found: list[Line] = []
         is_more = False
-        async with asyncio.timeout(self._settings.explain_patience_s):
+        async with asyncio.timeout(self._settings.read_patience_s):
             lines = await self._at(output, after)
             async with aclosing(self._bus.log.read(LOGS, output.subject, after=lines.as_of)) as entries:
                 async for entry in entries:

@@ -30,6 +30,7 @@ class Plane:
         self.server = MemoryServer()
         self.mine = MemoryBus(self.server)
         self.theirs = MemoryBus(self.server)
+        self.console_url = ""
         self.uploads: list[CreateUploadLocation] = []
         self._written: dict[str, int] = {}
         self._count = 0

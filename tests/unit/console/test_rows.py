@@ -152,6 +152,15 @@ def test_the_phases_are_those_of_the_fold(log: list[Told]) -> None:
     assert rows.as_of == len(log)
 
 
+@given(logs())
+def test_what_comes_again_changes_nothing(log: list[Told]) -> None:
+    rows = folded(log)
+    before, tick = pictures(rows), rows.tick
+    for name, one, sequence in log:
+        rows.apply(name, one, sequence)
+    assert (pictures(rows), rows.tick, rows.as_of) == (before, tick, len(log))
+
+
 @given(arrivals(), st.data())
 def test_whenever_a_reader_comes_back_it_has_the_rows_in_the_end(
     arrived: tuple[list[Told], list[Told]], data: st.DataObject

@@ -207,6 +207,15 @@ async def test_the_url_of_a_run_names_it(plane: Plane) -> None:
         parse_run("http://p/d/r1", "p", "d")
 
 
+async def test_where_there_is_a_console_the_url_of_a_run_is_its_page(plane: Plane) -> None:
+    plane.console_url = "https://flyte.example/console"
+    run, child = Run(plane, KEY), Action(plane, KEY.action("a b"))
+    assert run.url == "https://flyte.example/console/projects/p/domains/d/runs/r1"
+    assert child.url == f"{run.url}/actions/a%20b"
+    for address in (run.url, child.url, f"{run.url}/", f"{run.url}?at=7#logs"):
+        assert parse_run(address, "x", "y") == KEY
+
+
 async def test_malformed_messages_in_a_run_are_passed_over(plane: Plane) -> None:
     await plane.happen(ActionRequested(task=TASK))
     plane.server.publish_raw(action_subject(KEY.action("a0")), b"not json")

@@ -25,6 +25,7 @@ def write_config(folder: Path, text: str) -> Path:
 def write_stack(pid: int) -> None:
     stack_home().mkdir(parents=True, exist_ok=True)
     document = {"pid": pid, "nats_url": "nats://127.0.0.1:4999", "nats_user": "u", "nats_password": "hush"}
+    document |= {"console_url": "http://127.0.0.1:4998"}
     (stack_home() / "stack.json").write_text(json.dumps(document))
 
 
@@ -101,6 +102,17 @@ def test_a_stack_that_runs_here_is_found_without_configuration(project: Path) ->
     assert "hush" not in repr(config)
     flyte.init_from_config()
     assert _session.is_connected()
+
+
+def test_the_page_is_the_stacks_or_what_the_file_says(project: Path) -> None:
+    write_stack(os.getpid())
+    assert make_config().console_url == "http://127.0.0.1:4998"
+    assert make_config(endpoint="nats://elsewhere:4222").console_url == ""
+    write_config(project, "console: {endpoint: flyte.example/}")
+    assert make_config().console_url == "https://flyte.example"
+    write_config(project, "console: {endpoint: 'nats://flyte.example'}")
+    with pytest.raises(ValueError, match="is no address"):
+        make_config()
 
 
 def test_a_stack_that_died_is_not_found(project: Path) -> None:

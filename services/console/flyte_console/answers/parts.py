@@ -18,9 +18,9 @@ def iso(time: datetime) -> str:
 
 
 class Answer(BaseModel):
-    """A part of an answer."""
+    """A part of an answer; its validator is built when it is first needed, not at the start."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Problem(Answer):

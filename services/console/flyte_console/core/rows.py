@@ -64,7 +64,8 @@ class RunRows:
         self._live = 0
         self._rows: dict[str, Row] = {}
         self._ends: dict[tuple[str, int], int | None] = {}
-        self._tick = 0
+        self.tick = 0
+        """How many changes there were."""
         self.as_of = 0
 
     def __len__(self) -> int:
@@ -87,20 +88,20 @@ class RunRows:
         return self._ends
 
     def apply(self, action: str, event: AnyEvent, sequence: int) -> None:
-        """Take in one event; each comes once."""
+        """Take in one event; one that comes again changes nothing."""
         is_late = sequence < self.as_of
         if not is_late:
             self.as_of = sequence
         before = self._states.get(action, _NOTHING)
-        if before is _OVER:
+        if before is _OVER or sequence <= before.version:
             return
         after = evolve(before, event, sequence)
         if after.phase is None:
             return
         row = self._rows.pop(action, None) or self._begun(action, after)
         self._rows[action] = row  # at the end: it changed last
-        self._tick += 1
-        row.tick, row.stamp = self._tick, 2 * self.as_of + is_late
+        self.tick += 1
+        row.tick, row.stamp = self.tick, 2 * self.as_of + is_late
         _fill(row, before, after, event, sequence)
         if isinstance(event.data, (AttemptSucceeded, AttemptFailed)):
             self._ends.setdefault((action, event.data.attempt), event.data.log_end)

@@ -56,6 +56,7 @@ class ConsoleServer:
     """A running server; `url` is the address that it is bound to."""
 
     url: str
+    port: int
     runner: web.AppRunner
     handlers: "_Handlers"
 
@@ -87,6 +88,7 @@ class ConsoleServer:
         host, port = runner.addresses[0][:2]
         return cls(
             url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
+            port=port,
             runner=runner,
             handlers=handlers,
         )
