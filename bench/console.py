@@ -120,7 +120,7 @@ async def _load(browser: Browser, console: ConsoleProcess, run: str = "done") ->
 
 
 def _until(condition: str) -> str:
-    """A promise that is kept with the frame in which this holds: Playwright's own needs `eval` in the page."""
+    """A promise that is kept with the frame in which this holds: Playwright's own needs `eval`."""
     return f"""new Promise((keep) => {{
         const look = () => ({condition}) ? keep() : requestAnimationFrame(look);
         look();

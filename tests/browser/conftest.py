@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, stack_home: Path) -> Iterator
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory, stack_home: Path) -> Iterator[ConsoleProcess]:
     """A console beside the stack that the tests share."""
-    variables = {**nats_of(stack_home), "FLYTE_PROJECT": PROJECT}
+    variables = {**nats_of(stack_home), "FLYTE_TASK_PROJECT": PROJECT}
     with ConsoleProcess(tmp_path_factory.mktemp("console"), variables) as running:
         yield running
 

@@ -12,7 +12,7 @@ def test_what_happened_without_the_console_is_there_when_it_is_back(
     page: Page, shop: Shop, stack_home: Path, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    with ConsoleProcess(tmp_path, {**nats_of(stack_home), "FLYTE_PROJECT": PROJECT}) as console:
+    with ConsoleProcess(tmp_path, {**nats_of(stack_home), "FLYTE_TASK_PROJECT": PROJECT}) as console:
         running = shop.run("outlives", gate=gate)
         page.goto(console.url + path_of("runs", "outlives"))
         status = page.locator(".run-head").get_by_role("status")
