@@ -9,7 +9,7 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, folders, large, local, log, losses, objects, read_model, recovery
+from bench import commands, console, folders, large, local, log, losses, objects, read_model, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -31,6 +31,7 @@ def main() -> int:
         objects.rows,
         folders.rows,
         large.rows,
+        console.rows,
     ):
         for row in source():
             print(row.line(), flush=True)
