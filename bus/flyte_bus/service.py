@@ -148,6 +148,9 @@ async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime)
         id=f"rejected.{entry.stream}.{entry.sequence}", source=by, subject=REJECTED, time=now, data=data
     )
     await bus.log.append(event)
+    bus.meter.counter(
+        "flyte_bus_messages_rejected_total", "Messages that nobody could read, set aside.", "service"
+    ).child(by).add()
 
 
 async def stop_all(servers: Iterable[Server]) -> None:
@@ -257,6 +260,7 @@ async def _until_signal(life: Coroutine[Any, Any, None], state: Health) -> int:
 
 async def _live(settings: BusSettings, connect: Connect, build: Build, state: Health) -> None:
     async with await _reach(settings, connect) as bus:
+        state.measured(bus.meter)
         await bus.provision()
         service = await build(bus)
         try:

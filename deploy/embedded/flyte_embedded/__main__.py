@@ -80,6 +80,8 @@ async def _run(settings: StackSettings, state: Health) -> int:
         raise
     assert stack.access is not None
     state.serving(stack.trouble)
+    for meter in stack.meters:
+        state.measured(meter)
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
     dying = asyncio.create_task(stack.wait())
     stopping = asyncio.create_task(signalled.wait())

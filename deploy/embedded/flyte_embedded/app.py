@@ -18,6 +18,7 @@ import flyte_executor.settings
 import flyte_registry.app
 import flyte_registry.settings
 from flyte_bus.jetstream import connect
+from flyte_bus.meter import Meter
 from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
 from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
@@ -38,6 +39,8 @@ class Stack:
         self._tasks = Supervisor("embedded")
         self._services: dict[str, Service] = {}
         self.access: Access | None = None
+        self.meters: list[Meter] = []
+        """What the services count."""
 
     async def start(self) -> None:
         """Bring everything up; returns when a run would succeed.
@@ -51,7 +54,9 @@ class Stack:
         self._tell_processes(self.access)
         await self._provision(self.access)
         for name in ("registry", "dataproxy", "executor"):
-            service = await self._build(name, await self._connect(self.access, name))
+            bus = await self._connect(self.access, name)
+            self.meters.append(bus.meter)
+            service = await self._build(name, bus)
             self._held.push_async_callback(service.stop)
             await service.start()
             self._services[name] = service

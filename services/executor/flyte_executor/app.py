@@ -11,6 +11,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.left_words import LeftWords
+from flyte_executor.backends.measured import MeasuredBackend
 from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
@@ -66,8 +67,9 @@ def check_bus(said: str, own: str) -> None:
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
     backend = _backend(bus, settings)
+    measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
-    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus), note)
+    return ExecutorService(bus, Executor(bus, measured, settings), Admission(bus), note)
 
 
 def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:

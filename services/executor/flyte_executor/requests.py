@@ -37,6 +37,9 @@ class Admission:
     def __init__(self, bus: Bus, now: Now = utc_now) -> None:
         self._bus = bus
         self._now = now
+        self._requests = bus.meter.counter(
+            "flyte_executor_requests_total", "Requests, by what became of them.", "verb", "outcome"
+        )
 
     async def run(self) -> None:
         """Admit requests for ever."""
@@ -69,7 +72,7 @@ class Admission:
                     return await self._refuse(delivery, f"{entry.content.type} is no request to {place.verb}")
         except (TooLarge, ValueError) as error:
             return await self._refuse(delivery, str(error))
-        return await delivery.ack()
+        return await self._take(delivery, place.verb)
 
     async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
         key = _run(place).action(ROOT_ACTION)
@@ -98,14 +101,20 @@ class Admission:
     async def _answer(self, delivery: Delivery, key: ActionKey, done: bool | str, verb: str) -> None:
         """Done, or why not; the request for what it is about may still be on its way, by another executor."""
         if done is True:
-            return await delivery.ack()
+            return await self._take(delivery, verb)
         if done:
             return await self._refuse(delivery, str(done))
         if delivery.deliveries < ABORT_TRIES:
             return await delivery.nak(ABORT_TRY_AGAIN_S)
         return await self._refuse(delivery, f"there is no action {key} to {verb}")
 
+    async def _take(self, delivery: Delivery, verb: str) -> None:
+        self._requests.child(verb, "taken").add()
+        await delivery.ack()
+
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        place = parse_request(delivery.entry.subject)
+        self._requests.child(place.verb if place else "unknown", "refused").add()
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
         await delivery.term(reason)
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from copy import deepcopy
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 import structlog
@@ -50,6 +51,9 @@ class Projection:
         self._as_of = {stream.name: 0 for stream in FOLLOWED}
         self._moved = asyncio.Condition()
         self._awaited = asyncio.Event()
+        self._took = bus.meter.histogram(
+            "flyte_registry_transaction_seconds", "One batch of the log, taken into the read model.", "stream"
+        )
 
     async def open(self) -> None:
         """Open the file; empty it when it does not belong to this log. Raises ReadModelInUse."""
@@ -85,6 +89,11 @@ class Projection:
         """Put a question to the model, in its thread."""
         assert self._model is not None, "the read model is not open"
         return await self._in_thread(question, self._model)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Up to where the model has seen each stream."""
+        return dict(self._as_of)
 
     async def reach(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
         """Wait until the model has seen this place of the stream; return the place that it has seen."""
@@ -126,7 +135,9 @@ class Projection:
             for entry in batch:
                 if isinstance(entry.content, Malformed):
                     await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._clock())
+            began = perf_counter()
             as_of = await self._take_in_once_there_is_room(stream, batch)
+            self._took.child(stream.name).since(began)
             async with self._moved:
                 self._as_of[stream.name] = as_of
                 self._moved.notify_all()

@@ -50,6 +50,7 @@ class Life:
     """One life of an executor, from its start to its stop."""
 
     def __init__(self, bus: MemoryBus, backend: Backend, settings: ExecutorSettings) -> None:
+        self.bus = bus
         self.executor = Executor(bus, backend, settings)
         self.admission = asyncio.create_task(Admission(bus).run())
         self.is_over = False

@@ -86,6 +86,11 @@ class ProcessBackend:
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
+    @property
+    def workers(self) -> Workers:
+        """Those of its pools."""
+        return self._workers
+
     async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,11 @@ class KubernetesBackend:
         self._servers: list[Server] = []
         self._is_closing = False
 
+    @property
+    def workers(self) -> Workers:
+        """Those of its pools, once it has started."""
+        return self._workers
+
     async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         """See `Backend.start`. Raises ClusterUnusable."""
         self._on_gone = on_gone
