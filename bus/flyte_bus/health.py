@@ -85,7 +85,9 @@ class Health:
 
     async def numbers(self) -> tuple[bytes, str]:
         """The page of numbers, and its content type. Raises metrics.NotInstalled."""
-        return await metrics.page(self._meters)
+        own = Meter()
+        ready_gauge(own, is_ready=not await self.trouble())
+        return await metrics.page([own, *self._meters])
 
     async def trouble(self) -> str:
         """Why the process is not ready; the empty text when it is. All who ask meanwhile share one look."""
@@ -101,6 +103,11 @@ class Health:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+
+
+def ready_gauge(meter: Meter, *, is_ready: bool) -> None:
+    """Show whether the process is ready."""
+    meter.number("flyte_ready", "Whether the process is ready (1), as /readyz says.", lambda: float(is_ready))
 
 
 async def _looked(look: Look) -> str:

@@ -22,6 +22,7 @@ import structlog
 from flyte_bus import event_loop, health
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.health import Health, HealthSettings, served
+from flyte_bus.meter import Count, Meter
 from flyte_bus.ports import Bus, Entry, Server
 from flyte_bus.settings import BusSettings, from_environment
 from flyte_schemas.endpoints import Ping, Pong, ping_endpoint
@@ -148,9 +149,13 @@ async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime)
         id=f"rejected.{entry.stream}.{entry.sequence}", source=by, subject=REJECTED, time=now, data=data
     )
     await bus.log.append(event)
-    bus.meter.counter(
-        "flyte_bus_messages_rejected_total", "Messages that nobody could read, set aside.", "service"
-    ).child(by).add()
+    rejections(bus.meter, by).add()
+
+
+def rejections(meter: Meter, service: str) -> Count:
+    """How many messages the service has set aside."""
+    name = "flyte_bus_messages_rejected_total"
+    return meter.counter(name, "Messages that nobody could read, set aside.", "service").child(service)
 
 
 async def stop_all(servers: Iterable[Server]) -> None:
@@ -159,7 +164,8 @@ async def stop_all(servers: Iterable[Server]) -> None:
 
 
 async def serve_ping(bus: Bus, service: str) -> Server:
-    """Answer the liveness question of `service`."""
+    """Answer the liveness question of `service`, whose rejections are shown from now on."""
+    rejections(bus.meter, service)
     pong = Pong(service=service, version=installed_version(), pid=os.getpid(), host=platform.node())
 
     async def answer(question: Ping) -> Pong:

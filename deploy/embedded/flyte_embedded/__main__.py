@@ -57,7 +57,9 @@ async def _watched(settings: StackSettings, watched: HealthSettings) -> int:
     """The stack's life, with the pages of its health."""
     state = Health()
     try:
-        async with served(state, watched):
+        async with served(state, watched) as port:
+            if port is not None:
+                _say(f"health and metrics are served at http://{watched.host}:{port}")
             return await _run(settings, state)
     except ValueError as error:  # the address of the pages
         _say(f"cannot start: {error}")
