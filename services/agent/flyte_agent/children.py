@@ -139,6 +139,7 @@ class Children:
                 custom_context=dict(ask.custom_context),
                 overrides=ask.overrides,
             ),
+            ask.traceparent,
         )
 
     async def _follow(self) -> None:

@@ -156,7 +156,8 @@ class Traces:
         known = self._known.get(said.step)
         if known is None:
             try:
-                await self._reports.record(said.step, await self._offloaded(said.trace))
+                trace = await self._offloaded(said.trace)
+                await self._reports.record(said.step, trace, said.traceparent)
                 return None
             except Conflict:
                 known = await self._recorded(said.step)

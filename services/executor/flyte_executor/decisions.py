@@ -45,6 +45,7 @@ def decision_event(key: ActionKey, data: EventData, state: ActionState, now: dat
         subject=action_subject(key),
         time=now,
         cause=state.request_id or None,
+        traceparent=state.traceparent,
         data=data,
     )
 

@@ -311,6 +311,7 @@ class Executor:
                 most_workers=1 if pool is None else self._placement.workers(pool),
                 settings=self._outlook.settings_of(attempt.action.run),
                 interruptible=state.interruptible,
+                traceparent=state.traceparent,
             )
             await self._backend.launch(launch)
         except LaunchFailed as error:

@@ -16,6 +16,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.events import AttemptPlaced, AttemptStarted, EventData
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.pools import PROCESS
 from flyte_schemas.streams import RUNS
 
 
@@ -117,7 +118,7 @@ def _by_phase(runs: LiveRuns) -> Values:
 
 def _by_environment(pools: Counter[str]) -> Values:
     """Pools of one environment together: each version of its code has one of its own."""
-    found: Counter[tuple[str, ...]] = Counter()
+    found: Counter[tuple[str, ...]] = Counter({(PROCESS,): 0})
     for pool, number in pools.items():
         found[(environment_of(pool),)] += number
     return dict(found)
