@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -197,6 +197,7 @@ def configure_logging() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _apart,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *ending,
@@ -205,6 +206,17 @@ def configure_logging() -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _apart(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Run, action and attempt each by itself, where a fact names the last of them by its whole key."""
+    for name, parts in (("attempt", 5), ("action", 4)):
+        key = facts.get(name)
+        if isinstance(key, str) and len(words := key.split("/")) == parts:
+            facts.update(run="/".join(words[:3]), action=words[3])
+            if name == "attempt":
+                facts["attempt"] = int(words[4])
+    return facts
 
 
 Connect = Callable[[BusSettings], Awaitable[Bus]]

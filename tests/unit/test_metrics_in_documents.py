@@ -1,48 +1,27 @@
 """What is written of the numbers: the handbook's table, the dashboard, the alerts, held to the code."""
 
-import importlib.util
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from testkit.dashboards import DEPLOY, dashboard, labels_in, names, queries
 from testkit.families import Family, families
 from testkit.golden import is_golden, replace_block
 
 ROOT = Path(__file__).parents[2]
 HANDBOOK = ROOT / "docs" / "operations.md"
-DEPLOY = ROOT / "deploy"
 
 OF_THE_PROCESS = {"process_resident_memory_bytes", "process_cpu_seconds_total", "up"}
 """Those of prometheus_client, and of Prometheus."""
 ITS_LABELS = {"instance", "job", "le"}
-WORDS = set("sum max min avg by on unless and or absent rate increase histogram_quantile".split())  # noqa: SIM905
-NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 @pytest.fixture
 async def shown(tmp_path: Path) -> dict[str, dict[str, Family]]:
     return await families(tmp_path)
-
-
-def dashboard() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("dashboard", DEPLOY / "dashboard.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def queries() -> Iterator[str]:
-    """Everything that is asked of Prometheus."""
-    for panel in dashboard().dashboard()["panels"]:
-        yield from (target["expr"] for target in panel.get("targets", ()))
-    for group in yaml.safe_load((DEPLOY / "grafana" / "alerts.yaml").read_text())["groups"]:
-        yield from (rule["expr"] for rule in group["rules"])
 
 
 def test_the_handbook_lists_every_number(shown: dict[str, dict[str, Family]]) -> None:
@@ -82,20 +61,6 @@ def test_dashboard_and_alerts_ask_for_numbers_and_labels_that_exist(
 
 def _family(name: str, known: dict[str, Any]) -> str:
     return name if name in known else re.sub("_(bucket|sum|count)$", "", name)
-
-
-def names(query: str) -> set[str]:
-    """The metrics in a query: what is neither a function nor a label nor in quotes."""
-    bare = re.sub(r'"[^"]*"', "", query)
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(by|on) ?\([^)]*\)", " ", bare)
-    return set(NAME.findall(bare)) - WORDS
-
-
-def labels_in(query: str) -> set[str]:
-    """The labels that it groups by or selects by."""
-    bare = re.sub(r'"[^"]*"', "", query)
-    groups = re.findall(r"\b(?:by|on) ?\(([^)]*)\)", bare) + re.findall(r"\{([^}]*)\}", bare)
-    return set(NAME.findall(" ".join(groups)))
 
 
 def test_what_reads_a_query_sees_a_wrong_name() -> None:

@@ -44,7 +44,7 @@ async def start_run(
             source=SOURCE,
             subject=run_request(key),
             time=datetime.now(UTC),
-            traceparent=telemetry.current(),
+            traceparent=telemetry.current() or telemetry.inherited(),
             data=StartRun(
                 task=task,
                 inputs=literals,

@@ -78,6 +78,12 @@ def current() -> str | None:
     return None if here is None else str(here[1])
 
 
+def inherited() -> str | None:
+    """The `traceparent` that whoever started this process has given it."""
+    at = parse_traceparent(os.environ.get(VARIABLE))
+    return None if at is None else str(at)
+
+
 def tracer(service: str) -> "Tracer | None":
     """What makes spans in this process; None when nobody wants them, or OpenTelemetry is not installed."""
     if not is_wanted(os.environ):
@@ -98,7 +104,9 @@ def asking(run: RunKey, task: str) -> Iterator[None]:
     from opentelemetry.trace import SpanKind
 
     about = {"flyte.run": str(run), "flyte.task": task}
-    with made.start_as_current_span(f"flyte run {task}", kind=SpanKind.PRODUCER, attributes=about):
+    above = parse_traceparent(current() or inherited())
+    context = None if above is None else parent(above)
+    with made.start_as_current_span(f"flyte run {task}", context, SpanKind.PRODUCER, about):
         yield
 
 

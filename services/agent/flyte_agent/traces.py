@@ -163,7 +163,7 @@ class Traces:
                 known = await self._recorded(said.step)
         if known.parent_attempt == said.trace.parent_attempt and known.started_at == said.trace.started_at:
             return None  # ours, and its acknowledgement was lost
-        log.info("agent.trace.known", step=said.step, attempt=known.parent_attempt)
+        log.info("agent.trace.known", step=said.step, recorded_by=known.parent_attempt)
         return await self._restored(known)
 
     async def _recorded(self, step: str) -> Trace:

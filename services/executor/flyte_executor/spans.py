@@ -122,9 +122,9 @@ class SpanSender:
                 batch.append(self._made.get_nowait())
             spans = [_readable(span, self._resource) for _, some in batch for span in some]
             if await asyncio.to_thread(self._exported, spans):
-                self._taken.add(len(spans))
                 for delivery, _ in batch:
                     await delivery.ack()
+                self._taken.add(len(spans))
                 continue
             self._refused.add(len(spans))
             log.warning("executor.spans.refused", spans=len(spans), again_s=TRY_AGAIN_S)

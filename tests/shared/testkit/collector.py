@@ -81,7 +81,8 @@ class Collector:
             service = _values(of_resource.resource.attributes)["service.name"]
             for of_scope in of_resource.scope_spans:
                 self.spans += [_sent(str(service), span) for span in of_scope.spans]
-        return ExportTraceServiceResponse().SerializeToString()
+        answer: bytes = ExportTraceServiceResponse().SerializeToString()
+        return answer
 
 
 def _sent(service: str, span: "object") -> Sent:

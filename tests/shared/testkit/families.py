@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 import flyte_executor.app
 import flyte_registry.app
 from flyte_bus.bus_measures import ConnectionMeasures, QuestionMeasures
@@ -11,6 +13,7 @@ from flyte_bus.meter import Counters, Gauges, Meter, Spreads
 from flyte_bus.service import rejections
 from flyte_dataproxy.measures import TransferMeasures
 from flyte_executor.settings import ExecutorSettings
+from flyte_executor.spans import SpanSender
 from flyte_registry.settings import in_folder
 
 Family = Counters | Spreads | Gauges
@@ -33,6 +36,7 @@ async def families(home: Path) -> dict[str, dict[str, Family]]:
         ready_gauge(bus.meter, is_ready=True)
         add("every service", bus.meter)
         await flyte_executor.app.build(bus, ExecutorSettings(home=home))
+        SpanSender(bus, InMemorySpanExporter())
         add("executor", bus.meter)
         await flyte_registry.app.build(bus, in_folder(home))
         add("registry", bus.meter)

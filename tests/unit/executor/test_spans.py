@@ -161,12 +161,12 @@ async def sending(plane: Plane) -> AsyncIterator[MemoryBus]:
             await asyncio.gather(sender, return_exceptions=True)
 
 
-async def until_sent(collector: Collector, count: int) -> list[str]:
-    """The names of all spans, once there are so many."""
+async def until_sent(count: int, *senders: MemoryBus) -> None:
+    """Return when these have sent so many, and the log knows."""
+    sent = of("flyte_executor_spans_total", outcome="sent")
     async with asyncio.timeout(GUARD_S):
-        while len(collector.spans) < count:
+        while sum([(await numbers(one.meter))[sent] for one in senders]) < count:
             await asyncio.sleep(0.01)
-    return [span.name for span in collector.spans]
 
 
 async def finished(plane: Plane, name: str) -> None:
@@ -181,9 +181,7 @@ async def test_a_run_that_nobody_traces_has_a_trace_of_its_own(plane: Plane, col
     await plane.executor(begun=Sampling().begun)
     async with sending(plane) as bus:
         await finished(plane, "one")
-        await until_sent(collector, EACH)
-        found = await numbers(bus.meter)
-    assert found[of("flyte_executor_spans_total", outcome="sent")] == EACH
+        await until_sent(EACH, bus)
     spans = {span.name: span for span in collector.of("flyte-executor")}
     assert {span.trace for span in spans.values()} == {trace_id_of(RunKey("project", "domain", "one"))}
     above = {
@@ -206,17 +204,17 @@ async def test_no_life_of_a_sender_loses_a_span_or_sends_one_again(
     plane: Plane, collector: Collector
 ) -> None:
     await plane.executor(begun=Sampling().begun)
-    async with sending(plane):
+    async with sending(plane) as bus:
         await finished(plane, "one")
-        await until_sent(collector, EACH)
+        await until_sent(EACH, bus)
     await finished(plane, "two")
-    async with sending(plane), sending(plane):
+    async with sending(plane) as bus, sending(plane) as beside:
         await finished(plane, "three")
-        await until_sent(collector, 3 * EACH)
-    async with sending(plane):
+        await until_sent(2 * EACH, bus, beside)
+    async with sending(plane) as bus:
         await finished(plane, "four")
-        names = await until_sent(collector, 4 * EACH)
-    assert len(names) == 4 * EACH == len({span.id for span in collector.spans})
+        await until_sent(EACH, bus)
+    assert len(collector.spans) == 4 * EACH == len({span.id for span in collector.spans})
 
 
 async def test_a_collector_that_takes_nothing_gets_it_later(
@@ -232,7 +230,8 @@ async def test_a_collector_that_takes_nothing_gets_it_later(
             while not (await numbers(bus.meter))[refused]:
                 await asyncio.sleep(0.01)
         collector.refuse = False
-        await until_sent(collector, EACH)
+        await until_sent(EACH, bus)
+    assert len(collector.spans) == EACH
 
 
 async def test_the_sampler_of_the_environment_decides_for_runs_that_nobody_traces(
