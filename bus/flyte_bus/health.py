@@ -1,9 +1,9 @@
-"""Whether a service process is well, for those who look at it from outside: two pages over HTTP.
+"""Whether a service process is well, for those who look at it from outside: three pages over HTTP.
 
 `/healthz` answers as long as the event loop turns; a process that does not answer has to be started again
 (one whose loop died has ended by itself). `/readyz` says whether the service could do its work just now, and
-if not why: it is found out anew each time, since a bus that hangs is noticed by asking it. Both are for
-probes: plain text, GET or HEAD, one request a connection.
+if not why: it is found out anew each time, since a bus that hangs is noticed by asking it. `/metrics` has its
+numbers (`flyte_bus.metrics`). All are for probes: plain text, GET or HEAD, one request a connection.
 
 `python -m flyte_bus.health` asks the process that the same variables name and exits with 1 when it is not
 ready: the health check of an image.
@@ -18,7 +18,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-ALIVE, READY = "/healthz", "/readyz"
+from flyte_bus import metrics
+from flyte_bus.meter import Meter
+
+ALIVE, READY, METRICS = "/healthz", "/readyz", "/metrics"
 
 DEFAULT_HOST = "127.0.0.1"
 LOOK_TIMEOUT_S = 2.0
@@ -65,6 +68,7 @@ class Health:
 
     _look: Look = _is_starting
     _is_draining: bool = False
+    _meters: list[Meter] = field(default_factory=list)
     _looking: asyncio.Task[str] | None = field(default=None, repr=False)
 
     def serving(self, look: Look) -> None:
@@ -74,6 +78,16 @@ class Health:
     def draining(self) -> None:
         """The process ends what it has begun: it is not ready any more, and never will be."""
         self._is_draining = True
+
+    def measured(self, meter: Meter) -> None:
+        """Show these numbers at `/metrics` from now on."""
+        self._meters.append(meter)
+
+    async def numbers(self) -> tuple[bytes, str]:
+        """The page of numbers, and its content type. Raises metrics.NotInstalled."""
+        own = Meter()
+        ready_gauge(own, is_ready=not await self.trouble())
+        return await metrics.page([own, *self._meters])
 
     async def trouble(self) -> str:
         """Why the process is not ready; the empty text when it is. All who ask meanwhile share one look."""
@@ -89,6 +103,11 @@ class Health:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
+
+
+def ready_gauge(meter: Meter, *, is_ready: bool) -> None:
+    """Show whether the process is ready."""
+    meter.number("flyte_ready", "Whether the process is ready (1), as /readyz says.", lambda: float(is_ready))
 
 
 async def _looked(look: Look) -> str:
@@ -145,10 +164,9 @@ async def _answer(health: Health, reader: asyncio.StreamReader, writer: asyncio.
             head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         head = b""
-    code, text = await _page(health, head)
-    body = f"{text}\n".encode()
+    code, body, kind = await _page(health, head)
     writer.write(
-        f"HTTP/1.1 {code} {_PHRASES[code]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"HTTP/1.1 {code} {_PHRASES[code]}\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n".encode()
         + (b"" if head.startswith(b"HEAD ") else body)
     )
@@ -157,20 +175,29 @@ async def _answer(health: Health, reader: asyncio.StreamReader, writer: asyncio.
     await writer.wait_closed()
 
 
-async def _page(health: Health, head: bytes) -> tuple[int, str]:
-    """The status and the text that a request is answered with."""
+async def _page(health: Health, head: bytes) -> tuple[int, bytes, str]:
+    """The status, the body and the content type that a request is answered with."""
     words = head.partition(b"\r\n")[0].split()
     if len(words) != 3 or not words[2].startswith(b"HTTP/"):
-        return 400, "this is no HTTP request"
+        return _words(400, "this is no HTTP request")
     if words[0] not in (b"GET", b"HEAD"):
-        return 405, "only GET and HEAD are answered"
+        return _words(405, "only GET and HEAD are answered")
     path = words[1].partition(b"?")[0].decode("ascii", "replace")
+    if path == METRICS:
+        try:
+            return 200, *await health.numbers()
+        except metrics.NotInstalled as error:
+            return _words(503, str(error))
     if path == ALIVE:
-        return 200, "alive"
+        return _words(200, "alive")
     if path != READY:
-        return 404, f"there are {ALIVE} and {READY}"
+        return _words(404, f"there are {ALIVE}, {READY} and {METRICS}")
     trouble = await health.trouble()
-    return (503, trouble) if trouble else (200, "ready")
+    return _words(503 if trouble else 200, trouble or "ready")
+
+
+def _words(code: int, text: str) -> tuple[int, bytes, str]:
+    return code, f"{text}\n".encode(), "text/plain; charset=utf-8"
 
 
 def ask(settings: HealthSettings, path: str) -> tuple[bool, str]:

@@ -3,13 +3,14 @@
 Sequences are positions in a stream, counted from 1; 0 stands before the first. Times are in seconds.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from flyte_bus.meter import Meter
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.streams import BucketSpec, StreamSpec
@@ -168,6 +169,24 @@ class KeyValue(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StreamRoom:
+    """How much a stream holds, and how much it may hold at most, if that is limited."""
+
+    messages: int
+    size_bytes: int
+    limit_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much our streams and buckets hold, by name, and all that the server keeps for us."""
+
+    streams: Mapping[str, StreamRoom]
+    size_bytes: int
+    limit_bytes: int | None
+
+
 Handler = Callable[[AskT], Awaitable[AnswerT]]
 
 
@@ -176,6 +195,11 @@ class Bus(Protocol):
 
     @property
     def log(self) -> EventLog: ...
+
+    @property
+    def meter(self) -> Meter:
+        """What is counted on this connection; who works on it counts there too."""
+        ...
 
     async def provision(self) -> None:
         """Create the streams and buckets of `flyte_schemas.streams`, or bring existing ones up to date."""
@@ -214,6 +238,10 @@ class Bus(Protocol):
         ...
 
     def bucket(self, spec: BucketSpec) -> KeyValue: ...
+
+    async def room(self) -> Room:
+        """How much is stored now. Raises BusUnavailable."""
+        ...
 
     async def close(self) -> None:
         """End the connection; followers and inboxes end with it."""

@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ import structlog
 from flyte_bus import event_loop, health
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.health import Health, HealthSettings, served
+from flyte_bus.meter import Count, Meter
 from flyte_bus.ports import Bus, Entry, Server
 from flyte_bus.settings import BusSettings, from_environment
 from flyte_schemas.endpoints import Ping, Pong, ping_endpoint
@@ -148,6 +149,13 @@ async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime)
         id=f"rejected.{entry.stream}.{entry.sequence}", source=by, subject=REJECTED, time=now, data=data
     )
     await bus.log.append(event)
+    rejections(bus.meter, by).add()
+
+
+def rejections(meter: Meter, service: str) -> Count:
+    """How many messages the service has set aside."""
+    name = "flyte_bus_messages_rejected_total"
+    return meter.counter(name, "Messages that nobody could read, set aside.", "service").child(service)
 
 
 async def stop_all(servers: Iterable[Server]) -> None:
@@ -156,7 +164,8 @@ async def stop_all(servers: Iterable[Server]) -> None:
 
 
 async def serve_ping(bus: Bus, service: str) -> Server:
-    """Answer the liveness question of `service`."""
+    """Answer the liveness question of `service`, whose rejections are shown from now on."""
+    rejections(bus.meter, service)
     pong = Pong(service=service, version=installed_version(), pid=os.getpid(), host=platform.node())
 
     async def answer(question: Ping) -> Pong:
@@ -188,6 +197,7 @@ def configure_logging() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _apart,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *ending,
@@ -196,6 +206,17 @@ def configure_logging() -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _apart(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Run, action and attempt each by itself, where a fact names the last of them by its whole key."""
+    for name, parts in (("attempt", 5), ("action", 4)):
+        key = facts.get(name)
+        if isinstance(key, str) and len(words := key.split("/")) == parts:
+            facts.update(run="/".join(words[:3]), action=words[3])
+            if name == "attempt":
+                facts["attempt"] = int(words[4])
+    return facts
 
 
 Connect = Callable[[BusSettings], Awaitable[Bus]]
@@ -257,6 +278,7 @@ async def _until_signal(life: Coroutine[Any, Any, None], state: Health) -> int:
 
 async def _live(settings: BusSettings, connect: Connect, build: Build, state: Health) -> None:
     async with await _reach(settings, connect) as bus:
+        state.measured(bus.meter)
         await bus.provision()
         service = await build(bus)
         try:

@@ -89,8 +89,9 @@ class ActionState(NamedTuple):
     `waiting` is what the attempt that was opened last waited for, as far as anybody said.
     `cached_from` and `recovered_from` name the action whose outputs were taken instead of an attempt.
     `reports` has the last one of each attempt, `checkpoint` is the last of all. A condition has a `condition`
-    for its `requested`, and no attempts. `traced` is all there is to a step that nobody asked for: a call of
-    a traced function. `imported`, of a root action: what happened to it, and to all below, did so elsewhere.
+    for its `requested`, and no attempts. `traceparent` names the span of whoever asked, if there is one.
+    `traced` is all there is to a step that nobody asked for: a call of a traced function. `imported`, of a
+    root action: what happened to it, and to all below, did so elsewhere.
     """
 
     version: int = 0
@@ -102,6 +103,7 @@ class ActionState(NamedTuple):
     signalled_by: str = ""
     request_id: str = ""
     cause: str | None = None
+    traceparent: str | None = None
     attempt: int = 0
     attempt_over: bool = False
     interruptible: bool = False
@@ -211,7 +213,7 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
     then = partial(_changed, state, version=version, phase=phase)
     match data:
         case ActionRequested():
-            return then(requested=data, request_id=event.id, cause=event.cause, requested_at=event.time)
+            return then(requested=data, requested_at=event.time, **_origin(event))
         case ActionQueued(attempt=attempt):
             return then(
                 attempt=attempt,
@@ -254,6 +256,11 @@ def evolve(state: ActionState, event: AnyEvent, sequence: int) -> ActionState:
             return _without_attempts(state, event, then)
 
 
+def _origin(event: AnyEvent) -> dict[str, Any]:
+    """Where an action's first event comes from."""
+    return {"request_id": event.id, "cause": event.cause, "traceparent": event.traceparent}
+
+
 def _without_attempts(state: ActionState, event: AnyEvent, then: Callable[..., ActionState]) -> ActionState:
     """The state after a word on steps, on questions, or on what another action gave."""
     match data := event.data:
@@ -273,7 +280,7 @@ def _without_attempts(state: ActionState, event: AnyEvent, then: Callable[..., A
         case ActionRecovered(outputs=outputs, source=source):
             return then(outputs=outputs, recovered_from=source, failure=None, ended_at=event.time)
         case ConditionRequested():
-            return then(condition=data, request_id=event.id, cause=event.cause, requested_at=event.time)
+            return then(condition=data, requested_at=event.time, **_origin(event))
         case ConditionAnnounced(error=error):
             return then(is_announced=state.is_announced or not error)
         case ConditionSignalled(value=value, signalled_by=somebody):

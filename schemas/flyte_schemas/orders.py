@@ -35,10 +35,13 @@ class Order(Word):
 
 
 class Work(Word):
-    """An order for a worker; `requested` is what was asked for, where whoever gives it knows."""
+    """An order for a worker; `requested` is what was asked for, where whoever gives it knows, and
+    `traceparent` the span of whoever asked, if that is traced.
+    """
 
     order: Order
     requested: ActionRequested | None = None
+    traceparent: str | None = None
 
 
 class PoolOrder(Word):

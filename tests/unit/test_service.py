@@ -22,6 +22,7 @@ from flyte_schemas.endpoints import Ping, ping_endpoint
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import MessageRejected
 from flyte_schemas.streams import REJECTED
+from flyte_schemas.subjects import AttemptKey, RunKey
 from testkit.tasks import NOON
 
 
@@ -154,3 +155,24 @@ def test_facts_are_json_lines_where_no_terminal_is(
     said = json.loads(line)
     assert (said["event"], said["level"], said["number"]) == ("test.fact", "warning", 1)
     assert said["timestamp"].endswith("Z")
+
+
+@pytest.mark.usefixtures("fresh_structlog")
+def test_a_fact_names_run_action_and_attempt_each_by_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_LOG_FORMAT", "json")
+    configure_logging()
+    log = structlog.get_logger()
+    attempt = AttemptKey(RunKey("p", "d", "r").action("a0"), 2)
+    with structlog.contextvars.bound_contextvars(attempt=str(attempt)):
+        log.warning("test.in_an_attempt", child="a1")
+    log.warning("test.of_an_action", action=str(attempt.action), attempt=1)
+    log.warning("test.of_nothing", action="a/b")
+    parts = ("run", "action", "attempt")
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [tuple(one.get(part) for part in parts) for one in said] == [
+        ("p/d/r", "a0", 2),
+        ("p/d/r", "a0", 1),
+        (None, "a/b", None),
+    ]

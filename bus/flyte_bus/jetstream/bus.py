@@ -10,8 +10,9 @@ from flyte_bus.jetstream.endpoints import EndpointServer, ask
 from flyte_bus.jetstream.inbox import JetStreamInbox
 from flyte_bus.jetstream.keyvalue import JetStreamKeyValue
 from flyte_bus.jetstream.provisioning import provision
+from flyte_bus.jetstream.room import room
 from flyte_bus.jetstream.stream import JetStreamLog
-from flyte_bus.ports import Handler, Inbox, KeyValue, Server
+from flyte_bus.ports import Handler, Inbox, KeyValue, Room, Server
 from flyte_bus.settings import BusSettings
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.streams import BucketSpec, StreamSpec
@@ -23,6 +24,7 @@ class JetStreamBus:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.log = JetStreamLog(connection)
+        self.meter = connection.meter
 
     async def provision(self) -> None:
         await provision(self._connection)
@@ -57,6 +59,9 @@ class JetStreamBus:
 
     def bucket(self, spec: BucketSpec) -> KeyValue:
         return JetStreamKeyValue(self._connection, spec)
+
+    async def room(self) -> Room:
+        return await room(self._connection)
 
     async def close(self) -> None:
         await self._connection.close()

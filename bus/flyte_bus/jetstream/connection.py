@@ -14,12 +14,14 @@ import orjson
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from flyte_bus.bus_measures import ConnectionMeasures
 from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.client import Answer, Client, NoTls, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.handshake import options_of
 from flyte_bus.jetstream.patience import Patience
+from flyte_bus.meter import Meter
 from flyte_bus.settings import BusSettings
 
 log = Facts(__name__)
@@ -50,6 +52,8 @@ class Connection:
     def __init__(self, settings: BusSettings) -> None:
         self.settings = settings
         self.client = Client()
+        self.meter = Meter(settings.name.removeprefix("flyte-"))
+        self._measures = ConnectionMeasures(self.meter)
         self._last_error = ""
         self._is_open = False
         self._is_refused = False
@@ -178,6 +182,7 @@ class Connection:
             error = answer.get("error", {})
             code, reason = error.get("err_code"), error.get("description")
             if code in FULL:
+                self._measures.full.value += 1
                 if not self.settings.waits_for_room or not patience.left_s:
                     raise StreamFull(f"{subject}: {reason}")
                 if not told:
@@ -295,6 +300,7 @@ class Connection:
             log.warning("bus.connection.lost", server=self.settings.shown_url)
 
     async def _on_reconnected(self) -> None:
+        self._measures.reconnects.value += 1
         log.info("bus.connection.restored", server=self.settings.shown_url)
         self.client.interrupt()
         self._notify()

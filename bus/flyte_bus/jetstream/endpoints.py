@@ -8,6 +8,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from flyte_bus.answers import answer, read_answer
+from flyte_bus.bus_measures import QuestionMeasures
 from flyte_bus.errors import BusUnavailable, NoAnswer
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.connection import Connection
@@ -29,6 +30,7 @@ class EndpointServer:
         self._connection = connection
         self._endpoint = endpoint
         self._handler = handler
+        self._measures = QuestionMeasures(connection.meter, endpoint.ask.__name__)
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscription: Subscription | None = None
 
@@ -55,7 +57,7 @@ class EndpointServer:
 
     async def _answer(self, message: Msg) -> None:
         try:
-            reply = await answer(self._endpoint, self._handler, message.data)
+            reply = await answer(self._endpoint, self._handler, message.data, self._measures)
             if message.reply:
                 await self._connection.publish(message.reply, reply)
         except BusUnavailable:

@@ -10,10 +10,12 @@ import base64
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 
 import orjson
 
+from flyte_bus.bus_measures import LogMeasures
 from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
 from flyte_bus.jetstream.client import header, status
 from flyte_bus.jetstream.codes import STREAM_NOT_FOUND, TOO_LARGE, WRONG_LAST_SEQUENCE
@@ -55,13 +57,16 @@ class JetStreamLog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._measures = LogMeasures(connection.meter)
         self._heard: OrderedDict[str, int] = OrderedDict()
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         headers = {"Nats-Msg-Id": event.id}
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        began = perf_counter()
         answer = await self._publish(event.subject, encode(event), headers)
+        self._measures.took.since(began)
         return await self._place_of(event.subject, answer, expected or 0, lambda raw: _id_of(raw) == event.id)
 
     async def copy(self, subject: str, raw: bytes, *, expected: int) -> int:
@@ -77,6 +82,7 @@ class JetStreamLog:
             said = str(answer["error"].get("description", "")).rpartition(":")[2].strip()
             self._hear(subject, int(said) if said.isdecimal() else 0)
             return await self._own_copy(answer["stream"], subject, expected, is_own)
+        self._measures.appended(answer["stream"])
         self._hear(subject, int(answer["seq"]))
         return int(answer["seq"])
 
@@ -115,6 +121,7 @@ class JetStreamLog:
         )
         if "message" in found and is_own(base64.b64decode(found["message"].get("data", ""))):
             return int(found["message"]["seq"])
+        self._measures.conflicts.value += 1
         raise Conflict(subject, expected)
 
     async def read(self, stream: StreamSpec, subject: str, *, after: int = 0) -> AsyncGenerator[Entry]:

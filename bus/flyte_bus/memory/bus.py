@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from flyte_bus.answers import answer
+from flyte_bus.bus_measures import QuestionMeasures
 from flyte_bus.memory import questions
 from flyte_bus.memory.answerer import Answerer
 from flyte_bus.memory.inbox import MemoryInbox
@@ -14,7 +15,8 @@ from flyte_bus.memory.link import Link
 from flyte_bus.memory.log import MemoryLog
 from flyte_bus.memory.questions import MemoryServing
 from flyte_bus.memory.server import MemoryServer
-from flyte_bus.ports import EventLog, Handler, Inbox, KeyValue, Server
+from flyte_bus.meter import Meter
+from flyte_bus.ports import EventLog, Handler, Inbox, KeyValue, Room, Server
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.streams import BUCKETS, STREAMS, BucketSpec, StreamSpec
 
@@ -34,6 +36,11 @@ class MemoryBus:
     def log(self) -> EventLog:
         """See `Bus.log`."""
         return self._log
+
+    @property
+    def meter(self) -> Meter:
+        """See `Bus.meter`."""
+        return self._link.meter
 
     async def provision(self) -> None:
         """See `Bus.provision`."""
@@ -65,7 +72,8 @@ class MemoryBus:
     async def serve(self, endpoint: Endpoint[AskT, AnswerT], handler: Handler[AskT, AnswerT]) -> Server:
         """See `Bus.serve`."""
         await self._link.reach()
-        answerer = Answerer(endpoint.subject, lambda question: answer(endpoint, handler, question))
+        measures = QuestionMeasures(self.meter, endpoint.ask.__name__)
+        answerer = Answerer(endpoint.subject, lambda question: answer(endpoint, handler, question, measures))
         serving = MemoryServing(self._link, answerer)
         self._servings.append(serving)
         return serving
@@ -79,6 +87,12 @@ class MemoryBus:
     def bucket(self, spec: BucketSpec) -> KeyValue:
         """See `Bus.bucket`."""
         return MemoryKeyValue(self._link, spec)
+
+    async def room(self) -> Room:
+        """See `Bus.room`; memory has no limit of its own."""
+        await self._link.reach()
+        streams = self._link.server.room()
+        return Room(streams, sum(one.size_bytes for one in streams.values()), None)
 
     async def close(self) -> None:
         """See `Bus.close`; closing twice is closing once."""

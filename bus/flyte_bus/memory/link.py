@@ -7,6 +7,7 @@ from flyte_bus.errors import BusUnavailable
 from flyte_bus.memory.server import MemoryServer
 from flyte_bus.memory.signal import Signal
 from flyte_bus.memory.stream import MemoryStream
+from flyte_bus.meter import Meter
 
 
 class Link:
@@ -15,6 +16,7 @@ class Link:
     def __init__(self, server: MemoryServer, patience_s: float) -> None:
         self.server = server
         self.patience_s = patience_s
+        self.meter = Meter("memory")
         self.is_open = True
         self._closed = Signal()
 

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from time import perf_counter
 
-from flyte_bus.errors import TooLarge
+from flyte_bus.bus_measures import LogMeasures
+from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.memory.link import Link
 from flyte_bus.memory.stream import MemoryStream
 from flyte_bus.ports import Entry
@@ -17,6 +19,7 @@ class MemoryLog:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._measures = LogMeasures(link.meter)
 
     async def append(self, event: AnyEvent, *, expected: int | None = None) -> int:
         """See `EventLog.append`."""
@@ -24,7 +27,14 @@ class MemoryLog:
         if len(raw) > MAX_EVENT_BYTES:
             raise TooLarge(f"{event.id} has {len(raw)} bytes, and the limit is {MAX_EVENT_BYTES}")
         stream = await self._link.stream(lambda: self._link.server.stream_of(event.subject))
-        sequence = stream.publish(event.subject, raw, id=event.id, expected=expected)
+        began = perf_counter()
+        try:
+            sequence = stream.publish(event.subject, raw, id=event.id, expected=expected)
+        except Conflict:
+            self._measures.conflicts.value += 1
+            raise
+        self._measures.took.since(began)
+        self._measures.appended(stream.spec.name)
         await asyncio.sleep(0)  # the acknowledgement takes its time, as on the wire
         return sequence
 

@@ -16,6 +16,7 @@ from flyte_bus.memory.bucket import MemoryBucket
 from flyte_bus.memory.consumer import MemoryConsumer
 from flyte_bus.memory.signal import Signal
 from flyte_bus.memory.stream import MemoryStream
+from flyte_bus.ports import StreamRoom
 from flyte_schemas.streams import BucketSpec, StreamSpec
 
 
@@ -113,6 +114,10 @@ class MemoryServer:
                 if matches(pattern, subject):
                     return stream
         return None
+
+    def room(self) -> dict[str, StreamRoom]:
+        """How much each stream holds."""
+        return {name: stream.room for name, stream in self._streams.items()}
 
     def bucket(self, name: str) -> MemoryBucket:
         """Raises BusError when there is no such bucket."""

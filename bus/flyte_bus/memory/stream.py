@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flyte_bus.errors import Conflict, StreamFull
 from flyte_bus.matching import is_literal, matches
 from flyte_bus.memory.signal import Signal
-from flyte_bus.ports import Entry
+from flyte_bus.ports import Entry, StreamRoom
 from flyte_schemas.envelope import AnyEvent, Malformed, decode
 from flyte_schemas.streams import StreamSpec
 
@@ -54,6 +54,11 @@ class MemoryStream:
             self._ids[id] = (self.last_sequence, now)
         self.changed.ring(subject)
         return self.last_sequence
+
+    @property
+    def room(self) -> StreamRoom:
+        """How much it holds."""
+        return StreamRoom(len(self._kept), self._size_bytes, self.spec.max_size_bytes)
 
     def between(self, pattern: str, after: int, upto: int) -> Iterator[Entry]:
         """The messages that match, with `after` < sequence ≤ `upto`, in order."""

@@ -70,7 +70,9 @@ async def _watched(settings: StackSettings, watched: HealthSettings) -> int:
     """The stack's life, with the pages of its health."""
     state = Health()
     try:
-        async with served(state, watched):
+        async with served(state, watched) as port:
+            if port is not None:
+                _say(f"health and metrics are served at http://{watched.host}:{port}")
             return await _run(settings, state)
     except ValueError as error:  # the address of the pages
         _say(f"cannot start: {error}")
@@ -93,6 +95,8 @@ async def _run(settings: StackSettings, state: Health) -> int:
         raise
     assert stack.access is not None
     state.serving(stack.trouble)
+    for meter in stack.meters:
+        state.measured(meter)
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
     if stack.console_url:
         _say(f"its web page: {stack.console_url}")

@@ -20,6 +20,7 @@ import flyte_executor.settings
 import flyte_registry.app
 import flyte_registry.settings
 from flyte_bus.jetstream import connect
+from flyte_bus.meter import Meter
 from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
 from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
@@ -48,6 +49,8 @@ class Stack:
         self.access: Access | None = None
         self.console_url = ""
         """Where the web page is, once started."""
+        self.meters: list[Meter] = []
+        """What the services count."""
 
     async def start(self) -> None:
         """Bring everything up; returns when a run would succeed.
@@ -61,7 +64,9 @@ class Stack:
         self._tell_processes(self.access)
         await self._provision(self.access)
         for name in ("registry", "dataproxy", "executor", *(["console"] if self._settings.console else [])):
-            service = await self._build(name, await self._connect(self.access, name))
+            bus = await self._connect(self.access, name)
+            self.meters.append(bus.meter)
+            service = await self._build(name, bus)
             self._held.push_async_callback(service.stop)
             await service.start()
             self._services[name] = service

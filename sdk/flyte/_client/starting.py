@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from flyte._client.identity import SOURCE, who
+from flyte._runtime import telemetry
 from flyte._runtime.offload import offload
 from flyte._runtime.transfer import Artifacts
 from flyte.errors import RuntimeUserError
@@ -36,23 +37,25 @@ async def start_run(
     last = await bus.log.last(RUNS, action_subject(key.action(ROOT_ACTION)))
     if last is not None:
         raise already_exists(key.run)
-    literals = await offload(inputs, Artifacts(bus.ask, key.project, key.domain))
-    request = Event(
-        id=f"run.{uuid.uuid4().hex}",
-        source=SOURCE,
-        subject=run_request(key),
-        time=datetime.now(UTC),
-        data=StartRun(
-            task=task,
-            inputs=literals,
-            env_vars=dict(env_vars or {}),
-            custom_context=dict(custom_context or {}),
-            overrides=overrides,
-            settings=settings,
-            requested_by=who(),
-        ),
-    )
-    await bus.log.append(request)
+    with telemetry.asking(key, task.name):
+        literals = await offload(inputs, Artifacts(bus.ask, key.project, key.domain))
+        request: Event[StartRun] = Event(
+            id=f"run.{uuid.uuid4().hex}",
+            source=SOURCE,
+            subject=run_request(key),
+            time=datetime.now(UTC),
+            traceparent=telemetry.current() or telemetry.inherited(),
+            data=StartRun(
+                task=task,
+                inputs=literals,
+                env_vars=dict(env_vars or {}),
+                custom_context=dict(custom_context or {}),
+                overrides=overrides,
+                settings=settings,
+                requested_by=who(),
+            ),
+        )
+        await bus.log.append(request)
     return request.id
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from weakref import WeakSet
 
 from flyte._raw_data import scratch_here, use_scratch
-from flyte._runtime import context, controller
+from flyte._runtime import context, controller, telemetry
 from flyte._runtime.channel import Channel, LaneChannel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
@@ -208,7 +208,7 @@ class Lanes:
         start, remote = lane.start, lane.controller
         task = self._load(start)
         interface = task.native_interface
-        with controller.use(remote), context.use(with_checkpoint(remote, start)):
+        with controller.use(remote), context.use(with_checkpoint(remote, start)), telemetry.use(start):
             literals = start.inputs
             if is_elsewhere(literals) or not all(one.codec.is_inline for one in interface.inputs.values()):
                 inputs = await in_thread(lambda: inputs_from_wire(interface, remote.fetched(literals)))

@@ -33,7 +33,8 @@ class Assignment(Word):
     earlier attempt saved; `patience_s` is how long the runner outlasts an artifact store that is away, in
     seconds. Inputs that are large are references. Children and steps are named as those of
     `names_of`; None: as this action's own. With `recovers` an earlier run may have recorded its steps. A
-    process that is `reused` gets another one of these after its last word; else it ends.
+    process that is `reused` gets another one of these after its last word; else it ends. `traceparent` names
+    the attempt's span, if it is traced.
     """
 
     project: str
@@ -53,6 +54,7 @@ class Assignment(Word):
     names_of: str | None = None
     recovers: bool = False
     reused: bool = False
+    traceparent: str | None = None
 
 
 class Start(Assignment):
@@ -118,7 +120,7 @@ class Entered(Word):
 
 
 class Ask(Word):
-    """To the agent: run a child action of this name; call `call` waits for it."""
+    """To the agent: run a child action of this name, below this span; call `call` waits for it."""
 
     kind: Literal["ask"] = "ask"
     call: int
@@ -128,6 +130,7 @@ class Ask(Word):
     group: str | None = None
     custom_context: Mapping[str, str] = {}
     overrides: TaskOverrides | None = None
+    traceparent: str | None = None
 
 
 class ChildEnded(Word):
@@ -158,6 +161,7 @@ class Pause(Word):
     group: str | None = None
     webhook: str | None = None
     payload: Any = None
+    traceparent: str | None = None
 
 
 class Paused(Word):
@@ -256,6 +260,7 @@ class Record(Word):
     call: int
     step: str
     trace: TraceSucceeded | TraceFailed
+    traceparent: str | None = None
 
 
 class Remembered(Word):

@@ -15,7 +15,7 @@ from concurrent.futures import Future, InvalidStateError
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from flyte._runtime import group
+from flyte._runtime import group, telemetry
 from flyte._runtime.artifact_errors import ArtifactError
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import Child
@@ -158,6 +158,7 @@ class RemoteController:
             group=label,
             custom_context=get_custom_context(),
             overrides=task.overrides,
+            traceparent=telemetry.current(),
         )
         if is_large(literals.values()):
             self._aside(self._ask_when_stored(ask, answer))
@@ -248,6 +249,7 @@ class RemoteController:
                 group=group.current(),
                 webhook=webhook.url if webhook else None,
                 payload=webhook.payload if webhook else None,
+                traceparent=telemetry.current(),
             )
         )
         return Asked(opened, lambda: Child(answer, partial(answer_in, question)))

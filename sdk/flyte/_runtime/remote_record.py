@@ -74,7 +74,7 @@ class RemoteRecord:
     def record(self, step: str, recorded: Recorded) -> "Future[Recorded | None]":
         trace = self._trace_of(recorded)
         call, answer = self._expect()
-        self._send(Record(call=call, step=step, trace=trace))
+        self._send(Record(call=call, step=step, trace=trace, traceparent=recorded.traceparent))
         return answer
 
     def failure_of(self, error: BaseException) -> Failure:

@@ -17,7 +17,7 @@ from typing import Any
 
 from flyte import errors
 from flyte._raw_data import RawDataPath, use_scratch
-from flyte._runtime import context, controller
+from flyte._runtime import context, controller, telemetry
 from flyte._runtime.channel import Channel
 from flyte._runtime.child import run_body, run_body_blocking
 from flyte._runtime.convert import inputs_from_wire, outputs_to_wire
@@ -121,6 +121,7 @@ def prepare(start: Start) -> None:
     """Make this process look like the task's own: environment, folder, chance, line-wise output."""
     os.environ.update(start.template.env_vars)
     os.environ.update(start.env_vars)
+    telemetry.tell_environment(start)
     os.chdir(start.root)
     random.seed()
     sys.argv = [start.template.source.file]
@@ -168,7 +169,7 @@ def called(
     channel: Channel, start: Start, task: Any, remote: RemoteController, call: Callable[[dict[str, Any]], Any]
 ) -> Mapping[str, AnyLiteral]:
     """Run the function; its outputs, the large ones, and the files they point to, in the artifact store."""
-    with controller.use(remote), context.use(with_checkpoint(remote, start)):
+    with controller.use(remote), context.use(with_checkpoint(remote, start)), telemetry.use(start):
         inputs = inputs_from_wire(task.native_interface, remote.fetched(start.inputs))
         channel.send(Entered())
         try:

@@ -10,13 +10,12 @@ that may go away is recorded under a name of the attempt's too: it is known, and
 import contextlib
 import datetime
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flyte._runtime import group, tracing
+from flyte._runtime import group, telemetry, tracing
 from flyte._runtime.codecs import Unfit
 from flyte._runtime.codecs.pickles import PickleCodec
 from flyte._runtime.identity import ChildNames, data_digest
@@ -37,6 +36,8 @@ class Recorded:
     failure: "Failure | None" = None
     group: str | None = None
     began: datetime.datetime
+    traceparent: str | None = None
+    """The span that it stands below, when it is recorded; it is nothing to recall."""
 
 
 class Keeper(Protocol):
@@ -94,13 +95,16 @@ class Step:
         self._name = steps.next(traced.name, self._inputs, self._group)
         self._inside = Steps(self._keeper, self._name)
         self._began = _now()
+        self._traceparent = telemetry.current()
         self._items: list[str] = []
         self._item_began = self._began
 
-    def inside(self) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
         """Around the function's own code."""
         self._item_began = _now()
-        return tracing.use(self._traced.short_name, self._inside)
+        with tracing.use(self._traced.short_name, self._inside), telemetry.inside_step(self._name):
+            yield
 
     def recall(self) -> "Future[Recorded | None] | None":
         """What an earlier attempt recorded of this call; None at once when there was none."""
@@ -177,6 +181,7 @@ class Step:
             failure=failure,
             group=self._group,
             began=self._began,
+            traceparent=self._traceparent,
         )
 
     def _error_of(self, known: Recorded, failure: "Failure") -> BaseException:

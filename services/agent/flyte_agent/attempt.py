@@ -46,6 +46,7 @@ from flyte_agent.process import Runner
 from flyte_agent.recovered import source_of
 from flyte_agent.reports import Reports
 from flyte_agent.settings import AgentSettings
+from flyte_agent.stages import Stages
 from flyte_agent.starts import found_version, start_of
 from flyte_agent.traces import Traces
 from flyte_bus.errors import BusUnavailable
@@ -83,9 +84,12 @@ class Attempt:
         settings: AgentSettings,
         pid: int,
         requested: ActionRequested | None = None,
+        traceparent: str | None = None,
     ) -> None:
         self._bus = bus
         self._requested = requested
+        self._traceparent = traceparent
+        self._stages = Stages(order)
         self._enters = runner.has_served and requested is not None
         self._order = order
         self._settings = settings
@@ -163,6 +167,7 @@ class Attempt:
             raise
         finally:
             await self._runner.end(self._settings.grace_s)
+            self._stages.leave()
             await self._locations.close()
             for part in (self._children, self._traces):
                 if part is not None:
@@ -203,6 +208,7 @@ class Attempt:
             return unprepared(error)
         if start is None:
             return interrupted()
+        structlog.contextvars.bind_contextvars(**self._stages.log_fields)
         await self._lease.confirm()  # who was silent for too long until now must not begin
         await self._runner.send(start)
         return await self._supervise(start.template.policies.max_runtime_s)
@@ -221,7 +227,10 @@ class Attempt:
         assert state.requested is not None  # it was claimed, so it was requested
         template = await self._known.template(self._order.key, state.requested)
         check_image(template, self._settings)
-        await self._folder.fill(template.bundle, self._artifacts)
+        self._stages.belong(state.traceparent)
+        self._reports.traceparent = state.traceparent
+        with self._stages.bundle():
+            await self._folder.fill(template.bundle, self._artifacts)
         self._children = Children(
             self._bus,
             self._order,
@@ -264,6 +273,7 @@ class Attempt:
             requested=self._requested,
             attempt=self._order.attempt,
             fence=self._order.fence,
+            traceparent=self._traceparent,
         )
         return state, self._order.fence
 
@@ -319,6 +329,7 @@ class Attempt:
         match message:
             case Entered():
                 self._entered.set()
+                self._stages.enter()
                 if not self._enters:
                     word = AttemptStarted(attempt=self._order.attempt, worker=self._reports.worker)
                     await self._reports.fact(word)
@@ -341,6 +352,7 @@ class Attempt:
                 await self._reports.reported(message)
             case Returned() | Raised():
                 self._last_word = message
+                self._stages.leave(message.failure if isinstance(message, Raised) else None)
             case _:
                 log.warning("agent.runner.unexpected", kind=message.kind)
 

@@ -103,7 +103,7 @@ class Children:
             try:
                 await self._request(ask)
             except Conflict:
-                log.info("agent.child.attached", action=ask.action)
+                log.info("agent.child.attached", child=ask.action)
             except BusError as error:
                 failure = not_prepared(error, "ChildNotRequested")
                 for call in self._waiting.pop(ask.action, []):  # it may be in the log, and over
@@ -122,9 +122,9 @@ class Children:
     async def _abort(self, action: str) -> None:
         try:
             await self._reports.request_abort(action)
-            log.info("agent.child.given_up", action=action)
+            log.info("agent.child.given_up", child=action)
         except BusError as error:  # it runs on, and ends with its parent at the latest
-            log.warning("agent.child.not_given_up", action=action, error=str(error))
+            log.warning("agent.child.not_given_up", child=action, error=str(error))
 
     async def _request(self, ask: Ask) -> None:
         await self._reports.request_child(
@@ -139,6 +139,7 @@ class Children:
                 custom_context=dict(ask.custom_context),
                 overrides=ask.overrides,
             ),
+            ask.traceparent,
         )
 
     async def _follow(self) -> None:

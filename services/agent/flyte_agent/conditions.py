@@ -32,7 +32,7 @@ class Conditions:
             return _exists(pause.condition, "this task has asked for it already")
         self._asked.add(pause.condition)
         try:
-            await self._reports.request_child(pause.condition, self._data(pause))
+            await self._reports.request_child(pause.condition, self._data(pause), pause.traceparent)
         except Conflict:
             state = await self._state(pause.condition)
             if state.condition is None or state.parent != self._order.action:

@@ -76,6 +76,8 @@ class Reports:
         self._number = 0
         self._ours_at = 0
         """The last word on the action when the attempt was known to be ours."""
+        self.traceparent: str | None = None
+        """What the action was asked for with, once that is known."""
         self.worker = worker or f"{platform.node()}/{pid}"
 
     async def claim(self, *, enters: bool = False) -> bool:
@@ -141,8 +143,13 @@ class Reports:
         numbered = data.model_copy(update={"serial": self._number})
         await self._write(self._event(numbered, str(self._number)))
 
-    async def request_child(self, action: str, data: ActionRequested | ConditionRequested) -> None:
-        """Ask for a child action. Raises Conflict when it was asked for before."""
+    async def request_child(
+        self, action: str, data: ActionRequested | ConditionRequested, traceparent: str | None = None
+    ) -> None:
+        """Ask for a child action, below the span that `traceparent` names.
+
+        Raises Conflict when it was asked for before.
+        """
         key = self._order.key.action.run.action(action)
         event: AnyEvent = Event(
             id=f"{key}.requested",
@@ -150,13 +157,19 @@ class Reports:
             subject=action_subject(key),
             time=self._now(),
             cause=f"{self._order.key}",
+            traceparent=traceparent,
             data=data,
         )
         await self._confirm()
         await self._log.append(event, expected=0)
 
-    async def record(self, step: str, trace: TraceSucceeded | TraceFailed) -> None:
-        """Record a step of this attempt. Raises Conflict when something is recorded under its name."""
+    async def record(
+        self, step: str, trace: TraceSucceeded | TraceFailed, traceparent: str | None = None
+    ) -> None:
+        """Record a step of this attempt, below the span that `traceparent` names.
+
+        Raises Conflict when something is recorded under its name.
+        """
         key = self._order.key.action.run.action(step)
         event: AnyEvent = Event(
             id=f"{key}.traced.{self._order.attempt}",
@@ -164,6 +177,7 @@ class Reports:
             subject=action_subject(key),
             time=self._now(),
             cause=f"{self._order.key}",
+            traceparent=traceparent,
             data=trace,
         )
         await self._confirm()
@@ -215,5 +229,6 @@ class Reports:
             source=self._source,
             subject=subject or action_subject(self._order.key.action),
             time=self._now(),
+            traceparent=None if isinstance(data, LogWritten) else self.traceparent,
             data=data,
         )

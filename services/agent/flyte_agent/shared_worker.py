@@ -113,6 +113,7 @@ class SharedWorker:
             settings=self._settings,
             pid=self._pid,
             requested=work.requested,
+            traceparent=work.traceparent,
         )
         running = asyncio.create_task(self._run(order, attempt))
         self._attempts[order.key] = order, attempt, running

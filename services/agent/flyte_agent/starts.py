@@ -7,6 +7,7 @@ from flyte_bus.ports import EventLog
 from flyte_schemas.action import ActionState
 from flyte_schemas.orders import Order
 from flyte_schemas.task import TaskTemplate
+from flyte_schemas.tracing import attempt_context
 
 
 def start_of(
@@ -22,6 +23,7 @@ def start_of(
 ) -> Start:
     """The order for the runner, of an action that was requested; its code lies in `folder`."""
     assert state.requested is not None
+    at = attempt_context(state.traceparent, order.key)
     return Start(
         project=order.project,
         domain=order.domain,
@@ -41,6 +43,7 @@ def start_of(
         names_of=_recovered(state),
         recovers=recovers,
         reused=reused,
+        traceparent=None if at is None else str(at),
     )
 
 

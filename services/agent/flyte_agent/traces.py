@@ -156,13 +156,14 @@ class Traces:
         known = self._known.get(said.step)
         if known is None:
             try:
-                await self._reports.record(said.step, await self._offloaded(said.trace))
+                trace = await self._offloaded(said.trace)
+                await self._reports.record(said.step, trace, said.traceparent)
                 return None
             except Conflict:
                 known = await self._recorded(said.step)
         if known.parent_attempt == said.trace.parent_attempt and known.started_at == said.trace.started_at:
             return None  # ours, and its acknowledgement was lost
-        log.info("agent.trace.known", step=said.step, attempt=known.parent_attempt)
+        log.info("agent.trace.known", step=said.step, recorded_by=known.parent_attempt)
         return await self._restored(known)
 
     async def _recorded(self, step: str) -> Trace:

@@ -85,6 +85,7 @@ class Worker:
             settings=self._settings,
             pid=self._pid,
             requested=work.requested,
+            traceparent=work.traceparent,
         )
         try:
             with structlog.contextvars.bound_contextvars(attempt=str(order.key)):

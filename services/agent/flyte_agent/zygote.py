@@ -19,6 +19,7 @@ from flyte_agent.process import exit_as
 from flyte_agent.run_attempt import run_order
 from flyte_agent.settings import from_environment
 from flyte_agent.spare import Reserve
+from flyte_agent.stages import preload
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_schemas.envelope import one_sentence
@@ -35,6 +36,7 @@ def serve() -> int:
     settings = from_environment()
     clear_leftovers(settings.work)
     warm_up()
+    preload()
     gc.collect()
     gc.freeze()
     reserve = Reserve(settings.spares, _become_agent)

@@ -10,6 +10,7 @@ from flyte_bus.ports import Bus
 from flyte_bus.service import serve_ping, stop_all
 from flyte_dataproxy.endpoints import Endpoints
 from flyte_dataproxy.http import ArtifactServer
+from flyte_dataproxy.measures import TransferMeasures
 from flyte_dataproxy.settings import STALE_UPLOAD_S, DataproxySettings, S3Settings
 from flyte_dataproxy.store.local import LocalStore
 from flyte_dataproxy.store.port import ArtifactKeep, ArtifactLocations
@@ -70,7 +71,9 @@ class DataproxyService:
         self._held.callback(store.close)
         removed = await asyncio.to_thread(store.prepare, stale_before=time.time() - STALE_UPLOAD_S)
         secret = await asyncio.to_thread(load_or_make, settings.root / ".secret")
-        server = await ArtifactServer.start(store, secret, settings, time.time)
+        server = await ArtifactServer.start(
+            store, secret, settings, time.time, TransferMeasures(self._bus.meter)
+        )
         self._held.push_async_callback(server.stop)
         self.url = settings.public_url or server.url
         log.info("dataproxy.started", url=self.url, root=str(settings.root), removed_stale_uploads=removed)

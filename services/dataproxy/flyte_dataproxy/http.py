@@ -13,6 +13,7 @@ import structlog
 from aiohttp import ClientPayloadError, web
 
 from flyte_dataproxy.core.signing import Grant, Verdict, from_request, verify
+from flyte_dataproxy.measures import TransferMeasures
 from flyte_dataproxy.reception import Unwelcome, receive, too_large
 from flyte_dataproxy.settings import CHUNK_BYTES, DataproxySettings
 from flyte_dataproxy.store.port import ArtifactStore
@@ -44,10 +45,15 @@ class ArtifactServer:
 
     @classmethod
     async def start(
-        cls, store: ArtifactStore, secret: bytes, settings: DataproxySettings, clock: Callable[[], float]
+        cls,
+        store: ArtifactStore,
+        secret: bytes,
+        settings: DataproxySettings,
+        clock: Callable[[], float],
+        measures: TransferMeasures,
     ) -> Self:
         """Bind and serve. Raises PortTaken."""
-        handlers = _Handlers(store, secret, settings, clock)
+        handlers = _Handlers(store, secret, settings, clock, measures)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handlers.handle)
         runner = web.AppRunner(
@@ -76,8 +82,14 @@ def _authority(runner: web.AppRunner) -> str:
 
 class _Handlers:
     def __init__(
-        self, store: ArtifactStore, secret: bytes, settings: DataproxySettings, clock: Callable[[], float]
+        self,
+        store: ArtifactStore,
+        secret: bytes,
+        settings: DataproxySettings,
+        clock: Callable[[], float],
+        measures: TransferMeasures,
     ) -> None:
+        self._measures = measures
         self._store = store
         self._secret = secret
         self._idle_timeout_s = settings.idle_timeout_s
@@ -91,27 +103,28 @@ class _Handlers:
             signed = from_request(request.method, raw_path.removeprefix(PATH_PREFIX), query)
         verdict = Verdict.FORGED if signed is None else verify(self._secret, signed, self._clock())
         if signed is None or verdict is Verdict.FORGED:
-            return _refuse(request, 403, _NEEDS_SIGNATURE)
+            return self._refuse(request, 403, _NEEDS_SIGNATURE)
         if verdict is Verdict.EXPIRED:
-            return _refuse(request, 403, _TOO_LATE)
-        if signed.grant.method == "PUT":
-            return await self._put(request, signed.grant)
-        return await self._get(request, signed.grant)
+            return self._refuse(request, 403, _TOO_LATE)
+        with self._measures.timed(signed.grant.method):
+            if signed.grant.method == "PUT":
+                return await self._put(request, signed.grant)
+            return await self._get(request, signed.grant)
 
     async def _put(self, request: web.Request, grant: Grant) -> web.Response:
         if (request.content_length or 0) > grant.size_bytes:
-            return _refuse(request, 413, too_large(grant.size_bytes))
+            return self._refuse(request, 413, too_large(grant.size_bytes))
         try:
             unwelcome = await receive(self._store, grant.key, grant.size_bytes, self._body(request))
         except TimeoutError:
-            return _refuse(request, 408, Unwelcome("UploadIdle", "the upload stood still for too long"))
+            return self._refuse(request, 408, Unwelcome("UploadIdle", "the upload stood still for too long"))
         except (ConnectionError, ClientPayloadError, web.RequestPayloadError) as error:
-            return _refuse(request, 400, Unwelcome("UploadBroken", f"the upload broke off: {error}"))
+            return self._refuse(request, 400, Unwelcome("UploadBroken", f"the upload broke off: {error}"))
         except OSError as error:
             log.error("dataproxy.store.failed", key=grant.key.path, error=str(error))
-            return _refuse(request, 507, Unwelcome("StoreFailed", "the object could not be written"))
+            return self._refuse(request, 507, Unwelcome("StoreFailed", "the object could not be written"))
         if unwelcome is not None:
-            return _refuse(request, _STATUS[unwelcome.code], unwelcome)
+            return self._refuse(request, _STATUS[unwelcome.code], unwelcome)
         log.info("dataproxy.object.stored", key=grant.key.path, size_bytes=grant.size_bytes)
         return web.json_response({"uri": grant.key.uri, "size_bytes": grant.size_bytes}, status=201)
 
@@ -122,16 +135,19 @@ class _Handlers:
                 chunk = await request.content.read(CHUNK_BYTES)
             if not chunk:
                 return
+            self._measures.received.value += len(chunk)
             yield chunk
 
     async def _get(self, request: web.Request, grant: Grant) -> web.StreamResponse:
         kept = await self._store.stat(grant.key)
         if kept is None:
-            return _refuse(request, 404, Unwelcome(ARTIFACT_NOT_FOUND, "the object is not there any more"))
+            return self._refuse(
+                request, 404, Unwelcome(ARTIFACT_NOT_FOUND, "the object is not there any more")
+            )
         try:
             start, end = _wanted(request, kept.size_bytes)
         except ValueError:
-            return _refuse(request, 416, Unwelcome("InvalidRange", f"it has {kept.size_bytes} bytes"))
+            return self._refuse(request, 416, Unwelcome("InvalidRange", f"it has {kept.size_bytes} bytes"))
         response = web.StreamResponse(
             headers={"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
         )
@@ -143,9 +159,20 @@ class _Handlers:
         try:
             async for chunk in self._store.read(grant.key, start, end):
                 await response.write(chunk)
+                self._measures.sent.value += len(chunk)
             await response.write_eof()
         except ConnectionError as error:
             log.info("dataproxy.download.broken", key=grant.key.path, error=str(error))
+        return response
+
+    def _refuse(self, request: web.Request, status: int, unwelcome: Unwelcome) -> web.Response:
+        """Say why, and hang up: whatever is still being sent is not wanted."""
+        self._measures.refused(unwelcome.code)
+        log.warning(
+            "dataproxy.request.refused", method=request.method, path=request.path, code=unwelcome.code
+        )
+        response = web.json_response({"code": unwelcome.code, "message": unwelcome.message}, status=status)
+        response.force_close()
         return response
 
 
@@ -158,11 +185,3 @@ def _wanted(request: web.Request, size_bytes: int) -> tuple[int, int]:
     if start >= end:
         raise ValueError("none of it is there")
     return start, end
-
-
-def _refuse(request: web.Request, status: int, unwelcome: Unwelcome) -> web.Response:
-    """Say why, and hang up: whatever is still being sent is not wanted."""
-    log.warning("dataproxy.request.refused", method=request.method, path=request.path, code=unwelcome.code)
-    response = web.json_response({"code": unwelcome.code, "message": unwelcome.message}, status=status)
-    response.force_close()
-    return response

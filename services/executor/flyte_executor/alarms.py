@@ -33,6 +33,12 @@ class Alarms:
         self._now = now
         self._set: dict[ActionKey, datetime] = {}
         self._heard: dict[ActionKey, datetime] = {}
+        self._due = bus.meter.counter("flyte_executor_timers_due_total", "Timers that went off.").child()
+
+    @property
+    def pending(self) -> int:
+        """How many timers are set and have not gone off."""
+        return len(self._set)
 
     def now(self, key: ActionKey) -> datetime:
         """The time for decisions about this action: not before what the server's clock said of it."""
@@ -75,6 +81,7 @@ class Alarms:
                 await delivery.ack()
 
     def _hear(self, key: ActionKey, at: datetime) -> None:
+        self._due.value += 1
         if self._set.get(key) == at:
             del self._set[key]
         self._heard[key] = max(at, self._heard.get(key, at))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,6 +12,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.left_words import LeftWords
+from flyte_executor.backends.measured import MeasuredBackend
 from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
@@ -18,6 +20,10 @@ from flyte_executor.requests import Admission
 from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.backends import BACKEND_KEY, BackendNote
 from flyte_schemas.streams import SETTINGS_BUCKET
+from flyte_schemas.tracing import is_wanted
+
+if TYPE_CHECKING:
+    from flyte_executor.spans import Sampling, SpanSender
 
 log = structlog.get_logger()
 
@@ -25,7 +31,15 @@ log = structlog.get_logger()
 class ExecutorService:
     """Admission and execution, as one service."""
 
-    def __init__(self, bus: Bus, executor: Executor, admission: Admission, note: BackendNote) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        executor: Executor,
+        admission: Admission,
+        note: BackendNote,
+        spans: "SpanSender | None" = None,
+    ) -> None:
+        self._spans = spans
         self._bus = bus
         self._executor = executor
         self._admission = admission
@@ -37,6 +51,8 @@ class ExecutorService:
         await self._executor.start()
         await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
+        if self._spans is not None:
+            self._tasks.keep("spans", self._spans.run())
         self._tasks.spawn("executor", self._executor.wait())
         self._ping = await serve_ping(self._bus, SERVICE)
 
@@ -66,8 +82,25 @@ def check_bus(said: str, own: str) -> None:
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
     backend = _backend(bus, settings)
+    measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
-    return ExecutorService(bus, Executor(bus, backend, settings), Admission(bus), note)
+    executor = Executor(bus, measured, settings)
+    if (tracing := _tracing(bus)) is None:
+        return ExecutorService(bus, executor, Admission(bus), note)
+    sampling, spans = tracing
+    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, spans)
+
+
+def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
+    """What traces are made and sent with; None: nobody wants them, or what it takes is not installed."""
+    if not is_wanted(os.environ):
+        return None
+    try:
+        from flyte_executor.spans import Sampling, SpanSender
+    except ImportError as error:
+        log.warning("executor.traces.off", reason=f"{error}: pip install 'flytejet[telemetry]'")
+        return None
+    return Sampling(), SpanSender(bus)
 
 
 def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:

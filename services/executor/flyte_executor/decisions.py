@@ -46,24 +46,28 @@ def decision_event(key: ActionKey, data: EventData, state: ActionState, now: dat
         subject=action_subject(key),
         time=now,
         cause=state.request_id or None,
+        traceparent=state.traceparent,
         data=data,
     )
 
 
-async def report_lost(events: EventLog, gone: Gone, now: Now) -> None:
-    """Write that the attempt failed or was stopped, unless it has ended or another worker has it."""
+async def report_lost(events: EventLog, gone: Gone, now: Now) -> bool:
+    """Write that the attempt failed or was stopped, unless it has ended or another worker has it.
+
+    Says whether it was written.
+    """
     key = gone.attempt.action
     while True:
         state, _ = await read_action(events, key)
         lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason, gone.failure)
         if lost is None:
-            return
+            return False
         try:
             await events.append(decision_event(key, lost, state, now()), expected=state.version)
         except Conflict:
             continue
         log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
-        return
+        return True
 
 
 async def report_waiting(events: EventLog, waiting: Waiting, now: Now) -> None:
@@ -88,8 +92,10 @@ async def report_silent(
     stop: Callable[[AttemptKey], Awaitable[None]],
     ttl_s: int,
     now: Now,
-) -> None:
+) -> bool:
     """Write that the attempt failed because its worker is silent, unless it shows that it lives.
+
+    Says whether it was written.
 
     The lease is looked at after the log, and what was seen there is expected: a worker that comes back writes
     its lease first and then into the log. So, in whatever order, it is not lost, or it learns that it is.
@@ -98,13 +104,14 @@ async def report_silent(
     state, _ = await read_action(events, key)
     lost = worker_lost(state, attempt, suspect.worker, ttl_s)
     if lost is None or not await is_silent(suspect):
-        return
+        return False
     await stop(suspect.attempt)  # it may be of this machine, and asleep: at most one is to live
     try:
         await events.append(decision_event(key, lost, state, now()), expected=state.version)
     except Conflict:
-        return  # it said something, or its end was written: either way it is looked at again
+        return False  # it said something, or its end was written: either way it is looked at again
     log.warning("executor.worker.lost", attempt=str(suspect.attempt), worker=suspect.worker, lease_s=ttl_s)
+    return True
 
 
 async def abort(

@@ -24,6 +24,7 @@ from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost, report_silent, report_waiting
 from flyte_executor.leases import Leases
+from flyte_executor.measures import Measures
 from flyte_executor.outlook import Outlook
 from flyte_executor.runs import LiveRuns
 from flyte_executor.settings import LOOK_AGAIN_S, LOOKS, SERVICE, ExecutorSettings
@@ -63,6 +64,8 @@ class Executor:
         self._appending = asyncio.Semaphore(settings.max_appends)
         self._is_stopping = False
         self._has_read = asyncio.Event()
+        self._measures = Measures(bus)
+        self._measures.show(self._runs, self._placement, self._alarms, self._leases)
 
     async def start(self) -> None:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
@@ -106,16 +109,19 @@ class Executor:
         entries = self._bus.log.follow(RUNS, RUNS.subjects[0], after=self._runs.position)
         async with aclosing(entries):
             async for entry in entries:
-                known = self._runs.version(entry)
+                known = self._runs.known(entry)
                 key = await self._read(entry)
                 if key is None:
                     continue
                 if not self._runs.is_ours(key.run):
                     self._runs.slim(key)
                     self._runs.let_go(key.run)
-                elif known is None:
+                    continue
+                if known is not None:
+                    self._measures.read(known, entry.content)
+                if known is None:
                     self._touch_all(key.run)
-                elif entry.sequence <= known:
+                elif entry.sequence <= known.version:
                     pass  # our own word, which was folded when it was written
                 elif (
                     _is_of_a_worker(entry) and key not in self._settling and self._runs.state(key).is_claimed
@@ -126,6 +132,7 @@ class Executor:
 
     async def _read(self, entry: Entry) -> ActionKey | None:
         self._has_read.set()
+        self._measures.folded.value += 1
         key = await self._runs.fold_entry(entry)
         if isinstance(entry.content, Malformed):
             await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._now())
@@ -225,7 +232,9 @@ class Executor:
             async with self._appending:
                 sequence = await self._bus.log.append(event, expected=state.version)
         except Conflict:
+            self._measures.conflicts.value += 1
             return False
+        self._measures.decided(decision)
         self._runs.apply(key, event, sequence)
         log.debug("executor.decided", action=str(key), decision=event.type, attempt=state.attempt)
         if isinstance(decision, AttemptFailed):  # it waited for too long: what it waits for is not to come
@@ -307,6 +316,7 @@ class Executor:
                 most_workers=1 if pool is None else self._placement.workers(pool),
                 settings=self._outlook.settings_of(attempt.action.run),
                 interruptible=state.interruptible,
+                traceparent=state.traceparent,
             )
             await self._backend.launch(launch)
         except LaunchFailed as error:
@@ -326,8 +336,9 @@ class Executor:
 
     async def _after_process(self, gone: Gone) -> None:
         known = self._runs.state(gone.attempt.action)
-        if known.has_open_attempt or known.is_cut_short or known.phase is None:
-            await report_lost(self._bus.log, gone, self._now)
+        may_tell = known.has_open_attempt or known.is_cut_short or known.phase is None
+        if may_tell and await report_lost(self._bus.log, gone, self._now):
+            self._measures.lost.child("ended").add()
         self._launch(self._placement.attempt_over(gone.attempt))
 
     async def _on_waiting(self, waiting: Waiting) -> None:
@@ -336,7 +347,7 @@ class Executor:
             self._tasks.spawn(f"waiting {waiting.attempt}", report_waiting(self._bus.log, waiting, self._now))
 
     async def _on_silent(self, suspect: Suspect) -> None:
-        await report_silent(
+        is_lost = await report_silent(
             self._bus.log,
             suspect,
             self._leases.is_silent,
@@ -344,6 +355,8 @@ class Executor:
             self._settings.lease_ttl_s,
             self._now,
         )
+        if is_lost:
+            self._measures.lost.child("silent").add()
 
 
 def _is_of_a_worker(entry: Entry) -> bool:

@@ -42,6 +42,22 @@ class Leases:
         self._own_key = f"{SERVICE}.{uuid4().hex}"
         self._changed = asyncio.Event()
         self._tasks = Supervisor(SERVICE)
+        count = bus.meter.counter
+        self._expired = count(
+            "flyte_executor_leases_gone_total", "Leases that expired or were let go."
+        ).child()
+        self._renewed = count("flyte_executor_lease_renewals_total", "Renewals by workers.").child()
+        self._own = count("flyte_executor_own_lease_renewals_total", "Renewals of our own lease.").child()
+
+    @property
+    def watched(self) -> int:
+        """How many attempts are claimed."""
+        return self._liveness.watched
+
+    @property
+    def held(self) -> int:
+        """How many workers hold a lease, as far as is known."""
+        return self._liveness.held
 
     def look(self, key: ActionKey, state: ActionState) -> None:
         """Take note of where an action stands."""
@@ -83,8 +99,10 @@ class Leases:
             async for entry in entries:
                 attempt = parse_lease(entry.key)
                 if attempt is not None and entry.value is not None:
+                    self._renewed.value += 1
                     self._liveness.renewed(attempt, entry.value.decode("utf-8", "replace"), self._elapsed())
                 elif attempt is not None:
+                    self._expired.value += 1
                     self._liveness.expired(attempt, self._elapsed())
                     self._changed.set()
                 elif entry.key == self._own_key and entry.value is None and self._liveness.is_watching:
@@ -96,6 +114,7 @@ class Leases:
                 self._liveness.rests()
                 await self._until_changed(None)
             await self._bucket.put(self._own_key, b"", ttl_s=self._ttl_s)
+            self._own.value += 1
             gap_s = self._liveness.wrote(self._elapsed())
             if 0.0 < gap_s < math.inf:
                 log.info("executor.leases.interrupted", reason=f"the bus took nothing for {gap_s:.1f} s")

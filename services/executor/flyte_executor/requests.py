@@ -4,6 +4,8 @@ A request names the run, so admitting it twice meets the first admission and cha
 by one inbox, so that a run is aborted after it was started.
 """
 
+from collections.abc import Callable
+
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
@@ -12,7 +14,7 @@ from flyte_bus.service import reject
 from flyte_executor.clock import Now, utc_now
 from flyte_executor.decisions import abort, digest_of, signal
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
-from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.envelope import AnyEvent, Event, Malformed
 from flyte_schemas.events import AbortAction, ActionRequested, SignalCondition, StartRun
 from flyte_schemas.names import is_name
 from flyte_schemas.streams import REQUESTS
@@ -27,16 +29,30 @@ from flyte_schemas.subjects import (
     action_subject,
     parse_request,
 )
+from flyte_schemas.tracing import log_fields, parse_traceparent
 
 log = structlog.get_logger()
+
+
+Begun = Callable[[RunKey, str | None], str | None]
+"""What a run's first event says of its trace, and what its request said."""
+
+
+def as_it_came(run: RunKey, traceparent: str | None) -> str | None:
+    """A trace that somebody has begun goes on; none is begun here."""
+    return traceparent if parse_traceparent(traceparent) else None
 
 
 class Admission:
     """Consumes requests: `ActionRequested(a0)` for a run, `ActionAborted`, `ConditionSignalled`."""
 
-    def __init__(self, bus: Bus, now: Now = utc_now) -> None:
+    def __init__(self, bus: Bus, now: Now = utc_now, begun: Begun = as_it_came) -> None:
         self._bus = bus
+        self._begun = begun
         self._now = now
+        self._requests = bus.meter.counter(
+            "flyte_executor_requests_total", "Requests, by what became of them.", "verb", "outcome"
+        )
 
     async def run(self) -> None:
         """Admit requests for ever."""
@@ -56,7 +72,7 @@ class Admission:
         try:
             match place.verb, entry.content.data:
                 case "run", StartRun() as start:
-                    await self._append(place, entry.content.id, start)
+                    await self._append(place, entry.content, start)
                 case "abort", AbortAction() as request:
                     key = _run(place).action(request.action)
                     done = await abort(self._bus.log, key, entry.content.id, request, self._now)
@@ -69,16 +85,17 @@ class Admission:
                     return await self._refuse(delivery, f"{entry.content.type} is no request to {place.verb}")
         except (TooLarge, ValueError) as error:
             return await self._refuse(delivery, str(error))
-        return await delivery.ack()
+        return await self._take(delivery, place.verb)
 
-    async def _append(self, place: Request, request_id: str, request: StartRun) -> None:
+    async def _append(self, place: Request, asked: AnyEvent, request: StartRun) -> None:
         key = _run(place).action(ROOT_ACTION)
         event = Event(
-            id=f"{key}.requested.{digest_of(request_id)}",
+            id=f"{key}.requested.{digest_of(asked.id)}",
             source=f"/{SERVICE}",
             subject=action_subject(key),
             time=self._now(),
-            cause=request_id,
+            cause=asked.id,
+            traceparent=self._begun(key.run, asked.traceparent),
             data=ActionRequested(
                 task=request.task,
                 inputs=request.inputs,
@@ -91,21 +108,28 @@ class Admission:
         )
         try:
             await self._bus.log.append(event, expected=0)
-            log.info("executor.run.admitted", run=str(key.run), task=str(request.task))
+            about = log_fields(event.traceparent)
+            log.info("executor.run.admitted", run=str(key.run), task=str(request.task), **about)
         except Conflict:
             log.info("executor.run.known", run=str(key.run))
 
     async def _answer(self, delivery: Delivery, key: ActionKey, done: bool | str, verb: str) -> None:
         """Done, or why not; the request for what it is about may still be on its way, by another executor."""
         if done is True:
-            return await delivery.ack()
+            return await self._take(delivery, verb)
         if done:
             return await self._refuse(delivery, str(done))
         if delivery.deliveries < ABORT_TRIES:
             return await delivery.nak(ABORT_TRY_AGAIN_S)
         return await self._refuse(delivery, f"there is no action {key} to {verb}")
 
+    async def _take(self, delivery: Delivery, verb: str) -> None:
+        self._requests.child(verb, "taken").add()
+        await delivery.ack()
+
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
+        place = parse_request(delivery.entry.subject)
+        self._requests.child(place.verb if place else "unknown", "refused").add()
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
         await delivery.term(reason)
 

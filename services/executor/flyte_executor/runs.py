@@ -4,6 +4,8 @@ Only live runs are held. A run that is not held has ended, and of what may still
 request for another action can matter: that makes the whole run be read from the log again.
 """
 
+from collections import Counter
+
 import orjson
 import structlog
 
@@ -13,6 +15,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.events import ActionRequested, ConditionRequested
 from flyte_schemas.imported import RunImported
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
@@ -37,14 +40,29 @@ class LiveRuns:
         fold = self._folds.get(key.run)
         return ActionState() if fold is None else fold.get(key.action)
 
-    def version(self, entry: Entry) -> int | None:
-        """Up to where the action of an entry was folded; None: its run is not held."""
+    def known(self, entry: Entry) -> ActionState | None:
+        """The action of an entry as it was folded until now; None: its run is not held."""
         key = parse_action(entry.subject)
-        return None if key is None or key.run not in self._folds else self.state(key).version
+        return None if key is None or key.run not in self._folds else self.state(key)
 
     def fold(self, run: RunKey) -> RunFold:
         """The run's fold; an empty one that is not kept when the run is not held."""
         return self._folds.get(run) or RunFold()
+
+    @property
+    def held(self) -> int:
+        """How many runs are held."""
+        return len(self._folds)
+
+    def by_phase(self) -> Counter[ActionPhase]:
+        """How many live actions are in each phase."""
+        return Counter(
+            state.phase
+            for fold in self._folds.values()
+            if not fold.is_imported
+            for state in fold.actions.values()
+            if state.phase is not None and not state.phase.is_terminal
+        )
 
     def live_actions(self) -> list[ActionKey]:
         """Every action that has not ended, in a stable order; those of imported runs are not ours."""

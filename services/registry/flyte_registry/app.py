@@ -8,6 +8,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping, stop_all
 from flyte_registry.core.pace import in_words
 from flyte_registry.deployments import Deployments
+from flyte_registry.measures import Measures
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.questions import Questions
 from flyte_registry.settings import LOOK_PATIENCE_S, SERVICE, RegistrySettings
@@ -60,6 +61,7 @@ class RegistryService:
 async def build(bus: Bus, settings: RegistrySettings) -> RegistryService:
     """The registry on a connected and provisioned bus; nothing happens before its `start`."""
     projection = Projection(bus, settings, _now)
+    Measures(bus, FOLLOWED, lambda: projection.places).show()
     return RegistryService(
         bus,
         Deployments(bus, settings, _now),

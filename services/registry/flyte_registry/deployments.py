@@ -71,6 +71,9 @@ class Deployments:
         self._settings = settings
         self._clock = clock
         self._histories = Histories(bus.log, settings.max_histories)
+        self._outcomes = bus.meter.counter(
+            "flyte_registry_deploy_requests_total", "Deploy requests, by what became of them.", "outcome"
+        )
 
     async def run(self) -> None:
         """Answer deploy requests until cancelled."""
@@ -92,6 +95,7 @@ class Deployments:
         except BusUnavailable:
             raise
         except (Conflict, StreamFull) as error:
+            self._outcomes.child("postponed").add()
             log.warning("registry.request.postponed", subject=delivery.entry.subject, reason=str(error))
             await delivery.nak(self._settings.retry_delay_s)
         except Exception as error:
@@ -113,6 +117,7 @@ class Deployments:
             history = await self._histories.of(subject)
             verdict = decide(request, history)
             if verdict is None:
+                self._outcomes.child("unchanged").add()
                 log.info("registry.task.unchanged", subject=subject, version=request.data.version)
                 return
             try:
@@ -138,6 +143,7 @@ class Deployments:
         )
         sequence = await self._bus.log.append(event, expected=history.sequence)
         history.apply(event, sequence)
+        self._outcomes.child("deployed" if isinstance(verdict, TaskDeployed) else "refused").add()
         if isinstance(verdict, TaskDeployed):
             log.info("registry.task.deployed", subject=subject, version=verdict.version, sequence=sequence)
         else:
@@ -157,6 +163,7 @@ class Deployments:
             await self._set_aside(delivery, f"{delivery.deliveries} attempts failed: {error!r}")
 
     async def _set_aside(self, delivery: Delivery, reason: str) -> None:
+        self._outcomes.child("rejected").add()
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._clock())
         await delivery.term(reason[:REASON_CHARACTERS])
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from copy import deepcopy
 from functools import partial
+from time import perf_counter
 from typing import TypeVar
 
 import structlog
@@ -60,6 +61,9 @@ class Projection:
         self._recent: dict[RunKey, RunRow] = {}
         self._moved = asyncio.Condition()
         self._awaited = asyncio.Event()
+        self._took = bus.meter.histogram(
+            "flyte_registry_transaction_seconds", "One batch of the log, taken into the read model.", "stream"
+        )
 
     async def open(self) -> None:
         """Open the file; empty it when it does not belong to this log. Raises ReadModelInUse."""
@@ -114,6 +118,11 @@ class Projection:
         return StreamProgress(
             stream=stream.name, as_of=as_of, end=end, per_s=per_s, eta_s=eta_s(end - as_of, per_s)
         )
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Up to where the model has seen each stream."""
+        return dict(self._as_of)
 
     async def reach(self, stream: StreamSpec, sequence: int, patience_s: float) -> int:
         """Wait until the model has seen this place of the stream; return the place that it has seen."""
@@ -183,7 +192,9 @@ class Projection:
             for entry in batch:
                 if isinstance(entry.content, Malformed):
                     await reject(self._bus, entry, str(entry.content), by=SERVICE, now=self._clock())
+            began = perf_counter()
             as_of = await self._take_in_once_there_is_room(stream, batch)
+            self._took.child(stream.name).since(began)
             async with self._moved:
                 self._as_of[stream.name] = as_of
                 self._paces[stream.name].note(time.monotonic(), as_of)

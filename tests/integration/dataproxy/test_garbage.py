@@ -16,8 +16,10 @@ from flyte._runtime.offload import offload
 from flyte._runtime.transfer import Artifacts
 from flyte_bus.errors import Refusal
 from flyte_bus.memory import MemoryBus
+from flyte_bus.meter import Meter
 from flyte_dataproxy.endpoints import Endpoints
 from flyte_dataproxy.http import ArtifactServer
+from flyte_dataproxy.measures import TransferMeasures
 from flyte_dataproxy.settings import DataproxySettings
 from flyte_dataproxy.store.memory import MemoryStore
 from flyte_dataproxy.store.served import ServedLocations
@@ -65,7 +67,7 @@ class Store:
         self._events = 0
 
     async def serve(self, settings: DataproxySettings) -> ArtifactServer:
-        server = await ArtifactServer.start(self.kept, SECRET, settings, time.time)
+        server = await ArtifactServer.start(self.kept, SECRET, settings, time.time, TransferMeasures(Meter()))
         places = ServedLocations(
             self.kept, SECRET, public_url=server.url, url_ttl_s=600, clock=lambda: time.time()
         )

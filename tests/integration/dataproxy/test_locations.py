@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from flyte_bus.meter import Meter
 from flyte_dataproxy.core.keys import ArtifactKey
 from flyte_dataproxy.http import ArtifactServer
+from flyte_dataproxy.measures import TransferMeasures
 from flyte_dataproxy.settings import DataproxySettings, S3Settings
 from flyte_dataproxy.store.local import LocalStore
 from flyte_dataproxy.store.memory import MemoryStore
@@ -39,7 +41,7 @@ class ServedCases(ArtifactLocationsCases):
     async def locations(
         self, keep: MemoryStore | LocalStore, settings: DataproxySettings
     ) -> AsyncIterator[ServedLocations]:
-        server = await ArtifactServer.start(keep, SECRET, settings, time.time)
+        server = await ArtifactServer.start(keep, SECRET, settings, time.time, TransferMeasures(Meter()))
         yield ServedLocations(keep, SECRET, public_url=server.url, url_ttl_s=60, clock=time.time)
         await server.stop()
 

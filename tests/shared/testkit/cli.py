@@ -21,8 +21,9 @@ def command(name: str) -> str:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """This process's environment without anything of Flyte's, and with `more`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLYTE_")}
+    """This process's environment without anything of Flyte's or of traces, and with `more`."""
+    not_kept = ("FLYTE_", "OTEL_", "TRACEPARENT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(not_kept)}
     return kept | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "120"} | more
 
 

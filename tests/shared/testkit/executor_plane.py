@@ -13,7 +13,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.settings import SERVICE_PATIENCE_S
 from flyte_executor.backends.port import Backend
 from flyte_executor.executor import Executor
-from flyte_executor.requests import Admission
+from flyte_executor.requests import Admission, Begun, as_it_came
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
@@ -49,9 +49,12 @@ class _SlowLog(MemoryLog):
 class Life:
     """One life of an executor, from its start to its stop."""
 
-    def __init__(self, bus: MemoryBus, backend: Backend, settings: ExecutorSettings) -> None:
+    def __init__(
+        self, bus: MemoryBus, backend: Backend, settings: ExecutorSettings, begun: Begun = as_it_came
+    ) -> None:
+        self.bus = bus
         self.executor = Executor(bus, backend, settings)
-        self.admission = asyncio.create_task(Admission(bus).run())
+        self.admission = asyncio.create_task(Admission(bus, begun=begun).run())
         self.is_over = False
 
     async def end(self) -> None:
@@ -96,6 +99,7 @@ class Plane:
         stop_attempts: bool = False,
         machine: Machine | None = None,
         backend: Callable[[Bus], Backend] | None = None,
+        begun: Begun = as_it_came,
     ) -> Life:
         """Start an executor (on the plane's machine, another, or with that backend); the stack ends it."""
         bus = await self._stack.enter_async_context(MemoryBus(self.server, patience_s=SERVICE_PATIENCE_S))
@@ -109,7 +113,7 @@ class Plane:
             stop_attempts=stop_attempts,
         )
         place = ScriptedBackend(machine or self.machine) if backend is None else backend(bus)
-        life = Life(bus, place, settings)
+        life = Life(bus, place, settings, begun)
         self._stack.push_async_callback(life.end)
         await life.executor.start()
         return life

@@ -92,7 +92,14 @@ class Agent:
 
     async def _append(self, subject: str, data: EventData, expected: int | None) -> None:
         identity = f"{subject}.{self.name}.{data.TYPE}"
-        event = Event(id=identity, source=self.name, subject=subject, time=datetime.now(UTC), data=data)
+        event = Event(
+            id=identity,
+            source=self.name,
+            subject=subject,
+            time=datetime.now(UTC),
+            traceparent=self.launch.traceparent,
+            data=data,
+        )
         await self._bus.log.append(event, expected=expected)
 
 

@@ -161,9 +161,9 @@ async def test_who_is_tried_again_knows_his_children_before_he_asks(
     asked: list[str] = []
     request_child = Reports.request_child
 
-    async def heard(self: Reports, action: str, data: ActionRequested) -> None:
+    async def heard(self: Reports, action: str, data: ActionRequested, above: str | None = None) -> None:
         asked.append(action)
-        await request_child(self, action, data)
+        await request_child(self, action, data, above)
 
     monkeypatch.setattr(Reports, "request_child", heard)
     for number in range(20):

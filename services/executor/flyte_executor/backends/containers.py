@@ -21,7 +21,11 @@ HOME = "/tmp/flytejet"
 AGENT = "flyte-agent"
 """The command that an image must have."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
-_NOT_PASSED = re.compile(r"FLYTE_(HOME|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)")
+_PASSED = ("FLYTE_", "OTEL_")
+_NOT_PASSED = re.compile(
+    r"FLYTE_(HOME|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
+)
+"""What is this process's own; headers are mostly secrets, which a pod's manifest would show."""
 
 
 def container_name(attempt: AttemptKey, site: str) -> str:
@@ -47,7 +51,7 @@ def image_of(launch: Launch, default: str) -> str:
 
 def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
     """What an agent in a container is told: what this process was, but for what is this machine's own."""
-    passed = {name: value for name, value in environment.items() if name.startswith("FLYTE_")}
+    passed = {name: value for name, value in environment.items() if name.startswith(_PASSED)}
     kept = {name: value for name, value in passed.items() if not _NOT_PASSED.match(name)}
     return kept | {"FLYTE_HOME": HOME, "FLYTE_IMAGE": image, "FLYTE_AGENT_SPARES": "0"}
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.events import ActionRequested, RunSettings
 from flyte_schemas.failure import Failure
-from flyte_schemas.orders import Order
+from flyte_schemas.orders import Order, Work
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
@@ -21,7 +21,7 @@ class Launch:
 
     With `pool`, in a process of that pool that is used again; it may have as many as `most_workers`.
     `requested` is what was asked for, `settings` what was said of the run. `interruptible`: it may run on a
-    machine that can be taken away.
+    machine that can be taken away. `traceparent`: the span of whoever asked, if that is traced.
     """
 
     attempt: AttemptKey
@@ -32,6 +32,14 @@ class Launch:
     most_workers: int = 1
     settings: RunSettings = field(default_factory=RunSettings)
     interruptible: bool = False
+    traceparent: str | None = None
+
+    @property
+    def work(self) -> Work:
+        """The same for a worker of its pool. Raises LaunchFailed."""
+        # What a first attempt is about never changes; a later one may have a checkpoint to go on from.
+        requested = self.requested if self.attempt.attempt == 1 else None
+        return Work(order=order_for(self), requested=requested, traceparent=self.traceparent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

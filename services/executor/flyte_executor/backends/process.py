@@ -34,7 +34,7 @@ from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
-from flyte_schemas.orders import Order, PoolOrder, Work
+from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 
 log = structlog.get_logger()
@@ -86,6 +86,11 @@ class ProcessBackend:
         self._launches: set[asyncio.Task[None]] = set()
         self._watches: set[asyncio.Task[None]] = set()
 
+    @property
+    def workers(self) -> Workers:
+        """Those of its pools."""
+        return self._workers
+
     async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -100,9 +105,7 @@ class ProcessBackend:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
         order = order_for(launch)
         if launch.pool is not None:
-            # What a first attempt is about never changes; a later one may have a checkpoint to go on from.
-            requested = launch.requested if launch.attempt.attempt == 1 else None
-            self._workers.give(Work(order=order, requested=requested), launch.pool, launch.most_workers)
+            self._workers.give(launch.work, launch.pool, launch.most_workers)
             return
         task = asyncio.create_task(self._launch(order), name=f"launch {launch.attempt}")
         self._launches.add(task)

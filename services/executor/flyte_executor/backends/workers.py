@@ -133,6 +133,13 @@ class Workers:
         """All attempts that workers have."""
         return frozenset(attempt for one in self._workers.values() for attempt in one.work)
 
+    def by_state(self) -> dict[str, int]:
+        """How many workers have work, have none, and are about to end."""
+        states = {"busy": 0, "idle": 0, "ending": 0}
+        for one in self._workers.values():
+            states["ending" if one.is_ending else "busy" if one.work else "idle"] += 1
+        return states
+
     def waiting(self, pool: str) -> tuple[AttemptKey, ...]:
         """The attempts of a pool that nobody has."""
         in_use = self._pools.get(pool)

@@ -58,6 +58,16 @@ class Liveness:
         """Whether any attempt is claimed."""
         return bool(self._watched)
 
+    @property
+    def watched(self) -> int:
+        """How many attempts are claimed."""
+        return len(self._watched)
+
+    @property
+    def held(self) -> int:
+        """How many workers hold a lease, as far as is known."""
+        return len(self._leases)
+
     def claimed(self, attempt: AttemptKey, worker: str, now: float) -> None:
         """The log says that this worker has the attempt; saying it again changes nothing."""
         suspect = Suspect(attempt=attempt, worker=worker)

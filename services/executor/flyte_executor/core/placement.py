@@ -51,6 +51,21 @@ class Placement:
         return sum(len(of_run) for runs in self._waiting.values() for of_run in runs.values())
 
     @property
+    def waiting_by_pool(self) -> Counter[str]:
+        """How many attempts wait for a slot, by pool."""
+        return Counter({pool: sum(map(len, runs.values())) for pool, runs in self._waiting.items()})
+
+    @property
+    def held_by_pool(self) -> Counter[str]:
+        """How many slots are held, by pool."""
+        return self._held
+
+    @property
+    def slots_by_pool(self) -> Counter[str]:
+        """How many slots there are, by pool."""
+        return Counter(self._slots)
+
+    @property
     def holding(self) -> frozenset[ActionKey]:
         """The actions that hold a slot."""
         return frozenset(self._holding)

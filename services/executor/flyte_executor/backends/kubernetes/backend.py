@@ -40,7 +40,7 @@ from flyte_executor.clock import elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import SHARED_PROCESS_ENDED
-from flyte_schemas.orders import PoolOrder, Work
+from flyte_schemas.orders import PoolOrder
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import AttemptKey
 
@@ -74,6 +74,11 @@ class KubernetesBackend:
         self._servers: list[Server] = []
         self._is_closing = False
 
+    @property
+    def workers(self) -> Workers:
+        """Those of its pools, once it has started."""
+        return self._workers
+
     async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         """See `Backend.start`. Raises ClusterUnusable."""
         self._on_gone = on_gone
@@ -106,9 +111,8 @@ class KubernetesBackend:
         order = order_for(launch)
         attempt = launch.attempt
         if launch.pool is not None:
-            requested = launch.requested if attempt.attempt == 1 else None
             self._launch_of[launch.pool.name] = launch
-            self._workers.give(Work(order=order, requested=requested), launch.pool, launch.most_workers)
+            self._workers.give(launch.work, launch.pool, launch.most_workers)
             self._telling.joined(launch.pool.name, attempt)
             return
         if attempt in self._launching or any(pod.order == order for _, pod in self._pods()):
