@@ -6,7 +6,13 @@ The streams that hold truth are append-only: new messages are refused when a lim
 
 from dataclasses import dataclass
 
-from flyte_schemas.subjects import ABORT_REQUESTS, DEPLOY_REQUESTS, RUN_REQUESTS, SIGNAL_REQUESTS
+from flyte_schemas.subjects import (
+    ABORT_REQUESTS,
+    DEPLOY_REQUESTS,
+    RUN_REQUESTS,
+    SIGNAL_REQUESTS,
+    TRIGGER_REQUESTS,
+)
 
 DAY_S = 24 * 3600
 
@@ -39,14 +45,21 @@ class BucketSpec:
 REQUESTS = StreamSpec(
     name="FLYTE_REQUESTS",
     # The server refuses a request that nobody would read.
-    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS),
-    description="What users ask for: deploy, run, abort, signal.",
+    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS, TRIGGER_REQUESTS),
+    description="What users ask for: deploy, run, abort, signal, triggers.",
     max_age_s=7 * DAY_S,
 )
 TASKS = StreamSpec(
     name="FLYTE_TASKS",
     subjects=("flyte.task.>",),
     description="Every version of every task, for ever.",
+    append_only=True,
+    republish=True,
+)
+TRIGGERS = StreamSpec(
+    name="FLYTE_TRIGGERS",
+    subjects=("flyte.trigger.>",),
+    description="Which triggers tasks have, and who changed them.",
     append_only=True,
     republish=True,
 )
@@ -69,7 +82,7 @@ LOGS = StreamSpec(
 TIMERS = StreamSpec(
     name="FLYTE_TIMERS",
     subjects=("flyte.timer.>",),
-    description="When the executor wants to look at an action again. Only a wake-up: the truth is in RUNS.",
+    description="When an action or a trigger is to be looked at again. Only a wake-up: no truth is in it.",
     refuse_when_full=False,
     schedules=True,
 )
@@ -82,7 +95,7 @@ REJECTED = StreamSpec(
     refuse_when_full=False,
 )
 
-STREAMS = (REQUESTS, TASKS, RUNS, LOGS, TIMERS, REJECTED)
+STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED)
 
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(

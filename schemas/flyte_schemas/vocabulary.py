@@ -36,6 +36,17 @@ from flyte_schemas.events import (
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.trigger_events import (
+    CreateTrigger,
+    DeleteTrigger,
+    DeployTriggers,
+    SwitchTrigger,
+    TriggerCreated,
+    TriggerDeleted,
+    TriggerRefused,
+    TriggersDeployed,
+    TriggerSwitched,
+)
 from flyte_schemas.words import Word
 
 DATA_TYPES: tuple[type[EventData], ...] = (
@@ -70,6 +81,15 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     AbortAction,
     SignalCondition,
     MessageRejected,
+    DeployTriggers,
+    CreateTrigger,
+    SwitchTrigger,
+    DeleteTrigger,
+    TriggersDeployed,
+    TriggerCreated,
+    TriggerSwitched,
+    TriggerDeleted,
+    TriggerRefused,
 )
 
 

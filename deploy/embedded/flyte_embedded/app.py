@@ -17,6 +17,8 @@ import flyte_executor.app
 import flyte_executor.settings
 import flyte_registry.app
 import flyte_registry.settings
+import flyte_scheduler.app
+import flyte_scheduler.settings
 from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
@@ -50,7 +52,7 @@ class Stack:
         self.access = await self._server()
         self._tell_processes(self.access)
         await self._provision(self.access)
-        for name in ("registry", "dataproxy", "executor"):
+        for name in ("registry", "dataproxy", "executor", "scheduler"):
             service = await self._build(name, await self._connect(self.access, name))
             self._held.push_async_callback(service.stop)
             await service.start()
@@ -128,6 +130,8 @@ class Stack:
                 return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
+            case "scheduler":
+                return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:
                 executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
                 return await flyte_executor.app.build(bus, executor)

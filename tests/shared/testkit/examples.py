@@ -73,6 +73,7 @@ from flyte_schemas.task import (
 )
 from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule, Trigger
 from testkit.events import MORNING
+from testkit.trigger_examples import TRIGGER_EXAMPLES
 
 RUN = RunKey("flytesnacks", "development", "r7k2m9")
 ACTION = ActionKey(RUN, "a0")
@@ -381,5 +382,6 @@ EXAMPLES: tuple[AnyEvent, ...] = (
     *_tracing(),
     *_asking_people(),
     *_printing(),
+    *TRIGGER_EXAMPLES,
 )
 """Every type of the log once."""
