@@ -94,8 +94,16 @@ REJECTED = StreamSpec(
     max_size_bytes=64 * 1024**2,
     refuse_when_full=False,
 )
+NOTICES = StreamSpec(
+    name="FLYTE_NOTICES",
+    subjects=("flyte.notice.>",),
+    description="Notifications that nobody took.",
+    max_age_s=30 * DAY_S,
+    max_size_bytes=64 * 1024**2,
+    refuse_when_full=False,
+)
 
-STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED)
+STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES)
 
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(
@@ -104,5 +112,6 @@ LEASES_BUCKET = BucketSpec(
 CACHE_BUCKET = BucketSpec(
     name="flyte_cache", description="Results of cached tasks by key, and who is computing one."
 )
+OUTBOX_BUCKET = BucketSpec(name="flyte_outbox", description="Notifications that are on their way.")
 
-BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET)
+BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET, OUTBOX_BUCKET)

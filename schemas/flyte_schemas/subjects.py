@@ -140,6 +140,11 @@ def timer_setting(due: str) -> str:
     return due.replace("flyte.timer.due.", "flyte.timer.set.", 1)
 
 
+def notice_subject(key: ActionKey) -> str:
+    """Where it is told that nobody took a notification about an action."""
+    return f"flyte.notice.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
+
+
 def lease_key(attempt: AttemptKey) -> str:
     """Where in the bucket of leases the worker of an attempt shows that it lives."""
     run = attempt.action.run
@@ -172,9 +177,9 @@ def parse_request(subject: str) -> Request | None:
 
 @lru_cache(maxsize=ACTIONS_KNOWN)
 def parse_action(subject: str) -> ActionKey | None:
-    """The action of `flyte.run.…` or `flyte.log.…`; None for anything else."""
+    """The action of `flyte.run.…`, `flyte.log.…` or `flyte.notice.…`; None for anything else."""
     match subject.split("."):
-        case ["flyte", "run" | "log", project, domain, run, action]:
+        case ["flyte", "run" | "log" | "notice", project, domain, run, action]:
             return ActionKey(RunKey(project, domain, run), action)
         case _:
             return None

@@ -36,6 +36,7 @@ from flyte_schemas.events import (
     TraceFailed,
     TraceSucceeded,
 )
+from flyte_schemas.notices import NotificationFailed
 from flyte_schemas.trigger_events import (
     CreateTrigger,
     DeleteTrigger,
@@ -90,6 +91,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     TriggerSwitched,
     TriggerDeleted,
     TriggerRefused,
+    NotificationFailed,
 )
 
 

@@ -15,6 +15,8 @@ import flyte_dataproxy.app
 import flyte_dataproxy.settings
 import flyte_executor.app
 import flyte_executor.settings
+import flyte_notifier.app
+import flyte_notifier.settings
 import flyte_registry.app
 import flyte_registry.settings
 import flyte_scheduler.app
@@ -52,7 +54,7 @@ class Stack:
         self.access = await self._server()
         self._tell_processes(self.access)
         await self._provision(self.access)
-        for name in ("registry", "dataproxy", "executor", "scheduler"):
+        for name in ("registry", "dataproxy", "executor", "scheduler", "notifier"):
             service = await self._build(name, await self._connect(self.access, name))
             self._held.push_async_callback(service.stop)
             await service.start()
@@ -130,6 +132,8 @@ class Stack:
                 return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
+            case "notifier":
+                return flyte_notifier.app.build(bus, flyte_notifier.settings.from_environment())
             case "scheduler":
                 return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:

@@ -22,7 +22,7 @@ STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05
 PING_TIMEOUT_S = 2.0
 LOG_TAIL_LINES = 20
-SERVICES = ("registry", "dataproxy", "executor", "scheduler")
+SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier")
 
 Home = Annotated[
     Path | None, typer.Option("--home", click_type=PATH, help="Folder of its files, else ~/.flyte.")

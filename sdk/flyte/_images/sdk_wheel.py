@@ -23,6 +23,7 @@ PACKAGES = (
         "flyte_dataproxy",
         "flyte_embedded",
         "flyte_executor",
+        "flyte_notifier",
         "flyte_registry",
         "flyte_scheduler",
     ),

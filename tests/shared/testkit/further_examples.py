@@ -1,7 +1,8 @@
-"""One full example of every word about triggers."""
+"""One full example of every word about triggers and notifications."""
 
 from flyte_schemas.envelope import AnyEvent
-from flyte_schemas.subjects import trigger_request, triggers_subject
+from flyte_schemas.notices import NotificationFailed
+from flyte_schemas.subjects import ActionKey, notice_subject, trigger_request, triggers_subject
 from flyte_schemas.trigger import CronSchedule, RateSchedule, Trigger
 from flyte_schemas.trigger_events import (
     CreateTrigger,
@@ -14,7 +15,7 @@ from flyte_schemas.trigger_events import (
     TriggersDeployed,
     TriggerSwitched,
 )
-from testkit.events import MORNING, event
+from testkit.events import MORNING, RUN, event
 
 TASK = "my_env.my_task"
 NIGHTLY = Trigger(
@@ -33,7 +34,7 @@ OFTEN = Trigger(
 _ASKED = trigger_request("flytesnacks", "development", "my_env")
 _SAID = triggers_subject("flytesnacks", "development", TASK)
 
-TRIGGER_EXAMPLES: tuple[AnyEvent, ...] = (
+FURTHER_EXAMPLES: tuple[AnyEvent, ...] = (
     event(_ASKED, DeployTriggers(task=TASK, version="v1", requested_by="somebody"), id="t1"),
     event(_ASKED, CreateTrigger(task=TASK, version="v1", trigger=OFTEN, requested_by="somebody"), id="t2"),
     event(_ASKED, SwitchTrigger(task=TASK, name="often", is_active=True, requested_by="somebody"), id="t3"),
@@ -51,4 +52,11 @@ TRIGGER_EXAMPLES: tuple[AnyEvent, ...] = (
     event(_SAID, TriggerSwitched(name="often", is_active=True, requested_by="somebody"), id="trigger.3"),
     event(_SAID, TriggerDeleted(name="often", requested_by="somebody"), id="trigger.4"),
     event(_SAID, TriggerRefused(reason="task my_env.my_task has no trigger 'often'"), id="trigger.5"),
+    event(
+        notice_subject(ActionKey(RUN, "a0")),
+        NotificationFailed(
+            target="rule:on-call", event_id="run.a0.1", sequence=42, tries=10, error="HTTP 500"
+        ),
+        id="notice.1",
+    ),
 )
