@@ -1,10 +1,11 @@
-"""`flyte create config`, `flyte create project` and `flyte create trigger`."""
+"""`flyte create …`: configurations, projects, triggers and notifications."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from flyte._cli.create_notification import create_notification
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
 from flyte._cli.setting import PATH, Domain, Output, Project, settle
@@ -23,7 +24,7 @@ class CreateGroup(NamedGroup):
 
 app = typer.Typer(
     cls=CreateGroup,
-    help="Create configurations, projects and triggers.",
+    help="Create configurations, projects, triggers and notifications.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -82,6 +83,9 @@ def create_project(
 
     made = Project.create(id, name, description, pairs_of("--label", label))
     typer.echo(json_text(made.to_dict()) if output == "json" else f"created project {made.id}")
+
+
+app.command("notification")(create_notification)
 
 
 @app.command("trigger")

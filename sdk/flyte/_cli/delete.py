@@ -1,4 +1,4 @@
-"""`flyte delete trigger` and `flyte delete local-cache`."""
+"""`flyte delete trigger`, `flyte delete notification` and `flyte delete local-cache`."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ class DeleteGroup(NamedGroup):
 
 app = typer.Typer(
     cls=DeleteGroup,
-    help="Delete triggers, and what this machine keeps.",
+    help="Delete triggers, notifications, and what this machine keeps.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -55,3 +55,17 @@ def delete_trigger(
 
     Trigger.delete(name, task)
     typer.echo(f"deleted trigger {name} of {task}")
+
+
+@app.command("notification")
+def delete_notification(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The notification.")],
+) -> None:
+    """Tell nobody by it any more."""
+    settle(context)
+    from flyte._client.notifications import delete_notification as delete
+    from flyte._syncify import block_on
+
+    block_on(delete(name))
+    typer.echo(f"deleted notification {name}")

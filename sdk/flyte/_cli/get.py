@@ -13,6 +13,7 @@ COMMANDS = {
     "report": ("get_report:report", "Show the HTML report that a task wrote."),
     "trigger": ("get_triggers:trigger", "List the triggers, of all tasks or one; or show one."),
     "task": ("get_tasks:task", "List tasks; or show all that was declared of one."),
+    "notification": ("get_notifications:notification", "List who is told of what, and what nobody took."),
     "project": ("get_settings:project", "List the projects; or show one."),
     "config": ("get_settings:config", "Show the configuration and its source."),
 }

@@ -28,6 +28,14 @@ COMMAND_VARIABLES = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 """What a command gets of the notifier's own environment: no password of the bus, no secret."""
 
 
+def _why(error: Exception) -> str:
+    """What went wrong, without the address."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "nobody knows its host"
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__
+
+
 class NotSent(Exception):
     """It was not taken, and why."""
 
@@ -106,8 +114,7 @@ class Senders:
         except (aiohttp.InvalidURL, ValueError) as error:
             raise Unsendable("its address or a header is none that can be sent to") from error
         except (aiohttp.ClientError, OSError) as error:
-            reason = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else ""
-            raise NotSent(f"it cannot be reached: {reason or type(error).__name__}") from error
+            raise NotSent(f"it cannot be reached: {_why(error)}") from error
 
     async def _mail(self, message: EmailMessage, recipients: list[str]) -> None:
         if not self._settings.smtp_url:

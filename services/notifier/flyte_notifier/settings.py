@@ -45,7 +45,7 @@ class NotifierSettings:
     """How many may wait for one target: with more, a new one is given up at once."""
     oldest: timedelta = timedelta(days=1)
     """Nobody is told of an event that was older when the notifier saw it."""
-    ack_wait_s: float = 30.0
+    ack_wait_s: float = 10.0
 
     @property
     def claim_s(self) -> float:

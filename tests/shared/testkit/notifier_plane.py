@@ -1,4 +1,4 @@
-"""A control plane in memory with notifiers on it, and a real HTTP server that they tell."""
+"""A control plane (in memory, if nobody brings one) with notifiers, and a real HTTP server that they tell."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.ports import Bus
 from flyte_notifier.app import NotifierService, build
 from flyte_notifier.settings import NotifierSettings
 from flyte_schemas.envelope import Event
@@ -78,9 +79,9 @@ class Receiver:
 class Plane:
     """The log, notifiers, and somebody whose runs end."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
+    def __init__(self, stack: AsyncExitStack, bus: Bus | None = None) -> None:
         self.server = MemoryServer()
-        self.bus = MemoryBus(self.server)
+        self.bus = bus or MemoryBus(self.server)
         self._stack = stack
 
     async def notifier(self, **settings: Any) -> NotifierService:

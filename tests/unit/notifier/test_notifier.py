@@ -198,6 +198,16 @@ async def test_only_hosts_that_the_operator_names_are_called(plane: Plane) -> No
     assert not receiver.heard
 
 
+async def test_nothing_is_said_of_the_address_that_could_not_be_reached(plane: Plane) -> None:
+    await plane.notifier(tries=1)
+    await plane.run("bad", hook("http://127.0.0.1:1/secret"), hook("nonsense"))
+    await plane.until(lambda: _count(plane, 2))
+    assert {one.error for one in await plane.failures()} == {
+        "it cannot be reached: Connection refused",
+        "its address or a header is none that can be sent to",
+    }
+
+
 async def test_a_mail_without_a_server_is_refused_in_one_sentence(plane: Plane) -> None:
     await plane.notifier()
     await plane.run("bad", Notification(kind="email", phases=FAILED, settings={"recipients": ["a@b"]}))
