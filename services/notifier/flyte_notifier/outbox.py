@@ -68,21 +68,26 @@ class Outbox:
 
     async def _deliver(self, key: str) -> None:
         """Try one until it is done, by whomever."""
+        if key not in self._there:
+            return None
         target = await self._place_of(self._there[key][0])
         self._waiting[target] += 1
         try:
             if self._waiting[target] > self._settings.waiting_each:
                 return await self._give_up(key, "too many others wait for the same target")
             while key in self._there:
-                delivery, _ = self._there[key]
-                pause = max(delivery.next_at, delivery.claimed_until or delivery.next_at) - self._now()
-                if pause > timedelta(0):
-                    await asyncio.sleep(pause.total_seconds())
+                if (pause_s := self._pause_s(self._there[key][0])) > 0:
+                    await asyncio.sleep(pause_s)
                     continue
                 async with self._places_of[target], self._places:
                     await self._try(key)
         finally:
             self._waiting[target] -= 1
+
+    def _pause_s(self, delivery: Delivery) -> float:
+        """For how long it is nobody's turn, or another's."""
+        until = max(delivery.next_at, delivery.claimed_until or delivery.next_at)
+        return (until - self._now()).total_seconds()
 
     async def _place_of(self, delivery: Delivery) -> str:
         """What deliveries share their places with: those of one rule, or of one run's wish."""
@@ -92,8 +97,8 @@ class Outbox:
         return f"{kind} {settings.get('url') or settings.get('webhook_url') or settings.get('name')}"
 
     async def _try(self, key: str) -> None:
-        if key not in self._there:
-            return
+        if key not in self._there or self._pause_s(self._there[key][0]) > 0:
+            return  # somebody else has claimed it while we waited for a place
         delivery, revision = self._there[key]
         claimed = delivery.model_copy(
             update={"claimed_until": self._now() + timedelta(seconds=self._settings.claim_s)}
@@ -162,6 +167,8 @@ class Outbox:
 
     async def _give_up(self, key: str, error: str) -> None:
         """Record that nobody took it, then forget it."""
+        if key not in self._there:  # somebody else has seen to it meanwhile
+            return
         delivery, _ = self._there[key]
         action = _action_of(delivery)
         log.error("notifier.given_up", event_id=delivery.event_id, target=delivery.target, error=error)

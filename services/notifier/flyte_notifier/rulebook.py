@@ -1,5 +1,6 @@
 """The rules as they are now: those of the operator's file, and those that commands have created."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Rulebook:
     def __init__(self, bus: Bus, file: Path | None) -> None:
         self._bus = bus
         self._written = {} if file is None else read_rules(file)
+        self._change = asyncio.Event()
         self.rules: dict[str, Rule] = dict(self._written)
 
     async def load(self) -> None:
@@ -90,7 +92,13 @@ class Rulebook:
         async for entry in self._bus.bucket(SETTINGS_BUCKET).watch(RULES_KEY):
             self._take(entry)
 
+    async def changed(self) -> None:
+        """Return when the rules are others than now."""
+        await self._change.wait()
+
     def _take(self, entry: KeyEntry) -> None:
         book = RuleBook() if entry.value is None else RuleBook.model_validate_json(entry.value)
         created = {name: rule for name, rule in book.rules.items() if rule.kind != "command"}
         self.rules = created | self._written
+        self._change.set()
+        self._change = asyncio.Event()

@@ -24,8 +24,6 @@ log = structlog.get_logger()
 
 ROOTS = f"flyte.run.*.*.*.{ROOT_ACTION}"
 EVENTS_DURABLE = f"{SERVICE}-events"
-LOOK_AGAIN_S = 1.0
-"""How often it is looked whether a rule names a type of event."""
 READS, READ_AGAIN_S = 50, 0.2
 """How often, and with which pause, a message is looked for that a consumer has told of."""
 
@@ -59,7 +57,8 @@ class Watching:
                         await self._event(delivery)
                         if not self._names_types():
                             break
-            await asyncio.sleep(LOOK_AGAIN_S)
+            else:
+                await self._rulebook.changed()
 
     def _names_types(self) -> bool:
         return any(rule.types for rule in self._rulebook.rules.values())
