@@ -25,9 +25,17 @@ class _Unusual(Exception):
 
 
 def last_messages(
-    settings: BusSettings, stream: str, subjects: Sequence[str], *, timeout_s: float = GLANCE_TIMEOUT_S
+    settings: BusSettings,
+    stream: str,
+    subjects: Sequence[str],
+    *,
+    more: Sequence[tuple[str, str]] = (),
+    timeout_s: float = GLANCE_TIMEOUT_S,
 ) -> list[bytes | None] | None:
-    """The last message of each subject (None: it has none); None altogether when that cannot be told so."""
+    """The last message of each subject (None: it has none), and of `more`, which name their streams.
+
+    None altogether when that cannot be told so.
+    """
     parts = urlsplit(settings.servers[0])
     if parts.scheme != "nats" or not parts.hostname or settings.wants_tls or settings.security.creds:
         return None
@@ -42,7 +50,8 @@ def last_messages(
                 user=settings.user or unquote(parts.username or ""),
                 password=settings.password or unquote(parts.password or ""),
             )
-            return line.ask([f"$JS.API.DIRECT.GET.{stream}.{subject}" for subject in subjects])
+            places = [*((stream, subject) for subject in subjects), *more]
+            return line.ask([f"$JS.API.DIRECT.GET.{home}.{subject}" for home, subject in places])
     except (OSError, ValueError, _Unusual):
         return None
 

@@ -1,4 +1,4 @@
-"""Notifications: who is told that a run has ended, and how; recorded, and sent by nobody yet."""
+"""Notifications: who is told that a run has ended, and how."""
 
 from typing import Any, Literal
 

@@ -6,7 +6,13 @@ The streams that hold truth are append-only: new messages are refused when a lim
 
 from dataclasses import dataclass
 
-from flyte_schemas.subjects import ABORT_REQUESTS, DEPLOY_REQUESTS, RUN_REQUESTS, SIGNAL_REQUESTS
+from flyte_schemas.subjects import (
+    ABORT_REQUESTS,
+    DEPLOY_REQUESTS,
+    RUN_REQUESTS,
+    SIGNAL_REQUESTS,
+    TRIGGER_REQUESTS,
+)
 
 DAY_S = 24 * 3600
 
@@ -39,14 +45,21 @@ class BucketSpec:
 REQUESTS = StreamSpec(
     name="FLYTE_REQUESTS",
     # The server refuses a request that nobody would read.
-    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS),
-    description="What users ask for: deploy, run, abort, signal.",
+    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS, TRIGGER_REQUESTS),
+    description="What users ask for: deploy, run, abort, signal, triggers.",
     max_age_s=7 * DAY_S,
 )
 TASKS = StreamSpec(
     name="FLYTE_TASKS",
     subjects=("flyte.task.>",),
     description="Every version of every task, for ever.",
+    append_only=True,
+    republish=True,
+)
+TRIGGERS = StreamSpec(
+    name="FLYTE_TRIGGERS",
+    subjects=("flyte.trigger.>",),
+    description="Which triggers tasks have, and who changed them.",
     append_only=True,
     republish=True,
 )
@@ -69,7 +82,7 @@ LOGS = StreamSpec(
 TIMERS = StreamSpec(
     name="FLYTE_TIMERS",
     subjects=("flyte.timer.>",),
-    description="When the executor wants to look at an action again. Only a wake-up: the truth is in RUNS.",
+    description="When an action or a trigger is to be looked at again. Only a wake-up: no truth is in it.",
     refuse_when_full=False,
     schedules=True,
 )
@@ -81,8 +94,16 @@ REJECTED = StreamSpec(
     max_size_bytes=64 * 1024**2,
     refuse_when_full=False,
 )
+NOTICES = StreamSpec(
+    name="FLYTE_NOTICES",
+    subjects=("flyte.notice.>",),
+    description="Notifications that nobody took.",
+    max_age_s=30 * DAY_S,
+    max_size_bytes=64 * 1024**2,
+    refuse_when_full=False,
+)
 
-STREAMS = (REQUESTS, TASKS, RUNS, LOGS, TIMERS, REJECTED)
+STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES)
 
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(
@@ -91,5 +112,6 @@ LEASES_BUCKET = BucketSpec(
 CACHE_BUCKET = BucketSpec(
     name="flyte_cache", description="Results of cached tasks by key, and who is computing one."
 )
+OUTBOX_BUCKET = BucketSpec(name="flyte_outbox", description="Notifications that are on their way.")
 
-BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET)
+BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET, OUTBOX_BUCKET)

@@ -16,12 +16,16 @@ DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
 RUN_REQUESTS = "flyte.req.*.*.run.*"
 ABORT_REQUESTS = "flyte.req.*.*.abort.*"
 SIGNAL_REQUESTS = "flyte.req.*.*.signal.*"
+TRIGGER_REQUESTS = "flyte.req.*.*.trigger.*"
 
 ACTIONS_KNOWN = 10_000
 """For how many subjects their action is remembered: each has several events, and several readers."""
 
-TIMERS_DUE = "flyte.timer.due.>"
-"""Timers that have gone off."""
+TIMERS_DUE = "flyte.timer.due.*.*.*.*"
+"""Timers of actions that have gone off."""
+
+TRIGGERS_DUE = "flyte.timer.due.*.*.*.*.*"
+"""Those of triggers: their keys have one word more."""
 
 
 class RunKey(NamedTuple):
@@ -62,6 +66,18 @@ class AttemptKey(NamedTuple):
         return f"{self.action}/{self.attempt}"
 
 
+class TriggerKey(NamedTuple):
+    """One trigger; `task` is its task's full name, `environment.function`."""
+
+    project: str
+    domain: str
+    task: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}/{self.task}/{self.name}"
+
+
 def deploy_request(project: str, domain: str, environment: str) -> str:
     return f"flyte.req.{project}.{domain}.deploy.{environment}"
 
@@ -76,6 +92,15 @@ def abort_request(run: RunKey) -> str:
 
 def signal_request(run: RunKey) -> str:
     return f"flyte.req.{run.project}.{run.domain}.signal.{run.run}"
+
+
+def trigger_request(project: str, domain: str, environment: str) -> str:
+    return f"flyte.req.{project}.{domain}.trigger.{environment}"
+
+
+def triggers_subject(project: str, domain: str, task: str) -> str:
+    """The subject of a task's triggers, all of them; `task` is its full name."""
+    return f"flyte.trigger.{project}.{domain}.{task}"
 
 
 def task_subject(project: str, domain: str, task: str) -> str:
@@ -110,9 +135,19 @@ def timer_subject(key: ActionKey) -> str:
     return f"flyte.timer.due.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
 
 
+def trigger_timer_subject(key: TriggerKey) -> str:
+    """Where the timer of a trigger appears when it goes off."""
+    return f"flyte.timer.due.{key.project}.{key.domain}.{key.task}.{key.name}"
+
+
 def timer_setting(due: str) -> str:
     """Where the timer is set that will appear at `due`: `flyte.timer.due.x` → `flyte.timer.set.x`."""
     return due.replace("flyte.timer.due.", "flyte.timer.set.", 1)
+
+
+def notice_subject(key: ActionKey) -> str:
+    """Where it is told that nobody took a notification about an action."""
+    return f"flyte.notice.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
 
 
 def lease_key(attempt: AttemptKey) -> str:
@@ -147,9 +182,9 @@ def parse_request(subject: str) -> Request | None:
 
 @lru_cache(maxsize=ACTIONS_KNOWN)
 def parse_action(subject: str) -> ActionKey | None:
-    """The action of `flyte.run.…` or `flyte.log.…`; None for anything else."""
+    """The action of `flyte.run.…`, `flyte.log.…` or `flyte.notice.…`; None for anything else."""
     match subject.split("."):
-        case ["flyte", "run" | "log", project, domain, run, action]:
+        case ["flyte", "run" | "log" | "notice", project, domain, run, action]:
             return ActionKey(RunKey(project, domain, run), action)
         case _:
             return None
@@ -164,10 +199,19 @@ def parse_timer(subject: str) -> ActionKey | None:
             return None
 
 
-def parse_task(subject: str) -> tuple[str, str, str] | None:
-    """Project, domain and full task name of `flyte.task.…`; None for anything else."""
+def parse_trigger_timer(subject: str) -> TriggerKey | None:
+    """The trigger of `flyte.timer.due.…`; None for anything else."""
     match subject.split("."):
-        case ["flyte", "task", project, domain, environment, function]:
+        case ["flyte", "timer", "due", project, domain, environment, function, name]:
+            return TriggerKey(project, domain, f"{environment}.{function}", name)
+        case _:
+            return None
+
+
+def parse_task(subject: str) -> tuple[str, str, str] | None:
+    """Project, domain and full task name of `flyte.task.…` or `flyte.trigger.…`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "task" | "trigger", project, domain, environment, function]:
             return project, domain, f"{environment}.{function}"
         case _:
             return None

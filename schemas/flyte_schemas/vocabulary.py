@@ -37,6 +37,18 @@ from flyte_schemas.events import (
     TraceSucceeded,
 )
 from flyte_schemas.imported import RunImported, TaskImported
+from flyte_schemas.notices import NotificationFailed
+from flyte_schemas.trigger_events import (
+    CreateTrigger,
+    DeleteTrigger,
+    DeployTriggers,
+    SwitchTrigger,
+    TriggerCreated,
+    TriggerDeleted,
+    TriggerRefused,
+    TriggersDeployed,
+    TriggerSwitched,
+)
 from flyte_schemas.words import Word
 
 DATA_TYPES: tuple[type[EventData], ...] = (
@@ -73,6 +85,16 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     AbortAction,
     SignalCondition,
     MessageRejected,
+    DeployTriggers,
+    CreateTrigger,
+    SwitchTrigger,
+    DeleteTrigger,
+    TriggersDeployed,
+    TriggerCreated,
+    TriggerSwitched,
+    TriggerDeleted,
+    TriggerRefused,
+    NotificationFailed,
 )
 
 

@@ -142,12 +142,26 @@ def plan_here(
     )
 
 
+async def deploy_all(
+    plan: Plan, project: str, domain: str, say: "Say | None" = None, begun: "Rehearsal | None" = None
+) -> Plan:
+    """Carry out a plan, and switch the triggers of its tasks on. Raises the SDK's errors."""
+    from flyte._client.trigger_requests import settle_triggers
+    from flyte._client.trouble import say_on_stderr, translated
+
+    done = await carry_out(plan, project, domain, say, begun)
+    with translated():
+        bus = await _session.client().bus()
+        changed = await settle_triggers(bus, done, project, domain, say or say_on_stderr)
+    return replace(done, unchanged=done.unchanged and not changed)
+
+
 async def carry_out(
     plan: Plan, project: str, domain: str, say: "Say | None" = None, begun: "Rehearsal | None" = None
 ) -> Plan:
-    """Deploy a plan through this process's client, after a rehearsal (one may have begun).
+    """Put a plan's tasks on the stack by this process's client, after a rehearsal (one may have begun).
 
-    Raises the SDK's errors.
+    A run needs no more: it leaves triggers as they are. Raises the SDK's errors.
     """
     from flyte._client.deploy import deploy_plan
     from flyte._client.trouble import say_on_stderr, translated
@@ -184,7 +198,7 @@ def deploy_plan_here(plan: Plan, config: ClientConfig, say: "Say | None" = None)
         return replace(plan, unchanged=True)
     begun = begin_rehearsal(plan, config.project, config.domain)
     try:
-        return block_on(carry_out(plan, config.project, config.domain, say, begun))
+        return block_on(deploy_all(plan, config.project, config.domain, say, begun))
     finally:
         begun.exception()  # its process and its folder are gone then, whatever became of the deployment
 
@@ -258,7 +272,7 @@ async def _deploy_all(
         await rehearse_plan(plan, config.project, config.domain, _say)
     else:
         config = _session.client().config
-        plan = await carry_out(plan, config.project, config.domain)
+        plan = await deploy_all(plan, config.project, config.domain)
     return deployments(envs, plan)
 
 

@@ -32,6 +32,9 @@ DEPLOY_PATIENCE_S = 300.0
 SIGNAL_PATIENCE_S = 15.0
 """How long who answers a condition waits for the executor to take the answer, which is in the log by then."""
 
+TRIGGER_PATIENCE_S = 15.0
+"""How long who changes a trigger waits for the scheduler to take the request, which is in the log by then."""
+
 QUIET_WAIT_S = 3.0
 """How long a client waits without an answer before it says what it waits for."""
 

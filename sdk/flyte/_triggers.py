@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from flyte._binding import did_you_mean
@@ -32,6 +33,9 @@ TriggerTime: Final[Any] = _Moment("TriggerTime")
 
 TriggeredArtifact: Final[Any] = _Moment("TriggeredArtifact")
 """As an input of a trigger: the artifact that arrived."""
+
+
+_SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class TriggerOptions(TypedDict, total=False):
@@ -181,13 +185,16 @@ class Trigger:
         if missing:
             raise ValueError(f"trigger {self.name!r} of {interface.task} gives no {', '.join(missing)}")
         plain = {name: value for name, value in given.items() if not isinstance(value, _Moment)}
+        times = tuple(name for name, value in given.items() if value is TriggerTime)
+        for name in times:
+            to_json(interface.inputs[name], _SOME_TIME)  # raises where the input takes no time
         return WireTrigger(
             name=self.name,
             automation=self.automation.to_wire(),
             description=self.description,
             is_active=self.auto_activate,
             inputs={name: to_json(interface.inputs[name], value) for name, value in plain.items()},
-            time_inputs=tuple(name for name, value in given.items() if value is TriggerTime),
+            time_inputs=times,
             artifact_inputs=tuple(name for name, value in given.items() if value is TriggeredArtifact),
             env_vars=None if self.env_vars is None else dict(self.env_vars),
             interruptible=self.interruptible,

@@ -1,4 +1,4 @@
-"""Who is told how a run ended: declared with a trigger or a run, recorded, and sent by nobody yet.
+"""Who is told how a run ended: declared with a trigger or a run, and sent by the notifier.
 
 Each takes `on_phase`: one end of a run or several (SUCCEEDED, FAILED, ABORTED, TIMED_OUT, RECOVERED).
 Raises TypeError and ValueError where it is declared.

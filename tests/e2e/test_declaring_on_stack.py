@@ -64,7 +64,7 @@ pool = flyte.TaskEnvironment(name="pool", reusable=flyte.ReusePolicy(replicas=(1
 @env.task(
     retries=flyte.RetryStrategy(2, flyte.Backoff(1, 2, datetime.timedelta(minutes=1))),
     timeout=flyte.Timeout(max_runtime=60, deadline=600),
-    triggers=[flyte.Trigger.daily("at"), flyte.Trigger("often", flyte.FixedRate(5))],
+    triggers=[flyte.Trigger.daily("at"), flyte.Trigger("often", flyte.FixedRate(5), auto_activate=False)],
     pod_template=flyte.PodTemplate(labels={"team": "us"}),
 )
 def main(at: datetime.datetime = datetime.datetime(2025, 1, 1)) -> str:
@@ -108,7 +108,7 @@ def test_what_does_not_act_yet_is_deployed_shown_and_no_hindrance(cli: Cli) -> N
         "secret           key=token, group=team, as_env_var=TEAM_TOKEN",
         "queue            quick",
         "trigger daily    0 0 * * * (UTC)",
-        "trigger often    every 5 min",
+        "trigger often    every 5 min  is_active=False",
     ):
         assert fact in printed
     assert "reuse            1 to 4 replicas" in cli.ok("get", "task", "pool.pooled")

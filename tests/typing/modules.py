@@ -256,7 +256,18 @@ def of_configuration_in_full() -> None:
 
 def of_what_is_not_kept_yet() -> None:
     flyte.remote.Secret.create("key", "value")
-    flyte.remote.Trigger.listall()
+
+
+async def of_triggers() -> None:
+    wanted = flyte.Trigger("nightly", flyte.Cron("0 3 * * *"))
+    made = flyte.remote.Trigger.create(wanted, "env.main", "v1")
+    assert_type(made, flyte.remote.Trigger)
+    assert_type(made.next_time, datetime.datetime | None)
+    found = await flyte.remote.Trigger.get.aio(name="nightly", task_name="env.main")
+    assert_type((found.id, found.name, found.task_name, found.is_active), tuple[str, str, str, bool])
+    assert_type([one.description for one in flyte.remote.Trigger.listall("env.main")], list[str])
+    flyte.remote.Trigger.update("nightly", "env.main", active=False)
+    await flyte.remote.Trigger.delete.aio("nightly", "env.main", project="p", domain="d")
 
 
 async def of_people() -> None:

@@ -17,8 +17,12 @@ import flyte_dataproxy.app
 import flyte_dataproxy.settings
 import flyte_executor.app
 import flyte_executor.settings
+import flyte_notifier.app
+import flyte_notifier.settings
 import flyte_registry.app
 import flyte_registry.settings
+import flyte_scheduler.app
+import flyte_scheduler.settings
 from flyte_bus.jetstream import connect
 from flyte_bus.meter import Meter
 from flyte_bus.ports import Bus
@@ -63,7 +67,8 @@ class Stack:
         self.access = await self._server()
         self._tell_processes(self.access)
         await self._provision(self.access)
-        for name in ("registry", "dataproxy", "executor", *(["console"] if self._settings.console else [])):
+        always = ("registry", "dataproxy", "executor", "scheduler", "notifier")
+        for name in (*always, *(["console"] if self._settings.console else [])):
             bus = await self._connect(self.access, name)
             self.meters.append(bus.meter)
             service = await self._build(name, bus)
@@ -148,6 +153,10 @@ class Stack:
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
             case "console":
                 return await flyte_console.app.build(bus, self._console_settings())
+            case "notifier":
+                return flyte_notifier.app.build(bus, flyte_notifier.settings.from_environment())
+            case "scheduler":
+                return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:
                 executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
                 return await flyte_executor.app.build(bus, executor)

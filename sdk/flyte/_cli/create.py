@@ -1,29 +1,32 @@
-"""`flyte create config` and `flyte create project`."""
+"""`flyte create …`: configurations, projects, triggers and notifications."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from flyte._cli.create_notification import create_notification
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
-from flyte._cli.setting import PATH, Output, settle
+from flyte._cli.setting import PATH, Domain, Output, Project, settle
 
 MISSING = {
     "secret": "there is no place for secrets: give the tasks' process the variable, or `flyte run --env K=V`",
-    "trigger": "triggers are declared on tasks and recorded; nothing is started by them yet",
     "artifact": "artifacts are not supported",
 }
 
 
 class CreateGroup(NamedGroup):
-    """Says why secrets, triggers and artifacts cannot be created."""
+    """Says why secrets and artifacts cannot be created."""
 
     missing = MISSING
 
 
 app = typer.Typer(
-    cls=CreateGroup, help="Create configurations and projects.", no_args_is_help=True, rich_markup_mode=None
+    cls=CreateGroup,
+    help="Create configurations, projects, triggers and notifications.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -80,3 +83,46 @@ def create_project(
 
     made = Project.create(id, name, description, pairs_of("--label", label))
     typer.echo(json_text(made.to_dict()) if output == "json" else f"created project {made.id}")
+
+
+app.command("notification")(create_notification)
+
+
+@app.command("trigger")
+def create_trigger(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="ENVIRONMENT.FUNCTION[:VERSION].")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the trigger.")],
+    schedule: Annotated[
+        str, typer.Option("--schedule", help="Minute, hour, day, month, weekday; or @daily and its like.")
+    ],
+    timezone: Annotated[str, typer.Option("--timezone", help="The schedule's, e.g. Europe/Berlin.")] = "UTC",
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    auto_activate: Annotated[
+        bool, typer.Option("--auto-activate/--no-auto-activate", help="Whether it is active at once.")
+    ] = True,
+    trigger_time_var: Annotated[
+        str | None,
+        typer.Option(help="The input that receives the time; trigger_time, where the task has it."),
+    ] = None,
+    project: Project = None,
+    domain: Domain = None,
+    output: Output = None,
+) -> None:
+    """Give a deployed task a trigger."""
+    settle(context, project=project, domain=domain)
+    from flyte import Cron, Trigger
+    from flyte._cli.show import json_text
+    from flyte._cli.trigger_facts import next_text
+    from flyte._client.triggers import Trigger as Created
+    from flyte._client.triggers import time_inputs_of
+
+    plain, _, version = task.partition(":")
+    inputs = time_inputs_of(task, trigger_time_var)
+    wanted = Trigger(name, Cron(schedule, timezone), description, auto_activate, inputs=inputs)
+    made = Created.create(wanted, plain, version or None)
+    typer.echo(
+        json_text(made.to_dict())
+        if output == "json"
+        else f"created trigger {made.name} of {made.task_name}: {next_text(made)}"
+    )

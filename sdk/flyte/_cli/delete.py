@@ -1,12 +1,14 @@
-"""`flyte delete local-cache`."""
+"""`flyte delete trigger`, `flyte delete notification` and `flyte delete local-cache`."""
+
+from typing import Annotated
 
 import typer
 
 from flyte._cli.lazy import NamedGroup
+from flyte._cli.setting import Domain, Project, settle
 
 MISSING = {
     "secret": "there is no place for secrets",
-    "trigger": "triggers are declared on tasks and recorded; nothing is started by them yet",
     "app": "apps are not served",
     "devbox": "the stack of this machine is stopped by `flyte stop`; its state is in its home folder",
 }
@@ -19,13 +21,11 @@ class DeleteGroup(NamedGroup):
 
 
 app = typer.Typer(
-    cls=DeleteGroup, help="Delete what this machine keeps.", no_args_is_help=True, rich_markup_mode=None
+    cls=DeleteGroup,
+    help="Delete triggers, notifications, and what this machine keeps.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-
-
-@app.callback()
-def before() -> None:
-    """A group even with one command in it."""
 
 
 @app.command("local-cache")
@@ -39,3 +39,33 @@ def delete_local_cache() -> None:
     was_there = folder.exists()
     shutil.rmtree(folder, ignore_errors=True)
     typer.echo(f"deleted {folder}" if was_there else f"there is no {folder}")
+
+
+@app.command("trigger")
+def delete_trigger(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The trigger.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Its task, ENVIRONMENT.FUNCTION.")],
+    project: Project = None,
+    domain: Domain = None,
+) -> None:
+    """Remove a trigger; the runs that it has started stay."""
+    settle(context, project=project, domain=domain)
+    from flyte._client.triggers import Trigger
+
+    Trigger.delete(name, task)
+    typer.echo(f"deleted trigger {name} of {task}")
+
+
+@app.command("notification")
+def delete_notification(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The notification.")],
+) -> None:
+    """Tell nobody by it any more."""
+    settle(context)
+    from flyte._client.notifications import delete_notification as delete
+    from flyte._syncify import block_on
+
+    block_on(delete(name))
+    typer.echo(f"deleted notification {name}")

@@ -12,7 +12,9 @@ COMMANDS = {
     "io": ("get_actions:io", "Show inputs and outputs of an action."),
     "condition": ("get_conditions:condition", "List the conditions of a run; or show one."),
     "report": ("get_report:report", "Show the HTML report that a task wrote."),
+    "trigger": ("get_triggers:trigger", "List the triggers, of all tasks or one; or show one."),
     "task": ("get_tasks:task", "List tasks; or show all that was declared of one."),
+    "notification": ("get_notifications:notification", "List who is told of what, and what nobody took."),
     "project": ("get_settings:project", "List the projects; or show one."),
     "config": ("get_settings:config", "Show the configuration and its source."),
 }
@@ -22,7 +24,6 @@ MISSING = {
     "devbox": "the stack of this machine is shown by `flyte status`",
     "secret": "there is no place for secrets; those that a task declares are shown by `flyte get task NAME`",
     "settings": "there are no settings of the platform: `flyte get config` shows the configuration",
-    "trigger": "triggers are recorded only; those of a task are shown by `flyte get task NAME`",
 }
 
 
@@ -35,7 +36,7 @@ class GetGroup(LazyGroup):
 
 app = typer.Typer(
     cls=GetGroup,
-    help="Show runs, actions, tasks, projects and the configuration.",
+    help="Show runs, actions, tasks, triggers, projects and the configuration.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -5,12 +5,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from flyte._cli.show import time_text
+from flyte._cli.trigger_facts import automation_text
 from flyte._plan import signature
 from flyte_schemas.endpoints import TaskRecord
 from flyte_schemas.image import ImageSpec
 from flyte_schemas.policies import Backoff, Policies, Reuse
 from flyte_schemas.task import Resources, TaskTemplate
-from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule, Trigger
+from flyte_schemas.trigger import Trigger
 
 _LABEL_WIDTH = 16
 
@@ -120,17 +121,10 @@ def _trigger_facts(trigger: Trigger) -> list[tuple[str, str]]:
 
 
 def _trigger(trigger: Trigger) -> str:
-    match trigger.automation:
-        case CronSchedule(expression=expression, timezone=timezone):
-            when = f"{expression} ({timezone})"
-        case RateSchedule(interval_minutes=minutes):
-            when = f"every {minutes} min"
-        case ArtifactArrival(name=name):
-            when = f"artifact {name}"
     further = trigger.model_dump(
         mode="json", exclude_defaults=True, exclude={"name", "automation", "notifications"}
     )
-    return _joined(when, _pairs(further))
+    return _joined(automation_text(trigger.automation), _pairs(further))
 
 
 def _seconds(seconds: float | None) -> str:

@@ -28,7 +28,7 @@ from flyte_schemas.endpoints import (
 )
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.run import RunFold
-from flyte_schemas.streams import CACHE_BUCKET, REQUESTS, RUNS, TASKS
+from flyte_schemas.streams import CACHE_BUCKET, REQUESTS, RUNS, TASKS, TRIGGERS
 from flyte_schemas.subjects import RunKey, parse_action
 
 READ_BYTES = 8 * 1024**2
@@ -125,7 +125,8 @@ class _Log:
 
 async def _read_log(bus: Bus, runs_ended_before: datetime | None) -> _Log:
     found = _Log()
-    for stream, subjects in ((REQUESTS, "flyte.req.>"), (TASKS, "flyte.task.>")):
+    whole = ((REQUESTS, "flyte.req.>"), (TASKS, "flyte.task.>"), (TRIGGERS, "flyte.trigger.>"))
+    for stream, subjects in whole:
         async for entry in bus.log.read(stream, subjects):
             found.references[None] |= references_in(entry.raw)
     folds: dict[RunKey, RunFold] = defaultdict(RunFold)

@@ -1,7 +1,6 @@
 """What the stack keeps no record of yet: programs that name it load, and its use says what is missing.
 
-Secrets and triggers can be declared; a store for secrets' values and a clock that fires triggers are still to
-come.
+Secrets can be declared; a store for their values is still to come.
 """
 
 from typing import Any, Literal, NoReturn
@@ -28,7 +27,6 @@ class Refused:
 _NO_SECRETS = (
     "no store keeps the values of secrets; set them as variables where the executor runs, or with env_vars"
 )
-_NO_TRIGGERS = "nothing fires triggers; declare them with @env.task(triggers=…), `flyte get task` shows them"
 
 
 class Secret:
@@ -38,13 +36,3 @@ class Secret:
     get = Refused("Secret.get", _NO_SECRETS)
     listall = Refused("Secret.listall", _NO_SECRETS)
     delete = Refused("Secret.delete", _NO_SECRETS)
-
-
-class Trigger:
-    """A trigger that is deployed. Nothing of it is there yet: each call raises NotImplementedError."""
-
-    create = Refused("Trigger.create", _NO_TRIGGERS)
-    get = Refused("Trigger.get", _NO_TRIGGERS)
-    listall = Refused("Trigger.listall", _NO_TRIGGERS)
-    update = Refused("Trigger.update", _NO_TRIGGERS)
-    delete = Refused("Trigger.delete", _NO_TRIGGERS)

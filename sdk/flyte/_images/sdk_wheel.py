@@ -19,7 +19,14 @@ from flyte.errors import ImageBuildError
 
 PACKAGES = (
     *("flyte", "flyte_agent", "flyte_bus", "flyte_schemas"),
-    *("flyte_dataproxy", "flyte_embedded", "flyte_executor", "flyte_registry"),
+    *(
+        "flyte_dataproxy",
+        "flyte_embedded",
+        "flyte_executor",
+        "flyte_notifier",
+        "flyte_registry",
+        "flyte_scheduler",
+    ),
 )
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from flyte._client.filters import TimeFilter as TimeFilter
     from flyte._client.not_yet import Secret as Secret
     from flyte._client.not_yet import SecretTypes as SecretTypes
-    from flyte._client.not_yet import Trigger as Trigger
     from flyte._client.phases import PhaseTransitionInfo as PhaseTransitionInfo
     from flyte._client.pictures import ActionDetails as ActionDetails
     from flyte._client.pictures import RunDetails as RunDetails
     from flyte._client.projects import Project as Project
     from flyte._client.runs import Run as Run
+    from flyte._client.triggers import Trigger as Trigger
     from flyte._client.uploads import upload_dir as upload_dir
     from flyte._client.uploads import upload_file as upload_file
     from flyte._client.users import User as User
@@ -77,7 +77,7 @@ _HOMES = {
     "Task": "flyte._remote_task",
     "TaskDetails": "flyte._task_details",
     "TimeFilter": "flyte._client.filters",
-    "Trigger": "flyte._client.not_yet",
+    "Trigger": "flyte._client.triggers",
     "User": "flyte._client.users",
     "events": "flyte._client.events",
     "upload_dir": "flyte._client.uploads",

@@ -45,10 +45,12 @@ class Cluster:
         }
 
     def start(self, name: str) -> None:
-        """Start a service (or `nats-server`)."""
+        """Start a service (or `nats-server`); `scheduler-2` is a second one of the same kind."""
         if name == "nats-server":
             return self.server.start()
-        service, home = ("executor", self.other_home) if name == "elsewhere" else (name, self.home)
+        service, home = name.partition("-")[0], self.home
+        if name == "elsewhere":
+            service, home = "executor", self.other_home
         more = {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
         log = (self._folder / f"{name}.log").open("ab")
         with log:

@@ -74,6 +74,7 @@ from flyte_schemas.task import (
 )
 from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule, Trigger
 from testkit.events import MORNING
+from testkit.further_examples import FURTHER_EXAMPLES
 
 RUN = RunKey("flytesnacks", "development", "r7k2m9")
 ACTION = ActionKey(RUN, "a0")
@@ -393,5 +394,6 @@ EXAMPLES: tuple[AnyEvent, ...] = (
     *_tracing(),
     *_asking_people(),
     *_printing(),
+    *FURTHER_EXAMPLES,
 )
 """Every type of the log once."""

@@ -64,7 +64,9 @@ def typed(project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
     [
         *(((command,), f"flyte {command}: {reason}") for command, reason in ELSEWHERE.items()),
         (("get", "secret"), "flyte get secret: there is no place for secrets"),
-        (("create", "trigger"), "flyte create trigger: triggers are declared on tasks"),
+        (("create", "artifact"), "flyte create artifact: artifacts are not supported"),
+        (("update", "trigger", "nightly", "env.main"), "say --activate or --deactivate"),
+        (("create", "trigger", "env.main", "nightly"), "Missing option '--schedule'"),
         (("update", "app"), "flyte update app: apps are not served"),
         (("start", "devbox"), "there is no flyte start devbox"),
         (("rnu",), "there is no command flyte rnu: did you mean 'run'"),

@@ -24,9 +24,10 @@ from flyte_schemas.events import (
     TaskDeployRejected,
 )
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.streams import SETTINGS_BUCKET, TASKS
-from flyte_schemas.subjects import task_subject
+from flyte_schemas.streams import SETTINGS_BUCKET, TASKS, TRIGGERS
+from flyte_schemas.subjects import task_subject, triggers_subject
 from flyte_schemas.task import TaskTemplate
+from flyte_schemas.trigger_events import TriggersDeployed
 from testkit.plane import Plane
 
 
@@ -128,14 +129,14 @@ def test_a_glance_knows_a_deployment_by_the_last_version_of_each_task(
 ) -> None:
     config = ClientConfig(endpoint="nats://here:1", user="me", password="secret")
     there = [encoded(template, plan.version) for template in plan.templates]
-    asked: list[tuple[BusSettings, str, list[str]]] = []
+    asked: list[tuple[BusSettings, str, list[str], list[tuple[str, str]]]] = []
 
-    def look(seen: list[bytes | None] | None) -> bool:
+    def look(seen: list[bytes | None] | None, triggers: list[bytes | None] | None = None) -> bool:
         def last_messages(
-            settings: BusSettings, stream: str, subjects: list[str]
+            settings: BusSettings, stream: str, subjects: list[str], more: list[tuple[str, str]]
         ) -> list[bytes | None] | None:
-            asked.append((settings, stream, subjects))
-            return seen
+            asked.append((settings, stream, subjects, more))
+            return None if seen is None else [*seen, *(triggers or [None, None])]
 
         monkeypatch.setattr(unchanged, "last_messages", last_messages)
         return unchanged.is_unchanged(plan, config, "p", "d")
@@ -143,12 +144,23 @@ def test_a_glance_knows_a_deployment_by_the_last_version_of_each_task(
     assert look([*there])
     assert asked[0][0].user == "me" and asked[0][1] == TASKS.name
     assert asked[0][2] == [task_subject("p", "d", template.name) for template in plan.templates]
+    assert asked[0][3] == [
+        (TRIGGERS.name, triggers_subject("p", "d", template.name)) for template in plan.templates
+    ]
     assert not look([there[0], None])
     assert not look([there[0], b"{}"])
     assert not look([there[0], b"not JSON"])
     assert not look([there[0], encoded(plan.templates[1], "another")])
     assert not look([there[0], there[0]])
     assert not look(None)
+    assert look([*there], [said_of_triggers(plan.version), None])
+    assert not look([*there], [said_of_triggers("another"), None])
+
+
+def said_of_triggers(version: str) -> bytes:
+    """What a deployment said of a task's triggers."""
+    data = TriggersDeployed(version=version, request_sequence=1)
+    return encode(Event(id="2", source="test", subject="x", time=datetime.now(UTC), data=data))
 
 
 def encoded(template: TaskTemplate, version: str) -> bytes:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from flyte_schemas import trigger_state
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.names import ENVIRONMENT_PATTERN
 from flyte_schemas.task import Interface, Source, TaskTemplate
@@ -16,7 +17,12 @@ from flyte_schemas.task import Interface, Source, TaskTemplate
 
 def complaint(template: TaskTemplate, *, environment: str) -> Failure | None:
     """Why this template cannot be deployed to `environment`; None when it can."""
-    reasons = [*_naming(template, environment), *_interface(template.interface), *_source(template.source)]
+    reasons = [
+        *_naming(template, environment),
+        *_interface(template.interface),
+        *_source(template.source),
+        *_triggers(template),
+    ]
     if not reasons:
         return None
     return Failure(
@@ -42,6 +48,12 @@ def _interface(interface: Interface) -> Iterator[str]:
         counts = Counter(parameter.name for parameter in parameters)
         for name in sorted(name for name, count in counts.items() if count > 1):
             yield f"it has two {kind}s named {name!r}"
+
+
+def _triggers(template: TaskTemplate) -> Iterator[str]:
+    for trigger in template.triggers:
+        if (wrong := trigger_state.complaint(trigger, template.interface)) is not None:
+            yield wrong
 
 
 def _source(source: Source) -> Iterator[str]:

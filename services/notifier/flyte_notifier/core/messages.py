@@ -1,0 +1,95 @@
+"""What is said: the document that programs get, and the few words that people do."""
+
+from collections.abc import Mapping
+from email.message import EmailMessage
+from typing import Any
+
+import orjson
+
+from flyte_schemas.action import ActionState
+from flyte_schemas.envelope import AnyEvent, encode
+from flyte_schemas.subjects import ActionKey
+
+
+def document(key: ActionKey, state: ActionState, event: AnyEvent, sequence: int) -> dict[str, Any]:
+    """The event as it stands in the log, with its place, and the action that it is about."""
+    requested, failure = state.requested, state.failure
+    return {
+        "sequence": sequence,
+        "event": orjson.loads(encode(event)),
+        "run": {
+            "project": key.run.project,
+            "domain": key.run.domain,
+            "name": key.run.run,
+            "action": key.action,
+            "task": requested.task.name if requested else None,
+            "version": requested.task.version if requested else None,
+            "phase": state.phase.value if state.phase else None,
+            "attempts": state.attempt,
+            "requested_at": _time(state.requested_at),
+            "started_at": _time(state.started_at),
+            "ended_at": _time(state.ended_at),
+            "requested_by": requested.requested_by if requested else "",
+            "labels": requested.settings.labels if requested and requested.settings else {},
+            "failure": {"code": failure.code, "message": failure.message} if failure else None,
+            "url": f"flyte://{key.run.project}/{key.run.domain}/runs/{key.run.run}",
+        },
+    }
+
+
+def sentence(told: Mapping[str, Any]) -> str:
+    """The same for people, in a line."""
+    run = told["run"]
+    what = f"run {run['name']}" if run["action"] == "a0" else f"action {run['action']} of run {run['name']}"
+    failure = run["failure"]
+    why = f": {failure['code']}: {failure['message'].partition(chr(10))[0]}" if failure else ""
+    phase = str(run["phase"] or "").upper()
+    return f"{what} of task {run['task']} ({run['project']}/{run['domain']}): {phase}{why}"
+
+
+def slack_body(settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What Slack's incoming webhooks take."""
+    body: dict[str, Any] = {"text": settings.get("message") or sentence(told)}
+    if settings.get("blocks"):
+        body["blocks"] = settings["blocks"]
+    return body
+
+
+def teams_body(settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Teams workflow takes: a message with an adaptive card."""
+    texts = [
+        {"type": "TextBlock", "text": text, "wrap": True, **more}
+        for text, more in (
+            (settings.get("title"), {"weight": "bolder", "size": "medium"}),
+            (settings.get("message") or sentence(told), {}),
+        )
+        if text
+    ]
+    card = settings.get("card") or {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": texts,
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def mail(settings: Mapping[str, Any], told: Mapping[str, Any], sender: str) -> tuple[EmailMessage, list[str]]:
+    """The mail, and all whom it goes to."""
+    people = {field: list(settings.get(field, ())) for field in ("recipients", "cc", "bcc")}
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = ", ".join(people["recipients"])
+    if people["cc"]:
+        message["Cc"] = ", ".join(people["cc"])
+    message["Subject"] = " ".join((settings.get("subject") or sentence(told)).split())
+    message["Message-ID"] = f"<{told['event']['id'].replace('/', '.')}@flytejet>"
+    message.set_content(settings.get("body") or f"{sentence(told)}\n\n{told['run']['url']}\n")
+    if settings.get("html_body"):
+        message.add_alternative(settings["html_body"], subtype="html")
+    return message, [*people["recipients"], *people["cc"], *people["bcc"]]
+
+
+def _time(time: Any) -> str | None:
+    return time.isoformat() if time else None

@@ -1,0 +1,22 @@
+"""`flyte-scheduler`: the scheduler as a process of its own."""
+
+import sys
+
+from flyte_bus.jetstream import connect
+from flyte_bus.ports import Bus
+from flyte_bus.service import Service, run_process
+from flyte_scheduler.app import build
+from flyte_scheduler.settings import SchedulerSettings
+
+
+async def _build(bus: Bus) -> Service:
+    return build(bus, SchedulerSettings())
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; the exit code says how it went."""
+    return run_process("flyte-scheduler", connect, _build)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Fires triggers: looks at them when their time has come, and asks for the run of each instant.
+
+Which instants were fired is asked of the log and not remembered: the run of an instant has a name that
+follows from it, and its request expects that nobody has asked. So any number of schedulers may look, late or
+twice. The server's timers say when to look; what they miss, a patrol finds.
+"""
+
+import asyncio
+from collections import defaultdict
+from contextlib import aclosing
+from datetime import datetime
+
+import structlog
+
+from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.ports import Bus
+from flyte_bus.service import reject
+from flyte_bus.triggers import NONE_YET, folded
+from flyte_scheduler.core.firing import run_of, start_of
+from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
+from flyte_schemas import schedules
+from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.events import TimerDue
+from flyte_schemas.streams import RUNS, TIMERS, TRIGGERS
+from flyte_schemas.subjects import (
+    ROOT_ACTION,
+    TRIGGERS_DUE,
+    TriggerKey,
+    action_subject,
+    parse_task,
+    parse_trigger_timer,
+    run_request,
+    trigger_timer_subject,
+)
+from flyte_schemas.trigger_state import TaskTriggers, TriggerState
+
+log = structlog.get_logger()
+
+
+class Firing:
+    """The triggers, folded; `position` is the sequence of TRIGGERS up to which they were read."""
+
+    def __init__(self, bus: Bus, settings: SchedulerSettings, now: Now) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._now = now
+        self._tasks: dict[tuple[str, str, str], TaskTriggers] = {}
+        """By project, domain and name."""
+        self._done: dict[TriggerKey, tuple[TriggerState, datetime]] = {}
+        """Up to when a trigger was looked at, as it was then."""
+        self._next: dict[TriggerKey, datetime] = {}
+        self._wanted: dict[TriggerKey, None] = {}
+        self._is_wanted = asyncio.Event()
+        self._locks: defaultdict[TriggerKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._moved = asyncio.Event()
+        self.position = 0
+
+    # -- when to look --------------------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        """Fold what is said of triggers, for ever; each that changes is looked at."""
+        async with aclosing(self._bus.log.follow(TRIGGERS, "flyte.trigger.>")) as entries:
+            async for entry in entries:
+                if (place := parse_task(entry.subject)) is not None:
+                    before = self._tasks.get(place, NONE_YET)
+                    after = self._tasks[place] = folded(before, entry)
+                    for name in before.triggers.keys() | after.triggers.keys():
+                        self._want(TriggerKey(*place, name))
+                self.position = max(self.position, entry.sequence)
+                self._moved.set()
+
+    async def has_read(self, end: int, patience_s: float) -> bool:
+        """Whether what stands up to `end` was read, within so many seconds."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while self.position < end:
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def hear_timers(self) -> None:
+        """Look at the triggers whose timers go off, for ever."""
+        inbox_of_all = self._bus.inbox(TIMERS, SERVICE, [TRIGGERS_DUE], ack_wait_s=self._settings.ack_wait_s)
+        async with inbox_of_all as inbox:
+            async for delivery in inbox:
+                entry, key = delivery.entry, parse_trigger_timer(delivery.entry.subject)
+                content = entry.content
+                if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
+                    reason = f"{entry.subject} is no timer that went off"
+                    await reject(self._bus, entry, reason, by=SERVICE, now=self._now())
+                    await delivery.term(reason)
+                    continue
+                await self.look(key, max(self._now(), content.data.at))
+                await delivery.ack()
+
+    async def patrol(self) -> None:
+        """Look for instants that no timer told of, for ever."""
+        while True:
+            await asyncio.sleep(self._settings.patrol_s)
+            now = self._now()
+            for key, instant in self._next.items():
+                if instant <= now:
+                    self._want(key)
+
+    async def look_at_wanted(self) -> None:
+        """Look at triggers that changed or are overdue, several side by side, for ever."""
+        while True:
+            await self._is_wanted.wait()
+            self._is_wanted.clear()
+            wanted, self._wanted = list(self._wanted), {}
+            places = asyncio.Semaphore(self._settings.max_looks)
+
+            async def look(key: TriggerKey, places: asyncio.Semaphore = places) -> None:
+                async with places:
+                    await self.look(key, self._now())
+
+            await asyncio.gather(*map(look, wanted))
+
+    def _want(self, key: TriggerKey) -> None:
+        self._wanted[key] = None
+        self._is_wanted.set()
+
+    # -- a look --------------------------------------------------------------------------------------------
+
+    async def look(self, key: TriggerKey, now: datetime) -> None:
+        """Ask for the runs that are due at that time, and have the server wake us for the next."""
+        async with self._locks[key]:
+            state = self._tasks.get((key.project, key.domain, key.task), NONE_YET).triggers.get(key.name)
+            if state is None or not state.is_active:
+                self._next.pop(key, None)
+                return
+            for instant in schedules.due(state.trigger.automation, state.since, now, self._up_to(key, state)):
+                await self._start(key, state, instant)
+            self._done[key] = (state, now)
+            following = state.next_instant(now)
+            if following is None:
+                self._next.pop(key, None)
+                return
+            self._next[key] = following
+            await self._wake(key, following)
+
+    def _up_to(self, key: TriggerKey, state: TriggerState) -> datetime | None:
+        """Up to when the trigger was looked at with the schedule that it has."""
+        known, done = self._done.get(key, (None, None))
+        return done if known is not None and known.since == state.since else None
+
+    async def _start(self, key: TriggerKey, state: TriggerState, instant: datetime) -> None:
+        run = run_of(key, instant)
+        if await self._bus.log.last(RUNS, action_subject(run.action(ROOT_ACTION))) is not None:
+            return
+        event = Event(
+            id=f"trigger.{run}",
+            source=f"/{SERVICE}",
+            subject=run_request(run),
+            time=self._now(),
+            data=start_of(key, state.trigger, state.version, instant),
+            cause=state.declared_by,
+        )
+        try:
+            await self._bus.log.append(event, expected=0)
+        except Conflict:
+            return
+        except TooLarge as error:
+            log.error("scheduler.run.too_large", trigger=str(key), run=run.run, reason=str(error))
+            return
+        log.info("scheduler.trigger.fired", trigger=str(key), run=run.run, instant=instant.isoformat())
+
+    async def _wake(self, key: TriggerKey, at: datetime) -> None:
+        subject = trigger_timer_subject(key)
+        event = Event(
+            id=f"{subject}.{at.isoformat()}",
+            source=f"/{SERVICE}",
+            subject=subject,
+            time=self._now(),
+            data=TimerDue(at=at),
+        )
+        await self._bus.log.append_at(event, at=at)
