@@ -210,6 +210,23 @@ async def test_the_same_file_twice_changes_nothing(source: Source, here: Plane, 
     assert (back.events, back.events_there) == (0, first.events)
 
 
+async def test_an_import_is_exported_and_imported_again(source: Source, here: Plane, tmp_path: Path) -> None:
+    run, third = source.runs[0], MemoryBus(MemoryServer())
+    async with third:
+        await third.provision()
+        await no_objects(third)
+        await exported(source, run, tmp_path / "run.zip")
+        await imported(here.bus, tmp_path / "run.zip")
+        await export_run(here.bus, run, tmp_path / "again.zip", at=MORNING, with_objects=False)
+        for _ in range(2):
+            await imported(third, tmp_path / "again.zip")
+            marks, words = (await raws(third, run))[:2], (await raws(third, run))[2:]
+            assert words == await raws(source.bus, run)
+            assert all(b"flyte.run.imported.v1" in raw for _, raw in marks)
+        back = await imported(here.bus, tmp_path / "again.zip")
+        assert back.events == 0
+
+
 async def test_another_run_of_that_name_is_refused(source: Source, here: Plane, tmp_path: Path) -> None:
     first, second = source.runs[:2]
     await exported(source, first, tmp_path / "first.zip")
