@@ -107,6 +107,16 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
         assert at
 
 
+def test_the_page_for_subscribers_names_every_subject_of_the_streams() -> None:
+    page = (FOLDER.parents[1] / "docs" / "events.md").read_text()
+    addresses = {
+        one["address"]: one["x-stream"] for one in DOCUMENT["channels"].values() if "x-stream" in one
+    }
+    assert len(addresses) == 10
+    for address, stream in addresses.items():
+        assert re.search(rf"\| `{stream}` .*`{re.escape(address)}`", page), address
+
+
 def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):

@@ -10,7 +10,9 @@ from flyte._cli.setting import PATH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-app = typer.Typer(help="Schemas of what the control plane says.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Export the schemas of all events and subjects.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.callback()
