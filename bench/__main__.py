@@ -9,7 +9,7 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, console, folders, large, local, log, losses, objects, recovery
+from bench import commands, console, folders, large, local, log, losses, objects, read_model, recovery
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -23,6 +23,7 @@ def main() -> int:
     for source in (
         log.rows,
         recovery.rows,
+        read_model.rows,
         losses.rows,
         local.rows,
         commands.bare,

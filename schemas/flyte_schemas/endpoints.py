@@ -184,10 +184,14 @@ class TaskRecord(Word):
 
 
 class TaskAnswer(Word):
-    """`task` is None when there is no such version; `similar` are the nearest names then."""
+    """`task` is None when there is no such version; `similar` are the nearest names then.
+
+    `as_of_sequence` is a place in TASKS.
+    """
 
     task: TaskRecord | None
     similar: tuple[str, ...] = ()
+    as_of_sequence: NonNegativeInt = 0
 
 
 class ListTasks(Word):

@@ -6,6 +6,7 @@ template alone: see `_runtime.described`.
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Literal, cast
 
 from flyte._binding import bind
@@ -183,32 +184,49 @@ async def _list_tasks(
     Raises ValueError for other ways to sort than by `created_at`.
     """
     from flyte import _session
-    from flyte._client.deployed import list_tasks
+    from flyte._client.listing import task_pages
+    from flyte_schemas.endpoints import ListTasks
 
     if sort_by not in (None, ("created_at", "desc"), ("created_at", "asc")):
         raise ValueError(f'sort_by={sort_by!r} is not known: write ("created_at", "asc" or "desc")')
     client = _session.client()
     project, domain = project or client.config.project, domain or client.config.domain
-    found = await list_tasks(
-        client,
-        project,
-        domain,
+    asked = ListTasks(
+        project=project,
+        domain=domain,
         name=by_task_name,
         limit=limit,
         environment=by_task_env,
         entrypoint=entrypoint,
         ascending=sort_by == ("created_at", "asc"),
     )
-    for summary in found:
-        yield Task(project, domain, summary.name, summary.version, entrypoint=summary.entrypoint)
+    async with aclosing(task_pages(asked)) as pages:
+        async for page in pages:
+            for task in page.tasks:
+                yield Task(
+                    project,
+                    domain,
+                    task.name,
+                    task.version,
+                    entrypoint=task.entrypoint,
+                    as_of=page.as_of_sequence,
+                )
 
 
 class Task(Documented):
     """A version of a task as a listing has it."""
 
     def __init__(
-        self, project: str, domain: str, name: str, version: str, *, entrypoint: bool = False
+        self,
+        project: str,
+        domain: str,
+        name: str,
+        version: str,
+        *,
+        entrypoint: bool = False,
+        as_of: int = 0,
     ) -> None:
+        self._as_of = as_of
         self.project = project
         self.domain = domain
         self._name = name
@@ -245,6 +263,11 @@ class Task(Documented):
         return self._entrypoint
 
     @property
+    def as_of(self) -> int:
+        """Up to where the log of tasks had been read when this was listed."""
+        return self._as_of
+
+    @property
     def url(self) -> str:
         return f"flyte://{self.project}/{self.domain}/tasks/{self._name}:{self._version}"
 
@@ -260,6 +283,7 @@ class Task(Documented):
             "name": self._name,
             "version": self._version,
             "entrypoint": self._entrypoint,
+            "as_of": self._as_of,
         }
 
     def __repr__(self) -> str:

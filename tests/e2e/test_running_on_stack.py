@@ -271,6 +271,7 @@ def test_what_get_shows_as_json_is_json(user: Cli) -> None:
     (action,) = json.loads(user.ok("get", "action", "shown", "-o", "json"))
     assert (action["name"], action["phase"], action["metadata"]["queue"]) == ("a0", "succeeded", "fast")
     values = json.loads(user.ok("get", "io", "shown", "-o", "json"))
+    assert values.pop("as_of") >= action["as_of"] > 0
     assert values == {"inputs": {"a": 2, "b": 10}, "outputs": {"o0": 12}}
     assert user.ok("get", "logs", "shown") == "adding 2 and 10\n"
     user.ok("create", "project", "--id", "garden", "--description", "of tasks")
@@ -278,3 +279,33 @@ def test_what_get_shows_as_json_is_json(user: Cli) -> None:
     assert user("create", "project", "--id", "garden").returncode == 1
     assert json.loads(user.ok("whoami", "-o", "json"))["project"] == "default"
     assert json.loads(user.ok("get", "config", "-o", "json"))["domain"] == "development"
+
+
+def test_a_user_finds_his_way_among_what_ran(user: Cli) -> None:
+    task = flyte.remote.Task.get("running.add", auto_version="latest")
+    for number in (1, 2, 3):
+        flyte.with_runcontext(name=f"look-{number}").run(task, a=number).wait(quiet=True)
+    found = json.loads(user.ok("get", "run", "--search", "LOOK-", "--limit", "2", "-o", "json"))
+    assert [run["name"] for run in found] == ["look-3", "look-2"]
+    assert json.loads(user.ok("get", "run", "look-1", "-o", "json"))["as_of"] >= found[0]["as_of"] > 0
+    counted = ("get", "run", "--search", "look-", "--counts", "--updated-after", "now - 1 day")
+    assert user.ok(*counted).split() == ["PHASE", "RUNS", "SUCCEEDED", "3"]
+    none = json.loads(user.ok(*counted, "--updated-before", "now - 1 day", "-o", "json"))
+    assert (none["counts"], none["as_of"] > 0) == ({}, True)
+
+    events = json.loads(user.ok("get", "events", "look-1", "a0", "-o", "json"))
+    types = [one["event"]["type"] for one in events]
+    assert (types[0], types[-1]) == ("flyte.action.requested.v1", "flyte.attempt.succeeded.v1")
+    assert events[-1]["as_of"] >= events[-1]["sequence"] > events[0]["sequence"]
+    (last,) = user.ok("get", "events", "look-1", "-l", "1").splitlines()
+    assert last.split()[0] == str(events[-1]["sequence"])
+    assert "1  adding 2 and 10" in user.ok("get", "logs", "look-2", "--pretty")
+    (line,) = json.loads(user.ok("get", "logs", "look-2", "-a", "1", "-o", "json"))
+    assert (line["text"], line["as_of"] > 0) == ("adding 2 and 10", True)
+
+    projects = {one["id"]: one for one in json.loads(user.ok("get", "project", "-o", "json"))}
+    assert projects["default"]["domains"]["development"]["runs"] >= 3
+    assert "running.add" not in user.ok("get", "task", "--search", "RUNNING.", "--entrypoint")
+    versions = json.loads(user.ok("get", "task", "running.add", "--versions", "-o", "json"))
+    assert versions[0]["version"] == task.fetch().version
+    assert "catching up" not in user.ok("status")

@@ -203,9 +203,15 @@ def look_back() -> None:
     assert_type(details.outputs(), flyte.remote.ActionOutputs)
     for one in flyte.remote.Run.listall(in_phase=flyte.ActionPhase.FAILED, limit=3):
         assert_type(one, flyte.remote.Run)
+        assert_type(one.as_of, int | None)
     for action in flyte.remote.Action.listall(for_run_name=started.name):
         assert_type(action.task_name, str | None)
+        assert_type(action.seen, flyte.remote.ActionDetails)
+        assert_type(action.seen.as_of, int)
+    for task_of_list in flyte.remote.Task.listall(entrypoint=True):
+        assert_type(task_of_list.as_of, int)
     assert_type(flyte.remote.Project.get("p"), flyte.remote.Project)
+    assert_type(flyte.remote.Project.get("p").domains, dict[str, dict[str, int]])
     assert_type(flyte.remote.User.get().name(), str)
     assert_type(flyte.config.Config.auto().task.project, str | None)
     assert_type(flyte.models.ActionPhase.FAILED.is_terminal, bool)

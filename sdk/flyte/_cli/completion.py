@@ -57,29 +57,29 @@ def inputs_of(file: str, task: str, incomplete: str) -> list[str]:
 
 def runs_on_the_stack(incomplete: str, project: str | None = None, domain: str | None = None) -> list[str]:
     """Names of runs that begin so, the newest first; none without a stack."""
-    from flyte._client.listing import list_runs
+    from flyte._client.listing import asked_runs, list_runs
 
     place = _connect(project, domain)
     if place is None:
         return []
     from flyte._syncify import block_on
 
-    found = block_on(list_runs(*place, limit=MANY))
-    return [run.name for run in found if run.name.startswith(incomplete)]
+    found = block_on(list_runs(asked_runs(*place, limit=MANY)))
+    return [run.found.name for run in found if run.found.name.startswith(incomplete)]
 
 
 def tasks_on_the_stack(incomplete: str, project: str | None = None, domain: str | None = None) -> list[str]:
     """Names of deployed tasks that begin so; none without a stack."""
-    from flyte import _session
-    from flyte._client.deployed import list_tasks
+    from flyte._client.listing import list_tasks
+    from flyte_schemas.endpoints import ListTasks
 
     place = _connect(project, domain)
     if place is None:
         return []
     from flyte._syncify import block_on
 
-    found = block_on(list_tasks(_session.client(), *place, limit=MANY))
-    return [task.name for task in found if task.name.startswith(incomplete)]
+    found = block_on(list_tasks(ListTasks(project=place[0], domain=place[1], limit=MANY)))
+    return [task.found.name for task in found if task.found.name.startswith(incomplete)]
 
 
 def inputs_on_the_stack(

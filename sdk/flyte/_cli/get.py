@@ -7,7 +7,8 @@ from flyte._cli.lazy import LazyGroup
 COMMANDS = {
     "run": ("get_runs:run", "List runs, the newest first; or show one."),
     "action": ("get_actions:action", "List the actions of a run; or show one."),
-    "logs": ("get_actions:logs", "Show what one action has printed."),
+    "logs": ("get_logs:logs", "Show what one action has printed."),
+    "events": ("get_events:events", "Show what has happened to a run, or to one of its actions."),
     "io": ("get_actions:io", "Show inputs and outputs of an action."),
     "condition": ("get_conditions:condition", "List the conditions of a run; or show one."),
     "report": ("get_report:report", "Show the HTML report that a task wrote."),

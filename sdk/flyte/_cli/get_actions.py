@@ -1,4 +1,4 @@
-"""`flyte get action|logs|io RUN [ACTION]`: what a run consists of, printed, took and gave."""
+"""`flyte get action|io RUN [ACTION]`: what a run consists of, took and gave."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,10 @@ def get_action(
     domain: Domain = None,
     output: Output = None,
 ) -> None:
-    """List the actions of a run; or show one."""
+    """List the actions of a run; or show one.
+
+    With -o json each has `as_of`: all that the log had up to this place is in the answer.
+    """
     as_json = output == "json"
     settle(context, project=project, domain=domain)
     from flyte._cli.show import duration_text, json_text, table, time_text
@@ -38,7 +41,7 @@ def get_action(
         return
     found = list(Action.listall(run, in_phase=in_phase or None))
     if as_json:
-        typer.echo(json_text([one.to_dict() for one in found]))
+        typer.echo(json_text([one.seen.to_dict() | {"url": one.url} for one in found]))
         return
     header = ("ACTION", "TASK", "PHASE", "PARENT", "GROUP", "REQUESTED", "DURATION", "ATTEMPTS")
     rows = []
@@ -59,37 +62,6 @@ def get_action(
     typer.echo(table(header, rows))
 
 
-@app.command("logs")
-def get_logs(
-    context: typer.Context,
-    run: NamedRun,
-    action: ActionName = "a0",
-    lines: Annotated[int | None, typer.Option("-l", "--lines", min=0, help="Only the last ones.")] = None,
-    show_ts: Annotated[bool, typer.Option("--show-ts", help="Show when each line was written.")] = False,
-    attempt: Annotated[
-        int | None, typer.Option("-a", "--attempt", min=1, help="Only of this attempt, from 1.")
-    ] = None,
-    pretty: Annotated[bool, typer.Option("--pretty", help="Changes nothing: lines are as printed.")] = False,
-    filter_system: Annotated[
-        bool, typer.Option("--filter-system", help="Changes nothing: only the task's own lines are kept.")
-    ] = False,
-    project: Project = None,
-    domain: Domain = None,
-    output: Output = None,
-) -> None:
-    """Show what one action has printed; the root action when none is named."""
-    found = _action(context, run, action, project, domain)
-    limit = 10**9 if lines is None else lines
-    if output == "json":
-        from flyte._cli.show import json_text
-        from flyte._syncify import block_on
-
-        kept = block_on(found.lines(attempt))
-        typer.echo(json_text([line.to_dict() for line in kept[max(0, len(kept) - limit) :]]))
-    elif limit:
-        found.show_logs(attempt=attempt, max_lines=limit, show_ts=show_ts)
-
-
 @app.command("io")
 def get_io(
     context: typer.Context,
@@ -105,7 +77,7 @@ def get_io(
     if inputs_only and outputs_only:
         raise click.UsageError("--inputs-only and --outputs-only exclude each other", context)
     as_json = output == "json"
-    found = _action(context, run, action, project, domain)
+    found = action_of(context, run, action, project, domain)
     from flyte._cli.show import json_text
     from flyte._outputs import plain
 
@@ -116,7 +88,7 @@ def get_io(
     if not inputs_only and details.phase.is_success:
         values["outputs"] = details.outputs().named_outputs
     if as_json:
-        typer.echo(json_text(plain(values)))
+        typer.echo(json_text(plain(values) | {"as_of": details.as_of}))
         return
     for title, items in values.items():
         typer.echo(title.capitalize())
@@ -125,9 +97,10 @@ def get_io(
         typer.echo(f"there are no outputs: the action is {details.status}", err=True)
 
 
-def _action(
+def action_of(
     context: typer.Context, run: str, action: str, project: str | None, domain: str | None
 ) -> "Action":
+    """The action of this name, as typed. Raises what `Action.get` does."""
     settle(context, project=project, domain=domain)
     from flyte._client.actions import Action
 

@@ -27,8 +27,21 @@ def get_project(
         documents = [project.to_dict() for project in found]
         typer.echo(json_text(documents[0] if name else documents))
         return
-    rows = [(project.id, project.name, project.description, project.state) for project in found]
-    typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE"), rows))
+    rows = []
+    for project in found:
+        numbers = project.domains.values()
+        counts = (str(sum(one[what] for one in numbers)) for what in ("tasks", "runs"))
+        rows.append(
+            (
+                project.id,
+                project.name,
+                project.description,
+                project.state,
+                ", ".join(project.domains),
+                *counts,
+            )
+        )
+    typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE", "DOMAINS", "TASKS", "RUNS"), rows))
 
 
 @app.command("config")

@@ -226,10 +226,19 @@ def _submit_file(task: Any, values: dict[str, Any], wishes: Wishes, config: "Cli
     return block_on(submit(task, bind(task.native_interface, (), values), options))
 
 
+def _deployed(project: str, domain: str) -> list[str]:
+    from flyte._client.listing import list_tasks
+    from flyte._syncify import block_on
+    from flyte_schemas.endpoints import ListTasks
+
+    found = block_on(list_tasks(ListTasks(project=project, domain=domain, limit=10**6)))
+    return [f"{task.found.name}:{task.found.version}" for task in found]
+
+
 def _run_deployed(context: typer.Context, name: str | None, words: Sequence[str], wishes: Wishes) -> None:
     from flyte import _session
     from flyte._cli.inputs import help_text, parse_inputs, specs_of_wire
-    from flyte._client.deployed import fetch_task, list_tasks, submit_deployed
+    from flyte._client.deployed import fetch_task, submit_deployed
     from flyte._syncify import block_on
 
     _check_deployed(wishes)
@@ -244,8 +253,7 @@ def _run_deployed(context: typer.Context, name: str | None, words: Sequence[str]
             )
     client = _session.client()
     if name is None:
-        tasks = block_on(list_tasks(client, config.project, config.domain))
-        typer.echo("\n".join(f"{task.name}:{task.version}" for task in tasks) or "no task is deployed")
+        typer.echo("\n".join(_deployed(config.project, config.domain)) or "no task is deployed")
         return
     record = block_on(fetch_task(client, config.project, config.domain, name))
     specs = specs_of_wire(record.template.interface)

@@ -59,8 +59,11 @@ CreatedAfter = Annotated[
     str | None, typer.Option("--created-after", help="E.g. 2024-01-02 or 'now - 1 day'.")
 ]
 CreatedBefore = Annotated[str | None, typer.Option("--created-before", help="Likewise.")]
-UpdatedAfter = Annotated[str | None, typer.Option("--updated-after", hidden=True)]
-UpdatedBefore = Annotated[str | None, typer.Option("--updated-before", hidden=True)]
+UpdatedAfter = Annotated[
+    str | None, typer.Option("--updated-after", help="By when they ended; until then, began.")
+]
+UpdatedBefore = Annotated[str | None, typer.Option("--updated-before", help="Likewise.")]
+Search = Annotated[str, typer.Option("--search", help="Only those with this in their name or their task's.")]
 PausedOnly = Annotated[bool, typer.Option("--paused-only", help="Only runs that wait for somebody's answer.")]
 WithLabels = Annotated[list[str] | None, typer.Option("--with-label", help="K=V.")]
 WithLabelKeys = Annotated[list[str] | None, typer.Option("--with-label-key", help="K, with any value.")]
@@ -144,27 +147,26 @@ _AS_GIVEN = (
 
 def filter_of(given: Mapping[str, Any]) -> "RunFilter":
     """What a run must meet to be listed, of the options of `flyte get run`. Raises UsageError, ValueError."""
-    for name in ("updated_after", "updated_before"):
-        if given[name]:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')}: runs cannot be found by when they changed: use --created-after "
-                "and --created-before"
-            )
     from flyte._cli.times import parse_moment
     from flyte._client.filters import RunFilter, TimeFilter, phases_of
     from flyte._client.identity import who
 
-    after, before = given["created_after"], given["created_before"]
+    def times(what: str) -> TimeFilter:
+        after, before = given[f"{what}_after"], given[f"{what}_before"]
+        return TimeFilter(
+            after=parse_moment(after) if after else None,
+            before=parse_moment(before) if before else None,
+        )
+
     return RunFilter(
         in_phase=phases_of(given["in_phase"] or None),
         task_name=given["task_name"],
         task_version=given["task_version"],
         requested_by=who() if given["only_mine"] else None,
-        created_at=TimeFilter(
-            after=parse_moment(after) if after else None,
-            before=parse_moment(before) if before else None,
-        ),
+        created_at=times("created"),
+        updated_at=times("updated"),
         labels=pairs_of("--with-label", given["with_label"]),
         label_keys=tuple(given["with_label_key"]),
         paused_only=given["paused_only"],
+        search=given["search"],
     )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 import typer
@@ -16,13 +16,17 @@ from flyte._stack import Stack, find_stack, is_alive, stack_home
 
 if TYPE_CHECKING:
     from flyte_schemas.endpoints import Pong
+    from flyte_schemas.overview import StreamProgress
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05
 PING_TIMEOUT_S = 2.0
+MOMENT_S = 0.3
+"""What the registry reads within it, it was not behind with."""
 LOG_TAIL_LINES = 20
-SERVICES = ("registry", "dataproxy", "executor")
+REGISTRY = "registry"
+SERVICES = (REGISTRY, "dataproxy", "executor")
 CONSOLE = "console"
 """A stack does without one."""
 
@@ -98,16 +102,18 @@ def status(context: typer.Context, output: Output = None) -> None:
     config = settle(context)
     from flyte._syncify import block_on
 
-    answers = block_on(_pings())
+    answers, behind = block_on(_answers())
     console = answers.pop(CONSOLE)
     if console is not None or config.console_url:
         answers[CONSOLE] = console
     if output == "json":
         from flyte._cli.show import json_text
 
-        services = {
+        services: dict[str, Any] = {
             service: pong.model_dump(mode="json") if pong else None for service, pong in answers.items()
         }
+        if services[REGISTRY]:
+            services[REGISTRY]["behind"] = [stream.model_dump(mode="json") for stream in behind]
         where = {"endpoint": config.endpoint, "source": config.source, "console_url": config.console_url}
         typer.echo(json_text({**where, "services": services}))
     else:
@@ -115,6 +121,8 @@ def status(context: typer.Context, output: Output = None) -> None:
         for service, pong in answers.items():
             said = f"running on {pong.host}, process {pong.pid}, version {pong.version}" if pong else ""
             typer.echo(f"{service:<10} {said or 'no answer'}")
+            for stream in behind if service == REGISTRY else ():
+                typer.echo(f"{'':<10} {_catching_up(stream)}")
         if config.console_url:
             typer.echo(f"web page   {config.console_url}")
     if not all(answers.values()):
@@ -142,13 +150,25 @@ def _refuse_words(context: typer.Context) -> None:
         )
 
 
-async def _pings() -> "dict[str, Pong | None]":
+def _catching_up(stream: "StreamProgress") -> str:
+    """How far the registry is with a stream that it has not read to its end."""
+    from flyte._cli.show import seconds_text
+
+    said = f"catching up: {stream.as_of:,} of {stream.end:,} events of {stream.stream} are read"
+    if stream.per_s:
+        said += f", {stream.per_s:,.0f} a second"
+    return said if stream.eta_s is None else f"{said}, some {seconds_text(stream.eta_s)} to go"
+
+
+async def _answers() -> "tuple[dict[str, Pong | None], list[StreamProgress]]":
+    """What each service answers, and what the registry has yet to read."""
     import asyncio
 
     from flyte import _session
     from flyte._client.trouble import translated
     from flyte_bus.errors import NoAnswer, Refusal
     from flyte_schemas.endpoints import Ping, ping_endpoint
+    from flyte_schemas.overview import GET_PROGRESS, GetProgress
 
     with translated():
         bus = await _session.client().bus()
@@ -159,9 +179,24 @@ async def _pings() -> "dict[str, Pong | None]":
             except (NoAnswer, Refusal):
                 return None
 
+        async def progress() -> "dict[str, StreamProgress]":
+            try:
+                answer = await bus.ask(GET_PROGRESS, GetProgress(), timeout_s=PING_TIMEOUT_S)
+            except (NoAnswer, Refusal):
+                return {}
+            return {stream.stream: stream for stream in answer.streams}
+
+        async def behind() -> "list[StreamProgress]":
+            """Where the registry is behind, and not just by what came this moment."""
+            first = await progress()
+            if all(stream.as_of == stream.end for stream in first.values()):
+                return []
+            await asyncio.sleep(MOMENT_S)
+            return [now for name, now in (await progress()).items() if now.as_of < first[name].end]
+
         asked = (*SERVICES, CONSOLE)
-        answers = await asyncio.gather(*map(ping, asked))
-    return dict(zip(asked, answers, strict=True))
+        answers, streams = await asyncio.gather(asyncio.gather(*map(ping, asked)), behind())
+    return dict(zip(asked, answers, strict=True)), streams
 
 
 def _start_detached(command: list[str], home: Path) -> None:

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 from flyte._client.details import Connected
 from flyte._client.filters import Direction, Phases, TimeFilter, order_of, phases_of
-from flyte._client.phases import last_change
+from flyte._client.phases import History, last_change, read_histories
 from flyte._client.pictures import ActionDetails
 from flyte._client.runs import parse_run, run_not_found
 from flyte._client.tracked import Tracked
 from flyte._client.trouble import translated
-from flyte._client.watch import RunWatch
 from flyte._runtime.context import ActionID
 from flyte._streams import Streamed
 from flyte._syncify import Syncified, block_on, syncify
@@ -35,7 +34,7 @@ async def get_action(
         raise ValueError("Action.get needs a uri, or run_name and name")
     run = parse_run(where, client.config.project, client.config.domain)
     action = Action(client, run.action(name or ROOT_ACTION))
-    if (await action.state()).phase is None:
+    if (await action._look()).phase is None:
         raise action._unknown()
     return action
 
@@ -59,30 +58,29 @@ async def _list_actions(
     client = _session.client()
     run = parse_run(for_run_name, client.config.project, client.config.domain)
     with translated():
-        watch = RunWatch(await client.bus(), run)
-        await watch.refresh()
-    if not watch.fold.actions:
+        histories = await read_histories(await client.bus(), run)
+    if not histories:
         raise run_not_found(run)
-    states = watch.fold.actions
     wanted, created, updated = phases_of(in_phase), created_at or TimeFilter(), updated_at or TimeFilter()
-    pairs = list(states.items())
+    pairs = list(histories.items())
     if order.by == "updated_at":
-        pairs.sort(key=lambda pair: last_change(pair[1]) or _BEFORE_ALL)
-    for name, state in pairs if order.ascending else reversed(pairs):
+        pairs.sort(key=lambda pair: last_change(pair[1].state) or _BEFORE_ALL)
+    for name, history in pairs if order.ascending else reversed(pairs):
+        state = history.state
         if wanted and state.phase not in wanted:
             continue
         if parent_name is not None and state.parent != parent_name:
             continue
         if created.admits(state.requested_at) and updated.admits(last_change(state)):
-            yield Action(client, run.action(name), state)
+            yield Action(client, run.action(name), history)
 
 
 class Action(Tracked):
     """An action of a run on the stack: like a run, and it knows its place in one."""
 
-    def __init__(self, connected: Connected, action: ActionKey, state: ActionState | None = None) -> None:
-        super().__init__(connected, action)
-        self._seen = state
+    def __init__(self, connected: Connected, action: ActionKey, seen: History | None = None) -> None:
+        super().__init__(connected, action, as_of=seen.as_of if seen else None)
+        self._seen = seen
 
     def __repr__(self) -> str:
         return f"<action {self.run_name}/{self.name} of {self.task_name}: {self.status}>"
@@ -124,9 +122,14 @@ class Action(Tracked):
     @property
     def known(self) -> ActionState:
         """Its state when it was first looked at: enough for what never changes."""
+        return self.seen._state
+
+    @property
+    def seen(self) -> ActionDetails:
+        """A picture of it as it was when it was listed, or is first looked at."""
         if self._seen is None:
-            self._seen = block_on(self.state())
-        return self._seen
+            self._seen = block_on(self._picture())._history
+        return ActionDetails(self._connected, self._action, self._seen)
 
     details = syncify(_details)
     get = Syncified(get_action)

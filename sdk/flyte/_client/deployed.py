@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 from flyte import errors
 from flyte._binding import did_you_mean
 from flyte._client.client import Client
+from flyte._client.listing import Listed, list_tasks
 from flyte._client.starting import start_run
 from flyte._client.trouble import reminding, say_on_stderr, translated
 from flyte._limits import PATIENCE_S
 from flyte._names import check_run_name, new_run_name
-from flyte_schemas.endpoints import GET_TASK, LIST_TASKS, GetTask, ListTasks, TaskRecord, TaskSummary
+from flyte_schemas.endpoints import GET_TASK, GetTask, ListTasks, TaskRecord
 from flyte_schemas.events import RunSettings
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import RunKey
@@ -19,41 +20,19 @@ if TYPE_CHECKING:
     from flyte._client.runs import Run
 
 
-async def list_tasks(
-    client: Client,
-    project: str,
-    domain: str,
-    *,
-    name: str | None = None,
-    limit: int = 100,
-    environment: str | None = None,
-    entrypoint: bool | None = None,
-    ascending: bool = False,
-) -> tuple[TaskSummary, ...]:
-    """The latest version of each task, newest first unless `ascending`; with `name`, all its versions."""
-    with translated():
-        bus = await client.bus()
-        question = ListTasks(
-            project=project,
-            domain=domain,
-            name=name,
-            limit=limit,
-            environment=environment,
-            entrypoint=entrypoint,
-            ascending=ascending,
-        )
-        answer = await reminding(bus.ask(LIST_TASKS, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
-    return answer.tasks
-
-
 async def fetch_task(client: Client, project: str, domain: str, name: str) -> TaskRecord:
+    """The same as `find_task`, without its place."""
+    return (await find_task(client, project, domain, name)).found
+
+
+async def find_task(client: Client, project: str, domain: str, name: str) -> Listed[TaskRecord]:
     """The task that `environment.function` or `environment.function:version` names.
 
     Raises RemoteTaskNotFoundError with the nearest names.
     """
     plain, _, version = name.partition(":")
     if plain.count(".") != 1 or not all(plain.split(".")):
-        known = [task.name for task in await list_tasks(client, project, domain)]
+        known = await _names(project, domain)
         near = [item for item in known if item.endswith(f".{plain}")]
         raise errors.RemoteTaskNotFoundError(
             f"{name!r} is no task's name (those are ENVIRONMENT.FUNCTION, or ENVIRONMENT.FUNCTION:VERSION)"
@@ -64,7 +43,8 @@ async def fetch_task(client: Client, project: str, domain: str, name: str) -> Ta
         question = GetTask(project=project, domain=domain, name=plain, version=version or None)
         answer = await reminding(bus.ask(GET_TASK, question, timeout_s=PATIENCE_S), say_on_stderr, _WAITING)
     if answer.task is None and version:
-        versions = [task.version for task in await list_tasks(client, project, domain, name=plain, limit=20)]
+        asked = ListTasks(project=project, domain=domain, name=plain, limit=20)
+        versions = [task.found.version for task in await list_tasks(asked)]
         if versions:
             raise errors.RemoteTaskNotFoundError(
                 f"no version {version!r} of task {plain!r} is deployed in {project}/{domain}: "
@@ -75,7 +55,11 @@ async def fetch_task(client: Client, project: str, domain: str, name: str) -> Ta
         similar = [item for item in answer.similar if item != plain]
         near_names = f": did you mean {' or '.join(map(repr, similar))}?" if similar else ""
         raise errors.RemoteTaskNotFoundError(f"no {what} is deployed in {project}/{domain}{near_names}")
-    return answer.task
+    return Listed(answer.task, answer.as_of_sequence)
+
+
+async def _names(project: str, domain: str) -> list[str]:
+    return [task.found.name for task in await list_tasks(ListTasks(project=project, domain=domain))]
 
 
 async def submit_deployed(

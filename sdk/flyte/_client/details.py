@@ -78,6 +78,11 @@ class Details(Documented):
         raise NotImplementedError
 
     @property
+    def as_of(self) -> int:
+        """The place in the log that it is a picture of: all up to it is in it."""
+        return self._history.as_of
+
+    @property
     def run_name(self) -> str:
         return self._key.run.run
 
@@ -322,6 +327,7 @@ class Details(Documented):
             ],
             "error": {"kind": error.kind, "code": error.code, "message": error.message} if error else None,
             "abort": {"reason": abort.reason, "by": abort.by} if abort else None,
+            "as_of": self.as_of,
         }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from flyte._binding import did_you_mean
 from flyte_schemas.phase import ActionPhase
 
 Direction = Literal["asc", "desc"]
@@ -45,6 +46,7 @@ class RunFilter:
     labels: dict[str, str] = field(default_factory=dict)
     label_keys: tuple[str, ...] = ()
     paused_only: bool = False
+    search: str = ""
     order: "Order" = field(default_factory=lambda: Order())
 
 
@@ -52,8 +54,16 @@ def phases_of(given: Phases) -> tuple[ActionPhase, ...]:
     """The phases that are meant. Raises ValueError for one that does not exist."""
     if given is None:
         return ()
-    several = [given] if isinstance(given, str) else list(given)
-    return tuple(phase if isinstance(phase, ActionPhase) else ActionPhase(phase.lower()) for phase in several)
+    return tuple(map(_phase_of, [given] if isinstance(given, str) else given))
+
+
+def _phase_of(given: ActionPhase | str) -> ActionPhase:
+    if isinstance(given, ActionPhase):
+        return given
+    known = [phase.value for phase in ActionPhase]
+    if given.lower() not in known:
+        raise ValueError(f"there is no phase {given!r}{did_you_mean(given.lower(), known)}")
+    return ActionPhase(given.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,14 @@ class LogLine:
         return {"attempt": self.attempt, "stream": self.stream, "text": self.text, "at": at}
 
 
+def shown_line(line: LogLine, *, show_ts: bool) -> str:
+    """A line of output, behind its time when that is wanted and known."""
+    if not show_ts:
+        return line.text
+    at = line.at.isoformat(timespec="milliseconds") if line.at else "-"
+    return f"{at} {line.text}"
+
+
 async def kept_lines(bus: Bus, key: ActionKey, attempt: int | None = None) -> list[LogLine]:
     """The lines that the log holds of an action now, attempt by attempt. Raises the bus's errors."""
     order, times = LogOrder(), dict[tuple[int, int], datetime]()

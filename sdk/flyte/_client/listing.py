@@ -1,44 +1,129 @@
-"""Runs as the registry lists them."""
+"""Runs, tasks and projects as the registry lists them, page by page."""
+
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from flyte import _session
 from flyte._client.filters import RunFilter
 from flyte._client.trouble import reminding, say_on_stderr, translated
 from flyte._limits import PATIENCE_S
-from flyte_schemas.endpoints import LIST_RUNS, ListRuns, RunSummary
+from flyte_schemas.endpoints import (
+    LIST_RUNS,
+    LIST_TASKS,
+    ListRuns,
+    ListTasks,
+    RunList,
+    RunSummary,
+    TaskList,
+    TaskSummary,
+)
+from flyte_schemas.overview import LIST_PROJECTS, ListProjects, ProjectList
 from flyte_schemas.streams import RUNS
 
+T = TypeVar("T")
 
-async def list_runs(
-    project: str, domain: str, *, name: str | None = None, limit: int = 100, wanted: RunFilter | None = None
-) -> tuple[RunSummary, ...]:
-    """The newest runs first, as of all that the log holds now; with `name`, just that one.
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """One thing of a listing; `as_of` is the place in the log up to which the listing has read all."""
+
+    found: T
+    as_of: int
+
+
+async def run_pages(question: ListRuns) -> AsyncGenerator[RunList]:
+    """What the registry lists, as of all that the log holds now: as many pages as it takes.
 
     Raises RuntimeSystemError when the registry does not answer.
     """
     with translated():
         bus = await _session.client().bus()
-        wanted = wanted or RunFilter()
-        after, before = wanted.created_at.bounds
-        updated_after, updated_before = wanted.updated_at.bounds
-        question = ListRuns(
-            project=project,
-            domain=domain,
-            name=name,
-            limit=limit,
-            in_phase=wanted.in_phase,
-            task_name=wanted.task_name,
-            task_version=wanted.task_version,
-            requested_by=wanted.requested_by,
-            requested_after=after,
-            requested_before=before,
-            updated_after=updated_after,
-            updated_before=updated_before,
-            labels=wanted.labels,
-            label_keys=wanted.label_keys,
-            paused_only=wanted.paused_only,
-            sort_by=wanted.order.by,
-            ascending=wanted.order.ascending,
-            at_least_sequence=await bus.log.last_sequence(RUNS),
-        )
-        asked = bus.ask(LIST_RUNS, question, timeout_s=PATIENCE_S)
-        return (await reminding(asked, say_on_stderr, "waiting for the registry to answer")).runs
+        left = question.limit
+        question = question.model_copy(update={"at_least_sequence": await bus.log.last_sequence(RUNS)})
+        while True:
+            page = await _answered(bus.ask(LIST_RUNS, question, timeout_s=PATIENCE_S))
+            yield page
+            left -= len(page.runs)
+            if not page.next or left <= 0:
+                return
+            changes = {"cursor": page.next, "limit": left, "counts": False}
+            question = question.model_copy(update=changes)
+
+
+async def task_pages(question: ListTasks) -> AsyncGenerator[TaskList]:
+    """The same for tasks."""
+    with translated():
+        bus = await _session.client().bus()
+        left = question.limit
+        while True:
+            page = await _answered(bus.ask(LIST_TASKS, question, timeout_s=PATIENCE_S))
+            yield page
+            left -= len(page.tasks)
+            if not page.next or left <= 0:
+                return
+            question = question.model_copy(update={"cursor": page.next, "limit": left})
+
+
+def asked_runs(
+    project: str,
+    domain: str,
+    *,
+    name: str | None = None,
+    limit: int = 100,
+    wanted: RunFilter | None = None,
+    counts: bool = False,
+) -> ListRuns:
+    """The question for the newest runs (or for that of this name) that meet what is wanted."""
+    wanted = wanted or RunFilter()
+    after, before = wanted.created_at.bounds
+    updated_after, updated_before = wanted.updated_at.bounds
+    return ListRuns(
+        project=project,
+        domain=domain,
+        name=name,
+        limit=limit,
+        in_phase=wanted.in_phase,
+        task_name=wanted.task_name,
+        task_version=wanted.task_version,
+        requested_by=wanted.requested_by,
+        requested_after=after,
+        requested_before=before,
+        updated_after=updated_after,
+        updated_before=updated_before,
+        labels=wanted.labels,
+        label_keys=wanted.label_keys,
+        paused_only=wanted.paused_only,
+        search=wanted.search,
+        sort_by=wanted.order.by,
+        ascending=wanted.order.ascending,
+        counts=counts,
+    )
+
+
+async def count_runs(question: ListRuns) -> RunList:
+    """The one answer to a question for counts: `run_pages` with no runs on the page."""
+    async with aclosing(run_pages(question)) as pages:
+        return await anext(pages)
+
+
+async def list_runs(question: ListRuns) -> list[Listed[RunSummary]]:
+    """All the runs that `run_pages` gives."""
+    return [Listed(run, page.as_of_sequence) async for page in run_pages(question) for run in page.runs]
+
+
+async def list_tasks(question: ListTasks) -> list[Listed[TaskSummary]]:
+    """All the tasks that `task_pages` gives."""
+    return [Listed(task, page.as_of_sequence) async for page in task_pages(question) for task in page.tasks]
+
+
+async def list_projects() -> ProjectList:
+    """All projects that somebody wrote down, or that the log has something of."""
+    with translated():
+        bus = await _session.client().bus()
+        return await _answered(bus.ask(LIST_PROJECTS, ListProjects(), timeout_s=PATIENCE_S))
+
+
+async def _answered(asked: Awaitable[T]) -> T:
+    return await reminding(asked, say_on_stderr, "waiting for the registry to answer")

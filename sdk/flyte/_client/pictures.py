@@ -64,8 +64,9 @@ async def watch_details(
     with translated():
         bus = await connected.bus()
         async with aclosing(bus.log.follow(RUNS, action_subject(key))) as entries:
-            async for _ in entries:
-                details = ActionDetails(connected, key, await read_history(bus, key), interface)
+            async for entry in entries:
+                history = await read_history(bus, key, entry.sequence)
+                details = ActionDetails(connected, key, history, interface)
                 yield details
                 if details.done() or (until_running and details.is_running):
                     return

@@ -1,13 +1,14 @@
-"""Projects: names that somebody wrote down, with what they are for.
+"""Projects: names that somebody wrote down, with what they are for, and those that the log knows.
 
-Runs and tasks need no project to be created first: a project here is a record in a bucket, kept for people.
-The project of the configuration is always listed, created or not.
+Runs and tasks need no project to be created first: a record in a bucket is kept for people, and a project
+that has tasks or runs is there without one. The project of the configuration is always listed.
 """
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from flyte._client.client import Client
+from flyte._client.listing import list_projects
 from flyte._client.trouble import translated
 from flyte._documents import Documented
 from flyte._streams import Streamed
@@ -16,19 +17,20 @@ from flyte.errors import RuntimeUserError
 from flyte_bus.errors import Conflict
 from flyte_bus.ports import KeyValue
 from flyte_schemas.names import is_name
+from flyte_schemas.overview import ProjectSummary
 from flyte_schemas.projects import PROJECTS_KEY, ProjectBook, ProjectRecord
 from flyte_schemas.streams import SETTINGS_BUCKET
 
 
 async def _get_project(name: str) -> "Project":
     """The project. Raises RuntimeUserError (`ProjectNotFound`)."""
-    record = (await _read_all()).get(name)
-    if record is None:
-        raise RuntimeUserError(
-            "ProjectNotFound",
-            f"there is no project {name!r}: create it with flyte create project --id {name}",
-        )
-    return Project(record)
+    for project in await _read_all():
+        if project.id == name:
+            return project
+    raise RuntimeUserError(
+        "ProjectNotFound",
+        f"there is no project {name!r}: create it with flyte create project --id {name}",
+    )
 
 
 async def _create_project(
@@ -39,7 +41,7 @@ async def _create_project(
         raise ValueError(f"project {id!r} is not allowed: no dots, wildcards or white space, at most 128")
     record = ProjectRecord(id=id, name=name or id, description=description, labels=dict(labels or {}))
     await _change(record, is_new=True)
-    return Project(record)
+    return Project(ProjectSummary(record=record, written=True))
 
 
 async def _update_project(
@@ -52,7 +54,8 @@ async def _update_project(
     """Change what is given. Raises RuntimeUserError (`ProjectNotFound`), ValueError for a bad state."""
     if state not in (None, "active", "archived"):
         raise ValueError(f"state {state!r} is not one of active, archived")
-    known = (await _get_project(id))._record
+    found = await _get_project(id)
+    known = found._record
     record = known.model_copy(
         update={
             "name": known.name if name is None else name,
@@ -62,23 +65,40 @@ async def _update_project(
         }
     )
     await _change(record, is_new=False)
-    return Project(record)
+    return Project(found._summary.model_copy(update={"record": record, "written": True}), found.as_of)
 
 
 async def _list_projects(
     filters: str | None = None, sort_by: Any = None, archived: bool = False
 ) -> AsyncGenerator["Project"]:
     """The projects by id; archived ones only when asked for. `filters` is a part of the id or the name."""
-    for _, record in sorted((await _read_all()).items()):
-        if record.archived == archived and (not filters or filters in record.id or filters in record.name):
-            yield Project(record)
+    for project in await _read_all():
+        if project._record.archived != archived:
+            continue
+        if not filters or filters in project.id or filters in project.name:
+            yield project
 
 
 class Project(Documented):
     """A project as it was when it was read."""
 
-    def __init__(self, record: ProjectRecord) -> None:
-        self._record = record
+    def __init__(self, summary: ProjectSummary, as_of: int | None = None) -> None:
+        self._summary = summary
+        self._as_of = as_of
+
+    @property
+    def _record(self) -> ProjectRecord:
+        return self._summary.record
+
+    @property
+    def as_of(self) -> int | None:
+        """Up to where the log of runs had been read; None for one that was written down just now."""
+        return self._as_of
+
+    @property
+    def domains(self) -> dict[str, dict[str, int]]:
+        """How many `tasks` and `runs` there are, by the name of each domain that has any."""
+        return {one.name: {"tasks": one.tasks, "runs": one.runs} for one in self._summary.domains}
 
     @property
     def id(self) -> str:
@@ -116,6 +136,8 @@ class Project(Documented):
             "description": self.description,
             "labels": self.labels,
             "state": self.state,
+            "domains": self.domains,
+            "as_of": self.as_of,
         }
 
     def __repr__(self) -> str:
@@ -162,9 +184,10 @@ async def _change(record: ProjectRecord, *, is_new: bool) -> None:
                 continue
 
 
-async def _read_all() -> dict[str, ProjectRecord]:
-    client = _client()
-    with translated():
-        book, _ = await _read_book((await client.bus()).bucket(SETTINGS_BUCKET))
-    own = client.config.project
-    return {own: ProjectRecord(id=own, name=own)} | book
+async def _read_all() -> list[Project]:
+    """All projects by id, that of the configuration among them."""
+    answer = await list_projects()
+    found = {one.record.id: one for one in answer.projects}
+    own = _client().config.project
+    mine = ProjectSummary(record=ProjectRecord(id=own, name=own), written=False)
+    return [Project(one, answer.as_of_sequence) for _, one in sorted(({own: mine} | found).items())]

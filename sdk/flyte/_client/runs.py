@@ -3,11 +3,12 @@
 import re
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from urllib.parse import unquote
 
 from flyte._client.details import Connected
 from flyte._client.filters import Direction, Phases, RunFilter, TimeFilter, order_of, phases_of
-from flyte._client.listing import list_runs
+from flyte._client.listing import asked_runs, run_pages
 from flyte._client.logs import LogPrinter
 from flyte._client.phases import unknown
 from flyte._client.pictures import RunDetails
@@ -30,7 +31,7 @@ async def get_run(name: str) -> "Run":
 
     client = _session.client()
     run = Run(client, parse_run(name, client.config.project, client.config.domain))
-    if (await run.state()).phase is None:
+    if (await run._look()).phase is None:
         raise run_not_found(run._key)
     return run
 
@@ -52,8 +53,9 @@ async def _list_runs(
 ) -> AsyncGenerator["Run"]:
     """The runs that meet all that is asked for, newest first (or by `sort_by=("updated_at", "asc")`).
 
-    `updated_at` is when a run ended; until then, when it began. With `paused_actions_only`, of those in which
-    a condition waits for an answer. Raises ValueError for a way to sort that there is not.
+    They come page by page as they are taken. `updated_at` is when a run ended; until then, when it began.
+    With `paused_actions_only`, of those in which a condition waits for an answer. Raises ValueError for a way
+    to sort that there is not.
     """
     from flyte import _session
 
@@ -72,8 +74,10 @@ async def _list_runs(
         paused_only=paused_actions_only,
         order=order,
     )
-    for summary in await list_runs(project, domain, limit=limit, wanted=wanted):
-        yield Run(client, RunKey(project, domain, summary.name))
+    async with aclosing(run_pages(asked_runs(project, domain, limit=limit, wanted=wanted))) as pages:
+        async for page in pages:
+            for summary in page.runs:
+                yield Run(client, RunKey(project, domain, summary.name), as_of=page.as_of_sequence)
 
 
 _PAGE = re.compile(r"https?://[^?#]+/projects/([^/?#]+)/domains/([^/?#]+)/runs/([^/?#]+)(?:[/?#].*)?")
@@ -93,8 +97,10 @@ class Run(Tracked):
         *,
         request_id: str | None = None,
         interface: NativeInterface | None = None,
+        as_of: int | None = None,
     ) -> None:
-        super().__init__(connected, key.action(ROOT_ACTION), request_id=request_id, interface=interface)
+        action = key.action(ROOT_ACTION)
+        super().__init__(connected, action, request_id=request_id, interface=interface, as_of=as_of)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from flyte._client.aborting import ask_abort
 from flyte._client.details import Connected
 from flyte._client.follow import Follower, WaitFor
-from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines
+from flyte._client.lines import ActionPrinter, LogLine, coming_lines, kept_lines, shown_line
 from flyte._client.logs import LogPrinter
 from flyte._client.phases import History, read_history, unknown
 from flyte._client.pictures import ActionDetails, watch_details
@@ -31,6 +31,7 @@ from flyte._typed import Deserializers, Types
 from flyte.errors import ActionNotFoundError
 from flyte_schemas.action import ActionState
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.streams import LOGS, RUNS
 from flyte_schemas.subjects import ActionKey
 
 
@@ -44,7 +45,9 @@ class Tracked(Documented):
         *,
         request_id: str | None = None,
         interface: NativeInterface | None = None,
+        as_of: int | None = None,
     ) -> None:
+        self._as_of = as_of
         self._connected = connected
         self._action = action
         self._key = action.run
@@ -54,6 +57,14 @@ class Tracked(Documented):
     @property
     def name(self) -> str:
         return self._action.action
+
+    @property
+    def as_of(self) -> int | None:
+        """Up to where the log had been read when it was found: the listing's place, or that of `get`.
+
+        None for a run that this process has just asked for.
+        """
+        return self._as_of
 
     @property
     def url(self) -> str:
@@ -84,6 +95,13 @@ class Tracked(Documented):
         """Folded from the log. Raises RuntimeSystemError when the log cannot be read."""
         with translated():
             return (await self._history()).state
+
+    async def _look(self) -> ActionState:
+        """Its state, as of the place in the log that `as_of` then has."""
+        with translated():
+            history = await self._history()
+        self._as_of = history.as_of
+        return history.state
 
     async def _history(self) -> History:
         try:
@@ -182,8 +200,14 @@ class Tracked(Documented):
 
     async def lines(self, attempt: int | None = None) -> list[LogLine]:
         """What it has printed until now, line by line."""
+        return (await self.lines_as_of(attempt))[0]
+
+    async def lines_as_of(self, attempt: int | None = None) -> tuple[list[LogLine], int]:
+        """The same, and the place in the log of output up to which all is in it."""
         with translated():
-            return await kept_lines(await self._connected.bus(), self._action, attempt)
+            bus = await self._connected.bus()
+            as_of = await bus.log.last_sequence(LOGS)
+            return await kept_lines(bus, self._action, attempt), as_of
 
     async def _logs(self, attempt: int | None = None) -> str:
         """What it has printed until now (all attempts, or one of them, counted from 1), as one text."""
@@ -217,6 +241,13 @@ class Tracked(Documented):
             async with aclosing(coming_lines(bus, self._action, attempt)) as lines:
                 async for line in lines:
                     yield shown_line(line, show_ts=show_ts)
+
+    async def events_as_of(self) -> tuple[list[Happening], int]:
+        """What has happened to it until now, and the place in the log up to which all is in it."""
+        with translated():
+            as_of = await (await self._connected.bus()).log.last_sequence(RUNS)
+        happened = [happening async for happening in self._events()]
+        return happened, max(as_of, *(happening.sequence for happening in happened), 0)
 
     async def _events(self) -> AsyncGenerator[Happening]:
         """What has happened to it until now, event by event."""
@@ -297,11 +328,3 @@ class Tracked(Documented):
         rows = (facts | {"url": self.url}).items()
         cells = "".join(f"<tr><th>{label}</th><td>{html.escape(text)}</td></tr>" for label, text in rows)
         return f"<table>{cells}</table>"
-
-
-def shown_line(line: LogLine, *, show_ts: bool) -> str:
-    """A line of output, behind its time when that is wanted and known."""
-    if not show_ts:
-        return line.text
-    at = line.at.isoformat(timespec="milliseconds") if line.at else "-"
-    return f"{at} {line.text}"

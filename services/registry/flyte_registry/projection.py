@@ -39,6 +39,9 @@ PAUSE_S = 0.02
 TELL_S = 5.0
 """While there is much to read, so often it is told how much was read."""
 
+RECENT = 2_000
+"""So many runs are kept in memory as they were written."""
+
 T = TypeVar("T")
 
 
@@ -54,6 +57,7 @@ class Projection:
         self._positions: dict[str, Position] = {}
         self._as_of = {stream.name: 0 for stream in FOLLOWED}
         self._paces = {stream.name: Pace() for stream in FOLLOWED}
+        self._recent: dict[RunKey, RunRow] = {}
         self._moved = asyncio.Condition()
         self._awaited = asyncio.Event()
 
@@ -209,15 +213,39 @@ class Projection:
     def _take_in(self, stream: StreamSpec, batch: Sequence[Entry], model: ReadModel) -> int:
         """One transaction: the entries that are new, and the place that they reach."""
         position = deepcopy(self._positions[stream.name])
+        rows: dict[RunKey, RunRow] = {}
         with model.transaction():
             new = [entry for entry in batch if position.admit(entry.sequence, _mark(entry))]
             if stream == TASKS:
                 _take_in_tasks(model, new)
             else:
-                _take_in_runs(model, new)
+                rows = self._take_in_runs(model, new)
             model.put_position(stream.name, position)
         self._positions[stream.name] = position
+        self._remember(rows)
         return position.as_of
+
+    def _take_in_runs(self, model: ReadModel, entries: Sequence[Entry]) -> dict[RunKey, RunRow]:
+        """Fold the entries into the rows of their runs; these rows."""
+        rows: dict[RunKey, RunRow] = {}
+        for entry in entries:
+            key = parse_action(entry.subject)
+            if key is None or isinstance(entry.content, Malformed) or not concerns_run(key, entry.content):
+                continue
+            run = key.run
+            row = rows.get(run) or self._recent.get(run) or model.runs.get(run) or RunRow(key=run)
+            rows[run] = fold_run(row, key, entry.content, entry.sequence)
+        for row in rows.values():
+            model.runs.put(row)
+        return rows
+
+    def _remember(self, rows: dict[RunKey, RunRow]) -> None:
+        """The runs that were written last are likely to be written next: they need not be read for it."""
+        for key, row in rows.items():
+            self._recent.pop(key, None)
+            self._recent[key] = row
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
 
 def _take_in_tasks(model: ReadModel, entries: Sequence[Entry]) -> None:
@@ -227,18 +255,6 @@ def _take_in_tasks(model: ReadModel, entries: Sequence[Entry]) -> None:
         row = task_row(entry.subject, entry.content, entry.sequence)
         if row is not None:
             model.tasks.put(row)
-
-
-def _take_in_runs(model: ReadModel, entries: Sequence[Entry]) -> None:
-    rows: dict[RunKey, RunRow] = {}
-    for entry in entries:
-        key = parse_action(entry.subject)
-        if key is None or isinstance(entry.content, Malformed) or not concerns_run(key, entry.content):
-            continue
-        row = rows.get(key.run) or model.runs.get(key.run) or RunRow(key=key.run)
-        rows[key.run] = fold_run(row, key, entry.content, entry.sequence)
-    for row in rows.values():
-        model.runs.put(row)
 
 
 def _position_in(stream: StreamSpec) -> Callable[[ReadModel], Position]:

@@ -68,14 +68,14 @@ class Questions:
     async def get_task(self, question: GetTask) -> TaskAnswer:
         """One version of a task. Raises Refusal `RegistryBehind`."""
         if question.version is not None:
-            row = await self._task(question)  # a version never changes: no need to catch up for it
+            row, as_of = await self._task(question)  # a version never changes: no need to catch up for it
             if row is not None:
-                return TaskAnswer(task=_record(row))
+                return TaskAnswer(task=_record(row), as_of_sequence=as_of)
         await self._catch_up(TASKS)
-        row = await self._task(question)
+        row, as_of = await self._task(question)
         if row is not None:
-            return TaskAnswer(task=_record(row))
-        return TaskAnswer(task=None, similar=await self._similar(question))
+            return TaskAnswer(task=_record(row), as_of_sequence=as_of)
+        return TaskAnswer(task=None, similar=await self._similar(question), as_of_sequence=as_of)
 
     async def list_tasks(self, question: ListTasks) -> TaskList:
         """The latest version of each task, or all versions of one. Raises Refusal."""
@@ -141,10 +141,9 @@ class Questions:
         counts = ({run.phase: 1} if run else {}) if question.counts else None
         return RunList(runs=(run,) if run else (), as_of_sequence=as_of, counts=counts)
 
-    async def _task(self, question: GetTask) -> TaskRow | None:
-        return await self._projection.ask(
-            lambda model: model.tasks.get(question.project, question.domain, question.name, question.version)
-        )
+    async def _task(self, question: GetTask) -> tuple[TaskRow | None, int]:
+        place = (question.project, question.domain, question.name, question.version)
+        return await self._projection.ask_as_of(TASKS, lambda model: model.tasks.get(*place))
 
     async def _similar(self, question: GetTask) -> tuple[str, ...]:
         settings = self._settings

@@ -35,7 +35,7 @@ class RegistrySettings:
     """How long a request rests before it is delivered again."""
     max_histories: int = 10_000
     """Tasks whose versions are kept in memory."""
-    max_batch: int = 500
+    max_batch: int = 2_000
     """Entries that one transaction of the read model takes in."""
     answer_patience_s: float = 5.0
     """How long a question waits for the read model to see what the log holds."""

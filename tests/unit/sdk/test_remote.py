@@ -228,8 +228,8 @@ def test_phases_are_given_in_several_ways() -> None:
     assert (
         phases_of("FAILED") == phases_of(ActionPhase.FAILED) == phases_of(["failed"]) == (ActionPhase.FAILED,)
     )
-    with pytest.raises(ValueError, match="nowhere"):
-        phases_of("nowhere")
+    with pytest.raises(ValueError, match="there is no phase 'fialed': did you mean 'failed'"):
+        phases_of("fialed")
 
 
 def test_times_without_a_zone_are_the_machines() -> None:

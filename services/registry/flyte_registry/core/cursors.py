@@ -44,9 +44,14 @@ def place_of(question: ListRuns | ListTasks, size: int) -> Place | None:
         digest, *place = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error):
         raise WrongCursor(cursor) from None
-    if digest != _digest(question) or len(place) != size or not all(type(part) is int for part in place):
+    if digest != _digest(question) or len(place) != size or not all(map(_is_number, place)):
         raise WrongCursor(cursor)
     return tuple(place)
+
+
+def _is_number(part: object) -> bool:
+    """Whether it is a number that SQLite has room for."""
+    return type(part) is int and -(2**63) <= part < 2**63
 
 
 def _digest(question: ListRuns | ListTasks) -> str:

@@ -149,6 +149,8 @@ def _without_values(root: ActionState) -> ActionState:
     requested = root.requested
     if requested is not None and (requested.inputs or requested.env_vars or requested.overrides):
         requested = requested.model_copy(update={"inputs": {}, "env_vars": {}, "overrides": None})
+    elif root.outputs is None:
+        return root
     return root._replace(requested=requested, outputs=None)
 
 

@@ -30,8 +30,10 @@ from flyte_schemas.events import (
     TaskDeployed,
     TaskDeployRejected,
 )
+from flyte_schemas.overview import LIST_PROJECTS, DomainSummary, ListProjects
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import RUNS, TASKS, StreamSpec
+from flyte_schemas.projects import PROJECTS_KEY, ProjectBook, ProjectRecord
+from flyte_schemas.streams import RUNS, SETTINGS_BUCKET, TASKS, StreamSpec
 from flyte_schemas.subjects import RunKey, action_subject, deploy_request
 from testkit.cases.harness import GUARD_S, take
 from testkit.registry import (
@@ -191,8 +193,8 @@ class QuestionCases:
             elsewhere = await harness.bus.ask(
                 GET_TASK, GetTask(project="other", domain="development", name="my_env.my_task")
             )
-        assert answer == TaskAnswer(task=None, similar=("my_env.my_task",))
-        assert elsewhere == TaskAnswer(task=None)
+        assert answer == TaskAnswer(task=None, similar=("my_env.my_task",), as_of_sequence=1)
+        assert elsewhere == TaskAnswer(task=None, as_of_sequence=1)
 
     async def test_runs_are_listed_newest_first_with_what_became_of_them(
         self, harness: RegistryHarness, tmp_path: Path
@@ -216,6 +218,24 @@ class QuestionCases:
         assert none.runs == ()
         assert [run.name for run in newest.runs] == ["r3"]
         assert runs.as_of_sequence == 10
+
+    async def test_projects_are_those_that_were_written_down_and_those_that_have_anything(
+        self, harness: RegistryHarness, tmp_path: Path
+    ) -> None:
+        book = ProjectBook(projects={"garden": ProjectRecord(id="garden", name="The garden")})
+        await harness.bus.bucket(SETTINGS_BUCKET).put(PROJECTS_KEY, book.model_dump_json().encode())
+        for version in ("v1", "v2"):
+            await harness.bus.log.append(deploy(template(), version))
+        async with registry(harness.bus, tmp_path):
+            await answers(harness.bus, 2)
+            await happen(harness.bus, "r1", *STARTED)
+            found = await harness.bus.ask(LIST_PROJECTS, ListProjects())
+        assert [(one.record.id, one.written) for one in found.projects] == [
+            (WHERE["project"], False),
+            ("garden", True),
+        ]
+        assert found.projects[0].domains == (DomainSummary(name=WHERE["domain"], tasks=1, runs=1),)
+        assert (found.as_of_sequence, found.tasks_as_of_sequence) == (3, 2)
 
     async def test_an_answer_waits_for_the_place_in_the_log_that_is_asked_for(
         self, harness: RegistryHarness, tmp_path: Path
@@ -324,6 +344,7 @@ class ReadModelCases:
             with pytest.raises(Refusal) as caught:
                 await harness.bus.ask(LIST_RUNS, ListRuns(**WHERE))
         assert caught.value.failure.code == "RegistryBehind"
+        assert f"it has read 0 of 3 events of {RUNS.name}" in caught.value.failure.message
 
     async def test_when_its_bus_is_closed_it_does_not_seem_alive(
         self, harness: RegistryHarness, tmp_path: Path
