@@ -77,7 +77,7 @@ test("a template is a signature, and lines of what was declared", () => {
     },
     image: "auto",
     resources: { cpu: "1", memory: "2Gi", gpu: null },
-    policies: { retries: 2, cache: { behavior: "disable", serialize: false }, max_queued_time_s: null },
+    policies: { retries: 2, max_failures: 0, cache: { behavior: "disable", serialize: false }, max_queued_time_s: null },
   };
   assert.equal(signature(template), 'main(n: int, who: str = "World") -> str');
   assert.deepEqual(factsOf(template), [

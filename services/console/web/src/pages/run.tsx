@@ -60,9 +60,10 @@ export function RunPage({ place, name, action }: RunPageProps): VNode {
 function LoadedRun({ place, name, action, run }: RunPageProps & { run: LiveRun }): VNode {
   const state = useSignal(run.state);
   const travel = useTravel(run);
-  const isOver = state === "ended";
-  const ticking = useNow(!isOver && travel.at === null);
-  const now = isOver || state === "lost" ? Math.max(run.span?.until ?? 0, isOver ? 0 : run.heardAt) : ticking;
+  const ticking = useNow(state === "live" && travel.at === null);
+  const known = run.span?.until ?? 0;
+  // Only what is live goes on with the clock: the past ends with its last word, a lost stream where it broke off.
+  const now = state === "live" ? Math.max(ticking, known) : state === "lost" ? Math.max(run.heardAt, known) : known;
   const root = run.rows.get(ROOT);
   const facts = useJson<RunAnswer>(withQuery(apiOf(place, "runs", name), {}), `${name}`);
   useEffect(() => facts.again(), [root?.phase]);
@@ -71,7 +72,7 @@ function LoadedRun({ place, name, action, run }: RunPageProps & { run: LiveRun }
     if (run.rows.has(id) && id !== action) goTo(actionPath(place, name, id) + location.search, action !== null);
   };
   useTravelKeys(travel, action !== null, () => goTo(runPath(place, name) + location.search));
-  const until = Math.max(run.span?.until ?? 0, isOver ? 0 : now);
+  const until = Math.max(known, now);
   return (
     <main id="main" class={`run-page${action ? " has-action" : ""}${travel.at === null ? "" : " in-past"}`}>
       <Header place={place} name={name} run={run} facts={facts.data?.run ?? null} travel={travel} now={now} />

@@ -29,7 +29,7 @@ export function Overview(props: OverviewProps): VNode {
   const { place, runName, row, at, phase } = props;
   return (
     <div class="overview">
-      {EXPLAINED.has(phase) && (at === null || phase === row.phase) && (
+      {EXPLAINED.has(phase) && (at === null || isTerminal(phase)) && (
         <Explained place={place} runName={runName} row={row} isOver={isTerminal(row.phase)} />
       )}
       {props.action?.condition && <Question condition={props.action.condition} runName={runName} name={row.name} isOpen={phase === "paused"} />}
@@ -83,7 +83,7 @@ function Explained({ place, runName, row, isOver }: { place: Place; runName: str
       )}
       {data.todo && (
         <p class="todo">
-          <b>What to do</b> {data.todo}{" "}
+          <b>What to do</b> <Said text={data.todo} />{" "}
           {data.page.startsWith("http") && (
             <a href={data.page} target="_blank" rel="noreferrer">
               About {data.failure?.code}
@@ -93,11 +93,13 @@ function Explained({ place, runName, row, isOver }: { place: Place; runName: str
       )}
       <ul class="waits">
         {data.waits.slice(0, 5).map((wait) => (
-          <li key={wait.action}>{wait.text}</li>
+          <li key={wait.action}>
+            <Said text={wait.text} />
+          </li>
         ))}
         {data.clocks.map((clock) => (
           <li key={clock.text}>
-            {clock.text} {clock.at && <span class="quiet">({dateTime(millis(clock.at) ?? 0)})</span>}
+            <Said text={clock.text} /> {clock.at && <span class="quiet">({dateTime(millis(clock.at) ?? 0)})</span>}
           </li>
         ))}
       </ul>
@@ -137,6 +139,11 @@ export function FailureText({ code, message, traceback, isOpen = false }: Failur
   );
 }
 
+/** A sentence in which commands stand between backticks. */
+function Said({ text }: { text: string }): VNode {
+  return <>{text.split("`").map((piece, index) => (index % 2 ? <code key={index}>{piece}</code> : piece))}</>;
+}
+
 /** What a condition asks, and how to answer it. */
 function Question(props: { condition: Condition; runName: string; name: string; isOpen: boolean }): VNode {
   const { prompt, description, data_type: type, signalled_by: by } = props.condition;
@@ -146,7 +153,7 @@ function Question(props: { condition: Condition; runName: string; name: string; 
       {description && <p class="quiet">{description}</p>}
       {props.isOpen && (
         <p>
-          It waits for an answer ({type}): <code>{`flyte signal ${props.runName} ${props.name} VALUE`}</code>
+          It waits for an answer ({type}): <code>{`flyte signal condition ${props.runName} ${props.name} VALUE`}</code>
         </p>
       )}
       {by && !props.isOpen && <p class="quiet">Answered by {by}</p>}

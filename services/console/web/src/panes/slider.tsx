@@ -58,7 +58,7 @@ export function Slider({ run, travel, until }: { run: LiveRun; travel: Travel; u
       <select aria-label="Speed" value={String(travel.speed)} onChange={(event) => travel.setSpeed(Number(event.currentTarget.value))}>
         {SPEEDS.map((speed) => (
           <option key={speed} value={speed}>
-            {speed === 0 ? "in 20 s" : `${speed}×`}
+            {speed === 0 ? "all in 20 s" : `${speed}×`}
           </option>
         ))}
       </select>

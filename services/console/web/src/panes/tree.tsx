@@ -146,7 +146,7 @@ function TreeLine(props: TreeLineProps): VNode {
         <PhaseIcon phase={phase} />
         <span class="label">{node.label}</span>
         {node.row && <span class="unseen"> {wordOf(phase)} </span>}
-        {node.row && line.parent >= 0 && <span class="id mono">{node.id.slice(0, 8)}</span>}
+        {node.row && line.parent >= 0 && node.id !== node.label && <span class="id mono">{node.id.slice(0, 8)}</span>}
         {node.row ? <Marks row={node.row} sum={sum} isOpen={line.isOpen} /> : <span class="times">×{count(total)}</span>}
         {!node.row && <PhaseBar counts={sum.counts} />}
       </span>
@@ -207,12 +207,17 @@ function Envelope({ sum, span, at, now }: { sum: Summary; span: Span; at: number
   return <i class={`stretch envelope phase-${leadingPhase(sum.counts)}`} style={{ left: `${left * 100}%`, width: `${width * 100}%` }} />;
 }
 
+/** So near the end a time has no room. */
+const CROWDED = 0.9;
+const CROWDED_NARROW = 0.7;
+
 function Axis({ span }: { span: Span }): VNode {
+  const isNarrow = innerWidth < NARROW_PX;
   return (
     <span class="axis">
-      {ticksOf(span, innerWidth < NARROW_PX ? 2 : 5).map(({ offset, share }) => (
-        <span key={offset} style={{ left: `${share * 100}%` }} class={share > 0.9 ? "at-end" : undefined}>
-          {tickText(offset)}
+      {ticksOf(span, isNarrow ? 2 : 5).map(({ offset, share }) => (
+        <span key={offset} style={{ left: `${share * 100}%` }}>
+          {share < (isNarrow ? CROWDED_NARROW : CROWDED) ? tickText(offset) : ""}
         </span>
       ))}
     </span>

@@ -71,7 +71,7 @@ export function Help({ close }: { close: () => void }): VNode {
               </dl>
             </section>
           ))}
-          <section>
+          <section class="wide">
             <h3>Phases</h3>
             <ul class="signs">
               {PHASES.map((phase) => (

@@ -61,7 +61,7 @@ export function factsOf(template: Template | null | undefined): [string, string]
     ["Triggers", inline((template.triggers ?? []).map(({ name }) => name))],
     ...Object.entries(template.policies ?? {}).map(([key, value]): [string, string] => {
       const name = words(key);
-      return [name.charAt(0).toUpperCase() + name.slice(1), inline(value)];
+      return [name.charAt(0).toUpperCase() + name.slice(1), value === 0 ? "" : inline(value)];
     }),
   ];
   return lines.filter(([, text]) => text !== "" && text !== NO_CACHE);
