@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 VARIABLE = "TRACEPARENT"
 FLUSH_S = 3.0
 """How long the end of a process waits for a collector that does not take its spans."""
+
+_making = threading.Lock()
+"""Attempts that share a process may come to their first span at once."""
 
 _here: ContextVar["tuple[RunKey, TraceContext] | None"] = ContextVar("flyte_trace", default=None)
 """The run, and the innermost span of it that has a name in the log."""
@@ -151,18 +155,24 @@ def _tracer(service: str) -> "Tracer":
     """A tracer of the process's provider, which is ours unless the user's code has one already."""
     from opentelemetry import trace
 
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-        own = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
-        provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        trace.set_tracer_provider(provider)
-        atexit.register(_flush, provider)
+    with _making:
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            _make_provider(service)
     return trace.get_tracer("flyte")
+
+
+def _make_provider(service: str) -> None:
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    own = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
+    provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    atexit.register(_flush, provider)
 
 
 def _flush(provider: "TracerProvider") -> None:
