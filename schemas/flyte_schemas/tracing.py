@@ -17,6 +17,9 @@ _SAMPLED = 1
 
 EXPORTER, DISABLED = "OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+PROTOCOL = "http/protobuf"
+"""The one that we speak."""
 
 
 class TraceContext(NamedTuple):
@@ -69,6 +72,16 @@ def log_fields(traceparent: str | None) -> dict[str, str]:
 
 
 def is_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether the standard variables ask for traces, of a collector that we can speak to."""
+    return is_asked_for(environment) and protocol_of(environment) == PROTOCOL
+
+
+def protocol_of(environment: Mapping[str, str]) -> str:
+    """How the collector wants to be spoken to."""
+    return next((said for name in PROTOCOLS if (said := environment.get(name))), PROTOCOL)
+
+
+def is_asked_for(environment: Mapping[str, str]) -> bool:
     """Whether the standard variables ask for traces: nobody has to have installed anything for that."""
     if environment.get(DISABLED, "").strip().lower() == "true":
         return False

@@ -6,8 +6,10 @@ handed on (children, steps) is text and needs nothing installed; OpenTelemetry i
 
 import atexit
 import contextlib
+import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 
 VARIABLE = "TRACEPARENT"
 FLUSH_S = 3.0
-"""How long the end of a process waits for a collector that does not take its spans."""
+"""How long the end of a process waits for a collector that does not take its spans, unless these say."""
+TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+
+_making = threading.Lock()
+"""Attempts that share a process may come to their first span at once."""
 
 _here: ContextVar["tuple[RunKey, TraceContext] | None"] = ContextVar("flyte_trace", default=None)
 """The run, and the innermost span of it that has a name in the log."""
@@ -151,21 +157,32 @@ def _tracer(service: str) -> "Tracer":
     """A tracer of the process's provider, which is ours unless the user's code has one already."""
     from opentelemetry import trace
 
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-        own = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
-        provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        trace.set_tracer_provider(provider)
-        atexit.register(_flush, provider)
+    with _making:
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            _make_provider(service)
     return trace.get_tracer("flyte")
 
 
+def _make_provider(service: str) -> None:
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    own = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: service}
+    provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
+    # A flush lasts as long as its exporter tries, whatever it is told: so the exporter is limited.
+    limit_s = None if any(map(os.environ.get, TIMEOUTS)) else FLUSH_S
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=limit_s)))
+    for name in ("opentelemetry.exporter", "opentelemetry.sdk"):
+        if (its := logging.getLogger(name)).level == logging.NOTSET:
+            its.setLevel(logging.ERROR)  # that it tries again is nothing to tell the user
+    trace.set_tracer_provider(provider)
+    atexit.register(_flush, provider)
+
+
 def _flush(provider: "TracerProvider") -> None:
-    """At the end of a process: send what is finished, within a limit."""
+    """At the end of a process: send what is finished."""
     with contextlib.suppress(Exception):  # a collector that is away is nobody's failure
-        provider.force_flush(int(FLUSH_S * 1000))
+        provider.force_flush()

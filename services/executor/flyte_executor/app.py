@@ -20,7 +20,7 @@ from flyte_executor.requests import Admission
 from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.backends import BACKEND_KEY, BackendNote
 from flyte_schemas.streams import SETTINGS_BUCKET
-from flyte_schemas.tracing import is_wanted
+from flyte_schemas.tracing import PROTOCOL, PROTOCOLS, is_asked_for, protocol_of
 
 if TYPE_CHECKING:
     from flyte_executor.spans import Sampling, SpanSender
@@ -93,7 +93,10 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
 
 def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
     """What traces are made and sent with; None: nobody wants them, or what it takes is not installed."""
-    if not is_wanted(os.environ):
+    if not is_asked_for(os.environ):
+        return None
+    if (protocol := protocol_of(os.environ)) != PROTOCOL:
+        log.warning("executor.traces.off", reason=f"{PROTOCOLS[-1]} is {protocol}: say {PROTOCOL}")
         return None
     try:
         from flyte_executor.spans import Sampling, SpanSender

@@ -8,6 +8,7 @@ OpenTelemetry is loaded here only, and only when it is wanted (`flytejet[telemet
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,6 +68,7 @@ class SpanSender:
     def __init__(self, bus: Bus, exporter: SpanExporter | None = None) -> None:
         self._bus = bus
         self._exporter = exporter or OTLPSpanExporter()
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # we tell what became of it ourselves
         own = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "flyte-executor"}
         self._resource = Resource.create(own)
         self._made: asyncio.Queue[tuple[Delivery, list[Span]]] = asyncio.Queue(IN_FLIGHT)

@@ -126,3 +126,16 @@ def test_a_backend_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         ValueError, match="FLYTE_EXECUTOR_BACKEND='clouds' is none of process, docker, kubernetes"
     ):
         from_environment()
+
+
+def test_an_agent_in_a_container_is_told_where_spans_go_and_no_secret_of_it() -> None:
+    told = variables_of(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+            "OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret",
+            "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "authorization=secret",
+            "OTEL_SERVICE_NAME": "the-executor",
+        },
+        "image",
+    )
+    assert {name for name in told if name.startswith("OTEL_")} == {"OTEL_EXPORTER_OTLP_ENDPOINT"}
