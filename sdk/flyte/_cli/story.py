@@ -31,6 +31,14 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure
 from flyte_schemas.imported import RunImported
+from flyte_schemas.notices import NotificationFailed
+from flyte_schemas.trigger_events import (
+    TriggerCreated,
+    TriggerDeleted,
+    TriggerRefused,
+    TriggersDeployed,
+    TriggerSwitched,
+)
 
 
 def event_line(action: str, event: AnyEvent) -> str:
@@ -100,6 +108,25 @@ def event_text(event: AnyEvent) -> str:
             return f"deployed version {version}"
         case TaskDeployRejected(version=version, failure=failure):
             return f"refused version {version}: {_brief(failure)}"
+        case _:
+            return _about_triggers(event)
+
+
+def _about_triggers(event: AnyEvent) -> str:
+    match event.data:
+        case TriggersDeployed(version=version, triggers=triggers):
+            names = ", ".join(trigger.name for trigger in triggers) or "none"
+            return f"triggers of version {version}: {names}"
+        case TriggerCreated(trigger=trigger):
+            return f"trigger {trigger.name} created"
+        case TriggerSwitched(name=name, is_active=is_active):
+            return f"trigger {name} switched {'on' if is_active else 'off'}"
+        case TriggerDeleted(name=name):
+            return f"trigger {name} deleted"
+        case TriggerRefused(reason=reason):
+            return f"refused: {_first_line(reason)}"
+        case NotificationFailed(target=target, tries=tries, error=error):
+            return f"nobody took the notification for {target} in {tries} tries: {_first_line(error)}"
         case _:
             return event.type
 

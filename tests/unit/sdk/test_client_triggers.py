@@ -2,6 +2,7 @@
 
 import pytest
 
+from flyte._cli.story import event_text
 from flyte._client import trigger_requests
 from flyte._client.garbage import _read_log
 from flyte._client.trigger_requests import ask_scheduler
@@ -17,6 +18,7 @@ from flyte_schemas.trigger_events import (
 )
 from flyte_schemas.trigger_state import TaskTriggers, evolve
 from testkit.events import event
+from testkit.further_examples import FURTHER_EXAMPLES
 from testkit.plane import Plane
 
 TASK = "env.one"
@@ -82,3 +84,15 @@ def test_a_deployment_that_says_nothing_new_is_known() -> None:
     assert evolve(state, event(SUBJECT, pinned), 3).agrees("v1", (DAILY,))
     follows = TriggerCreated(trigger=mine, version="v0")
     assert not evolve(state, event(SUBJECT, follows), 3).agrees("v1", (DAILY,))
+
+
+def test_each_fact_is_told_in_words() -> None:
+    told = [event_text(one) for one in FURTHER_EXAMPLES if ".request." not in one.type]
+    assert told == [
+        "triggers of version v1: nightly",
+        "trigger often created",
+        "trigger often switched on",
+        "trigger often deleted",
+        "refused: task my_env.my_task has no trigger 'often'",
+        "nobody took the notification for rule:on-call in 10 tries: HTTP 500",
+    ]
