@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flyte_schemas import endpoints
+from flyte_schemas import endpoints, overview
 from flyte_schemas.channels import types_on
 from flyte_schemas.endpoints import Endpoint, Ping, Pong, ping_endpoint
 from flyte_schemas.events import AbortAction, DeployTask, EventData, SignalCondition, StartRun
 from flyte_schemas.failure import Failure
 from flyte_schemas.json_schemas import Schema, definitions_of, envelope_of
-from flyte_schemas.streams import LOGS, REQUESTS, RUNS, TASKS, StreamSpec
+from flyte_schemas.streams import LOGS, REQUESTS, RUNS, TASKS, TRIGGERS, StreamSpec
 from flyte_schemas.subjects import (
     ActionKey,
     RunKey,
@@ -27,7 +27,10 @@ from flyte_schemas.subjects import (
     run_request,
     signal_request,
     task_subject,
+    trigger_request,
+    triggers_subject,
 )
+from flyte_schemas.trigger_events import CreateTrigger, DeleteTrigger, DeployTriggers, SwitchTrigger
 
 _COMPONENT = "#/components/schemas/{model}"
 _RUN = RunKey("{project}", "{domain}", "{run}")
@@ -41,24 +44,28 @@ _PARAMETERS = {
     "action": "The name of the action within its run; a0 is the root.",
     "environment": "The environment of the tasks.",
     "task": "The function's name; with the environment's before it, the task's full name.",
-    "service": "registry, dataproxy or executor.",
+    "service": "registry, dataproxy, executor, scheduler, notifier or console.",
 }
 _STREAMS = {
     "tasks": (TASKS, task_subject(*_PLACE, "{environment}.{task}")),
+    "triggers": (TRIGGERS, triggers_subject(*_PLACE, "{environment}.{task}")),
     "runs": (RUNS, action_subject(_ACTION)),
     "logs": (LOGS, log_subject(_ACTION)),
 }
-_REQUESTS: dict[str, tuple[str, type[EventData]]] = {
-    "deployRequests": (deploy_request(*_PLACE, "{environment}"), DeployTask),
-    "runRequests": (run_request(_RUN), StartRun),
-    "abortRequests": (abort_request(_RUN), AbortAction),
-    "signalRequests": (signal_request(_RUN), SignalCondition),
+_TRIGGER_WORDS = (CreateTrigger, DeployTriggers, SwitchTrigger, DeleteTrigger)
+_REQUESTS: dict[str, tuple[str, tuple[type[EventData], ...]]] = {
+    "deployRequests": (deploy_request(*_PLACE, "{environment}"), (DeployTask,)),
+    "triggerRequests": (trigger_request(*_PLACE, "{environment}"), _TRIGGER_WORDS),
+    "runRequests": (run_request(_RUN), (StartRun,)),
+    "abortRequests": (abort_request(_RUN), (AbortAction,)),
+    "signalRequests": (signal_request(_RUN), (SignalCondition,)),
 }
 
 
 def questions() -> dict[str, Endpoint[Any, Any]]:
     """The questions that anybody may ask, by a name."""
-    found = (one for one in vars(endpoints).values() if isinstance(one, Endpoint))
+    words = (*vars(endpoints).values(), *vars(overview).values())
+    found = (one for one in words if isinstance(one, Endpoint))
     asked = {_camel(one.subject.rpartition(".")[2]): one for one in found}
     return asked | {"ping": ping_endpoint("{service}")}
 
@@ -71,8 +78,9 @@ def asyncapi(version: str) -> dict[str, Any]:
         for suffix, where in (("", address), ("Live", live(address))):
             channels[f"{name}{suffix}"] = _stream_channel(stream, where, is_live=bool(suffix))
             operations[f"tell{_title(name)}{suffix}"] = _operation("send", f"{name}{suffix}")
-    for name, (address, data) in _REQUESTS.items():
-        channels[name] = _channel(address, _paragraph(data), [data.TYPE], {"x-stream": REQUESTS.name})
+    for name, (address, words) in _REQUESTS.items():
+        told, said = [data.TYPE for data in words], " ".join(_paragraph(data) for data in words)
+        channels[name] = _channel(address, said, told, {"x-stream": REQUESTS.name})
         operations[f"take{_title(name)}"] = _operation("receive", name)
     for name, endpoint in questions().items():
         channels[name] = _channel(endpoint.subject, _paragraph(endpoint.ask), [endpoint.ask.__name__], {})
@@ -145,7 +153,7 @@ def _operation(action: str, channel: str, reply: str | None = None) -> dict[str,
 
 def _components() -> dict[str, Any]:
     told = [data for stream, _ in _STREAMS.values() for data in types_on(stream)]
-    told += [data for _, data in _REQUESTS.values()]
+    told += [data for _, words in _REQUESTS.values() for data in words]
     asked = questions().values()
     words: set[type[BaseModel]] = {
         Failure,

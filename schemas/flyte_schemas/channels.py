@@ -1,7 +1,17 @@
 """Who hears what where: each event type, and the stream whose subjects it is said on."""
 
 from flyte_schemas.events import EventData
-from flyte_schemas.streams import LOGS, REJECTED, REQUESTS, RUNS, TASKS, TIMERS, StreamSpec
+from flyte_schemas.streams import (
+    LOGS,
+    NOTICES,
+    REJECTED,
+    REQUESTS,
+    RUNS,
+    TASKS,
+    TIMERS,
+    TRIGGERS,
+    StreamSpec,
+)
 from flyte_schemas.vocabulary import DATA_TYPES
 
 _FAMILIES: dict[str, StreamSpec] = {
@@ -15,6 +25,8 @@ _FAMILIES: dict[str, StreamSpec] = {
     "request": REQUESTS,
     "timer": TIMERS,
     "message": REJECTED,
+    "trigger": TRIGGERS,
+    "notification": NOTICES,
 }
 """The second word of a type says what it is about, and so where it is said."""
 
