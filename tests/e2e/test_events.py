@@ -69,7 +69,12 @@ def test_whoever_watches_sees_what_happens_and_goes_on_where_he_was(cli: Cli, tm
     failed = cli.ok("events", "-p", "watching", "--phase", "failed").splitlines()
     assert len(failed) == 1 and failed[0].endswith("failed: ValueError: not this one")
 
-    # Who closes the pipe is not shown a traceback; who mistypes is told what there is.
+    says_what_is_wrong(cli)
+    a_program_finds(cli, {str(one["id"]) for one in of_run}, tmp_path / "journal.jsonl")
+
+
+def says_what_is_wrong(cli: Cli) -> None:
+    """Who closes the pipe is not shown a traceback; who mistypes is told what there is."""
     shown = subprocess.run(
         ["bash", "-c", f"{command('flyte')} events --all-projects -f --since 1h | head -1"],
         env=clean_environment(**cli.variables),
@@ -88,16 +93,16 @@ def test_whoever_watches_sees_what_happens_and_goes_on_where_he_was(cli: Cli, tm
         done = cli("events", *words)
         assert done.returncode == 1 and done.stderr.startswith("error: ") and told in done.stderr
 
-    # A program of his own, which knows nothing of flyte, finds the same events on the same stack.
+
+def a_program_finds(cli: Cli, wanted: set[str], journal: Path) -> None:
+    """A program of his own, which knows nothing of flyte, finds the same events on the same stack."""
     stack = json.loads((Path(cli.variables["FLYTE_HOME"]) / "stack.json").read_text())
-    journal = tmp_path / "journal.jsonl"
     program = subprocess.Popen(
         [sys.executable, str(SUBSCRIBERS / "journal.py"), stack["nats_url"], str(journal)],
         env=clean_environment(FLYTE_NATS_USER=stack["nats_user"], FLYTE_NATS_PASSWORD=stack["nats_password"]),
         stdout=subprocess.DEVNULL,
     )
     try:
-        wanted = {one["id"] for one in of_run}
 
         def found() -> bool:
             text = journal.read_text() if journal.exists() else ""
