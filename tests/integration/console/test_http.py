@@ -105,11 +105,17 @@ async def test_what_has_not_changed_is_not_sent_again(world: World) -> None:
 async def test_without_gzip_the_bytes_are_the_same(world: World) -> None:
     path = world.place(f"/runs/{DONE.run}/actions/a1")
     async with world.http.get(path, headers={"Accept-Encoding": "identity"}) as plain:
-        body = await plain.read()
+        body, tag = await plain.read(), plain.headers["ETag"]
         assert "Content-Encoding" not in plain.headers
     request = urllib.request.Request(path, headers={"Accept-Encoding": "gzip"})
-    zipped = await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
+
+    def fetch() -> tuple[bytes, str]:
+        with urllib.request.urlopen(request) as answer:
+            return answer.read(), answer.headers["ETag"]
+
+    zipped, other = await asyncio.to_thread(fetch)
     assert gzip.decompress(zipped) == body
+    assert tag != other, "other bytes have another validator"
 
 
 async def test_a_bus_that_is_away_is_said(world: World) -> None:

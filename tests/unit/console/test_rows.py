@@ -140,6 +140,11 @@ class TestARow:
         assert not row_of(*TWO_ATTEMPTS)["has_report"]
 
 
+def test_a_word_before_the_request_makes_no_row() -> None:
+    rows = folded([("a1", event(action("a1"), placed()), 1)])
+    assert (len(rows), rows.is_settled, rows.as_of) == (0, False, 1)
+
+
 @given(logs())
 def test_the_phases_are_those_of_the_fold(log: list[Told]) -> None:
     rows, fold = folded(log), RunFold()

@@ -74,7 +74,7 @@ class RunRows:
     @property
     def is_settled(self) -> bool:
         """Whether every action has ended."""
-        return bool(self._states) and not self._live
+        return bool(self._rows) and not self._live
 
     def row(self, action: str) -> Row | None:
         """The row of one action."""
@@ -97,6 +97,7 @@ class RunRows:
             return
         after = evolve(before, event, sequence)
         if after.phase is None:
+            self._states[action] = after  # a word that comes before its request
             return
         row = self._rows.pop(action, None) or self._begun(action, after)
         self._rows[action] = row  # at the end: it changed last

@@ -21,7 +21,7 @@ class Asset:
     content_type: str
     body: bytes
     zipped: bytes | None
-    etag: str
+    digest: str
     cache: str
 
 
@@ -41,11 +41,11 @@ def _asset(path: Path) -> Asset:
         content_type=content_type,
         body=body,
         zipped=zipped if zipped is not None and len(zipped) < len(body) else None,
-        etag=etag_of(body),
+        digest=digest_of(body),
         cache=FOR_EVER if _HASHED.search(path.name) else ASK_AGAIN,
     )
 
 
-def etag_of(body: bytes) -> str:
-    """A strong validator of what is sent."""
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+def digest_of(body: bytes) -> str:
+    """What a browser may hold against what it has."""
+    return hashlib.blake2b(body, digest_size=12).hexdigest()

@@ -16,7 +16,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import Ask
-from flyte_console.http.assets import ASK_AGAIN, Asset, etag_of, load_assets
+from flyte_console.http.assets import ASK_AGAIN, Asset, digest_of, load_assets
 from flyte_console.http.headers import PLAIN, SANDBOXED
 from flyte_console.problems import Trouble, away, not_found, troubled
 from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
@@ -132,8 +132,8 @@ class _Handlers:
             return _told(Trouble(500, problem))
 
     def _check(self, request: web.Request) -> None:
-        name = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
-        name = (name if request.host.rpartition(":")[2].isdecimal() else request.host).lower()
+        host, _, port = request.host.rpartition(":")
+        name = (host if host and port.isdecimal() else request.host).lower()
         if self._hosts is not None and name not in self._hosts:
             hint = "Add the name to FLYTE_CONSOLE_ALLOWED_HOSTS."
             raise Trouble(
@@ -183,14 +183,13 @@ class _Handlers:
         asset = self._assets.get(path)
         if asset is None:
             raise not_found("NoSuchPage", f"there is no {request.path}")
-        headers = {**PLAIN, "ETag": asset.etag, "Cache-Control": asset.cache, "Vary": "Accept-Encoding"}
-        if _is_known(request, asset.etag):
-            return web.Response(status=304, headers=headers)
-        body = asset.body
-        if asset.zipped is not None and _takes_gzip(request):
-            body, headers["Content-Encoding"] = asset.zipped, "gzip"
-        headers["Content-Type"] = asset.content_type
-        return web.Response(body=body, headers=headers)
+        headers = {**PLAIN, "Cache-Control": asset.cache, "Content-Type": asset.content_type}
+        if _is_known(request, asset.digest):
+            return _not_modified(request, asset.digest, headers)
+        zipped = asset.zipped if _takes_gzip(request) else None
+        return _whole(
+            asset.body if zipped is None else zipped, asset.digest, headers, is_zipped=zipped is not None
+        )
 
     async def _bytes(self, request: web.Request, found: Download) -> web.StreamResponse:
         """An object, passed on as it comes: a browser may not reach the artifact store."""
@@ -270,22 +269,33 @@ def _told(trouble: Trouble) -> web.Response:
 
 async def _sent(request: web.Request, body: bytes) -> web.Response:
     """JSON with its validator, compressed where that is wanted."""
-    etag = etag_of(body)
-    headers = {**PLAIN, "ETag": etag, "Cache-Control": ASK_AGAIN, "Vary": "Accept-Encoding"}
-    if _is_known(request, etag):
-        return web.Response(status=304, headers=headers)
-    headers["Content-Type"] = "application/json"
-    if len(body) >= ZIP_FROM_BYTES and _takes_gzip(request):
+    digest = digest_of(body)
+    headers = {**PLAIN, "Cache-Control": ASK_AGAIN, "Content-Type": "application/json"}
+    if _is_known(request, digest):
+        return _not_modified(request, digest, headers)
+    is_zipped = len(body) >= ZIP_FROM_BYTES and _takes_gzip(request)
+    if is_zipped and len(body) >= ASIDE_FROM_BYTES:
+        body = await asyncio.to_thread(gzip.compress, body, 4, mtime=0)
+    elif is_zipped:
+        body = gzip.compress(body, 4, mtime=0)
+    return _whole(body, digest, headers, is_zipped=is_zipped)
+
+
+def _whole(body: bytes, digest: str, headers: dict[str, str], *, is_zipped: bool) -> web.Response:
+    """A body with the validator of its bytes: compressed ones are others."""
+    headers |= {"ETag": f'"{digest}-gzip"' if is_zipped else f'"{digest}"', "Vary": "Accept-Encoding"}
+    if is_zipped:
         headers["Content-Encoding"] = "gzip"
-        if len(body) >= ASIDE_FROM_BYTES:
-            body = await asyncio.to_thread(gzip.compress, body, 4, mtime=0)
-        else:
-            body = gzip.compress(body, 4, mtime=0)
     return web.Response(body=body, headers=headers)
 
 
-def _is_known(request: web.Request, etag: str) -> bool:
-    return etag in request.headers.get("If-None-Match", "")
+def _not_modified(request: web.Request, digest: str, headers: dict[str, str]) -> web.Response:
+    etag = f'"{digest}-gzip"' if f"{digest}-gzip" in request.headers["If-None-Match"] else f'"{digest}"'
+    return web.Response(status=304, headers={**headers, "ETag": etag, "Vary": "Accept-Encoding"})
+
+
+def _is_known(request: web.Request, digest: str) -> bool:
+    return digest in request.headers.get("If-None-Match", "")
 
 
 def _takes_gzip(request: web.Request) -> bool:
