@@ -114,6 +114,7 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
   const phase = root ? (phaseAt(root, at) ?? "queued") : (facts?.phase ?? "queued");
   const begun = root?.history[0]?.[1] ?? millis(facts?.requested_at) ?? now;
   const ended = isTerminal(phase) ? (root?.ended_at_ms ?? now) : (at ?? now);
+  const { size, paused } = sizesAt(run, at);
   const asOf = at === null ? run.asOf : sequenceAt(run.past(), at);
   return (
     <header class="run-head">
@@ -145,8 +146,8 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
         <Fact name="Started">{dateTime(begun)}</Fact>
         <Fact name="Duration">{duration(ended - begun)}</Fact>
         <Fact name="By">{facts?.requested_by || "–"}</Fact>
-        <Fact name="Actions">{count(sizeAt(run, at))}</Fact>
-        {facts && facts.paused > 0 && at === null && <Fact name="Waits for">{plural(facts.paused, "answer")}</Fact>}
+        <Fact name="Actions">{count(size)}</Fact>
+        {paused > 0 && <Fact name="Waits for">{plural(paused, "answer")}</Fact>}
         {Object.entries(facts?.labels ?? {}).map(([key, value]) => (
           <Fact key={key} name={key}>
             {value}
@@ -162,12 +163,16 @@ function Header({ place, name, run, facts, travel, now }: HeaderProps): VNode {
   );
 }
 
-/** How many actions there were. */
-function sizeAt(run: LiveRun, at: number | null): number {
-  if (at === null) return run.rows.size;
+/** How many actions there were, and how many of them were questions that nobody had answered. */
+function sizesAt(run: LiveRun, at: number | null): { size: number; paused: number } {
   let size = 0;
-  for (const row of run.rows.values()) if (phaseAt(row, at)) size += 1;
-  return size;
+  let paused = 0;
+  for (const row of run.rows.values()) {
+    const phase = phaseAt(row, at);
+    if (phase) size += 1;
+    if (phase === "paused") paused += 1;
+  }
+  return { size, paused };
 }
 
 function Fact({ name, children }: { name: string; children: preact.ComponentChildren }): VNode {

@@ -35,7 +35,7 @@ export function RunsPage({ place }: { place: Place }): VNode {
         {asked.error && !asked.data && <Trouble error={asked.error} again={asked.again} />}
         {!asked.data && !asked.error && <Loading lines={10} />}
         {asked.data && rows.length === 0 && (isFiltered ? <NothingFound path={path} /> : <NoRuns place={place} />)}
-        {rows.length > 0 && <RunsTable place={place} rows={rows} isDimmed={asked.isAsking && cursor !== null} />}
+        {rows.length > 0 && <RunsTable place={place} rows={rows} stoppedAt={state === "live" ? null : heardAt} isDimmed={asked.isAsking && cursor !== null} />}
         {asked.data && (cursor !== null || asked.data.next) && (
           <nav class="paging" aria-label="Pages of runs">
             {cursor !== null && <a href={withQuery(path, listedWithout(query))}>Newest runs</a>}
@@ -162,8 +162,17 @@ function Field({ name, label, query, placeholder, search = false }: FieldProps):
   );
 }
 
-function RunsTable({ place, rows, isDimmed }: { place: Place; rows: RunRow[]; isDimmed: boolean }): VNode {
-  const now = useNow(true);
+interface RunsTableProps {
+  place: Place;
+  rows: RunRow[];
+  /** When the stream was lost, if it is: no clock of what is shown runs on from there. */
+  stoppedAt: number | null;
+  isDimmed: boolean;
+}
+
+function RunsTable({ place, rows, stoppedAt, isDimmed }: RunsTableProps): VNode {
+  const ticking = useNow(stoppedAt === null);
+  const now = stoppedAt ?? ticking;
   return (
     <table class={`runs${isDimmed ? " dimmed" : ""}`}>
       <caption class="unseen">Runs, newest first</caption>

@@ -31,11 +31,11 @@ export function LiveState({ state, asOf, heardAt, at = null }: LiveStateProps): 
   const now = useNow(state === "lost");
   const [kind, word, more] = wordsOf(state, at, Math.max(0, now - heardAt));
   return (
-    <span class={`live live-${kind}`} role="status" title="The position in the event log that this page shows">
+    <span class={`live live-${kind}`} role="status" aria-live={at === null ? "polite" : "off"} title="The position in the event log that this page shows">
       <i class="dot" aria-hidden="true" />
       <b>{word}</b>
-      {more && <span class="live-more">{more}</span>}
-      {asOf > 0 && <span class="as-of">#{count(asOf)}</span>}
+      {more && <span class="live-more" aria-live="off">{more}</span>}
+      {asOf > 0 && <span class="as-of" aria-live="off">#{count(asOf)}</span>}
     </span>
   );
 }
