@@ -9,7 +9,7 @@ import pytest
 from testkit.simulation.many import live_through
 from testkit.simulation.world import simulate
 
-SEEDS = 2_000
+SEEDS = 500
 CHUNK = 25
 
 
