@@ -169,13 +169,22 @@ class Trigger(Documented):
 
 
 def time_inputs_of(task: str, wanted: str | None) -> dict[str, Any]:
-    """The input of a deployed task that receives the time: the one that is wanted, or `trigger_time`."""
-    if wanted:
-        return {wanted: TriggerTime}
+    """The input of a deployed task that receives the time: the one that is wanted, or `trigger_time`.
+
+    Raises ValueError when the task needs more than that.
+    """
     client, project, domain = _place()
     record = block_on(fetch_task(client, project, domain, task))
-    names = {parameter.name for parameter in record.template.interface.inputs}
-    return {USUAL_TIME_INPUT: TriggerTime} if USUAL_TIME_INPUT in names else {}
+    inputs = record.template.interface.inputs
+    time_input = wanted or USUAL_TIME_INPUT
+    missing = [one.name for one in inputs if one.required and one.name != time_input]
+    if missing:
+        raise ValueError(
+            f"task {record.name} needs {', '.join(missing)}: --trigger-time-var names the input that "
+            "receives the time; with other inputs, declare the trigger in the code, or use "
+            "flyte.remote.Trigger.create"
+        )
+    return {time_input: TriggerTime} if wanted or time_input in {one.name for one in inputs} else {}
 
 
 def _place() -> tuple[Client, str, str]:
