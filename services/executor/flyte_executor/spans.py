@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import datetime
 
 import structlog
@@ -28,8 +29,9 @@ from flyte_bus.service import Supervisor
 from flyte_executor.core.spans import ENDS, Span, run_spans, spans_of
 from flyte_executor.settings import SERVICE
 from flyte_schemas.envelope import AnyEvent, Malformed
+from flyte_schemas.imported import RunImported
 from flyte_schemas.streams import REQUESTS, RUNS
-from flyte_schemas.subjects import ActionKey, RunKey, action_subject, parse_action, run_request
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey, RunKey, action_subject, parse_action, run_request
 from flyte_schemas.tracing import TraceContext, parse_traceparent, span_id_of, trace_id_of
 
 log = structlog.get_logger()
@@ -102,7 +104,7 @@ class SpanSender:
         if key is None or isinstance(content, Malformed) or not isinstance(content.data, ENDS):
             return []
         asked = parse_traceparent(content.traceparent)
-        if asked is None or not asked.is_sampled:
+        if asked is None or not asked.is_sampled or await self._is_imported(key.run):
             return []
         events: list[tuple[AnyEvent, int]] = []
         async for each in self._bus.log.read(RUNS, action_subject(key)):
@@ -112,6 +114,15 @@ class SpanSender:
         if spans and key.is_root:
             spans += run_spans(key, spans[0].parent, await self._request(key), spans[0])
         return spans
+
+    async def _is_imported(self, run: RunKey) -> bool:
+        """Whether the run happened elsewhere: its spans were sent from there."""
+        async with aclosing(self._bus.log.read(RUNS, action_subject(run.action(ROOT_ACTION)))) as entries:
+            async for entry in entries:
+                return not isinstance(entry.content, Malformed) and isinstance(
+                    entry.content.data, RunImported
+                )
+        return False
 
     async def _request(self, key: ActionKey) -> AnyEvent | None:
         last = await self._bus.log.last(REQUESTS, run_request(key.run))

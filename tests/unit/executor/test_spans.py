@@ -26,7 +26,9 @@ from flyte_schemas.events import (
     TraceSucceeded,
 )
 from flyte_schemas.failure import Failure, FailureKind
-from flyte_schemas.subjects import AttemptKey, RunKey
+from flyte_schemas.imported import RunImported
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import ROOT_ACTION, AttemptKey, RunKey, action_subject, run_filter
 from flyte_schemas.task import TaskReference
 from flyte_schemas.tracing import TraceContext, parse_traceparent, span_id_of, trace_id_of
 from testkit.cases.harness import GUARD_S
@@ -215,6 +217,28 @@ async def test_no_life_of_a_sender_loses_a_span_or_sends_one_again(
         await finished(plane, "four")
         await until_sent(EACH, bus)
     assert len(collector.spans) == 4 * EACH == len({span.id for span in collector.spans})
+
+
+async def test_the_spans_of_an_imported_run_were_sent_from_where_it_happened(
+    plane: Plane, collector: Collector
+) -> None:
+    await plane.executor(begun=Sampling().begun)
+    await finished(plane, "one")
+    original, imported = RunKey("project", "domain", "one"), RunKey("project", "domain", "two")
+    async with MemoryBus(plane.server) as bus:
+        copies = [entry async for entry in bus.log.read(RUNS, run_filter(original))]
+        root = action_subject(imported.action(ROOT_ACTION))
+        said = RunImported(origin=str(original), digest="ef" * 32, exported_at=MORNING)
+        at = await bus.log.append(event(root, said), expected=0)
+        for entry in copies:
+            at = await bus.log.copy(root, entry.raw.replace(b".one.", b".two."), expected=at)
+    async with sending(plane) as bus:
+        await finished(plane, "three")
+        await until_sent(2 * EACH, bus)
+    assert {span.trace for span in collector.spans} == {
+        trace_id_of(original),
+        trace_id_of(RunKey("project", "domain", "three")),
+    }
 
 
 async def test_a_collector_that_takes_nothing_gets_it_later(
