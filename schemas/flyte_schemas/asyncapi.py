@@ -48,11 +48,11 @@ _STREAMS = {
     "runs": (RUNS, action_subject(_ACTION)),
     "logs": (LOGS, log_subject(_ACTION)),
 }
-_REQUESTS: dict[str, tuple[str, type[EventData]]] = {
-    "deployRequests": (deploy_request(*_PLACE, "{environment}"), DeployTask),
-    "runRequests": (run_request(_RUN), StartRun),
-    "abortRequests": (abort_request(_RUN), AbortAction),
-    "signalRequests": (signal_request(_RUN), SignalCondition),
+_REQUESTS: dict[str, tuple[str, tuple[type[EventData], ...]]] = {
+    "deployRequests": (deploy_request(*_PLACE, "{environment}"), (DeployTask,)),
+    "runRequests": (run_request(_RUN), (StartRun,)),
+    "abortRequests": (abort_request(_RUN), (AbortAction,)),
+    "signalRequests": (signal_request(_RUN), (SignalCondition,)),
 }
 
 
@@ -71,8 +71,9 @@ def asyncapi(version: str) -> dict[str, Any]:
         for suffix, where in (("", address), ("Live", live(address))):
             channels[f"{name}{suffix}"] = _stream_channel(stream, where, is_live=bool(suffix))
             operations[f"tell{_title(name)}{suffix}"] = _operation("send", f"{name}{suffix}")
-    for name, (address, data) in _REQUESTS.items():
-        channels[name] = _channel(address, _paragraph(data), [data.TYPE], {"x-stream": REQUESTS.name})
+    for name, (address, asked) in _REQUESTS.items():
+        said = " ".join(map(_paragraph, asked))
+        channels[name] = _channel(address, said, [data.TYPE for data in asked], {"x-stream": REQUESTS.name})
         operations[f"take{_title(name)}"] = _operation("receive", name)
     for name, endpoint in questions().items():
         channels[name] = _channel(endpoint.subject, _paragraph(endpoint.ask), [endpoint.ask.__name__], {})
@@ -145,7 +146,7 @@ def _operation(action: str, channel: str, reply: str | None = None) -> dict[str,
 
 def _components() -> dict[str, Any]:
     told = [data for stream, _ in _STREAMS.values() for data in types_on(stream)]
-    told += [data for _, data in _REQUESTS.values()]
+    told += [data for _, requests in _REQUESTS.values() for data in requests]
     asked = questions().values()
     words: set[type[BaseModel]] = {
         Failure,

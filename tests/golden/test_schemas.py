@@ -112,7 +112,7 @@ def test_the_page_for_subscribers_names_every_subject_of_the_streams() -> None:
     addresses = {
         one["address"]: one["x-stream"] for one in DOCUMENT["channels"].values() if "x-stream" in one
     }
-    assert len(addresses) == 10
+    assert len(addresses) >= 10
     for address, stream in addresses.items():
         assert re.search(rf"\| `{stream}` .*`{re.escape(address)}`", page), address
 
