@@ -78,9 +78,9 @@ def asyncapi(version: str) -> dict[str, Any]:
         for suffix, where in (("", address), ("Live", live(address))):
             channels[f"{name}{suffix}"] = _stream_channel(stream, where, is_live=bool(suffix))
             operations[f"tell{_title(name)}{suffix}"] = _operation("send", f"{name}{suffix}")
-    for name, (address, words) in _REQUESTS.items():
-        told, said = [data.TYPE for data in words], " ".join(_paragraph(data) for data in words)
-        channels[name] = _channel(address, said, told, {"x-stream": REQUESTS.name})
+    for name, (address, asked) in _REQUESTS.items():
+        said = " ".join(map(_paragraph, asked))
+        channels[name] = _channel(address, said, [data.TYPE for data in asked], {"x-stream": REQUESTS.name})
         operations[f"take{_title(name)}"] = _operation("receive", name)
     for name, endpoint in questions().items():
         channels[name] = _channel(endpoint.subject, _paragraph(endpoint.ask), [endpoint.ask.__name__], {})
@@ -153,7 +153,7 @@ def _operation(action: str, channel: str, reply: str | None = None) -> dict[str,
 
 def _components() -> dict[str, Any]:
     told = [data for stream, _ in _STREAMS.values() for data in types_on(stream)]
-    told += [data for _, words in _REQUESTS.values() for data in words]
+    told += [data for _, requests in _REQUESTS.values() for data in requests]
     asked = questions().values()
     words: set[type[BaseModel]] = {
         Failure,
