@@ -47,7 +47,7 @@ function unpack(columns: readonly string[], values: readonly unknown[]): ActionR
 /** Changes are drawn together, at most so often: the tree is laid out anew each time, which takes its actions' time. */
 const drawnEachMs = (actions: number): number => 100 + actions / 40;
 /** How long a run may take to be read until it is shown as far as it is. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 400;
 const AGAIN_MS = 2_000;
 
 export class LiveRun {
@@ -108,7 +108,9 @@ export class LiveRun {
       this.isLoaded = true;
       this.error.value = null;
       this.draw();
-      this.follow(base, String(answer.as_of));
+      this.stopReading();
+      if (answer.settled) this.state.value = "ended";
+      else this.follow(base, String(answer.as_of));
     } catch (error) {
       if (this.request.signal.aborted) return;
       const known = error instanceof ApiError ? error : new ApiError(0, "Error", String(error), "");
@@ -146,7 +148,6 @@ export class LiveRun {
   }
 
   private follow(base: string, after: string): void {
-    this.stopReading();
     this.feed = new Feed({
       url: (last) => withQuery(`${base}/stream`, { after: last }),
       after,
