@@ -1,6 +1,7 @@
 """A real nats-server of its own for one test: killed and started again at will, gone afterwards."""
 
 import json
+import os
 import secrets
 import signal
 import socket
@@ -95,9 +96,11 @@ class NatsServer:
             self._process = None
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to it."""
+        """Send a signal to it; one that was told to stop has stopped when this returns."""
         assert self._process is not None
         self._process.send_signal(number)
+        if number == signal.SIGSTOP:
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def _accepts(self) -> bool:
         self.port = self.port or self._chosen_port()
