@@ -76,7 +76,7 @@ def test_the_slider_shows_the_run_as_it_was(page: Page, shop: Shop) -> None:
 def test_a_run_is_played_to_its_end(page: Page, shop: Shop) -> None:
     page.goto(path_of("runs", "good"))
     expect(line(page, "prices")).to_be_visible()
-    page.get_by_label("Speed").select_option("10")
+    page.get_by_label("Speed").select_option("1")
     page.evaluate("""
         window.seen = new Set();
         new MutationObserver(() => window.seen.add(document.querySelector('.run-head .phase').textContent))

@@ -26,13 +26,14 @@ export class Signal<T> {
 /** The value of a signal; the component is drawn anew when it changes. */
 export function useSignal<T>(signal: Signal<T>): T {
   const [, draw] = useReducer((count: number) => count + 1, 0);
+  const drawn = signal.value;
   useEffect(() => {
-    const seen = signal.value;
     const stop = signal.watch(() => draw(undefined as never));
-    if (!Object.is(seen, signal.value)) draw(undefined as never);
+    // An effect comes after the picture: what changed in between has told nobody.
+    if (!Object.is(drawn, signal.value)) draw(undefined as never);
     return stop;
   }, [signal]);
-  return signal.value;
+  return drawn;
 }
 
 /** A value kept in the browser beyond a visit; without a store (private windows) for the visit. */

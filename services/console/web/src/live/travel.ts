@@ -9,6 +9,8 @@ import { setQuery } from "./router";
 export const SPEEDS = [0, 1, 5, 10, 60, 300] as const;
 const WHOLE_MS = 20_000;
 const FRAME_MS = 40;
+/** A frame that came late skips nothing of the run. */
+const LONGEST_FRAME_MS = 120;
 const WRITTEN_AFTER_MS = 400;
 
 export interface Travel {
@@ -48,7 +50,7 @@ export function useTravel(run: LiveRun): Travel {
       if (time - last < FRAME_MS || !run.span || here.current === null) return;
       const { from, until } = run.span;
       const factor = speed || Math.max(0.001, (until - from) / WHOLE_MS);
-      const next = here.current + (time - last) * factor;
+      const next = here.current + Math.min(time - last, LONGEST_FRAME_MS) * factor;
       last = time;
       if (next < until) return move(next);
       move(null);

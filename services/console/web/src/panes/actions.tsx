@@ -1,7 +1,7 @@
 /** The left side of a run: which of its actions are looked for, as tree with times or as graph. */
 
 import type { VNode } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { count } from "../pure/format";
 import type { Counts, Phase } from "../pure/phase";
 import { isPhase, PHASES, wordOf } from "../pure/phase";
@@ -41,13 +41,17 @@ export function ActionsPane({ run, at, now, until, selected, select }: ActionsPa
     () => linesOf(tops, sums, { at, open: seeks ? openFound : open, wanted: { phases: new Set(phases), text } }),
     [version, at, open, openFound, text, phases.join()],
   );
+  const chosen = useRef(selected);
   useEffect(() => {
-    setActive(selected);
+    // What was chosen here is active already, and the next line may be by now.
+    if (chosen.current !== selected) setActive(selected);
+    chosen.current = selected;
     const way = wayTo(run.tops(), selected);
     setOpen((old) => (way?.length ? new Map([...old, ...way.map((id) => [id, true] as const)]) : old));
   }, [selected]);
   const onActive = (id: string): void => {
     setActive(id);
+    if (run.rows.has(id)) chosen.current = id;
     select(id);
   };
   const onToggle = (line: Line, isOpen: boolean): void =>
