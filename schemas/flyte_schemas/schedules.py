@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from flyte_schemas import cron
 from flyte_schemas.trigger import ArtifactArrival, Automation, CronSchedule, RateSchedule
@@ -10,6 +11,8 @@ MADE_UP_WITHIN = timedelta(hours=1)
 """What was missed within this time is made up; of what is older, only the latest."""
 MADE_UP_MOST = 100
 """How many missed instants are made up at a time, the latest."""
+PASSED_OVER_MOST = 1_000
+"""How many instants that are not made up are told of at a time."""
 _WINDOWS = tuple(map(timedelta, (1, 32, 366, 3660)))
 
 
@@ -62,6 +65,14 @@ def due(
             break
         recent = _between(automation, since, max(begin, now - window), now)[-1:]
     return recent[-MADE_UP_MOST:]
+
+
+def passed_over(
+    automation: Automation, since: datetime, done: datetime, first: datetime
+) -> Iterator[datetime]:
+    """The instants after `done` and before `first`, the first that is made up; `PASSED_OVER_MOST` at most."""
+    missed = _instants(automation, since, max(since, done), first)
+    return islice((instant for instant in missed if instant != first), PASSED_OVER_MOST)
 
 
 def in_utc(time: datetime) -> datetime:

@@ -156,3 +156,18 @@ def test_not_more_is_made_up_than_the_limit() -> None:
     found = schedules.due(CronSchedule(expression="@every 1s"), LONG_AGO, NOW)
     assert len(found) == schedules.MADE_UP_MOST
     assert found[-1] == NOW
+
+
+def test_what_is_not_made_up_is_told_of_up_to_a_limit() -> None:
+    each_minute = CronSchedule(expression="* * * * *")
+    done = NOW - timedelta(hours=3)
+    first = schedules.due(each_minute, LONG_AGO, NOW, done)[0]
+    missed = list(schedules.passed_over(each_minute, LONG_AGO, done, first))
+    assert (missed[0], missed[-1]) == (
+        schedules.next_instant(each_minute, done, done),
+        first - timedelta(minutes=1),
+    )
+    assert len(missed) == 120
+    assert not list(schedules.passed_over(each_minute, LONG_AGO, missed[-1], first))
+    many = schedules.passed_over(each_minute, LONG_AGO, LONG_AGO, first)
+    assert len(list(many)) == schedules.PASSED_OVER_MOST

@@ -20,16 +20,16 @@ class SchedulerService:
     ) -> None:
         self._bus = bus
         self._declarations = declarations
-        self._firing = firing
+        self.firing = firing
         self._settings = settings
         self._loops = Supervisor(SERVICE)
         self._ping: Server | None = None
 
     async def start(self) -> None:
-        self._loops.keep("triggers", self._firing.follow())
-        self._loops.keep("looks", self._firing.look_at_wanted())
-        self._loops.keep("timers", self._firing.hear_timers())
-        self._loops.keep("patrol", self._firing.patrol())
+        self._loops.keep("triggers", self.firing.follow())
+        self._loops.keep("looks", self.firing.look_at_wanted())
+        self._loops.keep("timers", self.firing.hear_timers())
+        self._loops.keep("patrol", self.firing.patrol())
         self._loops.keep("requests", self._declarations.run())
         self._ping = await serve_ping(self._bus, SERVICE)
         log.info("scheduler.started")
@@ -45,8 +45,8 @@ class SchedulerService:
     async def trouble(self) -> str:
         """The triggers were not read in time up to what the log holds of them."""
         end = await self._bus.log.last_sequence(TRIGGERS)
-        if not await self._firing.has_read(end, self._settings.ready_patience_s):
-            return f"it has read the triggers up to {self._firing.position} of {end}"
+        if not await self.firing.has_read(end, self._settings.ready_patience_s):
+            return f"it has read the triggers up to {self.firing.position} of {end}"
         return ""
 
 

@@ -7,8 +7,9 @@ twice. The server's timers say when to look; what they miss, a patrol finds.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,14 +18,16 @@ from flyte_bus.ports import Bus
 from flyte_bus.service import reject
 from flyte_bus.triggers import NONE_YET, folded
 from flyte_scheduler.core.firing import run_of, start_of
+from flyte_scheduler.measures import Measures
 from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
 from flyte_schemas import schedules
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import TimerDue
-from flyte_schemas.streams import RUNS, TIMERS, TRIGGERS
+from flyte_schemas.streams import REQUESTS, RUNS, TIMERS, TRIGGERS
 from flyte_schemas.subjects import (
     ROOT_ACTION,
     TRIGGERS_DUE,
+    RunKey,
     TriggerKey,
     action_subject,
     parse_task,
@@ -54,6 +57,16 @@ class Firing:
         self._locks: defaultdict[TriggerKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._moved = asyncio.Event()
         self.position = 0
+        self._measures = Measures(bus.meter)
+        self._measures.show(self._active, self._overdue)
+
+    def _active(self) -> int:
+        return sum(one.is_active for task in self._tasks.values() for one in task.triggers.values())
+
+    def _overdue(self) -> int:
+        """How many triggers neither a timer nor two patrols brought to a look."""
+        limit = self._now() - timedelta(seconds=2 * self._settings.patrol_s)
+        return sum(instant < limit for instant in self._next.values())
 
     # -- when to look --------------------------------------------------------------------------------------
 
@@ -131,7 +144,13 @@ class Firing:
             if state is None or not state.is_active:
                 self._next.pop(key, None)
                 return
-            for instant in schedules.due(state.trigger.automation, state.since, now, self._up_to(key, state)):
+            done, automation = self._up_to(key, state), state.trigger.automation
+            instants = schedules.due(automation, state.since, now, done)
+            if done is not None and instants:
+                await self._count_missed(
+                    key, schedules.passed_over(automation, state.since, done, instants[0])
+                )
+            for instant in instants:
                 await self._start(key, state, instant)
             self._done[key] = (state, now)
             following = state.next_instant(now)
@@ -146,9 +165,22 @@ class Firing:
         known, done = self._done.get(key, (None, None))
         return done if known is not None and known.since == state.since else None
 
+    async def _count_missed(self, key: TriggerKey, instants: Iterable[datetime]) -> None:
+        """Of instants that are too long past, or too many, count those that no other scheduler has fired."""
+        for run in (run_of(key, instant) for instant in instants):
+            if not await self._is_asked_for(run):
+                self._measures.missed.add()
+                log.error("scheduler.instant.missed", trigger=str(key), run=run.run)
+
+    async def _is_asked_for(self, run: RunKey) -> bool:
+        return (
+            await self._bus.log.last(RUNS, action_subject(run.action(ROOT_ACTION))) is not None
+            or await self._bus.log.last(REQUESTS, run_request(run)) is not None
+        )
+
     async def _start(self, key: TriggerKey, state: TriggerState, instant: datetime) -> None:
         run = run_of(key, instant)
-        if await self._bus.log.last(RUNS, action_subject(run.action(ROOT_ACTION))) is not None:
+        if await self._is_asked_for(run):
             return
         event = Event(
             id=f"trigger.{run}",
@@ -163,8 +195,11 @@ class Firing:
         except Conflict:
             return
         except TooLarge as error:
+            self._measures.refused.add()
             log.error("scheduler.run.too_large", trigger=str(key), run=run.run, reason=str(error))
             return
+        self._measures.fired.add()
+        self._measures.lateness.add(max(0.0, (self._now() - instant).total_seconds()))
         log.info("scheduler.trigger.fired", trigger=str(key), run=run.run, instant=instant.isoformat())
 
     async def _wake(self, key: TriggerKey, at: datetime) -> None:

@@ -36,17 +36,17 @@ class Life:
     """One scheduler, from its start to its end."""
 
     def __init__(self, bus: MemoryBus, service: SchedulerService) -> None:
-        self._bus = bus
-        self._service = service
+        self.bus = bus
+        self.service = service
         self.is_over = False
 
     async def end(self) -> None:
         """End it in the middle of whatever it does; raises what it died of."""
         if not self.is_over:
             self.is_over = True
-            await self._service.stop()
-            await self._bus.close()
-            await self._service.wait()
+            await self.service.stop()
+            await self.bus.close()
+            await self.service.wait()
 
 
 class Plane:
