@@ -6,7 +6,7 @@ revision, so that of two notifiers one tries. Each target has places of its own:
 
 import asyncio
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from flyte_bus.ports import Bus, KeyEntry
 from flyte_bus.service import Supervisor
 from flyte_notifier.core.matching import named_by
 from flyte_notifier.core.messages import document
+from flyte_notifier.measures import Measures
 from flyte_notifier.rulebook import Rulebook
 from flyte_notifier.senders import NotSent, Senders, Unsendable
 from flyte_notifier.settings import SERVICE, NotifierSettings, Now
@@ -51,6 +52,8 @@ class Outbox:
         )
         self._waiting: Counter[str] = Counter()
         """How many deliveries there are for a target."""
+        self._measures = Measures(bus.meter)
+        self._measures.show(lambda: len(self._there))
 
     async def run(self, tasks: Supervisor) -> None:
         """Deliver for ever what is there and what comes."""
@@ -110,7 +113,7 @@ class Outbox:
             return
         self._there[key] = (claimed, revision)
         try:
-            await self._send(key, delivery)
+            happened_at = await self._send(key, delivery)
         except Unsendable as error:
             await self._give_up(key, str(error))
         except NotSent as error:
@@ -121,6 +124,9 @@ class Outbox:
             log.error("notifier.try.broken", target=delivery.target, exc_info=error)
             await self._failed(key, delivery, f"this is a bug in flyte ({type(error).__name__})")
         else:
+            self._measures.delivered.add()
+            # Two machines' clocks may differ.
+            self._measures.took.add(max(0.0, (self._now() - happened_at).total_seconds()))
             log.info("notifier.delivered", event_id=delivery.event_id, target=delivery.target)
             await self._remove(key)
 
@@ -133,11 +139,13 @@ class Outbox:
         else:
             self._there[key] = (Delivery.model_validate_json(entry.value), entry.revision)
 
-    async def _send(self, key: str, delivery: Delivery) -> None:
+    async def _send(self, key: str, delivery: Delivery) -> datetime:
+        """Tell of the event; returns when it happened. Raises NotSent, Unsendable."""
         action, event, state = await self._read(delivery)
         kind, settings = await self._whom(delivery, state)
         told = document(action, state, event, delivery.sequence)
         await self._senders.send(kind, settings, told, key)
+        return event.time
 
     async def _failed(self, key: str, delivery: Delivery, error: str) -> None:
         tries = delivery.tries + 1
@@ -164,6 +172,8 @@ class Outbox:
             self._there[key] = (after, await self._kept.update(key, _raw(after), revision=revision))
         except Conflict:  # the try took longer than its claim, and somebody else has it
             await self._look_again(key)
+        else:
+            self._measures.tried_again.add()
 
     async def _give_up(self, key: str, error: str) -> None:
         """Record that nobody took it, then forget it."""
@@ -188,6 +198,7 @@ class Outbox:
             cause=delivery.event_id,
         )
         await self._bus.log.append(event)
+        self._measures.given_up.add()
         await self._remove(key)
 
     async def _remove(self, key: str) -> None:

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.meter import Meter
 from flyte_bus.ports import Bus
 from flyte_notifier.app import NotifierService, build
 from flyte_notifier.settings import NotifierSettings
@@ -82,11 +83,14 @@ class Plane:
     def __init__(self, stack: AsyncExitStack, bus: Bus | None = None) -> None:
         self.server = MemoryServer()
         self.bus = bus or MemoryBus(self.server)
+        self.meters: list[Meter] = []
+        """The numbers of each notifier."""
         self._stack = stack
 
     async def notifier(self, **settings: Any) -> NotifierService:
         """Start one that tries again soon; the stack ends it."""
         bus = await self._stack.enter_async_context(MemoryBus(self.server))
+        self.meters.append(bus.meter)
         usual: dict[str, Any] = {"timeout_s": 0.5, "first_pause_s": 0.01, "tries": 4}
         service = build(bus, NotifierSettings(**(usual | settings)))
         self._stack.push_async_callback(service.stop)
