@@ -10,7 +10,8 @@ from flyte_console.actions import ActionAnswers
 from flyte_console.changes import PlaceViews
 from flyte_console.general import GeneralAnswers
 from flyte_console.http.server import ConsoleServer
-from flyte_console.routes import AnyRoute
+from flyte_console.measures import Measures
+from flyte_console.routes import AnyRoute, StreamRoute
 from flyte_console.runs import RunAnswers
 from flyte_console.settings import SERVICE, ConsoleSettings
 from flyte_console.table import general_routes, list_routes, run_routes, task_routes
@@ -34,6 +35,11 @@ class ConsoleService:
         self.places = PlaceViews(bus, settings, self._loops)
         self.routes = self._routes()
         """All that is answered."""
+        self._measures = Measures(bus.meter)
+        self._measures.show(lambda: len(self.views), lambda: self.places.following)
+        for route in self.routes:
+            if isinstance(route, StreamRoute):
+                self._measures.offered(route.path)
         self.url = ""
         """Where browsers find it, once started."""
         self.port = 0
@@ -42,7 +48,7 @@ class ConsoleService:
     async def start(self) -> None:
         """Begin to answer. Raises PortTaken."""
         self._held.push_async_callback(self._loops.stop)
-        server = await ConsoleServer.start(self.routes, self._settings)
+        server = await ConsoleServer.start(self.routes, self._settings, self._measures)
         self._held.push_async_callback(server.stop)
         self.url, self.port = self._settings.public_url or server.url, server.port
         self._held.push_async_callback(stop_all, (await serve_ping(self._bus, SERVICE),))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from flyte_bus.meter import Meter
 from flyte_console.http.assets import FOR_EVER, load_assets
 from flyte_console.http.server import ConsoleServer, PortTaken
+from flyte_console.measures import Measures
 from flyte_console.settings import ConsoleSettings, from_environment
 from testkit.console import ALIVE, DONE, World
 
@@ -133,7 +135,7 @@ async def test_a_bus_that_is_away_is_said(world: World) -> None:
 async def test_a_port_that_is_taken_is_said(world: World) -> None:
     port = int(world.console.url.rpartition(":")[2])
     with pytest.raises(PortTaken, match=f"cannot listen on 127.0.0.1:{port}.*FLYTE_CONSOLE_PORT"):
-        await ConsoleServer.start([], ConsoleSettings(port=port))
+        await ConsoleServer.start([], ConsoleSettings(port=port), Measures(Meter()))
 
 
 def test_files_of_the_page_are_held_with_how_long_they_last(tmp_path: Path) -> None:

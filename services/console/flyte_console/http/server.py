@@ -18,9 +18,11 @@ from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import Ask
 from flyte_console.http.assets import ASK_AGAIN, Asset, digest_of, load_assets
 from flyte_console.http.headers import PLAIN, SANDBOXED
+from flyte_console.measures import Measures
 from flyte_console.problems import Trouble, away, not_found, troubled
 from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
 from flyte_console.settings import ASSETS, ConsoleSettings
+from flyte_console.streams import Sent
 
 STOP_GRACE_S = 2.0
 """How long answers may go on after a stop, in seconds."""
@@ -61,10 +63,11 @@ class ConsoleServer:
     handlers: "_Handlers"
 
     @classmethod
-    async def start(cls, routes: Sequence[AnyRoute], settings: ConsoleSettings) -> Self:
+    async def start(cls, routes: Sequence[AnyRoute], settings: ConsoleSettings, measures: Measures) -> Self:
         """Bind and serve. Raises PortTaken."""
-        handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS))
+        handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS), measures)
         app = web.Application(middlewares=[handlers.guard])
+        app.on_response_prepare.append(handlers.begun)
         for route in routes:
             app.router.add_route("*", route.path, handlers.of(route))
         app.router.add_route("*", "/{path:.*}", handlers.asset)
@@ -100,10 +103,11 @@ class ConsoleServer:
 
 
 class _Handlers:
-    def __init__(self, settings: ConsoleSettings, assets: dict[str, Asset]) -> None:
+    def __init__(self, settings: ConsoleSettings, assets: dict[str, Asset], measures: Measures) -> None:
         self._settings = settings
         self._hosts = settings.hosts()
         self._assets = assets
+        self._measures = measures
         self._streams: set[asyncio.Task[object]] = set()
         self._is_closing = False
         self._http: ClientSession | None = None
@@ -115,6 +119,11 @@ class _Handlers:
             task.cancel()
         if self._http is not None:
             await self._http.close()
+
+    async def begun(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The head of an answer is about to be sent: count it."""
+        resource = request.match_info.route.resource
+        self._measures.answered("" if resource is None else resource.canonical, response.status)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -155,19 +164,21 @@ class _Handlers:
             ask = Ask(dict(request.match_info), query)
             with troubled():
                 ask.allow(parameter.name for parameter in route.parameters)
-                match route:
-                    case JsonRoute():
-                        answer = await route.answer(ask)
-                        body = (
-                            answer.body if isinstance(answer, Encoded) else answer.model_dump_json().encode()
-                        )
-                        return await _sent(request, body)
-                    case BytesRoute():
-                        return await self._bytes(request, await route.answer(ask))
-                    case StreamRoute():
-                        return await self._stream(request, route, ask)
+                if isinstance(route, StreamRoute):
+                    return await self._stream(request, route, ask)
+                with self._measures.timed(route.path):
+                    return await self._whole_answer(request, route, ask)
 
         return handle
+
+    async def _whole_answer(
+        self, request: web.Request, route: JsonRoute | BytesRoute, ask: Ask
+    ) -> web.StreamResponse:
+        if isinstance(route, BytesRoute):
+            return await self._bytes(request, await route.answer(ask))
+        answer = await route.answer(ask)
+        body = answer.body if isinstance(answer, Encoded) else answer.model_dump_json().encode()
+        return await _sent(request, body)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """A file of the page; the page itself for each of its own addresses."""
@@ -222,6 +233,10 @@ class _Handlers:
     async def _stream(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
         if self._is_closing or len(self._streams) >= self._settings.max_streams:
             raise away(f"{len(self._streams)} browsers follow something, and no more can")
+        with self._measures.streaming(route.path):
+            return await self._streamed(request, route, ask)
+
+    async def _streamed(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
@@ -241,8 +256,7 @@ class _Handlers:
                     return response
                 await response.write(first.encoded())
                 async for message in messages:
-                    async with asyncio.timeout(self._settings.write_timeout_s):
-                        await response.write(message.encoded())
+                    await self._write(response, message)
             await response.write_eof()
         except asyncio.CancelledError:
             if not self._is_closing or not response.prepared:
@@ -255,6 +269,15 @@ class _Handlers:
         finally:
             self._streams.discard(task)
         return response
+
+    async def _write(self, response: web.StreamResponse, message: Sent) -> None:
+        """Raises TimeoutError when the browser takes nothing."""
+        try:
+            async with asyncio.timeout(self._settings.write_timeout_s):
+                await response.write(message.encoded())
+        except TimeoutError:
+            self._measures.slow_readers.add()
+            raise
 
 
 def _told(trouble: Trouble) -> web.Response:
