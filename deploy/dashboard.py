@@ -26,6 +26,11 @@ def quantiles(name: str, by: str = "") -> dict[str, str]:
     }
 
 
+def slow_end(name: str, by: str) -> dict[str, str]:
+    """The slow end of a histogram alone, by the values of a label."""
+    return dict([*quantiles(name, by).items()][1:])
+
+
 def rate(name: str, by: str) -> dict[str, str]:
     """How often a second, by the values of a label."""
     return {f"{{{{{by}}}}}": f"sum by ({by}) (rate({name}{RATE}))"}
@@ -40,7 +45,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Is it quick?": (
         ("From queued to claimed", "s", quantiles("flyte_executor_dispatch_seconds")),
         ("Append to the log", "s", quantiles("flyte_bus_append_seconds", "service")),
-        ("Answers, slow end", "s", dict([*quantiles("flyte_bus_question_seconds", "question").items()][1:])),
+        ("Answers, slow end", "s", slow_end("flyte_bus_question_seconds", "question")),
     ),
     "Is the executor well?": (
         (
@@ -118,6 +123,39 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             {
                 "{{question}} {{outcome}}": "sum by (question, outcome) "
                 f'(rate(flyte_bus_questions_total{{outcome!="answered"}}{RATE}))'
+            },
+        ),
+    ),
+    "Triggers, notifications and the console": (
+        (
+            "Triggers",
+            "short",
+            {
+                "active": "max(flyte_scheduler_triggers)",
+                "overdue": "max(flyte_scheduler_triggers_overdue)",
+                "{{outcome}} a minute": f"sum by (outcome) (60 * rate(flyte_scheduler_instants_total{RATE}))",
+            },
+        ),
+        ("Lateness of a firing", "s", quantiles("flyte_scheduler_lateness_seconds")),
+        (
+            "Notifications",
+            "short",
+            {
+                "in the outbox": "max(flyte_notifier_outbox)",
+                "{{outcome}} a minute": "sum by (outcome) "
+                f"(60 * rate(flyte_notifier_notifications_total{RATE}))",
+            },
+        ),
+        ("From an event to its delivery", "s", quantiles("flyte_notifier_delivery_seconds")),
+        ("Console: requests a second", "ops", rate("flyte_console_requests_total", "status")),
+        ("Console: answers, slow end", "s", slow_end("flyte_console_request_seconds", "route")),
+        (
+            "Console: who follows, and what is held",
+            "short",
+            {
+                "{{route}}": "sum by (route) (flyte_console_streams)",
+                "held {{kind}}": "sum by (kind) (flyte_console_folds)",
+                "slow readers": "sum(increase(flyte_console_slow_readers_total[5m]))",
             },
         ),
     ),

@@ -4,17 +4,23 @@ from pathlib import Path
 
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import flyte_console.app
 import flyte_executor.app
+import flyte_notifier.app
 import flyte_registry.app
+import flyte_scheduler.app
 from flyte_bus.bus_measures import ConnectionMeasures, QuestionMeasures
 from flyte_bus.health import ready_gauge
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.meter import Counters, Gauges, Meter, Spreads
 from flyte_bus.service import rejections
+from flyte_console.settings import ConsoleSettings
 from flyte_dataproxy.measures import TransferMeasures
 from flyte_executor.settings import ExecutorSettings
 from flyte_executor.spans import SpanSender
+from flyte_notifier.settings import NotifierSettings
 from flyte_registry.settings import in_folder
+from flyte_scheduler.settings import SchedulerSettings
 
 Family = Counters | Spreads | Gauges
 
@@ -42,4 +48,10 @@ async def families(home: Path) -> dict[str, dict[str, Family]]:
         add("registry", bus.meter)
         TransferMeasures(bus.meter)
         add("dataproxy", bus.meter)
+        flyte_scheduler.app.build(bus, SchedulerSettings())
+        add("scheduler", bus.meter)
+        flyte_notifier.app.build(bus, NotifierSettings())
+        add("notifier", bus.meter)
+        await flyte_console.app.build(bus, ConsoleSettings())
+        add("console", bus.meter)
     return parts
