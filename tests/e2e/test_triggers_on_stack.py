@@ -38,7 +38,8 @@ def test_triggers_from_the_file_to_their_runs_and_their_end(cli: Cli) -> None:
         run = runs(cli)[-1]
         assert run["requested_by"] == "trigger triggered.main/often"
         moment = str(run["name"]).rpartition("-")[2]
-        (shown,) = json.loads(cli.ok("get", "io", str(run["name"]), "--outputs-only", "-o", "json")).values()
+        printed = cli.ok("get", "io", str(run["name"]), "--outputs-only", "-o", "json")
+        shown = json.loads(printed)["outputs"]
         assert shown["o0"].endswith("+00:00 5")
         assert shown["o0"].partition("+")[0].replace("-", "").replace(":", "").lower() + "z" == moment
         cli.ok("update", "trigger", "often", "triggered.main", "--deactivate")
