@@ -4,7 +4,6 @@ Where the author's classes are not at hand, an object of theirs becomes a `Recor
 attributes too. Going out, a value travels as its own class says, fitted to what the schema asks for.
 """
 
-import base64
 import datetime
 import enum
 from collections import namedtuple
@@ -18,6 +17,7 @@ from flyte._runtime.codecs.pickles import AnyCodec, PickleCodec
 from flyte._runtime.codecs.plain import schema_kinds
 from flyte._runtime.codecs.schemas import CASE, FORM, NAMES
 from flyte._runtime.codecs.tables import TableCodec
+from flyte._runtime.codecs.texts import BytesCodec
 from flyte._runtime.codecs.unions import TAG, VALUE
 from flyte._runtime.docstring import parse_docstring
 from flyte._runtime.interface import REQUIRED, NativeInterface, NativeParameter
@@ -128,7 +128,7 @@ def _decode(schema: dict[str, Any], data: Any, definitions: Definitions) -> Any:
 def _decode_form(form: str, data: Any) -> Any:
     match form:
         case "bytes":
-            return base64.b64decode(data)
+            return BytesCodec(bytes).decode(data)
         case "pickle":
             return PickleCodec(object).decode(data)
         case "table":

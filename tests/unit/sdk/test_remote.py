@@ -15,7 +15,7 @@ from flyte._client.pictures import ActionDetails
 from flyte._loading import load_file
 from flyte._plan import Plan
 from flyte._runtime.convert import inputs_to_wire, outputs_from_wire
-from flyte._runtime.described import Record, described_interface
+from flyte._runtime.described import DescribedCodec, Record, described_interface
 from flyte._task_details import TaskDetails
 from flyte_schemas.events import (
     ActionAborted,
@@ -161,6 +161,14 @@ def test_values_of_a_task_that_is_not_at_hand_travel_by_its_schemas(project: Pat
         _ = returned.other
     with pytest.raises(TypeError, match="mixed"):
         inputs_to_wire(described, {"mixed": [1]})
+
+
+@pytest.mark.parametrize(("on_the_wire", "what"), [("YWJj", "in the JSON"), (b"abc", "fetched")])
+def test_bytes_of_a_described_task_are_read_from_the_wire_and_from_their_object(
+    on_the_wire: str | bytes, what: str
+) -> None:
+    raw = {"type": "string", "contentEncoding": "base64", "x-flyte-form": "bytes"}
+    assert DescribedCodec(raw).decode(on_the_wire) == b"abc", what
 
 
 # -- actions ------------------------------------------------------------------------
