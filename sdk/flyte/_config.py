@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from flyte import errors
 from flyte._config_file import option, variable_of
 from flyte._stack import Stack, find_stack
+from flyte_schemas.addresses import console_address
 from flyte_schemas.names import is_name
 
 DEFAULT_PROJECT = "default"
@@ -88,7 +89,7 @@ def make_config(
     elif stack is not None:
         address, source = stack.nats_url, f"the stack in {stack.home}"
     user, password = _credentials(document, key, user, password)
-    console = console_url(str(option(document, "console", "endpoint") or ""))
+    console = console_address(str(option(document, "console", "endpoint") or ""))
     if stack is not None and _is_stacks(address, stack):
         console = console or stack.console_url
         if not user:
@@ -192,16 +193,6 @@ def _nats_address(endpoint: str) -> str:
     if parts.scheme not in _SCHEMES or not parts.netloc:
         raise ValueError(f"endpoint {endpoint!r} is no NATS address: write e.g. nats://127.0.0.1:4222")
     return parts._replace(scheme=_SCHEMES[parts.scheme]).geturl()
-
-
-def console_url(endpoint: str) -> str:
-    """Where the web page is, as an address without a slash at its end. Raises ValueError."""
-    text = endpoint.strip().rstrip("/")
-    if text and "://" not in text:
-        text = f"https://{text}"
-    if text and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).netloc):
-        raise ValueError(f"console endpoint {endpoint!r} is no address: write e.g. https://flyte.example")
-    return text
 
 
 def _candidates() -> Iterator[Path]:

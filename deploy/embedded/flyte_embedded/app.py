@@ -67,8 +67,8 @@ class Stack:
         self.access = await self._server()
         self._tell_processes(self.access)
         await self._provision(self.access)
-        always = ("registry", "dataproxy", "executor", "scheduler", "notifier")
-        for name in (*always, *(["console"] if self._settings.console else [])):
+        page = ["console"] if self._settings.console else []
+        for name in ("registry", "dataproxy", "executor", "scheduler", *page, "notifier"):
             bus = await self._connect(self.access, name)
             self.meters.append(bus.meter)
             service = await self._build(name, bus)
@@ -154,7 +154,9 @@ class Stack:
             case "console":
                 return await flyte_console.app.build(bus, self._console_settings())
             case "notifier":
-                return flyte_notifier.app.build(bus, flyte_notifier.settings.from_environment())
+                notifier = flyte_notifier.settings.from_environment()
+                page = notifier.console_url or self.console_url
+                return flyte_notifier.app.build(bus, replace(notifier, console_url=page))
             case "scheduler":
                 return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:

@@ -9,6 +9,7 @@ import typer
 
 from flyte._cli.completion import NamedRun
 from flyte._cli.setting import PATH, Domain, Output, Project, settle
+from flyte_schemas.addresses import run_address
 from flyte_schemas.names import is_name
 
 if TYPE_CHECKING:
@@ -137,11 +138,7 @@ def _imported_text(done: "Imported", place: tuple[str, str]) -> str:
         lines = [f"{what}: {_kinds(done.events, done.tasks, done.logs, done.objects)}"]
         if done.events_there:
             lines.append(f"{counted(done.events_there, 'event')} of an earlier import were here")
-    named = (
-        run.run
-        if place == (run.project, run.domain)
-        else f"flyte://{run.project}/{run.domain}/runs/{run.run}"
-    )
+    named = run.run if place == (run.project, run.domain) else run_address(run)
     if run != done.origin:
         lines.append(f"it was {done.origin}")
     return "\n".join([*lines, *_missing_lines(done.missing), f"look at it: flyte get run {named}"])

@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import quote
 
 from flyte._client.aborting import ask_abort
 from flyte._client.details import Connected
@@ -30,6 +29,7 @@ from flyte._syncify import block_on, syncify
 from flyte._typed import Deserializers, Types
 from flyte.errors import ActionNotFoundError
 from flyte_schemas.action import ActionState
+from flyte_schemas.addresses import page_address
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import LOGS, RUNS
 from flyte_schemas.subjects import ActionKey
@@ -69,12 +69,7 @@ class Tracked(Documented):
     @property
     def url(self) -> str:
         """An address for people and for the CLI (`flyte logs URL`): its page, where there is a console."""
-        key = self._key
-        if not self._connected.console_url:
-            return f"flyte://{key.project}/{key.domain}/runs/{key.run}"
-        project, domain, run, action = map(quote, (*key, self._action.action))
-        page = f"{self._connected.console_url}/projects/{project}/domains/{domain}/runs/{run}"
-        return page if self._action.is_root else f"{page}/actions/{action}"
+        return page_address(self._action, self._connected.console_url)
 
     @property
     def phase(self) -> ActionPhase:

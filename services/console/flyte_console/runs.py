@@ -20,6 +20,7 @@ from flyte_console.settings import ConsoleSettings
 from flyte_console.streams import Sent, action_messages
 from flyte_console.views import RunView, RunViews, rang
 from flyte_schemas.action import ActionState
+from flyte_schemas.addresses import run_address
 from flyte_schemas.endpoints import LIST_RUNS, ListRuns, RunSummary
 from flyte_schemas.events import ActionRequested, RunSettings, StartRun
 from flyte_schemas.failure import Failure
@@ -136,11 +137,6 @@ def failure_line(failure: Failure | None) -> FailureLine | None:
     return FailureLine(code=failure.code, message=failure.message.partition("\n")[0])
 
 
-def url_of(key: RunKey) -> str:
-    """A run's address for the CLI."""
-    return f"flyte://{key.project}/{key.domain}/runs/{key.run}"
-
-
 def _asked(key: RunKey, asked: StartRun | ActionRequested) -> dict[str, Any]:
     """What was said when the run was asked for."""
     settings = asked.settings or RunSettings()
@@ -154,7 +150,7 @@ def _asked(key: RunKey, asked: StartRun | ActionRequested) -> dict[str, Any]:
         "inputs": shown(asked.inputs, key.action(ROOT_ACTION)),
         "env_vars": asked.env_vars,
         "rerun_of": settings.rerun_of,
-        "url": url_of(key),
+        "url": run_address(key),
     }
 
 

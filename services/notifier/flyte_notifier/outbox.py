@@ -143,7 +143,7 @@ class Outbox:
         """Tell of the event; returns when it happened. Raises NotSent, Unsendable."""
         action, event, state = await self._read(delivery)
         kind, settings = await self._whom(delivery, state)
-        told = document(action, state, event, delivery.sequence)
+        told = document(action, state, event, delivery.sequence, self._settings.console_url)
         await self._senders.send(kind, settings, told, key)
         return event.time
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from flyte_schemas.addresses import console_address
+
 SERVICE = "notifier"
 """The service's name: of its consumers, its endpoint, its events' source."""
 
@@ -25,6 +27,7 @@ class NotifierSettings:
 
     `hosts`: patterns of the hosts that may be called; none: any. `secret` signs what is sent.
     `smtp_url`: `smtp://USER:PASSWORD@HOST:PORT`, or `smtps://`; `smtp_from`: whom mails come from.
+    `console_url`: where the web page is, without a slash at its end.
     """
 
     rules_file: Path | None = None
@@ -32,6 +35,7 @@ class NotifierSettings:
     secret: str = ""
     smtp_url: str = ""
     smtp_from: str = ""
+    console_url: str = ""
     timeout_s: float = 10.0
     """The longest that one try may take."""
     tries: int = 10
@@ -57,7 +61,8 @@ class NotifierSettings:
 
 
 def from_environment() -> NotifierSettings:
-    """From `FLYTE_NOTIFIER_{RULES,HOSTS,SECRET,SECRET_FILE,SMTP_URL,SMTP_FROM,TIMEOUT_S,TRIES,PAUSE_S}`.
+    """From `FLYTE_NOTIFIER_{RULES,HOSTS,SECRET,SECRET_FILE,SMTP_URL,SMTP_FROM,TIMEOUT_S,TRIES,PAUSE_S}`,
+    and from `FLYTE_CONSOLE_ENDPOINT`.
 
     Raises ValueError.
     """
@@ -82,6 +87,7 @@ def from_environment() -> NotifierSettings:
         secret=secret,
         smtp_url=smtp_url,
         smtp_from=smtp_from,
+        console_url=console_address(said.get("FLYTE_CONSOLE_ENDPOINT", "")),
         timeout_s=timeout_s,
         tries=int(tries),
         first_pause_s=_number("FLYTE_NOTIFIER_PAUSE_S", 1.0),

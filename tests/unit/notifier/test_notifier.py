@@ -31,7 +31,7 @@ def rule(name: str, url: str, **more: object) -> Rule:
 
 async def test_a_run_tells_whom_it_asks_to_and_of_its_own_end_only(plane: Plane) -> None:
     receiver = await plane.receiver()
-    await plane.notifier(secret="s3cret")
+    await plane.notifier(secret="s3cret", console_url="https://flyte.example")
     await plane.run("good", hook(f"{receiver.url}/failed"), fails=False)
     await plane.run("bad", hook(f"{receiver.url}/failed"), hook(f"{receiver.url}/good", SUCCEEDED))
     await plane.until(lambda: bool(receiver.heard))
@@ -40,6 +40,7 @@ async def test_a_run_tells_whom_it_asks_to_and_of_its_own_end_only(plane: Plane)
     run = heard.document["run"]
     assert (heard.path, run["name"], run["phase"], run["task"]) == ("/failed", "bad", "failed", "env.task")
     assert run["failure"] == {"code": "ValueError", "message": "no luck\nat all"}
+    assert run["url"] == f"https://flyte.example/projects/{run['project']}/domains/{run['domain']}/runs/bad"
     event = heard.document["event"]
     assert (event["type"], heard.headers["Flyte-Event-Id"]) == ("flyte.action.failed.v1", event["id"])
     signed = heard.headers["Flyte-Timestamp"].encode() + b"." + heard.body

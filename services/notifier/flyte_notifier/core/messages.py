@@ -7,11 +7,14 @@ from typing import Any
 import orjson
 
 from flyte_schemas.action import ActionState
+from flyte_schemas.addresses import page_address
 from flyte_schemas.envelope import AnyEvent, encode
 from flyte_schemas.subjects import ActionKey
 
 
-def document(key: ActionKey, state: ActionState, event: AnyEvent, sequence: int) -> dict[str, Any]:
+def document(
+    key: ActionKey, state: ActionState, event: AnyEvent, sequence: int, console_url: str = ""
+) -> dict[str, Any]:
     """The event as it stands in the log, with its place, and the action that it is about."""
     requested, failure = state.requested, state.failure
     return {
@@ -32,7 +35,7 @@ def document(key: ActionKey, state: ActionState, event: AnyEvent, sequence: int)
             "requested_by": requested.requested_by if requested else "",
             "labels": requested.settings.labels if requested and requested.settings else {},
             "failure": {"code": failure.code, "message": failure.message} if failure else None,
-            "url": f"flyte://{key.run.project}/{key.run.domain}/runs/{key.run.run}",
+            "url": page_address(key, console_url),
         },
     }
 
