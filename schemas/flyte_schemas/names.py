@@ -14,3 +14,8 @@ ENVIRONMENT_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 def is_name(text: str) -> bool:
     """Whether `text` can stand as one token of a subject."""
     return re.fullmatch(NAME_PATTERN.strip("^$"), text) is not None
+
+
+def is_task_name(text: str) -> bool:
+    """Whether `text` is a task's full name."""
+    return re.fullmatch(TASK_NAME_PATTERN.strip("^$"), text) is not None

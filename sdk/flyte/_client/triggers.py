@@ -15,6 +15,7 @@ from flyte._syncify import Syncified, block_on
 from flyte._triggers import Trigger as Declared
 from flyte._triggers import TriggerTime
 from flyte_bus.triggers import NONE_YET, read_triggers
+from flyte_schemas.names import is_name, is_task_name
 from flyte_schemas.subjects import TriggerKey
 from flyte_schemas.trigger import Automation
 from flyte_schemas.trigger_events import CreateTrigger, DeleteTrigger, SwitchTrigger
@@ -79,6 +80,7 @@ async def _update(name: str, task_name: str, active: bool) -> None:
     """Switch a trigger on or off. Raises RuntimeUserError (`TriggerRefused`) where there is none."""
     client, project, domain = _place()
     with translated():
+        _named(name, task_name)
         request = SwitchTrigger(task=task_name, name=name, is_active=active)
         await ask_scheduler(await client.bus(), project, domain, request, say_on_stderr)
 
@@ -87,9 +89,19 @@ async def _delete(name: str, task_name: str, project: str | None = None, domain:
     """Remove a trigger; its runs stay. Raises RuntimeUserError (`TriggerRefused`) where there is none."""
     client, own_project, own_domain = _place()
     with translated():
+        _named(name, task_name)
         request = DeleteTrigger(task=task_name, name=name)
         await ask_scheduler(
             await client.bus(), project or own_project, domain or own_domain, request, say_on_stderr
+        )
+
+
+def _named(name: str, task_name: str) -> None:
+    """Raises ValueError for what can name no trigger of a task."""
+    if not is_name(name) or not is_task_name(task_name):
+        raise ValueError(
+            f"trigger {name!r} of task {task_name!r}: the name of a trigger has no dots, "
+            "that of its task is ENVIRONMENT.FUNCTION"
         )
 
 

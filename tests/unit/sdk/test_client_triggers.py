@@ -6,6 +6,7 @@ from flyte._cli.story import event_text
 from flyte._client import trigger_requests
 from flyte._client.garbage import _read_log
 from flyte._client.trigger_requests import ask_scheduler
+from flyte._client.triggers import _named
 from flyte.errors import RuntimeUserError
 from flyte_schemas.subjects import triggers_subject
 from flyte_schemas.trigger import CronSchedule, Trigger
@@ -43,6 +44,12 @@ async def test_without_a_scheduler_a_request_waits_in_the_log(
     assert said == ["no scheduler has taken the request yet: it waits in the log"]
     ((_, asked),) = await plane.requests()
     assert isinstance(asked, DeleteTrigger) and asked.requested_by
+
+
+@pytest.mark.parametrize(("name", "task"), [("env.one", "daily"), ("daily", "one"), ("a b", "env.one")])
+def test_what_can_name_no_trigger_is_said_before_anything_is_asked(name: str, task: str) -> None:
+    with pytest.raises(ValueError, match=f"trigger '{name}' of task '{task}': the name of a trigger has no"):
+        _named(name, task)
 
 
 async def test_a_refusal_is_raised_in_the_schedulers_words(
