@@ -126,6 +126,8 @@ async def start(
 
 
 def _moment(since: datetime | timedelta) -> datetime:
+    if not isinstance(since, datetime | timedelta):
+        raise TypeError(f"since is a datetime, or a timedelta of how long ago, not {since!r}")
     if isinstance(since, timedelta):
         return datetime.now(UTC) - since
     return since if since.tzinfo else since.astimezone()

@@ -125,6 +125,11 @@ def test_what_there_is_not_is_refused_in_a_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_is_no_time_to_begin_at(stack: MemoryBus) -> None:
+    with pytest.raises(TypeError, match="since is a datetime, or a timedelta of how long ago, not '10m'"):
+        list(flyte.remote.events(since="10m", follow=False))  # type: ignore[arg-type]
+
+
 def test_a_run_that_the_log_does_not_have_is_told_of(stack: MemoryBus) -> None:
     with pytest.raises(errors.RuntimeUserError, match="the log has no run 'nope' in p/d"):
         list(flyte.remote.events(run="nope", follow=False))
