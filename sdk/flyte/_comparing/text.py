@@ -6,6 +6,7 @@ from typing import Any
 
 from flyte._comparing.comparison import ActionDiff, ActionSide, Change, Comparison, RunFacts, TaskDiff
 from flyte._explaining.wording import lasting
+from flyte._runtime.payloads import TAG
 
 LONGEST = 60
 """How much of a value is shown."""
@@ -115,6 +116,8 @@ def _change(change: Change) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, dict) and value.keys() == {TAG}:
+        value = {name: value[TAG][name] for name in ("sha256", "size_bytes")}
     if isinstance(value, dict) and value.keys() == {"sha256", "size_bytes"}:
         return f"{value['size_bytes']} bytes ({value['sha256'][:12]}…)"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -204,6 +204,16 @@ def test_large_values_are_compared_by_their_hashes() -> None:
     assert "outputs.o0: 70 bytes (aaaaaaaaaaaa…) -> 70 bytes (bbbbbbbbbbbb…)" in text
 
 
+def test_large_bytes_are_shown_as_other_large_values() -> None:
+    def told(run: RunKey, digit: str) -> Told:
+        place = {"uri": f"flyte://artifacts/p/d/{digit * 32}", "sha256": digit * 64, "size_bytes": 70}
+        literal = InlineLiteral(value={"$payload": place})
+        return Told(run).say("a0", AttemptSucceeded(attempt=1, outputs={"o0": literal}))
+
+    text = text_of(held(told(LEFT, "a"), told(RIGHT, "b")))
+    assert "outputs.o0: 70 bytes (aaaaaaaaaaaa…) -> 70 bytes (bbbbbbbbbbbb…)" in text
+
+
 def test_of_another_version_it_is_said_what_differs_in_the_template() -> None:
     bundles = [
         BundleReference(uri=f"flyte://artifacts/p/d/{one * 32}", sha256=one * 64, md5=one * 32, size_bytes=1)
