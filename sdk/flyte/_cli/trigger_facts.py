@@ -1,5 +1,6 @@
 """A trigger for people: when it fires, and what it is."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flyte._cli.show import time_text
@@ -43,5 +44,9 @@ def trigger_text(trigger: "Trigger") -> str:
         "next": time_text(trigger.next_time),
     }
     del facts["next_time"], facts["automation"]
+    for key in ("since", "updated_at"):
+        facts[key] = time_text(datetime.fromisoformat(facts[key]))
+    for key in ("time_inputs", "artifact_inputs"):
+        facts[key] = ", ".join(facts[key])
     rest = {key.replace("_", " "): value for key, value in facts.items() if value}
     return "\n".join(f"{key:<14} {value}" for key, value in (shown | rest).items())
