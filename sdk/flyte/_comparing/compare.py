@@ -35,11 +35,12 @@ _IGNORED = ("name", "environment", "short_name")
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A call on both sides, or on one; with the calls above it."""
+    """A call on both sides, or on one; with the calls above it, as each side calls them."""
 
     left: str | None
     right: str | None
     path: tuple[str, ...]
+    right_path: tuple[str, ...]
 
 
 def compare(left: Side, right: Side) -> Comparison:
@@ -64,14 +65,15 @@ def compare(left: Side, right: Side) -> Comparison:
 
 def _pairs(left: Side, right: Side) -> Iterator[_Pair]:
     """All calls, each after its caller; what only one run has called is not gone into."""
-    pending = [_Pair(ROOT_ACTION, ROOT_ACTION, ())]
+    pending = [_Pair(ROOT_ACTION, ROOT_ACTION, (), ())]
     while pending:
         pair = pending.pop()
         yield pair
         if pair.left is not None and pair.right is not None:
             path = (*pair.path, _called(pair.left, left.record.state(pair.left)))
+            right_path = (*pair.right_path, _called(pair.right, right.record.state(pair.right)))
             below = _matched(_calls(left, pair.left), _calls(right, pair.right))
-            pending.extend(reversed([_Pair(*names, path) for names in below]))
+            pending.extend(reversed([_Pair(*names, path, right_path) for names in below]))
 
 
 _Calls = dict[str, ActionState]
@@ -118,7 +120,7 @@ def _action_diff(left: Side, right: Side, pair: _Pair) -> ActionDiff | None:
             return None
     return ActionDiff(
         task=_called(name, known),
-        path=pair.path,
+        path=pair.path if pair.left is not None else pair.right_path,
         left=_side(pair.left, states[0]),
         right=_side(pair.right, states[1]),
         changes=changes,

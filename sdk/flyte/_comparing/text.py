@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flyte._comparing.comparison import ActionDiff, ActionSide, Change, Comparison, RunFacts, TaskDiff
-from flyte._explaining.wording import lasting
+from flyte._explaining.wording import counted, lasting
 from flyte._runtime.payloads import TAG
 
 LONGEST = 60
@@ -43,7 +43,7 @@ def _run(facts: RunFacts) -> str:
     phases = ", ".join(f"{count} {phase.value.replace('_', ' ')}" for phase, count in facts.counts)
     took = "goes on" if facts.seconds is None else f"in {lasting(facts.seconds)}"
     task = f"{facts.task}:{facts.version[:SHORT_VERSION]}"
-    return f"{facts.run.run}  {task}  {facts.phase.name} {took}  {facts.actions} actions: {phases}"
+    return f"{facts.run.run}  {task}  {facts.phase.name} {took}  {counted(facts.actions, 'action')}: {phases}"
 
 
 def _sections(found: Comparison) -> Iterator[list[str]]:

@@ -131,6 +131,13 @@ def test_calls_of_other_groups_are_no_match() -> None:
     assert "(r1): only in right, succeeded after" in text_of(found)
 
 
+def test_what_only_the_second_run_has_called_stands_below_its_own_callers() -> None:
+    left, right = Told(LEFT).begin("c1", "one", inputs={}), Told(RIGHT).begin("c1", "two", inputs={})
+    right.begin("r1", "three", inputs={}, parent="c1")
+    (found,) = [one for one in held(left, right).actions if one.left is None]
+    assert found.path == ("env.main", "env.two")
+
+
 def test_the_inputs_of_the_run_stand_by_themselves() -> None:
     found = held(Told(LEFT, inputs={"n": 3, "same": 1}), Told(RIGHT, inputs={"n": 4, "same": 1, "new": None}))
     assert [(one.what, one.left, one.right) for one in found.inputs] == [("n", 3, 4)]
