@@ -19,7 +19,7 @@ from flyte_console.answers.actions import (
     ExplanationAnswer,
     ReportFacts,
 )
-from flyte_console.core.asks import Ask
+from flyte_console.core.asks import Ask, BadAsk
 from flyte_console.core.rows import COLUMNS, RunRows
 from flyte_console.core.values import names_object, report_address, shown
 from flyte_console.problems import not_found
@@ -92,11 +92,13 @@ class ActionAnswers:
 
     async def object(self, ask: Ask) -> Download:
         """An object that the action's inputs or outputs name."""
-        key, uri = ask.action, ask.text("uri") or ""
+        key, uri = ask.action, ask.text("uri")
+        if not uri:
+            raise BadAsk("uri is missing: say which object, as the value names it")
         async with asyncio.timeout(self._settings.ask_patience_s):
             state = (await self._told(key)).state
-        if not uri or not (names_object(state.inputs, uri) or names_object(state.outputs or {}, uri)):
-            raise not_found("ObjectNotFound", f"no value of action {key.action} names {uri or 'nothing'}")
+        if not (names_object(state.inputs, uri) or names_object(state.outputs or {}, uri)):
+            raise not_found("ObjectNotFound", f"no value of action {key.action} names {uri}")
         return await self._download(uri, is_page=False)
 
     async def _download(self, uri: str, *, is_page: bool) -> Download:

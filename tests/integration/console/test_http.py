@@ -46,6 +46,7 @@ from testkit.console import ALIVE, DONE, World
         (f"/runs/{DONE.run}/report", 404, "action a0 has no report"),
         (f"/runs/{DONE.run}/report?action=a1&attempt=2", 404, "attempt 2"),
         (f"/runs/{DONE.run}/actions/a1/object?uri=flyte://artifacts/x", 404, "no value of action a1"),
+        (f"/runs/{DONE.run}/actions/a1/object", 400, "uri is missing: say which object"),
         ("/tasks/my_env.my_tusk", 404, "no task my_env.my_tusk"),
         ("/tasks/my_env.my_task/versions/v9", 404, "has no version 'v9'"),
         ("/nowhere", 404, "there is no"),
