@@ -63,12 +63,13 @@ class InlineValue(Answer):
 
 
 class ReferencedValue(Answer):
-    """A value that lies in the artifact store as JSON; `href` gives it."""
+    """A value that lies in the artifact store; `href` gives it. Large bytes and pickles are no JSON there."""
 
     kind: Literal["reference"] = "reference"
     uri: str
     size_bytes: int
     href: str
+    is_json: bool
 
 
 Values = dict[str, InlineValue | ReferencedValue]

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from flyte_console.answers.parts import InlineValue, ReferencedValue, Values
-from flyte_schemas.literals import InlineLiteral, Literals
+from flyte_schemas.literals import AnyLiteral, InlineLiteral, Literals
 from flyte_schemas.subjects import ActionKey, RunKey
 
 API = "/api/v1"
@@ -13,14 +13,18 @@ API = "/api/v1"
 
 def shown(literals: Literals, key: ActionKey) -> Values:
     """Inputs or outputs of an action."""
-    return {
-        name: InlineValue(value=literal.value)
-        if isinstance(literal, InlineLiteral)
-        else ReferencedValue(
-            uri=literal.uri, size_bytes=literal.size_bytes, href=object_address(key, literal.uri)
-        )
-        for name, literal in literals.items()
-    }
+    return {name: _value(literal, key) for name, literal in literals.items()}
+
+
+def _value(literal: AnyLiteral, key: ActionKey) -> InlineValue | ReferencedValue:
+    if not isinstance(literal, InlineLiteral):
+        href = object_address(key, literal.uri)
+        return ReferencedValue(uri=literal.uri, size_bytes=literal.size_bytes, href=href, is_json=True)
+    match literal.value:
+        case {"$payload": {"uri": str(uri), "size_bytes": int(size)}, **rest} if not rest:
+            return ReferencedValue(uri=uri, size_bytes=size, href=object_address(key, uri), is_json=False)
+        case value:
+            return InlineValue(value=value)
 
 
 def object_address(key: ActionKey, uri: str) -> str:

@@ -61,7 +61,8 @@ function ValueText({ value }: { value: Value }): VNode {
     return (
       <p class="reference">
         <a href={value.href} download="">
-          {bytes(value.size_bytes)} of JSON
+          {bytes(value.size_bytes)}
+          {value.is_json && " of JSON"}
         </a>{" "}
         <span class="quiet mono">{value.uri}</span>
       </p>

@@ -6,7 +6,7 @@ import type { ActionRow, FailureLine, RunRow } from "./rows";
 
 export type Value =
   | { kind: "inline"; value: unknown }
-  | { kind: "reference"; uri: string; size_bytes: number; href: string };
+  | { kind: "reference"; uri: string; size_bytes: number; href: string; is_json: boolean };
 
 export type Values = Record<string, Value>;
 
