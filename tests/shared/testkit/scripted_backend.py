@@ -40,7 +40,7 @@ class Agent:
         self.attempt = launch.attempt
         self.fence = launch.fence
         self.template = launch.template
-        self.launch = launch
+        self.traceparent = launch.traceparent
         self.pid = pid
         self.name = f"{machine}/{pid}"
         self._bus = bus
@@ -97,7 +97,7 @@ class Agent:
             source=self.name,
             subject=subject,
             time=datetime.now(UTC),
-            traceparent=self.launch.traceparent,
+            traceparent=self.traceparent,
             data=data,
         )
         await self._bus.log.append(event, expected=expected)

@@ -23,6 +23,7 @@ class PodAgent(Agent):
         self.attempt = order.key
         self.fence = order.fence
         self.name = name
+        self.traceparent = None
         self._bus = bus
 
     async def claim(self) -> bool:
