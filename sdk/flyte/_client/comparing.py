@@ -1,16 +1,12 @@
 """Gathers what a comparison needs from the log: two runs and the templates of their tasks."""
 
-from contextlib import aclosing
-
 from flyte._client.phases import unknown
+from flyte._client.records import read_record
 from flyte._comparing.compare import compare
 from flyte._comparing.comparison import Comparison, Side
-from flyte._explaining.record import RunRecord
 from flyte_bus.history import find_task
 from flyte_bus.ports import Bus
-from flyte_schemas.envelope import Malformed
-from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ROOT_ACTION, RunKey, parse_action, run_filter
+from flyte_schemas.subjects import ROOT_ACTION, RunKey
 
 
 async def compare_runs(bus: Bus, left: RunKey, right: RunKey) -> Comparison:
@@ -22,12 +18,7 @@ async def compare_runs(bus: Bus, left: RunKey, right: RunKey) -> Comparison:
 
 
 async def _side(bus: Bus, run: RunKey) -> Side:
-    record = RunRecord()
-    async with aclosing(bus.log.read(RUNS, run_filter(run))) as entries:
-        async for entry in entries:
-            place = parse_action(entry.subject)
-            if place is not None and not isinstance(entry.content, Malformed):
-                record.take(place.action, entry.content, entry.sequence)
+    record = await read_record(bus, run)
     if record.fold.phase is None:
         raise LookupError(unknown(run.action(ROOT_ACTION)))
     tasks = {state.requested.task for state in record.fold.actions.values() if state.requested is not None}

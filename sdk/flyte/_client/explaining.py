@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flyte._client.lines import kept_lines
+from flyte._client.records import read_record
 from flyte._explaining.causes import path_to_cause
 from flyte._explaining.explain import explain, not_admitted
 from flyte._explaining.explanation import Explanation, Surroundings
@@ -18,8 +19,8 @@ from flyte_schemas.endpoints import LIST_RUNS, ListRuns, Ping, ping_endpoint
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import LogWritten, MessageRejected, RunSettings, StartRun
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import CACHE_BUCKET, LOGS, REJECTED, REQUESTS, RUNS
-from flyte_schemas.subjects import ActionKey, RunKey, log_subject, parse_action, run_filter, run_request
+from flyte_schemas.streams import CACHE_BUCKET, LOGS, REJECTED, REQUESTS
+from flyte_schemas.subjects import ActionKey, RunKey, log_subject, run_request
 from flyte_schemas.task import TaskReference, TaskTemplate
 
 LOG_LINES = 10
@@ -39,22 +40,12 @@ async def explain_action(bus: Bus, key: ActionKey) -> Explanation | None:
 
     Raises the bus's errors.
     """
-    record = await _read(bus, key.run)
+    record = await read_record(bus, key.run)
     if record.state(key.action).phase is None:
         return await _only_asked_for(bus, key) if key.is_root else None
     around = await _surroundings(bus, key, record)
     found = explain(record, key.run.run, key.action, around)
     return replace(found, log=await _last_lines(bus, key.run.action(found.cause), found))
-
-
-async def _read(bus: Bus, run: RunKey) -> RunRecord:
-    record = RunRecord()
-    async with aclosing(bus.log.read(RUNS, run_filter(run))) as entries:
-        async for entry in entries:
-            place = parse_action(entry.subject)
-            if place is not None and not isinstance(entry.content, Malformed):
-                record.take(place.action, entry.content, entry.sequence)
-    return record
 
 
 async def _only_asked_for(bus: Bus, key: ActionKey) -> Explanation | None:
