@@ -23,13 +23,15 @@ def get_notification(
     """List who is told of what, and the last notifications that nobody took."""
     settle(context)
     from flyte._cli.show import json_text
-    from flyte._client.notifications import list_failures, list_notifications
+    from flyte._client.notifications import address_of, list_failures, list_notifications
     from flyte._syncify import block_on
 
     failures = block_on(list_failures(limit))
     rules = [] if failed else block_on(list_notifications())
     if output == "json":
-        told = [rule.model_dump(mode="json", exclude={"settings"}) for rule in rules]
+        told = [
+            rule.model_dump(mode="json", exclude={"settings"}) | {"where": address_of(rule)} for rule in rules
+        ]
         lost = [
             {"action": place, "time": event.time.isoformat(), **event.data.model_dump(mode="json")}
             for place, event in failures
