@@ -150,7 +150,7 @@ def answers(user: Cli, run: str, moments: list[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert len(found) == len(asked) > 30
-    places = re.compile(r'"(as_of|as_of_sequence|sequence)": \d+')
+    places = re.compile(r'"(as_of|as_of_sequence|sequence)": \d+|(?<="url": ")http://[^/]+')
     found = {words: places.sub("", text) for words, text in found.items()}
     audit = json.loads(found.pop(f"audit {run} -o json"))
     story = found.pop(f"events {run}").splitlines()
