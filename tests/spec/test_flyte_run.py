@@ -118,7 +118,7 @@ def test_deploy_and_run_in_one_step_by_sdk(cli: Cli) -> None:
     done = cli.python("workflows/data_pipeline.py")
     assert done.returncode == 0, done.stderr
     url, *_, outputs = done.stdout.splitlines()
-    assert url.startswith("flyte://")
+    assert url.startswith("http://127.0.0.1:")
     assert outputs == "Processed /data/raw by 100"
 
 
@@ -157,7 +157,7 @@ def test_run_a_previously_deployed_task_by_sdk(cli: Cli) -> None:
     cli.write("script/run_it.py", DEPLOYED_TASK)
     done = cli.python("script/run_it.py")
     assert done.returncode == 0, done.stderr
-    assert "Task URL: flyte://" in done.stdout
+    assert "Task URL: http://127.0.0.1:" in done.stdout
     assert "Run name: " in done.stdout
     assert done.stdout.splitlines()[-1] == "SUCCEEDED value1 and value2"
 

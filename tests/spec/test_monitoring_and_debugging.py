@@ -71,7 +71,7 @@ def test_execution_monitoring(cli: Cli, input_data: str, ending: str) -> None:
     done = cli.python("monitored.py")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Execution URL: flyte://")
+    assert lines[0].startswith("Execution URL: http://127.0.0.1:")
     assert lines[1].startswith("Run ID: ")
     assert f"looking at {input_data}" in lines
     assert lines[-1] == ending

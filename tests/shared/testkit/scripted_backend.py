@@ -40,6 +40,7 @@ class Agent:
         self.attempt = launch.attempt
         self.fence = launch.fence
         self.template = launch.template
+        self.launch = launch
         self.traceparent = launch.traceparent
         self.pid = pid
         self.name = f"{machine}/{pid}"
