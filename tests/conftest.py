@@ -4,6 +4,7 @@ What runs put into the system's folder for temporary files goes with the tests.
 """
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 
@@ -14,6 +15,10 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+
+# Who is started in the background ignores Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
