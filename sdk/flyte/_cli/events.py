@@ -117,6 +117,7 @@ async def _show(
     limit: int | None,
 ) -> None:
     from flyte import _session
+    from flyte._cli.readers import while_somebody_reads
     from flyte._client.events import start, told
     from flyte._client.trouble import translated
     from flyte_bus.subscription import Subscription
@@ -126,7 +127,7 @@ async def _show(
         log = (await _session.client().bus()).log
         begin = await start(log, interest, after, since, last)
         reading = Subscription(log, interest, begin)
-        async with aclosing(told(reading, follow=follow)) as coming:
+        async with aclosing(told(reading, follow=follow)) as coming, while_somebody_reads():
             async for event in coming:
                 typer.echo(show(event))
                 if first is not None and not (first := first - 1):

@@ -45,6 +45,7 @@ def _key(context: typer.Context, run: str, project: str | None, domain: str | No
 
 async def _logs(key: "RunKey", follow: bool, as_json: bool) -> None:
     from flyte import _session
+    from flyte._cli.readers import while_somebody_reads
     from flyte._client.follow import Follower
     from flyte._client.logs import JsonPrinter, LogPrinter, print_kept
     from flyte._client.trouble import say_on_stderr, translated
@@ -56,7 +57,8 @@ async def _logs(key: "RunKey", follow: bool, as_json: bool) -> None:
         plain = LogPrinter(sys.stdout, sys.stderr, watch.task_of)
         printer = JsonPrinter(sys.stdout) if as_json else plain
         if follow:
-            await Follower(bus, watch, printer, say=say_on_stderr).wait()
+            async with while_somebody_reads():
+                await Follower(bus, watch, printer, say=say_on_stderr).wait()
             return
         if (await watch.refresh()).phase is None:
             raise _unknown(key)
