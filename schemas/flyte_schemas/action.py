@@ -45,6 +45,18 @@ from flyte_schemas.imported import RunImported
 from flyte_schemas.literals import InlineLiteral, Literals
 from flyte_schemas.phase import ActionPhase
 
+ENDS = (
+    AttemptSucceeded,
+    ActionFailed,
+    ActionTimedOut,
+    ActionAborted,
+    ActionCacheHit,
+    ActionRecovered,
+    ConditionSignalled,
+    TraceEnded,
+)
+"""What may end an action. An attempt that failed does not: a decision follows."""
+
 _P = ActionPhase
 
 _OPEN = (_P.WAITING_FOR_RESOURCES, _P.INITIALIZING, _P.RUNNING)

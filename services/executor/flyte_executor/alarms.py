@@ -11,9 +11,10 @@ import structlog
 
 from flyte_bus.ports import Bus
 from flyte_bus.service import reject
+from flyte_bus.timers import set_timer
 from flyte_executor.clock import Now
 from flyte_executor.settings import SERVICE
-from flyte_schemas.envelope import Event, Malformed
+from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TimerDue
 from flyte_schemas.streams import TIMERS
 from flyte_schemas.subjects import TIMERS_DUE, ActionKey, parse_timer, timer_subject
@@ -49,15 +50,7 @@ class Alarms:
         """Have the action looked at again at that time. Raises the bus's errors."""
         if self._set.get(key) == at:
             return
-        subject = timer_subject(key)
-        event = Event(
-            id=f"{subject}.{at.isoformat()}",
-            source=f"/{SERVICE}",
-            subject=subject,
-            time=self._now(),
-            data=TimerDue(at=at),
-        )
-        await self._bus.log.append_at(event, at=at)
+        await set_timer(self._bus.log, timer_subject(key), at, by=SERVICE, now=self._now())
         self._set[key] = at
 
     def forget(self, key: ActionKey) -> None:

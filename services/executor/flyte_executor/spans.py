@@ -26,8 +26,9 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import Supervisor
-from flyte_executor.core.spans import ENDS, Span, run_spans, spans_of
+from flyte_executor.core.spans import Span, run_spans, spans_of
 from flyte_executor.settings import SERVICE
+from flyte_schemas.action import ENDS
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.imported import RunImported
 from flyte_schemas.streams import REQUESTS, RUNS

@@ -11,11 +11,11 @@ import structlog
 
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Bus, Delivery, Entry
-from flyte_notifier.core.matching import ENDS, delivery_key, told_of_end, told_of_event
+from flyte_notifier.core.matching import delivery_key, told_of_end, told_of_event
 from flyte_notifier.rulebook import Rulebook
 from flyte_notifier.settings import SERVICE, NotifierSettings, Now
 from flyte_schemas import notices
-from flyte_schemas.action import ActionState, evolve, skip
+from flyte_schemas.action import ENDS, ActionState, evolve, skip
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.streams import OUTBOX_BUCKET, RUNS
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey, action_subject, parse_action

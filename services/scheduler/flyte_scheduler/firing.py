@@ -16,6 +16,7 @@ import structlog
 from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.ports import Bus
 from flyte_bus.service import reject
+from flyte_bus.timers import set_timer
 from flyte_bus.triggers import NONE_YET, folded
 from flyte_scheduler.core.firing import run_of, start_of
 from flyte_scheduler.measures import Measures
@@ -203,12 +204,4 @@ class Firing:
         log.info("scheduler.trigger.fired", trigger=str(key), run=run.run, instant=instant.isoformat())
 
     async def _wake(self, key: TriggerKey, at: datetime) -> None:
-        subject = trigger_timer_subject(key)
-        event = Event(
-            id=f"{subject}.{at.isoformat()}",
-            source=f"/{SERVICE}",
-            subject=subject,
-            time=self._now(),
-            data=TimerDue(at=at),
-        )
-        await self._bus.log.append_at(event, at=at)
+        await set_timer(self._bus.log, trigger_timer_subject(key), at, by=SERVICE, now=self._now())

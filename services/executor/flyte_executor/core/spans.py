@@ -11,34 +11,14 @@ from datetime import datetime
 from flyte_schemas.action import ActionState, evolve
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.events import (
-    ActionAborted,
-    ActionCacheHit,
-    ActionFailed,
     ActionQueued,
-    ActionRecovered,
-    ActionTimedOut,
     AttemptFailed,
     AttemptPlaced,
     AttemptStarted,
-    AttemptSucceeded,
-    ConditionSignalled,
-    TraceEnded,
 )
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, AttemptKey
 from flyte_schemas.tracing import TraceContext, parse_traceparent, span_id_of
-
-ENDS = (
-    AttemptSucceeded,
-    ActionFailed,
-    ActionTimedOut,
-    ActionAborted,
-    ActionCacheHit,
-    ActionRecovered,
-    ConditionSignalled,
-    TraceEnded,
-)
-"""What may end an action. An attempt that failed does not: a decision follows."""
 
 Attributes = dict[str, str | int | bool]
 

@@ -6,28 +6,10 @@ from datetime import datetime
 
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent
-from flyte_schemas.events import (
-    ActionAborted,
-    ActionCacheHit,
-    ActionFailed,
-    ActionRecovered,
-    ActionTimedOut,
-    AttemptSucceeded,
-)
 from flyte_schemas.notices import Delivery, Rule
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey
-
-ENDS = (
-    AttemptSucceeded,
-    ActionFailed,
-    ActionTimedOut,
-    ActionAborted,
-    ActionCacheHit,
-    ActionRecovered,
-)
-"""Words by which an action may end."""
 
 
 def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: datetime) -> list[str]:
