@@ -80,7 +80,7 @@ def asyncapi(version: str) -> dict[str, Any]:
         channels[name] = _channel(address, said, [data.TYPE for data in asked], {"x-stream": REQUESTS.name})
         operations[f"take{_title(name)}"] = _operation("receive", name)
     for name, endpoint in questions().items():
-        channels[name] = _channel(endpoint.subject, _paragraph(endpoint.ask), [endpoint.ask.__name__], {})
+        channels[name] = _channel(_address(endpoint), _paragraph(endpoint.ask), [endpoint.ask.__name__], {})
         channels[f"{name}Answer"] = _channel(None, _paragraph(endpoint.answer), [_answer(endpoint)], {})
         operations[f"answer{_title(name)}"] = _operation("receive", name, f"{name}Answer")
     return {
@@ -179,6 +179,10 @@ def _event_message(data: type[EventData]) -> dict[str, Any]:
 
 def _message(name: str, payload: Schema) -> dict[str, Any]:
     return {"name": name, "payload": payload}
+
+
+def _address(endpoint: Endpoint[Any, Any]) -> str:
+    return ".".join((endpoint.subject, *(f"{{{name}}}" for name in endpoint.place)))
 
 
 def _answer(endpoint: Endpoint[Any, Any]) -> str:
