@@ -1,6 +1,6 @@
 """Keep a journal of all that happens to runs, with plain nats-py: nothing of flyte is imported.
 
-python journal.py nats://127.0.0.1:4222 events.jsonl
+    python journal.py nats://127.0.0.1:4222 events.jsonl
 
 FLYTE_NATS_CREDS names a file of credentials, or FLYTE_NATS_USER and FLYTE_NATS_PASSWORD say who we are. Each
 event is a line of the journal, with its sequence; the last whole line is where the next start goes on. So
