@@ -3,17 +3,19 @@
 import ssl
 from typing import Any
 
+from flyte_bus.access import Access, access_in
 from flyte_bus.errors import BusError
 from flyte_bus.security import CA, CERT, CREDS
 from flyte_bus.settings import BusSettings
 
 
-def options_of(settings: BusSettings) -> dict[str, Any]:
-    """What nats-py is told of who we are and whom we trust.
+def options_of(settings: BusSettings) -> tuple[dict[str, Any], Access | None]:
+    """What nats-py is told of who we are and whom we trust; and who we are, where credentials say so.
 
     Raises BusError for files that do not hold what they should.
     """
     options: dict[str, Any] = {}
+    access = None
     if settings.user:
         options |= {"user": settings.user, "password": settings.password}
     security = settings.security
@@ -29,7 +31,10 @@ def options_of(settings: BusSettings) -> dict[str, Any]:
                 f"{CREDS}: {security.creds} holds no credentials of a NATS user (a JWT and a seed)"
             )
         options["user_credentials"] = str(security.creds)
-    return options
+        access = access_in(words)
+        if access is not None:
+            options["inbox_prefix"] = access.inbox
+    return options, access
 
 
 def _context(settings: BusSettings) -> ssl.SSLContext:
