@@ -60,8 +60,8 @@ class Security:
         return self.ca is not None or bool(self.ca_text) or self.cert is not None
 
 
-def from_environment(ca: str = "") -> Security:
-    """Security from `FLYTE_NATS_CA` (else `ca`), `FLYTE_NATS_CERT`, `FLYTE_NATS_KEY` and `FLYTE_NATS_CREDS`.
+def from_environment(ca: str = "", creds: str = "") -> Security:
+    """Security from `FLYTE_NATS_CA` (else `ca`), `_CERT`, `_KEY` and `_CREDS` (else `creds`).
 
     Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, and `FLYTE_NATS_CREDS` the
     credentials, so that who has been told the variables alone, as an attempt's pod, trusts and is the same.
@@ -78,7 +78,7 @@ def from_environment(ca: str = "") -> Security:
         ca_text=text,
         cert=file_of(said, CERT),
         key=file_of(said, KEY),
-        creds=None if are_text else file_of(said, CREDS),
+        creds=None if are_text else file_of(said, CREDS, creds),
         creds_text=credentials if are_text else "",
     )
     if (found.cert is None) != (found.key is None):

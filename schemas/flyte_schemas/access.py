@@ -201,7 +201,9 @@ def _consumer(stream: StreamSpec, *durables: str) -> tuple[str, ...]:
 def _watches(bucket: str) -> tuple[str, ...]:
     """Watching a bucket is an ordered consumer, which has a new name each time."""
     return (
+        f"$JS.API.CONSUMER.CREATE.KV_{bucket}",
         f"$JS.API.CONSUMER.CREATE.KV_{bucket}.>",
+        f"$JS.API.CONSUMER.INFO.KV_{bucket}.*",
         f"$JS.API.CONSUMER.DELETE.KV_{bucket}.*",
         f"$JS.FC.KV_{bucket}.>",
     )
@@ -283,7 +285,7 @@ OPERATOR = Role(
     account=CORE,
     what="the platform's administrator, and the user of an embedded stack: everything but the server itself",
     publish=("flyte.>", "$KV.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"),
-    subscribe=("flyte.>", "$KV.>", *_INBOX),
+    subscribe=("flyte.>", "$KV.>", "_INBOX.>"),
     answers=True,
 )
 

@@ -77,19 +77,23 @@ class Keyring:
         """What a service makes users of a role with."""
         return self.folder / MINTERS / f"{role}.json"
 
+    def account(self, name: Account) -> str:
+        """The public key of an account. Raises KeyringError."""
+        return self._key(name).public
+
     def credentials(self, name: str) -> Path:
         """The file of a service's credentials, or of the operator's."""
         return self.folder / CREDENTIALS / f"{name}.creds"
 
     def minter(self, role: str) -> Minter:
         """Makes users of a role. Raises KeyringError when its key is not here."""
-        account = self._key(ROLES[role].account).public
+        account = self.account(ROLES[role].account)
         return Minter(account_public=account, signing_seed=self._key(f"roles/{role}").seed, role=role)
 
     def accounts(self) -> str:
         """What stands in a nats-server's configuration. Raises KeyringError."""
         operator, system = self._key("operator"), self._key(SYSTEM).public
-        publics: dict[Account, str] = {CORE: self._key(CORE).public, EDGE: self._key(EDGE).public}
+        publics: dict[Account, str] = {name: self.account(name) for name in (CORE, EDGE)}
         signing = {role: (self._key(f"roles/{role}").public,) for role in ROLES}
         now, revoked = int(time.time()), self._revocations()
         tokens = {system: system_token(operator, system, now)}
