@@ -25,8 +25,8 @@ class OpenSession(Word):
     """Let me look at this place.
 
     `user` is shown, and decides nothing. `joined` is the secret of an answer about another place: what is
-    answered now is good for both, and that one for nothing any more. `lasting` asks for a program's token, else
-    the secret is for the address that a browser signs in with: once, and within a minute.
+    answered now is good for both, and that one for nothing any more. `lasting` asks for a program's token;
+    otherwise the secret is for the address that a browser signs in with, once, and within a minute.
     """
 
     project: Name
