@@ -4,10 +4,14 @@ Whoever names one of them, or writes `tls://`, wants TLS: a connection without i
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CA, CERT, KEY, CREDS = "FLYTE_NATS_CA", "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
+from flyte_schemas.trust import BUS_CA as CA
+from flyte_schemas.trust import is_text
+
+CERT, KEY, CREDS = "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +45,22 @@ def from_environment(ca: str = "") -> Security:
     """
     given = os.environ.get(CA) or ca
     text = given if is_text(given) else ""
+    said = os.environ
     found = Security(
-        ca=None if text else _file(CA, ca), ca_text=text, cert=_file(CERT), key=_file(KEY), creds=_file(CREDS)
+        ca=None if text else file_of(said, CA, ca),
+        ca_text=text,
+        cert=file_of(said, CERT),
+        key=file_of(said, KEY),
+        creds=file_of(said, CREDS),
     )
     if (found.cert is None) != (found.key is None):
         raise ValueError(f"{CERT} and {KEY} belong together: one of them is set, and the other is not")
     return found
 
 
-def is_text(value: str) -> bool:
-    """Whether a variable holds certificates, and not the name of a file."""
-    return value.lstrip().startswith("-----BEGIN ")
-
-
-def _file(variable: str, other: str = "") -> Path | None:
-    text = os.environ.get(variable) or other
+def file_of(variables: Mapping[str, str], variable: str, other: str = "") -> Path | None:
+    """The file that a variable names, else `other`; None for neither. Raises ValueError."""
+    text = variables.get(variable) or other
     if not text:
         return None
     path = Path(text).expanduser()

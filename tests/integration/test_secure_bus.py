@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -72,27 +74,65 @@ async def test_a_server_is_trusted_by_whom_it_is_vouched_for(start: Start, autho
     await works(settings(server, Security(ca=authority.ca)))
     await works(settings(server, Security(ca=authority.ca), scheme="tls"))
     await works(settings(server, Security(ca_text=authority.ca.read_text())))
-    await is_refused(settings(server, Security()), "certificate verify failed")
+    await is_refused(
+        settings(server, Security()), "nobody whom we trust vouches .*: name its CA in FLYTE_NATS_CA"
+    )
 
 
 async def test_a_server_with_a_strangers_certificate_or_another_name_is_refused(
     start: Start, authority: Authority, tmp_path: Path
 ) -> None:
     server = start(authority.server_config("elsewhere.example"))
-    await is_refused(settings(server, Security(ca=authority.ca)), "certificate verify failed")
+    await is_refused(settings(server, Security(ca=authority.ca)), "is for another name .*127.0.0.1")
     stranger = Authority(tmp_path / "stranger")
-    await is_refused(settings(server, Security(ca=stranger.ca)), "certificate verify failed")
+    await is_refused(settings(server, Security(ca=stranger.ca)), "nobody whom we trust vouches")
+
+
+async def test_an_expired_certificate_is_called_so(start: Start, authority: Authority) -> None:
+    server = start(authority.server_config("127.0.0.1", expired=True))
+    await is_refused(settings(server, Security(ca=authority.ca)), "has expired: have it renewed")
 
 
 async def test_a_server_that_verifies_clients_knows_them_by_their_certificates(
-    start: Start, authority: Authority
+    start: Start, authority: Authority, tmp_path: Path
 ) -> None:
     server = start(authority.server_config("127.0.0.1", verify=True))
     cert, key = authority.issue("client", "client.example")
     await works(settings(server, Security(ca=authority.ca, cert=cert, key=key)))
-    without = BusSettings(url=server.url, patience_s=1.0, security=Security(ca=authority.ca))
-    with pytest.raises(BusUnavailable):
-        await connect(without)
+    await is_refused(settings(server, Security(ca=authority.ca)), "certificate required.*FLYTE_NATS_CERT")
+    other, its_key = Authority(tmp_path / "stranger").issue("client", "client.example")
+    strange = Security(ca=authority.ca, cert=other, key=its_key)
+    await is_refused(settings(server, strange), "refuses our own certificate.*FLYTE_NATS_CERT")
+
+
+async def test_certificates_are_renewed_under_a_client_that_stays(
+    start: Start, authority: Authority, tmp_path: Path
+) -> None:
+    """The server's when it reads its configuration anew, the client's and its CA at the next handshake."""
+    server = start(authority.server_config("127.0.0.1", verify=True))
+    files = Authority(tmp_path / "client")
+    cert, key = files.issue("client", "client.example")
+    shutil.copy(authority.ca, files.ca)
+    for source, target in zip(authority.issue("client", "client.example"), (cert, key), strict=True):
+        shutil.copy(source, target)
+    async with await connect(settings(server, Security(ca=files.ca, cert=cert, key=key))) as bus:
+        await bus.provision()
+        assert await bus.log.append(numbered(action("a0"), 1)) == 1
+        heard = asyncio.Event()
+        bus._connection.on_return(heard.set)
+        renewed = Authority(authority.ca.parent)  # another CA, and so is everything that it vouches for
+        renewed.server_config("127.0.0.1", verify=True)
+        server.send(signal.SIGHUP)
+        assert await bus.log.append(numbered(action("a0"), 2)) == 2  # what stands goes on
+        assert not heard.is_set()
+        for source, target in zip(renewed.issue("client", "client.example"), (cert, key), strict=True):
+            shutil.copy(source, target)
+        shutil.copy(renewed.ca, files.ca)
+        server.kill()
+        server.start()
+        assert await bus.log.append(numbered(action("a0"), 3)) == 3
+        assert heard.is_set()
+    await is_refused(settings(server, Security(ca=files.ca)), "certificate required")
 
 
 async def test_credentials_stand_for_user_and_password(start: Start, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, To
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.client import Answer, Client, NoTls, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
-from flyte_bus.jetstream.handshake import options_of
+from flyte_bus.jetstream.handshake import context_of, options_of, said_of
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.meter import Meter
 from flyte_bus.settings import BusSettings
@@ -67,6 +67,9 @@ class Connection:
         """
         options = options_of(self.settings)
         self.client.wants_tls = self.settings.wants_tls
+        if self.settings.wants_tls:
+            self.client.tls = context_of(self.settings)
+            options["tls"] = self.client.tls.current
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
@@ -285,7 +288,7 @@ class Connection:
         return None
 
     async def _on_error(self, error: Exception) -> None:
-        text = str(error) or type(error).__name__
+        text = said_of(error) or str(error) or type(error).__name__
         log.debug("bus.connection.error", error=text)
         if not self._is_refused:
             self._last_error = text

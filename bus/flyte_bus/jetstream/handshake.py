@@ -1,11 +1,14 @@
-"""How a connection is made safe: the options of nats-py for TLS and credentials."""
+"""How a connection is made safe: TLS, the options of nats-py for credentials, and what a refusal means."""
 
 import ssl
 from typing import Any
 
 from flyte_bus.errors import BusError
-from flyte_bus.security import CA, CERT, CREDS
+from flyte_bus.security import CERT, CREDS, KEY, Security
 from flyte_bus.settings import BusSettings
+from flyte_bus.tls import RenewedContext
+from flyte_schemas.trust import BUS_CA as CA
+from flyte_schemas.trust import refusal
 
 
 def options_of(settings: BusSettings) -> dict[str, Any]:
@@ -17,8 +20,6 @@ def options_of(settings: BusSettings) -> dict[str, Any]:
     if settings.user:
         options |= {"user": settings.user, "password": settings.password}
     security = settings.security
-    if settings.wants_tls:
-        options["tls"] = _context(settings)
     if security.creds is not None:
         try:
             words = security.creds.read_text(encoding="ascii")
@@ -32,8 +33,19 @@ def options_of(settings: BusSettings) -> dict[str, Any]:
     return options
 
 
-def _context(settings: BusSettings) -> ssl.SSLContext:
+def said_of(error: BaseException) -> str:
+    """A refusal of TLS in a sentence; "" for what is none."""
+    return refusal(error, setting=CA, client=f"{CERT} and {KEY}")
+
+
+def context_of(settings: BusSettings) -> RenewedContext:
+    """What handshakes begin with. Raises BusError for files that do not hold what they should."""
     security = settings.security
+    files = [file for file in (security.ca, security.cert, security.key) if file is not None]
+    return RenewedContext(lambda: _context(security), files)
+
+
+def _context(security: Security) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(
             cafile=None if security.ca is None else str(security.ca), cadata=security.ca_text or None

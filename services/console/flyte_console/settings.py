@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flyte_bus.tls import Certificate, certificate_of
+from flyte_schemas.trust import trusted_by
+
 SERVICE = "console"
 """What the console calls itself on the bus."""
 
@@ -21,8 +24,9 @@ MAX_SESSION_HOURS = 24 * 366
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """`port` 0 takes a free one. `public_url` is where browsers find it, when that is not the address that is
-    bound (an ingress, say). `allowed_hosts`: by which names a request may call it, besides
-    that in `public_url` and those of this machine; `*` is any.
+    bound (an ingress, say). `allowed_hosts`: by which names a request may call it, besides that in
+    `public_url` and those of this machine; `*` is any. With a `certificate` it speaks HTTPS; `trusted` vouches
+    for the artifact store (`flyte_schemas.trust`).
 
     Raises ValueError for an address that cannot be.
     """
@@ -34,6 +38,8 @@ class ConsoleSettings:
     project: str = "default"
     domain: str = "development"
     """What the page shows first."""
+    certificate: Certificate | None = None
+    trusted: str = ""
 
     session_s: float = 72 * 3600.0
     """How long a session lasts at most."""
@@ -111,7 +117,7 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from the variables `FLYTE_CONSOLE_…`, `FLYTE_TASK_PROJECT` and `FLYTE_TASK_DOMAIN`.
+    """Settings from the variables `FLYTE_CONSOLE_…`, `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN` and `FLYTE_…CA`.
 
     Raises ValueError naming the variable that cannot be read.
     """
@@ -133,6 +139,8 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
         domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
         session_s=int(hours) * 3600.0,
+        certificate=certificate_of(variables, "FLYTE_CONSOLE"),
+        trusted=trusted_by(variables),
     )
 
 
