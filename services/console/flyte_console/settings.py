@@ -24,9 +24,9 @@ MAX_SESSION_HOURS = 24 * 366
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """`port` 0 takes a free one. `public_url` is where browsers find it, when that is not the address that is
-    bound (an ingress, say). `allowed_hosts`: by which names a request may call it, besides that in
-    `public_url` and those of this machine; `*` is any. With a `certificate` it speaks HTTPS; `trusted` vouches
-    for the artifact store (`flyte_schemas.trust`).
+    bound (an ingress, say). `allowed_hosts`: by which names a request may call it, besides that one and those
+    of this machine; `*` is any. With a `certificate` it speaks HTTPS; `trusted` vouches for the object store
+    (`flyte_schemas.trust`).
 
     Raises ValueError for an address that cannot be.
     """
@@ -117,7 +117,7 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from the variables `FLYTE_CONSOLE_…`, `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN` and `FLYTE_…CA`.
+    """Settings from the variables `FLYTE_CONSOLE_…`, `FLYTE_TASK_…` and `FLYTE_…CA`.
 
     Raises ValueError naming the variable that cannot be read.
     """

@@ -197,7 +197,7 @@ class _Handlers:
             raise not_found(
                 "NoSuchPage", f"there is no {request.path}", "/api/openapi.json says what there is."
             )
-        if path == "" or path.startswith("projects/"):
+        if path in ("", "login") or path.startswith("projects/"):
             path = "index.html"
             if path not in self._assets:
                 return web.Response(status=404, body=NOT_BUILT, content_type="text/plain", headers=PLAIN)
