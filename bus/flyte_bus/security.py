@@ -5,11 +5,15 @@ Whoever names one of them, or writes `tls://`, wants TLS: a connection without i
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyte_schemas.trust import BUS_CA as CA
 from flyte_schemas.trust import is_text
+
+if TYPE_CHECKING:
+    from flyte_bus.identity.credentials import Credentials
 
 CERT, KEY, CREDS = "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
 
@@ -20,7 +24,8 @@ class Security:
     `ca_text`: the same in place of a file.
 
     `cert` and `key`: by which the client is known, for servers that verify clients.
-    `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password.
+    `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password, in a file;
+    `creds_text`: the same in place of a file.
     """
 
     ca: Path | None = None
@@ -28,6 +33,26 @@ class Security:
     cert: Path | None = None
     key: Path | None = None
     creds: Path | None = None
+    creds_text: str = field(default="", repr=False)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the server is to know us by a token, and not by a password."""
+        return self.creds is not None or bool(self.creds_text)
+
+    def credentials(self) -> "Credentials | None":
+        """The credentials as they stand now: a file may be written anew while it is used.
+
+        Raises NotCredentials for a file that cannot be read, or that holds none.
+        """
+        from flyte_bus.identity.credentials import Credentials, NotCredentials
+
+        if self.creds is None:
+            return Credentials.read(self.creds_text) if self.creds_text else None
+        try:
+            return Credentials.read(self.creds.read_text("ascii"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotCredentials(f"{self.creds} cannot be read: {error}") from error
 
     @property
     def wants_tls(self) -> bool:
@@ -38,20 +63,23 @@ class Security:
 def from_environment(ca: str = "") -> Security:
     """Security from `FLYTE_NATS_CA` (else `ca`), `FLYTE_NATS_CERT`, `FLYTE_NATS_KEY` and `FLYTE_NATS_CREDS`.
 
-    Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, so that who has been told the
-    variables alone, as an attempt's pod, trusts the same.
+    Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, and `FLYTE_NATS_CREDS` the
+    credentials, so that who has been told the variables alone, as an attempt's pod, trusts and is the same.
 
     Raises ValueError for a file that cannot be read, and for a certificate without its key.
     """
     given = os.environ.get(CA) or ca
     text = given if is_text(given) else ""
+    credentials = os.environ.get(CREDS) or ""
+    are_text = is_text(credentials)
     said = os.environ
     found = Security(
         ca=None if text else file_of(said, CA, ca),
         ca_text=text,
         cert=file_of(said, CERT),
         key=file_of(said, KEY),
-        creds=file_of(said, CREDS),
+        creds=None if are_text else file_of(said, CREDS),
+        creds_text=credentials if are_text else "",
     )
     if (found.cert is None) != (found.key is None):
         raise ValueError(f"{CERT} and {KEY} belong together: one of them is set, and the other is not")
