@@ -120,5 +120,9 @@ CACHE_BUCKET = BucketSpec(
     name="flyte_cache", description="Results of cached tasks by key, and who is computing one."
 )
 OUTBOX_BUCKET = BucketSpec(name="flyte_outbox", description="Notifications that are on their way.")
+SESSIONS_BUCKET = BucketSpec(
+    name="flyte_sessions",
+    description="Who may look at the console: by the hash of a secret, until it expires.",
+)
 
-BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET, OUTBOX_BUCKET)
+BUCKETS = (SETTINGS_BUCKET, LEASES_BUCKET, CACHE_BUCKET, OUTBOX_BUCKET, SESSIONS_BUCKET)

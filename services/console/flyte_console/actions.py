@@ -26,6 +26,7 @@ from flyte_console.problems import not_found
 from flyte_console.routes import Download
 from flyte_console.settings import ConsoleSettings
 from flyte_schemas.action import ActionState
+from flyte_schemas.artifacts import parts_of
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.streams import RUNS
@@ -88,7 +89,8 @@ class ActionAnswers:
             raise not_found(
                 "ReportNotFound", f"{whose} has no report", "Only tasks with report=True have one."
             )
-        return await self._download(max(reports, key=lambda report: report.attempt).uri, is_page=True)
+        last = max(reports, key=lambda report: report.attempt)
+        return await self._download(ask, last.uri, is_page=True)
 
     async def object(self, ask: Ask) -> Download:
         """An object that the action's inputs or outputs name."""
@@ -99,9 +101,14 @@ class ActionAnswers:
             state = (await self._told(key)).state
         if not (names_object(state.inputs, uri) or names_object(state.outputs or {}, uri)):
             raise not_found("ObjectNotFound", f"no value of action {key.action} names {uri}")
-        return await self._download(uri, is_page=False)
+        return await self._download(ask, uri, is_page=False)
 
-    async def _download(self, uri: str, *, is_page: bool) -> Download:
+    async def _download(self, ask: Ask, uri: str, *, is_page: bool) -> Download:
+        """An object that a run names. A task may name any: who looks must see the object's own place, too."""
+        try:
+            ask.must_cover(*parts_of(uri)[:2])
+        except ValueError as error:
+            raise not_found("ObjectNotFound", str(error)) from error
         location = await self._bus.ask(
             CREATE_DOWNLOAD_LOCATION,
             CreateDownloadLocation(uri=uri),

@@ -13,11 +13,13 @@ from flyte_console.http.server import ConsoleServer
 from flyte_console.measures import Measures
 from flyte_console.routes import AnyRoute, StreamRoute
 from flyte_console.runs import RunAnswers
+from flyte_console.sessions import Sessions
 from flyte_console.settings import SERVICE, ConsoleSettings
 from flyte_console.table import general_routes, list_routes, run_routes, task_routes
 from flyte_console.tasks import TaskAnswers
 from flyte_console.views import RunViews
 from flyte_console.words import WordAnswers
+from flyte_schemas.sessions import OPEN_SESSION
 from flyte_schemas.streams import RUNS
 
 log = structlog.get_logger()
@@ -33,6 +35,7 @@ class ConsoleService:
         self._loops = Supervisor(SERVICE)
         self.views = RunViews(bus, settings, self._loops)
         self.places = PlaceViews(bus, settings, self._loops)
+        self._sessions = Sessions(bus, settings)
         self.routes = self._routes()
         """All that is answered."""
         self._measures = Measures(bus.meter)
@@ -48,10 +51,15 @@ class ConsoleService:
     async def start(self) -> None:
         """Begin to answer. Raises PortTaken."""
         self._held.push_async_callback(self._loops.stop)
-        server = await ConsoleServer.start(self.routes, self._settings, self._measures)
+        server = await ConsoleServer.start(self.routes, self._settings, self._measures, self._sessions)
         self._held.push_async_callback(server.stop)
         self.url, self.port = self._settings.public_url or server.url, server.port
-        self._held.push_async_callback(stop_all, (await serve_ping(self._bus, SERVICE),))
+        self._sessions.url = self.url
+        served = (
+            await serve_ping(self._bus, SERVICE),
+            await self._bus.serve(OPEN_SESSION, self._sessions.open),
+        )
+        self._held.push_async_callback(stop_all, served)
         log.info("console.started", url=self.url)
 
     def _routes(self) -> list[AnyRoute]:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from flyte_bus.errors import BusError, NoAnswer, Refusal
 from flyte_console.answers.parts import Problem
-from flyte_console.core.asks import BadAsk
+from flyte_console.core.asks import BadAsk, NotYours
 from flyte_schemas.failure import FailureKind
 
 
@@ -28,6 +28,17 @@ def away(message: str) -> Trouble:
     return Trouble(503, Problem(code="Unavailable", message=message, hint="It is worth asking again."))
 
 
+def not_signed_in(message: str = "nobody is signed in here, or not any more") -> Trouble:
+    """It is not known who asks."""
+    hint = "Type: flyte console (programs: flyte console --token)"
+    return Trouble(401, Problem(code="SignInNeeded", message=message, hint=hint))
+
+
+def forbidden(code: str, message: str, hint: str = "") -> Trouble:
+    """Who asks may not have this."""
+    return Trouble(403, Problem(code=code, message=message, hint=hint))
+
+
 @contextmanager
 def troubled() -> Iterator[None]:
     """Raises Trouble for what the bus, the services and the parameters have to complain of."""
@@ -35,6 +46,9 @@ def troubled() -> Iterator[None]:
         yield
     except BadAsk as error:
         raise Trouble(400, Problem(code="BadRequest", message=str(error))) from error
+    except NotYours as error:
+        hint = "Whoever gave you your credentials can give you more. Then sign in anew: flyte console"
+        raise forbidden("NotYourPlace", str(error), hint) from error
     except Refusal as error:
         failure = error.failure
         if failure.kind is FailureKind.SYSTEM:

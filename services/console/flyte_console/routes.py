@@ -1,7 +1,8 @@
 """The table of what the console answers: the one source of its router and of its OpenAPI document."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from flyte_console.answers.parts import Answer
 from flyte_console.core.asks import Ask
@@ -31,10 +32,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter behind the path; `many`: it may be given several times."""
+    """One parameter behind the path, with its JSON schema; `many`: it may be given several times."""
 
     name: str
     text: str
+    schema: Mapping[str, Any]
     many: bool = False
     required: bool = False
 
@@ -75,4 +77,15 @@ class StreamRoute(Route):
     models: dict[str, type[Answer]]
 
 
-AnyRoute = JsonRoute | BytesRoute | StreamRoute
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorRoute(Route):
+    """Lets a browser in or out: what the server itself does, since it is about cookies.
+
+    `takes` is the model of what is sent.
+    """
+
+    method: Literal["POST", "DELETE"]
+    takes: type[Answer] | None = None
+
+
+AnyRoute = JsonRoute | BytesRoute | StreamRoute | DoorRoute

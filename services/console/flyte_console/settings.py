@@ -16,15 +16,17 @@ ASSETS = Path(__file__).parent / "assets"
 """The web page, as it was built."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-"""What a browser on this machine may call it."""
+"""What a browser on this machine may call it: names that nobody else's page can have."""
+
+MAX_SESSION_HOURS = 24 * 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """`port` 0 takes a free one. `public_url` is where browsers find it, when that is not the address that is
-    bound (an ingress, say). `allowed_hosts`: by which names a request may call it; none is the names of this
-    machine when it listens there alone, and any name when others are to reach it. With a `certificate` it
-    speaks HTTPS; `trusted` vouches for the artifact store (`flyte_schemas.trust`).
+    bound (an ingress, say). `allowed_hosts`: by which names a request may call it, besides that one and those
+    of this machine; `*` is any. With a `certificate` it speaks HTTPS; `trusted` vouches for the object store
+    (`flyte_schemas.trust`).
 
     Raises ValueError for an address that cannot be.
     """
@@ -38,6 +40,23 @@ class ConsoleSettings:
     """What the page shows first."""
     certificate: Certificate | None = None
     trusted: str = ""
+
+    session_s: float = 72 * 3600.0
+    """How long a session lasts at most."""
+    idle_s: float = 12 * 3600.0
+    """A session that nobody uses for so long has ended."""
+    code_s: float = 60.0
+    """How long the address is good that a browser signs in with."""
+    max_opened: int = 60
+    """Sessions of one place that may be asked for in a minute."""
+    max_wrong: int = 20
+    """Wrong codes from one address in a minute; what is over is told to wait."""
+    fresh_s: float = 5.0
+    """How long a session that was found is believed."""
+    stale_s: float = 300.0
+    """The same while the bus is away."""
+    max_known_sessions: int = 1_000
+    """Sessions that are remembered between two looks into the bus."""
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
@@ -84,16 +103,21 @@ class ConsoleSettings:
     def hosts(self) -> frozenset[str] | None:
         """The names that a request may call the console by, in lower case; None: any."""
         names = {name.lower() for name in self.allowed_hosts}
-        if "*" in names or (not names and not _is_loopback(self.host)):
+        if "*" in names:
             return None
         if self.public_url is not None:
-            names.add((urlsplit(self.public_url).hostname or "").lower())
-        return frozenset(names.union(LOOPBACK_NAMES) if _is_loopback(self.host) else names)
+            names.add(_name(self.public_url))
+        return frozenset(names.union(LOOPBACK_NAMES))
+
+    @property
+    def public_host(self) -> str | None:
+        """The name in `public_url`, when it is an https address."""
+        is_secure = self.public_url is not None and self.public_url.startswith("https://")
+        return _name(self.public_url) if self.public_url is not None and is_secure else None
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL`, `_ALLOWED_HOSTS`, `_CERT` and `_KEY`, and
-    from `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, `FLYTE_CA` and `FLYTE_NATS_CA`.
+    """Settings from the variables `FLYTE_CONSOLE_…`, `FLYTE_TASK_…` and `FLYTE_…CA`.
 
     Raises ValueError naming the variable that cannot be read.
     """
@@ -101,6 +125,11 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
     port = variables.get("FLYTE_CONSOLE_PORT") or "0"
     if not port.isdecimal() or int(port) > 65_535:
         raise ValueError(f"FLYTE_CONSOLE_PORT is {port!r}: give a port, or 0 for any that is free")
+    hours = variables.get("FLYTE_CONSOLE_SESSION_HOURS") or f"{unset.session_s / 3600:g}"
+    if not hours.isdecimal() or not 1 <= int(hours) <= MAX_SESSION_HOURS:
+        raise ValueError(
+            f"FLYTE_CONSOLE_SESSION_HOURS is {hours!r}: give whole hours, from 1 to {MAX_SESSION_HOURS}"
+        )
     hosts = variables.get("FLYTE_CONSOLE_ALLOWED_HOSTS", "").split(",")
     return ConsoleSettings(
         host=variables.get("FLYTE_CONSOLE_HOST") or unset.host,
@@ -109,10 +138,13 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
         project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
         domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
+        session_s=int(hours) * 3600.0,
         certificate=certificate_of(variables, "FLYTE_CONSOLE"),
         trusted=trusted_by(variables),
     )
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+def _name(address: str) -> str:
+    """The host in an address, as a request names it."""
+    name = (urlsplit(address).hostname or "").lower()
+    return f"[{name}]" if ":" in name else name

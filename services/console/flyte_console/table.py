@@ -2,28 +2,46 @@
 
 from flyte_console.actions import ActionAnswers
 from flyte_console.answers.actions import ActionAnswer, Actions, ActionsChanged, ExplanationAnswer
-from flyte_console.answers.parts import About, Position
+from flyte_console.answers.parts import About, Code, Entered, Position, Visitor
 from flyte_console.answers.runs import RunAnswer, Runs, RunsChanged
 from flyte_console.answers.tasks import Projects, TaskFactsAnswer, Tasks, TaskVersions
 from flyte_console.answers.words import Events, LinesPrinted, Logs
 from flyte_console.changes import PlaceViews
+from flyte_console.core.asks import MAX_TEXT_CHARACTERS, MAX_WHOLE, VERSION_PATTERN
 from flyte_console.core.values import API
 from flyte_console.general import GeneralAnswers
-from flyte_console.routes import AnyRoute, BytesRoute, JsonRoute, Parameter, StreamRoute
+from flyte_console.routes import AnyRoute, BytesRoute, DoorRoute, JsonRoute, Parameter, StreamRoute
 from flyte_console.runs import RunAnswers
+from flyte_console.settings import ConsoleSettings
 from flyte_console.tasks import TaskAnswers
 from flyte_console.words import WordAnswers
+from flyte_schemas.names import NAME_PATTERN, TASK_NAME_PATTERN
+from flyte_schemas.phase import ActionPhase
 
 PLACE = f"{API}/projects/{{project}}/domains/{{domain}}"
 RUN = f"{PLACE}/runs/{{run}}"
+SESSION = f"{API}/session"
 
-AFTER = Parameter("after", "only what comes behind this position, an `as_of`")
-FOLLOWED = Parameter("after", "only what comes behind this position, an `as_of`; a `Last-Event-ID` wins")
-LIMIT = Parameter("limit", "how many at most")
-CURSOR = Parameter("cursor", "the `next` of the page before, with the same question")
-SEARCH = Parameter("q", "with this text in the name, in whatever case")
-ACTION = Parameter("action", "of this action")
-ATTEMPT = Parameter("attempt", "of this attempt, counted from 1")
+_LIMITS = ConsoleSettings()
+_TEXT = {"type": "string", "maxLength": MAX_TEXT_CHARACTERS}
+_NAME = {"type": "string", "pattern": NAME_PATTERN}
+_TASK = {"type": "string", "pattern": TASK_NAME_PATTERN}
+_TIME = {"type": "string", "format": "date-time"}
+_POSITION = {"type": "integer", "minimum": 0, "maximum": MAX_WHOLE}
+
+AFTER = Parameter("after", "only what comes behind this position, an `as_of`", _POSITION)
+FOLLOWED = Parameter(
+    "after", "only what comes behind this position, an `as_of`; a `Last-Event-ID` wins", _POSITION
+)
+CURSOR = Parameter("cursor", "the `next` of the page before, with the same question", _TEXT)
+SEARCH = Parameter("q", "with this text in the name, in whatever case", _TEXT)
+ACTION = Parameter("action", "of this action", _NAME)
+ATTEMPT = Parameter("attempt", "of this attempt, counted from 1", _POSITION)
+
+
+def limit(most: int) -> Parameter:
+    """How long a page is at most."""
+    return Parameter("limit", "how many at most", {"type": "integer", "minimum": 1, "maximum": most})
 
 
 def general_routes(answers: GeneralAnswers) -> tuple[AnyRoute, ...]:
@@ -36,6 +54,20 @@ def general_routes(answers: GeneralAnswers) -> tuple[AnyRoute, ...]:
             model=About,
             answer=answers.about,
         ),
+        JsonRoute(
+            path=SESSION,
+            summary="Who is signed in, what they may look at, and until when.",
+            model=Visitor,
+            answer=answers.session,
+        ),
+        DoorRoute(
+            path=SESSION,
+            method="POST",
+            summary="Sign a browser in with the code that `flyte console` gives, once: sets a cookie.",
+            takes=Code,
+            model=Entered,
+        ),
+        DoorRoute(path=SESSION, method="DELETE", summary="Sign out."),
     )
 
 
@@ -48,15 +80,22 @@ def list_routes(runs: RunAnswers, places: PlaceViews) -> tuple[AnyRoute, ...]:
             model=Runs,
             answer=runs.runs,
             parameters=(
-                Parameter("phase", "in one of these phases", many=True),
-                Parameter("task", "of this task (ENVIRONMENT.FUNCTION)"),
-                Parameter("version", "of this version of the task"),
-                Parameter("user", "asked for by this user"),
-                Parameter("label", "with this label, KEY=VALUE", many=True),
-                Parameter("q", "with this text in its name or its task's, in whatever case"),
-                Parameter("created_after", "asked for after this time (ISO 8601)"),
-                Parameter("created_before", "asked for before this time (ISO 8601)"),
-                LIMIT,
+                Parameter(
+                    "phase",
+                    "in one of these phases",
+                    {"type": "string", "enum": [phase.value for phase in ActionPhase]},
+                    many=True,
+                ),
+                Parameter("task", "of this task (ENVIRONMENT.FUNCTION)", _TASK),
+                Parameter(
+                    "version", "of this version of the task", {"type": "string", "pattern": VERSION_PATTERN}
+                ),
+                Parameter("user", "asked for by this user", _TEXT),
+                Parameter("label", "with this label, KEY=VALUE", {**_TEXT, "pattern": "^[^=]+="}, many=True),
+                Parameter("q", "with this text in its name or its task's, in whatever case", _TEXT),
+                Parameter("created_after", "asked for after this time (ISO 8601)", _TIME),
+                Parameter("created_before", "asked for before this time (ISO 8601)", _TIME),
+                limit(_LIMITS.max_listed),
                 CURSOR,
             ),
         ),
@@ -99,14 +138,14 @@ def run_routes(runs: RunAnswers, words: WordAnswers, actions: ActionAnswers) -> 
             summary="The events of a run, in the order of the log.",
             model=Events,
             answer=words.events,
-            parameters=(ACTION, AFTER, LIMIT),
+            parameters=(ACTION, AFTER, limit(_LIMITS.max_events)),
         ),
         JsonRoute(
             path=f"{RUN}/logs",
             summary="The output of a run, each attempt's in the order in which it was written.",
             model=Logs,
             answer=words.logs,
-            parameters=(ACTION, ATTEMPT, AFTER, LIMIT),
+            parameters=(ACTION, ATTEMPT, AFTER, limit(_LIMITS.max_lines)),
         ),
         StreamRoute(
             path=f"{RUN}/logs/stream",
@@ -139,7 +178,7 @@ def action_routes(actions: ActionAnswers) -> tuple[AnyRoute, ...]:
             path=f"{RUN}/actions/{{action}}/object",
             summary="An object that the action's values name.",
             answer=actions.object,
-            parameters=(Parameter("uri", "the object's URI, as the value has it", required=True),),
+            parameters=(Parameter("uri", "the object's URI, as the value has it", _TEXT, required=True),),
             content_type="application/octet-stream",
         ),
     )
@@ -159,14 +198,14 @@ def task_routes(tasks: TaskAnswers) -> tuple[AnyRoute, ...]:
             summary="The tasks, each by its newest version, newest first.",
             model=Tasks,
             answer=tasks.tasks,
-            parameters=(SEARCH, LIMIT, CURSOR),
+            parameters=(SEARCH, limit(_LIMITS.max_listed), CURSOR),
         ),
         JsonRoute(
             path=f"{PLACE}/tasks/{{name}}",
             summary="The versions of a task, newest first.",
             model=TaskVersions,
             answer=tasks.versions,
-            parameters=(LIMIT, CURSOR),
+            parameters=(limit(_LIMITS.max_listed), CURSOR),
         ),
         JsonRoute(
             path=f"{PLACE}/tasks/{{name}}/versions/{{version}}",

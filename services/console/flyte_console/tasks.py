@@ -12,10 +12,12 @@ from flyte_console.answers.tasks import (
     TaskVersions,
 )
 from flyte_console.core.asks import Ask, version
+from flyte_console.core.sessions import Session
 from flyte_console.problems import not_found
 from flyte_console.settings import ConsoleSettings
 from flyte_schemas.endpoints import GET_TASK, LIST_TASKS, GetTask, ListTasks, TaskList, TaskSummary
 from flyte_schemas.overview import LIST_PROJECTS, ListProjects, ProjectSummary
+from flyte_schemas.sessions import ANY
 from flyte_schemas.streams import TASKS
 
 
@@ -27,9 +29,10 @@ class TaskAnswers:
         self._settings = settings
 
     async def projects(self, ask: Ask) -> Projects:
-        """The projects that somebody wrote down, or that the log has runs or tasks of."""
+        """The projects that somebody wrote down, or that the log has runs or tasks of: those one may see."""
         found = await self._bus.ask(LIST_PROJECTS, ListProjects(), timeout_s=self._settings.ask_patience_s)
-        return Projects(projects=tuple(map(_project, found.projects)), as_of=found.as_of_sequence)
+        shown = (_project(summary, ask.session) for summary in found.projects)
+        return Projects(projects=tuple(filter(None, shown)), as_of=found.as_of_sequence)
 
     async def tasks(self, ask: Ask) -> Tasks:
         """The tasks of a project and domain, each by its newest version, newest first."""
@@ -99,8 +102,11 @@ def _row(task: TaskSummary) -> TaskRow:
     return TaskRow(**task.model_dump())
 
 
-def _project(summary: ProjectSummary) -> Project:
+def _project(summary: ProjectSummary, session: Session) -> Project | None:
+    """A project with what a session may see of it; None when that is nothing."""
     record = summary.record
+    if not any(place.project in (ANY, record.id) for place in session.places):
+        return None
     return Project(
         id=record.id,
         name=record.name,
@@ -110,5 +116,6 @@ def _project(summary: ProjectSummary) -> Project:
         domains=tuple(
             ProjectDomain(name=domain.name, tasks=domain.tasks, runs=domain.runs)
             for domain in summary.domains
+            if session.covers(record.id, domain.name)
         ),
     )

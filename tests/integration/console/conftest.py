@@ -12,6 +12,7 @@ from flyte_console.app import build
 from flyte_console.settings import ConsoleSettings
 from flyte_dataproxy import app as dataproxy
 from flyte_dataproxy.settings import DataproxySettings
+from flyte_schemas.sessions import ANY, OPEN_SESSION, OpenSession
 from testkit.console import DOMAIN, PROJECT, World
 from testkit.registry import registry
 
@@ -29,13 +30,16 @@ async def world(tmp_path: Path, limits: ConsoleSettings) -> AsyncIterator[World]
     await bus.provision()
     store = await dataproxy.build(bus, DataproxySettings(root=tmp_path / "artifacts"))
     console = await build(bus, limits)
-    async with registry(bus, tmp_path), aiohttp.ClientSession() as http:
+    async with registry(bus, tmp_path):
         await store.start()
         await console.start()
         try:
-            world = World(bus, server, console, http)
-            await world.fill(Artifacts(bus.ask, PROJECT, DOMAIN))
-            yield world
+            everywhere = await bus.ask(OPEN_SESSION, OpenSession(project=ANY, domain=ANY, lasting=True))
+            headers = {"Authorization": f"Bearer {everywhere.secret}"}
+            async with aiohttp.ClientSession(headers=headers) as http:
+                world = World(bus, server, console, http)
+                await world.fill(Artifacts(bus.ask, PROJECT, DOMAIN))
+                yield world
         finally:
             await console.stop()
             await store.stop()

@@ -12,6 +12,7 @@ from flyte_bus.meter import Meter
 from flyte_console.http.assets import FOR_EVER, load_assets
 from flyte_console.http.server import ConsoleServer
 from flyte_console.measures import Measures
+from flyte_console.sessions import Sessions
 from flyte_console.settings import ConsoleSettings, from_environment
 from testkit.console import ALIVE, DONE, World
 
@@ -111,7 +112,8 @@ async def test_without_gzip_the_bytes_are_the_same(world: World) -> None:
     async with world.http.get(path, headers={"Accept-Encoding": "identity"}) as plain:
         body, tag = await plain.read(), plain.headers["ETag"]
         assert "Content-Encoding" not in plain.headers
-    request = urllib.request.Request(path, headers={"Accept-Encoding": "gzip"})
+    token = world.http.headers["Authorization"]
+    request = urllib.request.Request(path, headers={"Accept-Encoding": "gzip", "Authorization": token})
 
     def fetch() -> tuple[bytes, str]:
         with urllib.request.urlopen(request) as answer:
@@ -123,6 +125,7 @@ async def test_without_gzip_the_bytes_are_the_same(world: World) -> None:
 
 
 async def test_a_bus_that_is_away_is_said(world: World) -> None:
+    await world.get("/runs")
     world.server.stop()
     try:
         async with world.http.get(world.place("/runs")) as response:
@@ -136,8 +139,9 @@ async def test_a_bus_that_is_away_is_said(world: World) -> None:
 
 async def test_a_port_that_is_taken_is_said(world: World) -> None:
     port = int(world.console.url.rpartition(":")[2])
+    settings = ConsoleSettings(port=port)
     with pytest.raises(PortTaken, match=f"cannot listen on 127.0.0.1:{port}.*FLYTE_CONSOLE_PORT"):
-        await ConsoleServer.start([], ConsoleSettings(port=port), Measures(Meter()))
+        await ConsoleServer.start([], settings, Measures(Meter()), Sessions(world.bus, settings))
 
 
 def test_files_of_the_page_are_held_with_how_long_they_last(tmp_path: Path) -> None:
@@ -163,10 +167,13 @@ class TestSettings:
     def test_on_this_machine_it_goes_by_this_machines_names(self) -> None:
         assert from_environment({}).hosts() == {"localhost", "127.0.0.1", "[::1]"}
 
-    def test_for_others_it_goes_by_any_name_unless_names_are_said(self) -> None:
-        assert from_environment({"FLYTE_CONSOLE_HOST": "0.0.0.0"}).hosts() is None
+    def test_for_others_it_goes_by_the_names_that_are_said(self) -> None:
+        own = from_environment({}).hosts()
+        assert own is not None
+        assert from_environment({"FLYTE_CONSOLE_HOST": "0.0.0.0"}).hosts() == own
         said = {"FLYTE_CONSOLE_HOST": "0.0.0.0", "FLYTE_CONSOLE_ALLOWED_HOSTS": "Flyte.example, other"}
-        assert from_environment(said).hosts() == {"flyte.example", "other"}
+        assert from_environment(said).hosts() == own | {"flyte.example", "other"}
+        assert from_environment({"FLYTE_CONSOLE_ALLOWED_HOSTS": "*"}).hosts() is None
 
     def test_its_own_address_is_a_name_of_it(self) -> None:
         hosts = from_environment({"FLYTE_CONSOLE_PUBLIC_URL": "https://flyte.example/"}).hosts()

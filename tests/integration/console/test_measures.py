@@ -80,7 +80,8 @@ async def test_a_browser_that_takes_nothing_is_counted(world: World) -> None:
         reader.setblocking(False)
         await asyncio.get_running_loop().sock_connect(reader, ("127.0.0.1", world.console.port))
         path = world.place(f"/runs/{ALIVE.run}/logs/stream").removeprefix(world.console.url)
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        token = world.http.headers["Authorization"]
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {token}\r\n\r\n"
         await asyncio.get_running_loop().sock_sendall(reader, request.encode())
         await until(world, of("flyte_console_streams", route=f"{RUN}/logs/stream"), 1)
         for _ in range(24):

@@ -42,6 +42,36 @@ class About(Answer):
     as_of: int
 
 
+class SeenPlace(Answer):
+    """A project and a domain of it; `~` for all of them."""
+
+    project: str
+    domain: str
+
+
+class Visitor(Answer):
+    """Who is signed in, what they may look at, and until when."""
+
+    user: str
+    places: tuple[SeenPlace, ...]
+    ends_at: Moment
+
+
+class Entered(Visitor):
+    """Who has just signed in.
+
+    The cookie goes with what is asked at `/api/at/PATH/…` in place of `/api/…`; without a `path`, anywhere.
+    """
+
+    path: str
+
+
+class Code(Answer):
+    """What `flyte console` gives, to sign in with."""
+
+    code: str
+
+
 class Position(Answer):
     """In a stream: nothing but the position."""
 

@@ -5,26 +5,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from flyte_console.core.sessions import Session
 from flyte_schemas.names import is_name
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, RunKey
 
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", re.ASCII)
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$"
+_VERSION = re.compile(VERSION_PATTERN.strip("^$"), re.ASCII)
 
 MAX_TEXT_CHARACTERS = 1_000
 """The longest text of a parameter."""
+MAX_WHOLE = 2**62
+"""The largest number of a parameter."""
 
 
 class BadAsk(ValueError):
     """A parameter that cannot be; the sentence says which and why."""
 
 
+class NotYours(Exception):
+    """A place that the asker's session does not cover."""
+
+    def __init__(self, project: str, domain: str) -> None:
+        super().__init__(f"you may not look at {project}/{domain}")
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: the names that its path has, and its parameters, each with all values that were given."""
+    """One request: the names in its path, its parameters (each with all values), and the asker's session."""
 
     path: Mapping[str, str]
     query: Mapping[str, Sequence[str]]
+    session: Session
 
     def allow(self, names: Iterable[str]) -> None:
         """Raises BadAsk for a parameter that is not one of these."""
@@ -34,6 +46,11 @@ class Ask:
                 raise BadAsk(
                     f"there is no parameter {name!r}: there are {', '.join(sorted(known)) or 'none'}"
                 )
+
+    def must_cover(self, project: str, domain: str) -> None:
+        """Raises NotYours."""
+        if not self.session.covers(project, domain):
+            raise NotYours(project, domain)
 
     def name(self, part: str) -> str:
         """A name in the path. Raises BadAsk."""
@@ -89,13 +106,13 @@ class Ask:
         text = self.text(name)
         return None if text is None else version(text)
 
-    def whole(self, name: str, *, default: int, at_least: int = 0, at_most: int = 2**62) -> int:
+    def whole(self, name: str, *, default: int, at_least: int = 0, at_most: int = MAX_WHOLE) -> int:
         """A whole number within limits."""
         text = self.text(name)
         if text is None:
             return default
         if not (text.isascii() and text.isdecimal()) or not at_least <= int(text) <= at_most:
-            limit = f" to {at_most}" if at_most < 2**62 else ""
+            limit = f" to {at_most}" if at_most < MAX_WHOLE else ""
             raise BadAsk(f"{name} is {text!r}: give a whole number from {at_least}{limit}")
         return int(text)
 

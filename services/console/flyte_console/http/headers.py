@@ -50,3 +50,6 @@ PLAIN = {
 
 SANDBOXED = {**_EVERYWHERE, "Content-Security-Policy": _REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
 """Of HTML that somebody's task has written."""
+
+STRICT_TRANSPORT = "max-age=31536000"
+"""What a browser that came by TLS is told: never to come without it."""

@@ -1,12 +1,11 @@
 """The server: from a request to a row of the table of routes, and from its answer to bytes.
 
-Read-only: nothing but GET and HEAD is taken. A request that calls the server by another name than it has is
-refused, since a page of somebody else's could have had its name resolved to this machine.
+Read-only: nothing but GET and HEAD is taken, except to sign in and out (`door.py`). Everything below `/api/`
+but signing in needs a session, and all that names a project and domain one that covers them.
 """
 
 import asyncio
-import gzip
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Self
@@ -18,30 +17,30 @@ from flyte_bus.listening import Listening, listen
 from flyte_bus.tls import http_context
 from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import Ask
-from flyte_console.http.assets import ASK_AGAIN, Asset, digest_of, load_assets
-from flyte_console.http.headers import PLAIN, SANDBOXED
+from flyte_console.core.sessions import Session
+from flyte_console.http.assets import Asset, load_assets
+from flyte_console.http.door import API, MAX_BODY_BYTES, READING, Door
+from flyte_console.http.headers import PLAIN, SANDBOXED, STRICT_TRANSPORT
+from flyte_console.http.replies import PRIVATE, is_known, not_modified, sent, takes_gzip, told, whole
 from flyte_console.measures import Measures
 from flyte_console.problems import Trouble, away, not_found, troubled
-from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
+from flyte_console.routes import AnyRoute, BytesRoute, DoorRoute, Download, Encoded, JsonRoute, StreamRoute
+from flyte_console.sessions import Sessions
 from flyte_console.settings import ASSETS, ConsoleSettings
 from flyte_console.streams import Sent
 from flyte_schemas.trust import CA
 
 STOP_GRACE_S = 2.0
 """How long answers may go on after a stop, in seconds."""
-ZIP_FROM_BYTES = 1024
-"""A smaller answer is sent as it is."""
-ASIDE_FROM_BYTES = 256 * 1024
-"""A larger one is compressed beside the event loop."""
 CHUNK_BYTES = 256 * 1024
 """How much of an object is in memory at a time, for each download."""
 CONNECT_TIMEOUT_S = 10.0
 STORE_TIMEOUT_S = 60.0
 """How long the artifact store may take to be reached, and to go on."""
-RETRY_AFTER_S = 2
 MAX_URL_BYTES = 8 * 1024
 
-API = "/api/"
+AT = "/api/at/{at:[A-Za-z0-9_-]{1,64}}/"
+"""Where a browser without TLS asks what it asks below `/api/` else (`door.py`)."""
 NOT_BUILT = (
     b"The web page is not part of this installation: `npm ci` and `npm run build` in services/console/web. "
     b"The answers are at /api/openapi.json.\n"
@@ -69,13 +68,19 @@ class ConsoleServer:
         return self.listening.port
 
     @classmethod
-    async def start(cls, routes: Sequence[AnyRoute], settings: ConsoleSettings, measures: Measures) -> Self:
+    async def start(
+        cls, routes: Sequence[AnyRoute], settings: ConsoleSettings, measures: Measures, sessions: Sessions
+    ) -> Self:
         """Bind and serve. Raises PortTaken; ValueError for what vouches for the artifact store."""
-        handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS), measures)
-        app = web.Application(middlewares=[handlers.guard])
+        door = Door(settings, sessions)
+        handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS), measures, door)
+        handlers.open_doors(route for route in routes if isinstance(route, DoorRoute))
+        app = web.Application(middlewares=[handlers.guard], client_max_size=MAX_BODY_BYTES)
         app.on_response_prepare.append(handlers.begun)
         for route in routes:
-            app.router.add_route("*", route.path, handlers.of(route))
+            if not isinstance(route, DoorRoute):
+                for path in (route.path, route.path.replace(API, AT, 1)):
+                    app.router.add_route("*", path, handlers.of(route))
         app.router.add_route("*", "/{path:.*}", handlers.asset)
         runner = web.AppRunner(
             app,
@@ -100,9 +105,12 @@ class ConsoleServer:
 
 
 class _Handlers:
-    def __init__(self, settings: ConsoleSettings, assets: dict[str, Asset], measures: Measures) -> None:
+    def __init__(
+        self, settings: ConsoleSettings, assets: dict[str, Asset], measures: Measures, door: Door
+    ) -> None:
         self._settings = settings
-        self._hosts = settings.hosts()
+        self._door = door
+        self._doors: dict[str, dict[str, Handler]] = {}
         self._assets = assets
         self._measures = measures
         self._streams: set[asyncio.Task[object]] = set()
@@ -120,47 +128,51 @@ class _Handlers:
 
     async def begun(self, request: web.Request, response: web.StreamResponse) -> None:
         """The head of an answer is about to be sent: count it."""
-        resource = request.match_info.route.resource
-        self._measures.answered("" if resource is None else resource.canonical, response.status)
+        self._measures.answered(_template(request), response.status)
+        if self._door.is_secure(request):
+            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse what is not for us, and tell what went wrong."""
+        allowed = ", ".join((*READING, *self._doors.get(_template(request), ())))
         try:
-            self._check(request)
+            self._door.check(request)
+            if request.method not in allowed.split(", "):
+                message = f"the console is read-only: {request.method} is not taken"
+                raise Trouble(405, Problem(code="MethodNotAllowed", message=message))
             return await handler(request)
         except Trouble as trouble:
-            return _told(trouble)
+            return told(trouble, allowed)
         except web.HTTPException as error:
-            return _told(Trouble(error.status, Problem(code="BadRequest", message=error.reason)))
+            return told(Trouble(error.status, Problem(code="BadRequest", message=error.reason)), allowed)
         except Exception:
             log.exception("console.request.failed", path=request.path)
             problem = Problem(code="InternalError", message="the console failed", hint="Its log says why.")
-            return _told(Trouble(500, problem))
+            return told(Trouble(500, problem), allowed)
 
-    def _check(self, request: web.Request) -> None:
-        host, _, port = request.host.rpartition(":")
-        name = (host if host and port.isdecimal() else request.host).lower()
-        if self._hosts is not None and name not in self._hosts:
-            hint = "Add the name to FLYTE_CONSOLE_ALLOWED_HOSTS."
-            raise Trouble(
-                403, Problem(code="UnknownHost", message=f"the console is not called {name!r}", hint=hint)
-            )
-        if request.method not in ("GET", "HEAD"):
-            message = f"the console is read-only: {request.method} is not taken"
-            raise Trouble(405, Problem(code="MethodNotAllowed", message=message))
+    def open_doors(self, routes: Iterable[DoorRoute]) -> None:
+        """Let people in and out by these."""
+        for route in routes:
+            handler = self._door.enter if route.method == "POST" else self._door.leave
+            self._doors.setdefault(route.path, {})[route.method] = handler
 
-    def of(self, route: AnyRoute) -> Handler:
-        """The handler of one route."""
+    def of(self, route: JsonRoute | BytesRoute | StreamRoute) -> Handler:
+        """The handler of one path."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            if door := self._doors.get(route.path, {}).get(request.method):
+                with troubled():
+                    return await door(request)
             query: dict[str, list[str]] = {}
             for name, text in request.query.items():
                 query.setdefault(name, []).append(text)
             if isinstance(route, StreamRoute) and (last := request.headers.get("Last-Event-ID")):
                 query["after"] = [last]
-            ask = Ask(dict(request.match_info), query)
             with troubled():
+                ask = Ask(dict(request.match_info), query, await self._door.session(request))
+                if "project" in ask.path:
+                    ask.must_cover(ask.name("project"), ask.name("domain"))
                 ask.allow(parameter.name for parameter in route.parameters)
                 if isinstance(route, StreamRoute):
                     return await self._stream(request, route, ask)
@@ -176,7 +188,7 @@ class _Handlers:
             return await self._bytes(request, await route.answer(ask))
         answer = await route.answer(ask)
         body = answer.body if isinstance(answer, Encoded) else answer.model_dump_json().encode()
-        return await _sent(request, body)
+        return await sent(request, body)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """A file of the page; the page itself for each of its own addresses."""
@@ -185,7 +197,7 @@ class _Handlers:
             raise not_found(
                 "NoSuchPage", f"there is no {request.path}", "/api/openapi.json says what there is."
             )
-        if path == "" or path.startswith("projects/"):
+        if path in ("", "login") or path.startswith("projects/"):
             path = "index.html"
             if path not in self._assets:
                 return web.Response(status=404, body=NOT_BUILT, content_type="text/plain", headers=PLAIN)
@@ -193,20 +205,21 @@ class _Handlers:
         if asset is None:
             raise not_found("NoSuchPage", f"there is no {request.path}")
         headers = {**PLAIN, "Cache-Control": asset.cache, "Content-Type": asset.content_type}
-        if _is_known(request, asset.digest):
-            return _not_modified(request, asset.digest, headers)
-        zipped = asset.zipped if _takes_gzip(request) else None
-        return _whole(
+        if is_known(request, asset.digest):
+            return not_modified(request, asset.digest, headers)
+        zipped = asset.zipped if takes_gzip(request) else None
+        return whole(
             asset.body if zipped is None else zipped, asset.digest, headers, is_zipped=zipped is not None
         )
 
     async def _bytes(self, request: web.Request, found: Download) -> web.StreamResponse:
         """An object, passed on as it comes: a browser may not reach the artifact store."""
         if found.is_page:
-            headers = {**SANDBOXED, "Content-Type": "text/html; charset=utf-8", "Cache-Control": ASK_AGAIN}
+            headers = {**SANDBOXED, "Content-Type": "text/html; charset=utf-8", "Cache-Control": PRIVATE}
         else:
             kept = f'attachment; filename="{found.filename}"'
-            headers = {**PLAIN, "Content-Type": "application/octet-stream", "Content-Disposition": kept}
+            headers = {**PLAIN, "Content-Type": "application/octet-stream", "Cache-Control": PRIVATE}
+            headers["Content-Disposition"] = kept
         response = web.StreamResponse(headers=headers)
         response.content_length = found.size_bytes
         if self._http is None:
@@ -255,6 +268,8 @@ class _Handlers:
                     return response
                 await response.write(first.encoded())
                 async for message in messages:
+                    if not await self._may_go_on(request, ask.session):
+                        break
                     await self._write(response, message)
             await response.write_eof()
         except asyncio.CancelledError:
@@ -269,6 +284,13 @@ class _Handlers:
             self._streams.discard(task)
         return response
 
+    async def _may_go_on(self, request: web.Request, session: Session) -> bool:
+        """Whether who follows is still let in: looked up every few seconds, and at each heartbeat."""
+        try:
+            return (await self._door.session(request)).places == session.places
+        except Trouble:
+            return False
+
     async def _write(self, response: web.StreamResponse, message: Sent) -> None:
         """Raises TimeoutError when the browser takes nothing."""
         try:
@@ -279,46 +301,7 @@ class _Handlers:
             raise
 
 
-def _told(trouble: Trouble) -> web.Response:
-    headers = {**PLAIN, "Cache-Control": "no-store"}
-    if trouble.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
-    if trouble.status == 405:
-        headers["Allow"] = "GET, HEAD"
-    body = trouble.problem.model_dump_json().encode()
-    return web.Response(status=trouble.status, body=body, content_type="application/json", headers=headers)
-
-
-async def _sent(request: web.Request, body: bytes) -> web.Response:
-    """JSON with its validator, compressed where that is wanted."""
-    digest = digest_of(body)
-    headers = {**PLAIN, "Cache-Control": ASK_AGAIN, "Content-Type": "application/json"}
-    if _is_known(request, digest):
-        return _not_modified(request, digest, headers)
-    is_zipped = len(body) >= ZIP_FROM_BYTES and _takes_gzip(request)
-    if is_zipped and len(body) >= ASIDE_FROM_BYTES:
-        body = await asyncio.to_thread(gzip.compress, body, 4, mtime=0)
-    elif is_zipped:
-        body = gzip.compress(body, 4, mtime=0)
-    return _whole(body, digest, headers, is_zipped=is_zipped)
-
-
-def _whole(body: bytes, digest: str, headers: dict[str, str], *, is_zipped: bool) -> web.Response:
-    """A body with the validator of its bytes: compressed ones are others."""
-    headers |= {"ETag": f'"{digest}-gzip"' if is_zipped else f'"{digest}"', "Vary": "Accept-Encoding"}
-    if is_zipped:
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=body, headers=headers)
-
-
-def _not_modified(request: web.Request, digest: str, headers: dict[str, str]) -> web.Response:
-    etag = f'"{digest}-gzip"' if f"{digest}-gzip" in request.headers["If-None-Match"] else f'"{digest}"'
-    return web.Response(status=304, headers={**headers, "ETag": etag, "Vary": "Accept-Encoding"})
-
-
-def _is_known(request: web.Request, digest: str) -> bool:
-    return digest in request.headers.get("If-None-Match", "")
-
-
-def _takes_gzip(request: web.Request) -> bool:
-    return "gzip" in request.headers.get("Accept-Encoding", "")
+def _template(request: web.Request) -> str:
+    """The path that its route has."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical.replace("/api/at/{at}/", API, 1)

@@ -6,20 +6,24 @@ import { routeOf, runsPath } from "./pure/routes";
 import type { Route } from "./pure/routes";
 import { useJson } from "./live/question";
 import { goTo, onLinkClick, useAddress } from "./live/router";
+import { isOut } from "./live/session";
+import { useSignal } from "./live/store";
 import { Frame, useTitle } from "./parts/frame";
 import { Empty, Loading, Trouble } from "./parts/states";
 import { RunPage } from "./pages/run";
 import { RunsPage } from "./pages/runs";
+import { SignInPage } from "./pages/sign-in";
 import { TaskPage } from "./pages/task";
 import { TasksPage } from "./pages/tasks";
 
-export function App(): VNode {
+export function App({ problem }: { problem: string | null }): VNode {
   const { path } = useAddress();
+  const out = useSignal(isOut);
   useEffect(() => {
     document.addEventListener("click", onLinkClick);
     return () => document.removeEventListener("click", onLinkClick);
   }, []);
-  return pageOf(routeOf(path));
+  return out ? <SignInPage problem={problem} /> : pageOf(routeOf(path));
 }
 
 function pageOf(route: Route): VNode {

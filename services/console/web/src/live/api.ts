@@ -1,5 +1,7 @@
 /** Questions to the gateway, and its errors as values that can be shown. */
 
+import { here, isOut } from "./session";
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -17,12 +19,13 @@ const UNREACHABLE = "The console does not answer.";
 export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(url, { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
+    answer = await fetch(here(url), { headers: { Accept: "application/json" }, ...(signal ? { signal } : {}) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "Unreachable", UNREACHABLE, "It is asked again by itself. Is the stack running? See: flyte status");
   }
   if (answer.ok) return (await answer.json()) as T;
+  if (answer.status === 401) isOut.value = true;
   throw await errorOf(answer);
 }
 

@@ -6,6 +6,7 @@
 
 import type { ServerEvent } from "../pure/sse";
 import { SseParser } from "../pure/sse";
+import { here, isOut } from "./session";
 
 /** `reading`: what comes is the past, and the present is not reached yet. */
 export type FeedState = "connecting" | "reading" | "live" | "lost" | "ended";
@@ -63,7 +64,8 @@ export class Feed {
     try {
       const headers: Record<string, string> = { Accept: "text/event-stream" };
       if (this.last) headers["Last-Event-ID"] = this.last;
-      const answer = await fetch(this.options.url(this.last), { headers, signal: request.signal, cache: "no-store" });
+      const answer = await fetch(here(this.options.url(this.last)), { headers, signal: request.signal, cache: "no-store" });
+      if (answer.status === 401) isOut.value = true;
       if (!answer.ok || !answer.body) throw new Error(String(answer.status));
       await this.read(answer.body, request);
     } catch {

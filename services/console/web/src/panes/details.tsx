@@ -12,6 +12,7 @@ import type { ActionFacts, RunFacts } from "../pure/answers";
 import { useJson } from "../live/question";
 import { setQuery, useAddress } from "../live/router";
 import type { LiveRun } from "../live/run";
+import { here } from "../live/session";
 import { Glyph, PhaseBadge } from "../parts/icons";
 import { useKeys } from "../parts/keys";
 import { Pane, Tabs } from "../parts/tabs";
@@ -112,5 +113,5 @@ function Unknown({ place, runName, name }: DetailsProps): VNode {
 
 /** HTML that a task has written: shown in a frame that can reach nothing of ours. */
 function Report({ url }: { url: string }): VNode {
-  return <iframe class="report" title="Report of the action" src={url} sandbox="allow-scripts" referrerpolicy="no-referrer" />;
+  return <iframe class="report" title="Report of the action" src={here(url)} sandbox="allow-scripts" referrerpolicy="no-referrer" />;
 }

@@ -6,6 +6,7 @@ import { bytes, pretty } from "../pure/format";
 import type { Phase } from "../pure/phase";
 import { isTerminal } from "../pure/phase";
 import type { ActionFacts, Value, Values } from "../pure/answers";
+import { here } from "../live/session";
 import { Glyph } from "../parts/icons";
 import { Loading } from "../parts/states";
 
@@ -60,7 +61,7 @@ function ValueText({ value }: { value: Value }): VNode {
   if (value.kind === "reference") {
     return (
       <p class="reference">
-        <a href={value.href} download="">
+        <a href={here(value.href)} download="">
           {bytes(value.size_bytes)}
           {value.is_json && " of JSON"}
         </a>{" "}

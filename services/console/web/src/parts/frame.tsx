@@ -6,6 +6,7 @@ import type { Place } from "../pure/rows";
 import { runsPath, tasksPath } from "../pure/routes";
 import { useJson } from "../live/question";
 import { goTo } from "../live/router";
+import { isOut, leave } from "../live/session";
 import { kept, useSignal } from "../live/store";
 import { Help } from "./help";
 import { Glyph } from "./icons";
@@ -69,6 +70,7 @@ export interface FrameProps {
 
 export function Frame({ place, page, children }: FrameProps): VNode {
   const [isHelping, help] = useState(false);
+  const out = useSignal(isOut);
   const awaited = useRef(false);
   useKeys({
     "?": () => help(true),
@@ -105,6 +107,11 @@ export function Frame({ place, page, children }: FrameProps): VNode {
         <span class="space" />
         {place && <PlaceChoice place={place} page={page ?? "runs"} />}
         <ThemeSwitch />
+        {!out && (
+          <button type="button" class="button bare" aria-label="Sign out" title="Sign out" onClick={() => void leave()}>
+            <Glyph name="leave" />
+          </button>
+        )}
         <button type="button" class="button bare" aria-label="Keys and help (?)" title="Keys and help (?)" onClick={() => help(true)}>
           ?
         </button>

@@ -89,6 +89,7 @@ const GLYPHS = {
   moon: "M13.2 9.8A5.8 5.8 0 0 1 6.2 2.8a5.8 5.8 0 1 0 7 7z",
   auto: "M8 2.2a5.8 5.8 0 1 0 0 11.6zM8 2.2a5.8 5.8 0 0 1 0 11.6",
   close: "M4 4l8 8M12 4l-8 8",
+  leave: "M9 2.5H3v11h6M7 8h7M11 5l3 3-3 3",
   copy: "M6 6h7v7H6zM3 10V3h7",
 } as const;
 
