@@ -5,10 +5,11 @@ not here is the name of the exception that a task raised, or one that the task c
 against the code that writes failures, and against the pages.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-from flyte_schemas.failure import FailureKind
+from flyte_schemas.failure_code import PAGES as PAGES
+from flyte_schemas.failure_code import FailureCode as FailureCode
+from flyte_schemas.failure_code import Retried as Retried
+from flyte_schemas.failure_code import system_code as _system
+from flyte_schemas.failure_code import user_code as _user
 
 MAX_SYSTEM_FAILURES = "MaxSystemFailuresExceeded"
 """Of an action of which the platform lost too many attempts in a row."""
@@ -33,46 +34,10 @@ MODULE_MISSING = "ModuleNotFoundError"
 ARTIFACT_NOT_FOUND = "ArtifactNotFound"
 """Of a question about an object that the artifact store does not have."""
 
-PAGES = "docs/failures"
-"""The folder of the pages, in the source tree."""
-
-
-class Retried(StrEnum):
-    """Who tries again after a failure."""
-
-    BY_THE_TASK = "as often as the task's retries allow"
-    BY_THE_PLATFORM = "by the platform, at once; the 4th such failure in a row ends the action"
-    NEVER = "never: it would fail again in the same way"
-    BY_YOU = "by you: it is the answer to a command or a question, no attempt of a task"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailureCode:
-    """One code. `meaning` and `remedy` are for people: what happened, and what to do about it."""
-
-    code: str
-    kind: FailureKind
-    retried: Retried
-    meaning: str
-    remedy: str
-
-    @property
-    def page(self) -> str:
-        """Where its page is, from the root of the source tree."""
-        return f"{PAGES}/{self.code}.md"
-
 
 def find_code(code: str) -> FailureCode | None:
     """The entry of a code; of `A|B`, of the first part that has one. None for the user's own codes."""
     return next((BY_CODE[part] for part in (code, *code.split("|")) if part in BY_CODE), None)
-
-
-def _user(code: str, meaning: str, remedy: str, retried: Retried = Retried.BY_THE_TASK) -> FailureCode:
-    return FailureCode(code=code, kind=FailureKind.USER, retried=retried, meaning=meaning, remedy=remedy)
-
-
-def _system(code: str, meaning: str, remedy: str, retried: Retried = Retried.BY_THE_PLATFORM) -> FailureCode:
-    return FailureCode(code=code, kind=FailureKind.SYSTEM, retried=retried, meaning=meaning, remedy=remedy)
 
 
 _NEVER, _BY_YOU = Retried.NEVER, Retried.BY_YOU
@@ -153,6 +118,23 @@ FAILURE_CODES = (
         "MachineNotFit",
         "the machine could not prepare the attempt: a full disk, a missing permission, too many open files",
         "look at the message, and at the disk and the limits of the machine that runs the executor",
+    ),
+    _user(
+        "SecretMissing",
+        "a secret that the task declares is in none of the scopes that its run sees",
+        "create it with the command that `flyte explain RUN` names, or mend the task's secrets",
+        _NEVER,
+    ),
+    _user(
+        "SecretUnusable",
+        "a secret is there, and cannot be the variable or the file that the task wants it to be",
+        "look at the message: mend the task's secrets, or the value",
+        _NEVER,
+    ),
+    _system(
+        "SecretsNotGiven",
+        "the agent was not given its task's secrets: no executor answered, or its store was not readable",
+        "look at the executor's log: its file of secrets, the key beside it, or the cluster's API server",
     ),
     # -- in a cluster: before the task's process, and around it -------------------------------------------
     _user(
@@ -367,6 +349,12 @@ FAILURE_CODES = (
         "NotAllowed",
         "the user who asked may not do that there: NATS refused it",
         "ask the administrator for the role that the message names",
+        _BY_YOU,
+    ),
+    _user(
+        "SecretRefused",
+        "a secret was not kept or deleted: the store that this stack has does not do that",
+        "look at the message: it names the scope, the type or the variable that it is about",
         _BY_YOU,
     ),
     _user(

@@ -25,6 +25,7 @@ from flyte._local_attempt import Data, Failed, Limits, Outcome, attempt_aio, att
 from flyte._local_children import LocalChildren
 from flyte._local_record import LocalRecord
 from flyte._local_run import LocalRun
+from flyte._local_secrets import Found, LocalSecrets
 from flyte._logger import logger
 from flyte._places import Places
 from flyte._raw_data import RawDataPath
@@ -92,6 +93,8 @@ def _run(task: Task[..., Any], inputs: dict[str, Any], options: LocalOptions) ->
             returned = actions.run_blocking(actions.ask_root(task), task, data)
     except SystemExit as error:  # from a coroutine that the user gave to the loop without awaiting it
         raise error_of(failure_of(error)) from error
+    finally:
+        actions.secrets.close()
     return LocalRun(options.name, task.native_interface, returned, actions.reports.get(ROOT_ACTION))
 
 
@@ -106,6 +109,7 @@ class LocalActions:
         self._numbers = itertools.count(1)
         self._happenings = options.happenings
         self.reports: dict[str, Path] = {}
+        self.secrets = LocalSecrets(options.project, options.domain)
         self._computing = Computing()
         self.places = Places(options.max_action_concurrency)
 
@@ -197,8 +201,12 @@ class LocalActions:
                     outcome = await self._place(name, limits)
                 if outcome is None:
                     has_place = True
-                    with self._around(name, task, attempt, known):
-                        outcome = await attempt_aio(task, data, limits)
+                    found = self.secrets.find(task.options.secrets)
+                    if isinstance(found, Failed):
+                        outcome = found
+                    else:
+                        with self._around(name, task, attempt, known, found):
+                            outcome = await attempt_aio(task, data, limits)
                 outcome, pause_s = limits.judged(outcome)
                 self._tell(name, attempt, outcome, is_last=pause_s is None)
                 if pause_s is None:
@@ -234,8 +242,12 @@ class LocalActions:
                     outcome = self._place_blocking(name, limits)
                 if outcome is None:
                     has_place = True
-                    with self._around(name, task, attempt, known):
-                        outcome = attempt_blocking(task, data, limits)
+                    found = self.secrets.find(task.options.secrets)
+                    if isinstance(found, Failed):
+                        outcome = found
+                    else:
+                        with self._around(name, task, attempt, known, found):
+                            outcome = attempt_blocking(task, data, limits)
                 outcome, pause_s = limits.judged(outcome)
                 self._tell(name, attempt, outcome, is_last=pause_s is None)
                 if pause_s is None:
@@ -294,7 +306,7 @@ class LocalActions:
 
     @contextmanager
     def _around(
-        self, name: str, task: Task[..., Any], attempt: int, known: dict[str, Recorded]
+        self, name: str, task: Task[..., Any], attempt: int, known: dict[str, Recorded], secrets: Found
     ) -> Iterator[None]:
         """What an attempt finds around it: variables, its context, somebody to ask for children.
 
@@ -312,11 +324,16 @@ class LocalActions:
             custom_context=inherited,
             run_start_time=self._began,
             raw_data_path=self._raw_data_path,
-            report=Report(task.name),
+            report=Report(task.name, hidden=secrets.hidden),
             checkpoint=checkpoint,
             checkpoint_paths=checkpoint.paths,
         )
-        variables = {**task.env_vars, **options.env_vars, "FLYTE_ATTEMPT_NUMBER": str(attempt)}
+        variables = {
+            **secrets.variables,
+            **task.env_vars,
+            **options.env_vars,
+            "FLYTE_ATTEMPT_NUMBER": str(attempt),
+        }
         record = LocalRecord(name, attempt + 1, known, self._happenings)
         children = LocalChildren(self, name, Steps(record, name), keeps_reports=task.report)
         if self._happenings is not None:

@@ -254,8 +254,12 @@ def of_configuration_in_full() -> None:
     assert_type(flyte.config.set_if_exists({}, "a", 1), dict[str, Any])
 
 
-def of_what_is_not_kept_yet() -> None:
-    flyte.remote.Secret.create("key", "value")
+def of_secrets() -> None:
+    flyte.remote.Secret.create("key", b"value", "image_pull", group="team", scope="global")
+    assert_type(flyte.remote.Secret.get("key").name, str)
+    assert_type([one.type for one in flyte.remote.Secret.listall(limit=3)], list[flyte.remote.SecretTypes])
+    flyte.remote.Secret.delete("key", scope="domain")
+    flyte.remote.Secret.create("key", "value", "pull")  # type: ignore[arg-type]
 
 
 async def of_triggers() -> None:

@@ -1,4 +1,4 @@
-"""`flyte create …`: configurations, projects, triggers and notifications."""
+"""`flyte create …`: configurations, projects, triggers, notifications and secrets."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,25 +6,25 @@ from typing import Annotated, Literal
 import typer
 
 from flyte._cli.create_notification import create_notification
+from flyte._cli.create_secret import create_secret
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.pairs import pairs_of
 from flyte._cli.setting import PATH, Domain, Output, Project, settle
 
 MISSING = {
-    "secret": "there is no place for secrets: give the tasks' process the variable, or `flyte run --env K=V`",
     "artifact": "artifacts are not supported",
 }
 
 
 class CreateGroup(NamedGroup):
-    """Says why secrets and artifacts cannot be created."""
+    """Says why artifacts cannot be created."""
 
     missing = MISSING
 
 
 app = typer.Typer(
     cls=CreateGroup,
-    help="Create configurations, projects, triggers and notifications.",
+    help="Create configurations, projects, triggers, notifications and secrets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -86,6 +86,7 @@ def create_project(
 
 
 app.command("notification")(create_notification)
+app.command("secret")(create_secret)
 
 
 @app.command("trigger")

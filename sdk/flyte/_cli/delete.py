@@ -1,14 +1,14 @@
-"""`flyte delete trigger`, `flyte delete notification` and `flyte delete local-cache`."""
+"""`flyte delete …`: triggers, notifications, secrets, and what this machine keeps of local runs."""
 
 from typing import Annotated
 
 import typer
 
+from flyte._cli.create_secret import Group, Scope
 from flyte._cli.lazy import NamedGroup
 from flyte._cli.setting import Domain, Project, settle
 
 MISSING = {
-    "secret": "there is no place for secrets",
     "app": "apps are not served",
     "devbox": "the stack of this machine is stopped by `flyte stop`; its state is in its home folder",
 }
@@ -22,7 +22,7 @@ class DeleteGroup(NamedGroup):
 
 app = typer.Typer(
     cls=DeleteGroup,
-    help="Delete triggers, notifications, and what this machine keeps.",
+    help="Delete triggers, notifications, secrets, and what this machine keeps.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -69,3 +69,21 @@ def delete_notification(
 
     block_on(delete(name))
     typer.echo(f"deleted notification {name}")
+
+
+@app.command("secret")
+def delete_secret(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The secret's key.")],
+    group: Group = None,
+    scope: Scope = "project",
+    project: Project = None,
+    domain: Domain = None,
+) -> None:
+    """Remove a secret; attempts that run keep what they have of it."""
+    settle(context, project=project, domain=domain)
+    from flyte._client.secrets import delete_secret as delete
+    from flyte._syncify import block_on
+
+    block_on(delete(name, group=group, scope=scope))
+    typer.echo(f"deleted secret {f'{group}/' if group else ''}{name}")

@@ -15,6 +15,7 @@ COMMANDS = {
     "trigger": ("get_triggers:trigger", "List the triggers, of all tasks or one; or show one."),
     "task": ("get_tasks:task", "List tasks; or show all that was declared of one."),
     "notification": ("get_notifications:notification", "List who is told of what, and what nobody took."),
+    "secret": ("get_secrets:secret", "List the secrets that runs can see; or show one, without its value."),
     "project": ("get_settings:project", "List the projects; or show one."),
     "config": ("get_settings:config", "Show the configuration and its source."),
 }
@@ -22,7 +23,6 @@ MISSING = {
     "app": "apps are not served",
     "artifact": "artifacts are not supported: `flyte get io RUN` shows what an action gave",
     "devbox": "the stack of this machine is shown by `flyte status`",
-    "secret": "there is no place for secrets; those that a task declares are shown by `flyte get task NAME`",
     "settings": "there are no settings of the platform: `flyte get config` shows the configuration",
 }
 
@@ -36,7 +36,7 @@ class GetGroup(LazyGroup):
 
 app = typer.Typer(
     cls=GetGroup,
-    help="Show runs, actions, tasks, triggers, projects and the configuration.",
+    help="Show runs, actions, tasks, triggers, secrets, projects and the configuration.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -42,6 +42,7 @@ from flyte._runtime.runner import (
     publish,
     raised,
     say,
+    set_variables,
     with_checkpoint,
 )
 from flyte._runtime.stopping import Stopped
@@ -273,6 +274,8 @@ class Lanes:
                     prepare(start)
                     use_scratch(str(Path(start.root, ".flyte-scratch", "0")))  # of what has no context
                 self._loaded[template.name] = known = template, load(start)
+            if start.secrets is not None:  # they may have changed
+                set_variables(start)
         is_apart()
         return known[1]
 

@@ -26,6 +26,17 @@ MAX_FRAME_BYTES = 256 * 1024**2
 """The largest message. Inputs and outputs that are larger than 64 KiB pass by reference."""
 
 
+class SeenSecrets(Word):
+    """What a task sees of its secrets: variables, and the folder of those that are files, if any are.
+
+    `hidden` are all values, which stand in no report.
+    """
+
+    variables: dict[str, str] = Field(default={}, repr=False)
+    folder: str = ""
+    hidden: tuple[str, ...] = Field(default=(), repr=False)
+
+
 class Assignment(Word):
     """Which attempt to run.
 
@@ -55,6 +66,7 @@ class Assignment(Word):
     recovers: bool = False
     reused: bool = False
     traceparent: str | None = None
+    secrets: SeenSecrets | None = None
 
 
 class Start(Assignment):

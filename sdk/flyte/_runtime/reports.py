@@ -47,6 +47,8 @@ class Report:
     tabs: dict[str, Tab] = field(default_factory=dict)
     published: str = ""
     """The page as it was stored last."""
+    hidden: tuple[str, ...] = ()
+    """Values of secrets, which the page does not show."""
 
     def has_content(self) -> bool:
         """Whether anything was written."""
@@ -75,7 +77,7 @@ class Report:
             f'<label for="tab{index}">{html.escape(tab.name)}</label>' for index, tab in enumerate(shown)
         ]
         bar = f"<nav>{''.join(labels)}</nav>" if len(shown) > 1 else ""
-        return "\n".join(
+        page = "\n".join(
             [
                 "<!DOCTYPE html>",
                 '<html lang="en"><head><meta charset="utf-8">',
@@ -87,6 +89,11 @@ class Report:
                 "</body></html>\n",
             ]
         )
+        if not self.hidden:
+            return page
+        from flyte._runtime.redaction import Redactor
+
+        return Redactor(self.hidden).text(page)
 
 
 def no_report(what: str) -> RuntimeUserError:

@@ -34,6 +34,9 @@ from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.literals import AnyLiteral
 
+FOLDER_VARIABLE = "FLYTE_SECRETS_DIR"
+"""Tells a task where the files of its secrets are."""
+
 
 def main(connection: socket.socket) -> int:
     """Serve the agent's `Start`, and more of them in a process that is reused.
@@ -119,8 +122,7 @@ def say(channel: Channel, start: Start, last_word: Message) -> None:
 
 def prepare(start: Start) -> None:
     """Make this process look like the task's own: environment, folder, chance, line-wise output."""
-    os.environ.update(start.template.env_vars)
-    os.environ.update(start.env_vars)
+    set_variables(start)
     telemetry.tell_environment(start)
     os.chdir(start.root)
     random.seed()
@@ -128,6 +130,16 @@ def prepare(start: Start) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # an earlier task has put something else there
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def set_variables(start: Start) -> None:
+    """The task's variables; one of the user's stands before a secret of its name."""
+    if start.secrets is not None:
+        os.environ.update(start.secrets.variables)
+        if start.secrets.folder:
+            os.environ[FOLDER_VARIABLE] = start.secrets.folder
+    os.environ.update(start.template.env_vars)
+    os.environ.update(start.env_vars)
 
 
 @contextlib.contextmanager
@@ -220,5 +232,5 @@ def context_of(start: Start) -> context.TaskContext:
         custom_context=dict(start.custom_context),
         run_start_time=start.run_began,
         raw_data_path=RawDataPath.of_action(start.run, start.action, start.raw_data_path),
-        report=Report(start.template.name),
+        report=Report(start.template.name, hidden=start.secrets.hidden if start.secrets else ()),
     )

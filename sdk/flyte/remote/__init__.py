@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from flyte._client.details import ErrorInfo as ErrorInfo
     from flyte._client.events import events as events
     from flyte._client.filters import TimeFilter as TimeFilter
-    from flyte._client.not_yet import Secret as Secret
-    from flyte._client.not_yet import SecretTypes as SecretTypes
     from flyte._client.phases import PhaseTransitionInfo as PhaseTransitionInfo
     from flyte._client.pictures import ActionDetails as ActionDetails
     from flyte._client.pictures import RunDetails as RunDetails
     from flyte._client.projects import Project as Project
     from flyte._client.runs import Run as Run
+    from flyte._client.secrets import Secret as Secret
+    from flyte._client.secrets import SecretTypes as SecretTypes
     from flyte._client.triggers import Trigger as Trigger
     from flyte._client.uploads import upload_dir as upload_dir
     from flyte._client.uploads import upload_file as upload_file
@@ -71,8 +71,8 @@ _HOMES = {
     "Project": "flyte._client.projects",
     "Run": "flyte._client.runs",
     "RunDetails": "flyte._client.pictures",
-    "Secret": "flyte._client.not_yet",
-    "SecretTypes": "flyte._client.not_yet",
+    "Secret": "flyte._client.secrets",
+    "SecretTypes": "flyte._client.secrets",
     "StreamEvent": "flyte_bus.subscription",
     "Task": "flyte._remote_task",
     "TaskDetails": "flyte._task_details",

@@ -45,20 +45,19 @@ from flyte_agent.outbox import Outbox
 from flyte_agent.process import Runner
 from flyte_agent.recovered import source_of
 from flyte_agent.reports import Reports
+from flyte_agent.secrets import AttemptSecrets, SecretsRefused
 from flyte_agent.settings import AgentSettings
 from flyte_agent.stages import Stages
-from flyte_agent.starts import found_version, start_of
+from flyte_agent.starts import claimed_state, found_version, start_of
 from flyte_agent.traces import Traces
 from flyte_bus.errors import BusUnavailable
-from flyte_bus.history import read_action
 from flyte_bus.ports import Bus
 from flyte_bus.spool import SpoolFile, spool_path
-from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionRequested, AttemptFailed, AttemptStarted, AttemptSucceeded
 from flyte_schemas.exhausted import ran_too_long
 from flyte_schemas.failure import Failure
 from flyte_schemas.orders import Order
-from flyte_schemas.phase import ActionPhase
+from flyte_schemas.policies import SecretReference
 from flyte_schemas.streams import LEASES_BUCKET
 from flyte_schemas.subjects import lease_key
 
@@ -111,6 +110,7 @@ class Attempt:
         self._children: Children | None = None
         self._traces: Traces | None = None
         self._locations = Locations(bus, self._runner.send)
+        self._secrets = AttemptSecrets(bus, order, settings, folder.secrets)
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def stop(self) -> None:
@@ -204,7 +204,7 @@ class Attempt:
         """Prepare and run; the failure, or None when the runner's last word says how it went."""
         try:
             start = await self._prepare_unless_stopped()
-        except (ArtifactError, BundleRefused, ImageMismatch, OSError) as error:
+        except (ArtifactError, BundleRefused, ImageMismatch, SecretsRefused, OSError) as error:
             return unprepared(error)
         if start is None:
             return interrupted()
@@ -221,12 +221,14 @@ class Attempt:
         return None if prepared is None else prepared.result()
 
     async def _prepare(self) -> Start | None:
-        state, first = await self._claimed_state()
+        state, first = await claimed_state(self._bus.log, self._order, self._requested, self._traceparent)
         if not state.has_open(self._order.attempt):
             return None
         assert state.requested is not None  # it was claimed, so it was requested
         template = await self._known.template(self._order.key, state.requested)
         check_image(template, self._settings)
+        if template.secrets and not await self._have_secrets(template.secrets):
+            return None
         self._stages.belong(state.traceparent)
         self._reports.traceparent = state.traceparent
         with self._stages.bundle():
@@ -262,20 +264,17 @@ class Attempt:
             patience_s=self._settings.patience_s,
             recovers=source is not None,
             reused=self._runner.is_reused,
+            secrets=self._secrets.seen,
         )
 
-    async def _claimed_state(self) -> tuple[ActionState, int]:
-        """The action as it was claimed, or is by now, and a sequence before which none of ours is."""
-        if self._requested is None:
-            return await read_action(self._bus.log, self._order.key.action)
-        state = ActionState(
-            phase=ActionPhase.INITIALIZING,
-            requested=self._requested,
-            attempt=self._order.attempt,
-            fence=self._order.fence,
-            traceparent=self._traceparent,
-        )
-        return state, self._order.fence
+    async def _have_secrets(self, wanted: tuple[SecretReference, ...]) -> bool:
+        """Fetch them, and hide them in what is printed from here on; False when we were told to stop."""
+        fetched = await self._until_stopped(self._secrets.fetch(wanted, self._reports.worker))
+        if fetched is None:
+            return False
+        fetched.result()
+        self._pump.hide(self._secrets.redactor)
+        return True
 
     async def _supervise(self, limit_s: float | None) -> Failure | None:
         """Serve the runner until its last word, its end, the order to stop, or the end of its time."""
@@ -343,7 +342,7 @@ class Attempt:
                 await self._reports.numbered(checkpoint)
                 await self._runner.send(Saved(call=call))
             case Recall() | Record() if self._traces is not None:
-                self._traces.hear(message)
+                self._traces.hear(self._secrets.hidden_in(message))
             case Find():
                 await self._runner.send(await found_version(self._bus.log, self._order, message))
             case Locate():
@@ -351,6 +350,7 @@ class Attempt:
             case Reported():
                 await self._reports.reported(message)
             case Returned() | Raised():
+                message = self._secrets.hidden_in(message) if isinstance(message, Raised) else message
                 self._last_word = message
                 self._stages.leave(message.failure if isinstance(message, Raised) else None)
             case _:

@@ -1,10 +1,17 @@
-"""The folder that user code runs in: the bundle is unpacked there once, before the first attempt in it."""
+"""The folder that user code runs in: the bundle is unpacked there once, before the first attempt in it.
+
+Beside it, and not in it, lie the files of its secrets.
+"""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flyte_agent.bundle import Downloads, fetch, unpack
+from flyte_agent.secrets import SecretFolder
 from flyte_agent.settings import AgentSettings
+from flyte_agent.work import work_folder
 from flyte_schemas.task import BundleReference
 
 
@@ -13,6 +20,7 @@ class CodeFolder:
 
     def __init__(self, path: Path, settings: AgentSettings) -> None:
         self.path = path
+        self.secrets = SecretFolder(settings)
         self._settings = settings
         self._is_full = False
         self._filling = asyncio.Lock()
@@ -26,3 +34,14 @@ class CodeFolder:
                 archive = await fetch(bundle, artifacts, self._settings)
                 await asyncio.to_thread(unpack, archive, self.path, self._settings)
                 self._is_full = True
+
+
+@contextmanager
+def code_folder(settings: AgentSettings) -> Iterator[CodeFolder]:
+    """An empty one that exists within the block, as the secrets beside it do."""
+    with work_folder(settings.work) as path:
+        folder = CodeFolder(path, settings)
+        try:
+            yield folder
+        finally:
+            folder.secrets.remove()

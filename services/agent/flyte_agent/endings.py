@@ -7,6 +7,7 @@ from flyte._runtime.transfer import ArtifactError, ArtifactRefused
 from flyte_agent.bundle import BundleRefused
 from flyte_agent.image import ImageMismatch
 from flyte_agent.memory import MemoryUse
+from flyte_agent.secrets import SecretsRefused
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import OUT_OF_MEMORY, SHARED_PROCESS_ENDED
 
@@ -95,7 +96,7 @@ def not_understood(error: Exception) -> Failure:
 def unprepared(error: Exception) -> Failure:
     """The attempt was not prepared: by the user's doing, the artifact store's, or the machine's."""
     match error:
-        case ImageMismatch():
+        case ImageMismatch() | SecretsRefused():
             return error.failure
         case BundleRefused():
             return Failure(code="BundleRefused", kind=FailureKind.USER, message=str(error), recoverable=False)

@@ -15,6 +15,9 @@ from flyte_agent.output import READ_BYTES, OutputPump, Ship, Stream
 MOST_CHARACTERS = READ_BYTES // 4
 """What is taken at a time: never more bytes than are read at a time."""
 
+_SAID = "said"
+"""What came as messages, beside what came by the pipes."""
+
 
 class LaneOutput(OutputPump):
     """Ships what it is told was printed, until `close`; when that is slow, who tells has to wait."""
@@ -50,9 +53,12 @@ class LaneOutput(OutputPump):
                 await self._has_room.wait()
             size = len(text.encode("utf-8", "surrogatepass"))
             self.progress += size
-            self._take(printed.stream, text, size)
+            self._pass(_SAID, printed.stream, text, size)
 
     def close(self) -> None:
+        for source, name in tuple(self._redacted):
+            if source == _SAID and not self._is_closed:
+                self._pass(source, name, "", 0, final=True)
         self._is_closed = True
         super().close()
         self._has_room.set()

@@ -12,9 +12,12 @@ import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flyte_schemas.events import LogSegment, LogWritten
+
+if TYPE_CHECKING:
+    from flyte._runtime.redaction import RedactedStream, Redactor
 
 Stream = Literal["stdout", "stderr"]
 
@@ -62,6 +65,8 @@ class OutputPump:
         }
         self._pending: deque[_Piece] = deque()
         self._pending_bytes = 0
+        self._redactor: Redactor | None = None
+        self._redacted: dict[tuple[str, Stream], RedactedStream] = {}
         self._paused: set[Stream] = set()
         self._open = set(pipes)
         self._changed = asyncio.Event()
@@ -80,6 +85,10 @@ class OutputPump:
     def pending_bytes(self) -> int:
         """What was read and is not on its way yet."""
         return self._pending_bytes
+
+    def hide(self, redactor: "Redactor") -> None:
+        """From here on ship no value that it hides."""
+        self._redactor = redactor if redactor.is_needed else None
 
     def start(self) -> None:
         """Begin to read."""
@@ -171,6 +180,13 @@ class OutputPump:
         held = len(decoder.getstate()[0])
         text = decoder.decode(data, final)
         size = held + len(data) - len(decoder.getstate()[0])
+        self._pass("pipe", name, text, size, final=final)
+
+    def _pass(self, source: str, name: Stream, text: str, size: int, *, final: bool = False) -> None:
+        """Take text of one source, without what is to be hidden in it."""
+        if self._redactor is not None:
+            stream = self._redacted.setdefault((source, name), self._redactor.stream())
+            text, size = stream.end(text, size) if final else stream.feed(text, size)
         if size:
             self._take(name, text, size)
 

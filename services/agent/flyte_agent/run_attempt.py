@@ -9,14 +9,13 @@ from typing import Any
 import structlog
 
 from flyte_agent.attempt import Attempt
-from flyte_agent.code_folder import CodeFolder
+from flyte_agent.code_folder import code_folder
 from flyte_agent.known import Known
 from flyte_agent.lease import LeaseLost
 from flyte_agent.process import Forked, RunnerProcess, fork_runner
 from flyte_agent.record import recorded
 from flyte_agent.settings import AgentSettings, from_environment
 from flyte_agent.shared_worker import SharedWorker
-from flyte_agent.work import work_folder
 from flyte_agent.worker import Worker
 from flyte_bus import event_loop
 from flyte_bus import settings as bus_settings
@@ -64,21 +63,21 @@ async def serve(
     """Do what is ordered on a bus, as soon as that is there. Raises LeaseLost and BusUnavailable."""
     if isinstance(order, PoolOrder):
         records = recorded(None, settings.records, pool=order.pool)
-        with records as note, work_folder(settings.work) as folder:
+        with records as note, code_folder(settings) as folder:
             async with await ready as bus:
                 kind = Worker if order.concurrency == 1 else SharedWorker
                 worker = kind(order, bus, forked, settings, folder, note)
                 on_signal(worker.stop)
                 await worker.run()
         return
-    with recorded(order, settings.records), work_folder(settings.work) as folder:
+    with recorded(order, settings.records), code_folder(settings) as folder:
         async with await ready as bus:
             structlog.contextvars.bind_contextvars(attempt=str(order.key))
             attempt = Attempt(
                 bus,
                 order,
                 RunnerProcess(forked),
-                folder=CodeFolder(folder, settings),
+                folder=folder,
                 known=Known(bus.log),
                 settings=settings,
                 pid=os.getpid(),

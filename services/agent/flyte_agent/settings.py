@@ -20,6 +20,7 @@ class AgentSettings:
     `spares`: how many agents a zygote keeps in reserve.
     `lease_ttl_s`: how long the agent may be silent before its attempt may be given away.
     `worker`: what its backend calls this agent, where it has a machine of its own; empty: by its process.
+    `pod_has_secrets`: whether the cluster has given the task's secrets to the agent's container.
     `image`: the image that the agent was started in, empty when it is in none of a task's.
     `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
@@ -27,6 +28,7 @@ class AgentSettings:
     home: Path
     worker: str = ""
     image: str = ""
+    pod_has_secrets: bool = False
     manifest: Path = Path(MANIFEST_PLACE)
     patience_s: float = 900.0
     grace_s: float = 3.0
@@ -61,7 +63,7 @@ class AgentSettings:
 
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_{HOME,IMAGE,WORKER,LEASE_TTL_S}` and `FLYTE_AGENT_{PATIENCE_S,SPARES}`.
+    """Settings from `FLYTE_{HOME,IMAGE,WORKER,POD_SECRETS,LEASE_TTL_S}`, `FLYTE_AGENT_{PATIENCE_S,SPARES}`.
 
     Raises ValueError.
     """
@@ -69,6 +71,7 @@ def from_environment() -> AgentSettings:
         home=Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte"),
         worker=os.environ.get("FLYTE_WORKER", ""),
         image=os.environ.get("FLYTE_IMAGE", ""),
+        pod_has_secrets=os.environ.get("FLYTE_POD_SECRETS", "") == "1",
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
         lease_ttl_s=lease_ttl_from_environment(),

@@ -7,7 +7,6 @@ the attempts that are left are reported, and the executor makes another worker.
 
 import asyncio
 import os
-from pathlib import Path
 
 import structlog
 
@@ -34,7 +33,13 @@ class SharedWorker:
     """Works for one pool until it is told to end. `folder` is for its code."""
 
     def __init__(
-        self, order: PoolOrder, bus: Bus, forked: Forked, settings: AgentSettings, folder: Path, note: Note
+        self,
+        order: PoolOrder,
+        bus: Bus,
+        forked: Forked,
+        settings: AgentSettings,
+        folder: CodeFolder,
+        note: Note,
     ) -> None:
         self._order = order
         self._bus = bus
@@ -44,7 +49,7 @@ class SharedWorker:
         self._name = worker_name(settings)
         self._source = WorkSource(order, bus, self._name)
         self._runner = SharedRunner(forked)
-        self._folder = CodeFolder(folder, settings)
+        self._folder = folder
         self._known = Known(bus.log)
         self._attempts: dict[AttemptKey, tuple[Order, Attempt, asyncio.Task[None]]] = {}
         self._changed = asyncio.Event()

@@ -1,11 +1,13 @@
 """What the user's process is told of the log: how its attempt starts, and which versions are deployed."""
 
-from flyte._runtime.messages import Find, Found, Start
+from flyte._runtime.messages import Find, Found, SeenSecrets, Start
 from flyte_agent.known import RunRoot
-from flyte_bus.history import find_version
+from flyte_bus.history import find_version, read_action
 from flyte_bus.ports import EventLog
 from flyte_schemas.action import ActionState
+from flyte_schemas.events import ActionRequested
 from flyte_schemas.orders import Order
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
 from flyte_schemas.tracing import attempt_context
 
@@ -20,6 +22,7 @@ def start_of(
     patience_s: float,
     recovers: bool,
     reused: bool,
+    secrets: SeenSecrets | None = None,
 ) -> Start:
     """The order for the runner, of an action that was requested; its code lies in `folder`."""
     assert state.requested is not None
@@ -44,7 +47,27 @@ def start_of(
         recovers=recovers,
         reused=reused,
         traceparent=None if at is None else str(at),
+        secrets=secrets,
     )
+
+
+async def claimed_state(
+    log: EventLog, order: Order, requested: ActionRequested | None, traceparent: str | None
+) -> tuple[ActionState, int]:
+    """The action as it was claimed, or is by now, and a sequence before which none of its words is.
+
+    Of a first attempt that its giver knew all about, the log need not be read.
+    """
+    if requested is None:
+        return await read_action(log, order.key.action)
+    state = ActionState(
+        phase=ActionPhase.INITIALIZING,
+        requested=requested,
+        attempt=order.attempt,
+        fence=order.fence,
+        traceparent=traceparent,
+    )
+    return state, order.fence
 
 
 async def found_version(log: EventLog, order: Order, question: Find) -> Found:

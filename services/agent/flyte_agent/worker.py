@@ -10,7 +10,6 @@ ends, or an attempt is stopped in the middle, this worker ends too, and the exec
 import asyncio
 import os
 from collections import deque
-from pathlib import Path
 
 import structlog
 
@@ -36,7 +35,13 @@ class Worker:
     """Works for one pool until it is told to end. `folder` is for its code."""
 
     def __init__(
-        self, order: PoolOrder, bus: Bus, forked: Forked, settings: AgentSettings, folder: Path, note: Note
+        self,
+        order: PoolOrder,
+        bus: Bus,
+        forked: Forked,
+        settings: AgentSettings,
+        folder: CodeFolder,
+        note: Note,
     ) -> None:
         self._bus = bus
         self._settings = settings
@@ -44,7 +49,7 @@ class Worker:
         self._pid = os.getpid()
         self._source = WorkSource(order, bus, worker_name(settings))
         self._runner = ReusedRunner(forked)
-        self._folder = CodeFolder(folder, settings)
+        self._folder = folder
         self._known = Known(bus.log)
         self._attempt: Attempt | None = None
         self._stopped = asyncio.Event()

@@ -22,6 +22,7 @@ from flyte_agent.spare import Reserve
 from flyte_agent.stages import preload
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
+from flyte_bus.secrets.mounts import clear_mounts
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.orders import read_order
 
@@ -35,6 +36,7 @@ def serve() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
     settings = from_environment()
     clear_leftovers(settings.work)
+    clear_mounts(settings.home)
     warm_up()
     preload()
     gc.collect()

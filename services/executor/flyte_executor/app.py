@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from flyte_bus.ports import Bus, Server
+from flyte_bus.secrets.file import FOLDER
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.left_words import LeftWords
@@ -17,6 +18,10 @@ from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
+from flyte_executor.secrets.environment import EnvironmentStore
+from flyte_executor.secrets.file import FileStore
+from flyte_executor.secrets.port import SecretStore
+from flyte_executor.secrets.service import Secrets
 from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.backends import BACKEND_KEY, BackendNote
 from flyte_schemas.streams import SETTINGS_BUCKET
@@ -37,6 +42,7 @@ class ExecutorService:
         executor: Executor,
         admission: Admission,
         note: BackendNote,
+        secrets: Secrets,
         spans: "SpanSender | None" = None,
     ) -> None:
         self._spans = spans
@@ -44,10 +50,12 @@ class ExecutorService:
         self._executor = executor
         self._admission = admission
         self._note = note
+        self._secrets = secrets
         self._tasks = Supervisor(SERVICE)
         self._ping: Server | None = None
 
     async def start(self) -> None:
+        await self._secrets.start()  # before the agents that it finds, or makes, ask
         await self._executor.start()
         await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
@@ -67,6 +75,7 @@ class ExecutorService:
             await self._ping.stop()
         await self._tasks.stop()
         await self._executor.stop()
+        await self._secrets.stop()
 
 
 def check_bus(said: str, own: str) -> None:
@@ -81,14 +90,22 @@ def check_bus(said: str, own: str) -> None:
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
+    secrets = Secrets(bus, _secret_store(settings))
     backend = _backend(bus, settings)
     measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
     if (tracing := _tracing(bus)) is None:
-        return ExecutorService(bus, executor, Admission(bus), note)
+        return ExecutorService(bus, executor, Admission(bus), note, secrets)
     sampling, spans = tracing
-    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, spans)
+    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, secrets, spans)
+
+
+def _secret_store(settings: ExecutorSettings) -> SecretStore:
+    """Where secrets lie."""
+    if settings.secrets == "environment":
+        return EnvironmentStore(os.environ)
+    return FileStore(settings.home / FOLDER)
 
 
 def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":

@@ -11,6 +11,8 @@ SERVICE = "executor"
 
 BACKENDS = ("process", "docker", "kubernetes")
 """Where attempts can run."""
+SECRET_STORES = ("file", "environment", "kubernetes")
+"""Where secrets can lie."""
 STORE_PATIENCE_S = 5.0
 """How long the artifact store may take to say whether it has something."""
 ABORT_TRIES = 20
@@ -28,6 +30,10 @@ def _default_slots(backend: str) -> int:
     return CLUSTER_SLOTS if backend == "kubernetes" else max(4, 2 * (os.cpu_count() or 1))
 
 
+def _default_store(backend: str) -> str:
+    return "kubernetes" if backend == "kubernetes" else "file"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorSettings:
     """Times in seconds.
@@ -39,6 +45,7 @@ class ExecutorSettings:
     `max_appends`: decisions that are on their way to the log at a time.
     `checkpoint_s`: how often the executor notes how far it has read.
     `backend`: where attempts run, one of `BACKENDS`; `image`: that of tasks which name none, in docker.
+    `secrets`: where secrets lie, one of `SECRET_STORES`.
     `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
     """
 
@@ -52,6 +59,7 @@ class ExecutorSettings:
     lease_ttl_s: int = LEASE_TTL_S
     backend: str = "process"
     image: str = ""
+    secrets: str = "file"
 
     @property
     def records(self) -> Path:
@@ -71,7 +79,7 @@ class ExecutorSettings:
 
 def from_environment() -> ExecutorSettings:
     """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, and
-    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE}`.
+    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE,SECRETS}`.
 
     Raises ValueError.
     """
@@ -79,6 +87,11 @@ def from_environment() -> ExecutorSettings:
     backend = environment.get("FLYTE_EXECUTOR_BACKEND") or "process"
     if backend not in BACKENDS:
         raise ValueError(f"FLYTE_EXECUTOR_BACKEND={backend!r} is none of {', '.join(BACKENDS)}")
+    secrets = environment.get("FLYTE_EXECUTOR_SECRETS") or _default_store(backend)
+    if secrets not in SECRET_STORES:
+        raise ValueError(f"FLYTE_EXECUTOR_SECRETS={secrets!r} is none of {', '.join(SECRET_STORES)}")
+    if secrets == "kubernetes" != backend:
+        raise ValueError(f"FLYTE_EXECUTOR_SECRETS=kubernetes is for that backend, and not for {backend}")
     return ExecutorSettings(
         home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
         slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots(backend)),
@@ -87,4 +100,5 @@ def from_environment() -> ExecutorSettings:
         lease_ttl_s=lease_ttl_from_environment(),
         backend=backend,
         image=environment.get("FLYTE_EXECUTOR_IMAGE", ""),
+        secrets=secrets,
     )

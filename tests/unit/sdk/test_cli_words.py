@@ -63,7 +63,6 @@ def typed(project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.
     ("words", "sentence"),
     [
         *(((command,), f"flyte {command}: {reason}") for command, reason in ELSEWHERE.items()),
-        (("get", "secret"), "flyte get secret: there is no place for secrets"),
         (("create", "artifact"), "flyte create artifact: artifacts are not supported"),
         (("update", "trigger", "nightly", "env.main"), "say --activate or --deactivate"),
         (("create", "trigger", "env.main", "nightly"), "Missing option '--schedule'"),

@@ -130,17 +130,6 @@ def test_ids_of_actions_give_ids_of_others() -> None:
     assert ActionID.create_random() != ActionID.create_random()
 
 
-def test_what_the_stack_does_not_keep_yet_says_so() -> None:
-    kept = flyte.remote.Secret
-    for call in ("get", "listall"):
-        with pytest.raises(
-            NotImplementedError, match=rf"flyte\.remote\.Secret\.{call} is not supported yet: "
-        ):
-            getattr(kept, call)("x")
-        with pytest.raises(NotImplementedError, match="not supported yet"):
-            getattr(kept, call).aio("x")
-
-
 def test_a_local_run_reads_its_values_by_types_too() -> None:
     env = flyte.TaskEnvironment(name="typed")
 

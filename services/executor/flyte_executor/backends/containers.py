@@ -24,7 +24,7 @@ AGENT = "flyte-agent"
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
 _PASSED = ("FLYTE_", "OTEL_")
 _NOT_PASSED = re.compile(
-    r"FLYTE_(HOME|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
+    r"FLYTE_(HOME|SECRET_|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
 )
 """What is this process's own; headers are mostly secrets, which a pod's manifest would show."""
 

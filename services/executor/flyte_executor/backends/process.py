@@ -27,6 +27,7 @@ import structlog
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
+from flyte_bus.secrets.mounts import clear_mounts
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
@@ -288,6 +289,7 @@ class ProcessBackend:
         if record is not None and record.worker == worker and not is_alive(pid, record.started):
             left.unlink(missing_ok=True)  # it was killed, and could not clear it away itself
             await asyncio.to_thread(clear_leftovers, self._work)
+            await asyncio.to_thread(clear_mounts, self._work.parent)
 
     async def _end(self, pid: int, started: str) -> None:
         if await end(pid, started, self._grace_s):

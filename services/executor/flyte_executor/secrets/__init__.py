@@ -1,0 +1,1 @@
+"""Secrets: kept, listed, and given to the attempts whose tasks declare them."""
