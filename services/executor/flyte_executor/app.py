@@ -86,9 +86,11 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
     if (tracing := _tracing(bus)) is None:
-        return ExecutorService(bus, executor, Admission(bus), note)
+        return ExecutorService(bus, executor, Admission(bus, executor.allowance), note)
     sampling, spans = tracing
-    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, spans)
+    return ExecutorService(
+        bus, executor, Admission(bus, executor.allowance, begun=sampling.begun), note, spans
+    )
 
 
 def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
