@@ -47,14 +47,24 @@ class FairInbox:
     """Use it as a context manager, and iterate over it once.
 
     It gives one request at a time; those that are refused come together, so that to refuse a flood takes no
-    longer than to make it.
+    longer than to make it. Without `limits` it follows those that are set by itself.
     """
 
-    def __init__(self, bus: Bus, durable: str, subjects: Sequence[str], limits: KnownLimits) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        durable: str,
+        subjects: Sequence[str],
+        limits: KnownLimits | None = None,
+        *,
+        ack_wait_s: float = ACK_WAIT_S,
+    ) -> None:
         self._bus = bus
-        self._limits = limits
-        self._opening = bus.inbox(REQUESTS, durable, subjects, max_in_flight=AHEAD, ack_wait_s=ACK_WAIT_S)
-        self._turns: Turns[Delivery] = Turns(lambda place: limits.of(place).requests_per_s)
+        self._own_limits = KnownLimits(bus) if limits is None else None
+        self._limits = known = limits or self._own_limits or KnownLimits(bus)
+        self._ack_wait_s = ack_wait_s
+        self._durable, self._subjects = durable, subjects
+        self._turns: Turns[Delivery] = Turns(lambda place: known.of(place).requests_per_s)
         self._refused: deque[Turn] = deque()
         self._was_refused = False
         self._held_bytes = 0
@@ -64,27 +74,34 @@ class FairInbox:
         self._in_hand: list[Delivery] = []
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
-        labels = ("service", "project", "domain")
-        meter, self._service = bus.meter, durable
-        self._not_let_in = meter.counter(
-            "flyte_bus_requests_over_limit_total",
+        self._not_let_in = bus.meter.counter(
+            f"flyte_{durable}_requests_over_limit_total",
             "Requests that were refused since too many of their project wait.",
-            *labels,
-        )
-        meter.gauge(
+        ).child()
+        bus.meter.number(
             f"flyte_{durable}_requests_waiting",
-            "Requests that wait for their turn, by project and domain.",
-            "project",
-            "domain",
-            read=lambda: {tuple(place): float(count) for place, count in self._turns.waiting().items()},
+            "Requests that wait for their turn.",
+            lambda: len(self._turns),
+        )
+        bus.meter.number(
+            f"flyte_{durable}_projects_waiting",
+            "Projects (each domain counts) of which a request waits for its turn.",
+            lambda: len(self._turns.waiting()),
         )
 
     async def __aenter__(self) -> Self:
-        inbox = await self._stack.enter_async_context(self._opening)
-        self._tasks = [
-            asyncio.create_task(self._pull(inbox), name="pull ahead"),
-            asyncio.create_task(self._keep_in_hand(), name="keep in hand"),
-        ]
+        if self._own_limits is not None:
+            await self._own_limits.load()
+        opening = self._bus.inbox(
+            REQUESTS, self._durable, self._subjects, max_in_flight=AHEAD, ack_wait_s=self._ack_wait_s
+        )
+        inbox = await self._stack.enter_async_context(opening)
+        loops = [self._pull(inbox), self._keep_in_hand()]
+        if self._own_limits is not None:
+            loops.append(self._own_limits.follow())
+        self._tasks = [asyncio.create_task(loop, name="requests") for loop in loops]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._moved.set())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,23 +137,20 @@ class FairInbox:
 
     async def _wait(self, seconds: float | None) -> None:
         self._moved.clear()
-        pulling = self._tasks[0]
-        if pulling.done():
-            pulling.result()  # raises what it died of
-            raise BusError("the inbox of requests has ended")
+        for task in self._tasks:
+            if task.done():
+                task.result()  # raises what it died of
+                raise BusError("the inbox of requests has ended")
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._moved.wait()
 
     async def _pull(self, inbox: Inbox) -> None:
-        try:
-            async for delivery in inbox:
-                self._take(delivery)
-                if self._held_bytes > AHEAD_BYTES:
-                    self._has_room.clear()
-                    await self._has_room.wait()
-        finally:
-            self._moved.set()
+        async for delivery in inbox:
+            self._take(delivery)
+            if self._held_bytes > AHEAD_BYTES:
+                self._has_room.clear()
+                await self._has_room.wait()
 
     def _take(self, delivery: Delivery) -> None:
         request = parse_request(delivery.entry.subject)
@@ -145,14 +159,14 @@ class FairInbox:
         self._held_bytes += len(delivery.entry.raw)
         if not self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
             per_s = self._limits.of(place).requests_per_s or 0.0
-            self._not_let_in.child(self._service, *place).add()
+            self._not_let_in.add()
             self._refused.append(Turn(delivery, refused(place, per_s, most_waiting(per_s))))
         self._moved.set()
 
     async def _keep_in_hand(self) -> None:
         """Tell the server now and then that what waits here is not lost."""
         while True:
-            await asyncio.sleep(ACK_WAIT_S / 3)
+            await asyncio.sleep(self._ack_wait_s / 3)
             for delivery in self._held():
                 await delivery.working()
 

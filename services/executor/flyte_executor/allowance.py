@@ -37,8 +37,6 @@ class Allowance:
         self._runs_stopped = bus.meter.counter(
             "flyte_executor_runs_over_limit_total",
             "Runs that were ended, or not begun, since their project was over a limit.",
-            "project",
-            "domain",
             "code",
         )
 
@@ -76,7 +74,7 @@ class Allowance:
         failure = self.usage.over(run, self.limits.of(place_of(run)))
         if failure is not None:
             self._stopped.add(run)
-            self.count(place_of(run), failure)
+            self.count(failure)
             log.warning("executor.run.over_limit", run=str(run), code=failure.code, reason=failure.message)
         return failure is not None
 
@@ -89,9 +87,9 @@ class Allowance:
         self.usage.begin_day(self._today())
         return self.usage.over_today(place, self.limits.of(place))
 
-    def count(self, place: Place, failure: Failure) -> None:
+    def count(self, failure: Failure) -> None:
         """A run was ended, or not begun."""
-        self._runs_stopped.child(place.project, place.domain, failure.code).add()
+        self._runs_stopped.child(failure.code).add()
 
     def _today(self) -> str:
         return self._now().date().isoformat()

@@ -53,6 +53,8 @@ class Admission:
     def __init__(self, bus: Bus, allowance: Allowance, now: Now = utc_now, begun: Begun = as_it_came) -> None:
         self._bus = bus
         self._allowance = allowance
+        kinds = (RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS)
+        self._inbox = FairInbox(bus, SERVICE, kinds, allowance.limits)
         self._begun = begun
         self._now = now
         self._requests = bus.meter.counter(
@@ -61,8 +63,7 @@ class Admission:
 
     async def run(self) -> None:
         """Admit requests for ever."""
-        kinds = [RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS]
-        async with FairInbox(self._bus, SERVICE, kinds, self._allowance.limits) as inbox:
+        async with self._inbox as inbox:
             async for turns in inbox:
                 await asyncio.gather(*map(self._admit, turns))
 
@@ -95,7 +96,7 @@ class Admission:
         """Why nothing of its project may begin now."""
         where = Place(place.project, place.domain)
         if (failure := self._allowance.refusal(where)) is not None:
-            self._allowance.count(where, failure)
+            self._allowance.count(failure)
         return failure
 
     async def _append(

@@ -23,8 +23,6 @@ class RegistrySettings:
 
     read_model_file: Path
 
-    max_in_flight: int = 256
-    """Deploy requests that may be out without acknowledgement."""
     ack_wait_s: float = 5.0
     """When a request that a registry took and never answered, because it was killed, goes to another one."""
     max_decisions: int = 20

@@ -131,6 +131,10 @@ class Line:
                 for of_run in runs.values():
                     yield from ((place, attempt) for attempt in islice(of_run.values(), most))
 
+    def waiting_for_limits(self, shares: Shares) -> int:
+        """How many wait whose place is full."""
+        return sum(count for place, count in self.by_place().items() if shares.is_full(place))
+
     def by_place(self) -> Counter[Place]:
         """How many wait, by place."""
         return Counter({place: sum(map(len, runs.values())) for place, runs in self._places.items()})

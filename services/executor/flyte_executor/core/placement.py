@@ -70,6 +70,11 @@ class Placement:
         for line in self._waiting.values():
             yield from line.held_back(self._shares, most)
 
+    @property
+    def waiting_for_limits(self) -> int:
+        """How many attempts wait for the limit of their project and domain."""
+        return sum(line.waiting_for_limits(self._shares) for line in self._waiting.values())
+
     def look(self) -> list[AttemptKey]:
         """A limit may be another than before."""
         return self._next()
