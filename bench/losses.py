@@ -15,7 +15,9 @@ from bench.rows import Row
 from flyte_bus import event_loop
 from flyte_bus.history import read_run
 from flyte_bus.ports import Bus
+from flyte_executor.allowance import Allowance
 from flyte_executor.backends.port import Gone
+from flyte_executor.clock import utc_now
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
@@ -102,7 +104,7 @@ async def _serving(bus: Bus, machine: written.Watched) -> AsyncIterator[None]:
     settings = ExecutorSettings(home=Path("/nowhere"), slots=2 * ACTIONS, lease_ttl_s=TTL_S)
     executor = Executor(bus, machine, settings)
     await executor.start()
-    admission = asyncio.create_task(Admission(bus).run())
+    admission = asyncio.create_task(Admission(bus, Allowance(bus, utc_now)).run())
     try:
         yield
     finally:

@@ -17,6 +17,8 @@ from flyte_agent.children import Children
 from flyte_agent.reports import Reports
 from flyte_bus import event_loop
 from flyte_bus.ports import Bus
+from flyte_executor.allowance import Allowance
+from flyte_executor.clock import utc_now
 from flyte_executor.executor import Executor
 from flyte_executor.requests import Admission
 from flyte_executor.settings import ExecutorSettings
@@ -120,7 +122,7 @@ async def _restart(bus: Bus, machine: written.Watched, later: RunKey) -> tuple[T
     executor = Executor(bus, machine, ExecutorSettings(home=Path("/nowhere"), slots=2 * ACTIONS))
     begun = _now()
     await executor.start()
-    admission = asyncio.create_task(Admission(bus).run())
+    admission = asyncio.create_task(Admission(bus, Allowance(bus, utc_now)).run())
     await machine.changed.wait()
     ended = _now()
     while executor._settling:  # noqa: ASYNC110 - nothing tells when all is quiet

@@ -105,8 +105,17 @@ class Delivery(Protocol):
         """How many times it was handed out, this time included."""
         ...
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its fate was told to the server."""
+        ...
+
     async def ack(self) -> None:
         """Done: it is not delivered again."""
+        ...
+
+    async def working(self) -> None:
+        """Not yet: the time in which it has to be acknowledged begins anew."""
         ...
 
     async def nak(self, delay_s: float = 0.0) -> None:

@@ -97,6 +97,8 @@ class ActionRequested(EventData):
     """What this call wants otherwise than the task's template."""
     settings: RunSettings | None = None
     """Of the run, on its root action."""
+    refused: Failure | None = None
+    """Why it may not run: its project is over a limit."""
     requested_by: str = ""
 
 

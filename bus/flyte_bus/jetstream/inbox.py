@@ -23,6 +23,8 @@ log = Facts(__name__)
 NANOSECONDS = 1_000_000_000
 PULL_EXPIRES_S = 20
 """A pull request ends by itself after so long, and is made again."""
+MOST_AHEAD = 256
+"""How many messages are asked for ahead of whoever iterates, whatever may be in flight."""
 
 
 class JetStreamDelivery:
@@ -38,6 +40,10 @@ class JetStreamDelivery:
 
     async def ack(self) -> None:
         await self._settle(b"+ACK")
+
+    async def working(self) -> None:
+        if not self.is_settled:
+            await self._connection.publish(self._reply, b"+WPI")
 
     async def nak(self, delay_s: float = 0.0) -> None:
         delay = orjson.dumps({"delay": int(delay_s * NANOSECONDS)})
@@ -74,7 +80,7 @@ class JetStreamInbox:
         self._connection = connection
         self._stream = stream
         self._durable = durable
-        self._max_in_flight = max_in_flight
+        self._ahead = min(max_in_flight, MOST_AHEAD)
         self._config = {
             "durable_name": durable,
             "name": durable,
@@ -133,8 +139,8 @@ class JetStreamInbox:
                 self._is_stale = True  # the request was lost on the way
 
     async def _pull(self) -> None:
-        room = self._max_in_flight - self._outstanding - len(self._queue)
-        if room * 2 < self._max_in_flight:
+        room = self._ahead - self._outstanding - len(self._queue)
+        if room * 2 < self._ahead:
             return
         request = {"batch": room, "expires": PULL_EXPIRES_S * NANOSECONDS}
         self._outstanding += room

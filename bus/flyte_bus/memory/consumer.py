@@ -73,6 +73,12 @@ class MemoryConsumer:
             out.due = due
             self.stream.changed.ring()
 
+    def extend(self, sequence: int, now: float) -> None:
+        """It is still in hand: due again when it would be, were it handed out now."""
+        out = self._out.get(sequence)
+        if out is not None:
+            out.due = now + self.ack_wait_s
+
     def _overdue(self, now: float) -> int | None:
         overdue = [(out.due, sequence) for sequence, out in self._out.items() if out.due <= now]
         return min(overdue)[1] if overdue else None

@@ -14,8 +14,7 @@ class MemoryDelivery:
         self._link = link
         self._consumer = consumer
         self._handed = handed
-        self.is_settled = False
-        """Whether its fate was told to the server."""
+        self._is_settled = False
 
     @property
     def entry(self) -> Entry:
@@ -26,23 +25,33 @@ class MemoryDelivery:
         """See `Delivery.deliveries`."""
         return self._handed.deliveries
 
+    @property
+    def is_settled(self) -> bool:
+        """See `Delivery.is_settled`."""
+        return self._is_settled
+
+    async def working(self) -> None:
+        """See `Delivery.working`."""
+        await self._link.reach()
+        self._consumer.extend(self.entry.sequence, self._link.server.clock())
+
     async def ack(self) -> None:
         """See `Delivery.ack`."""
         await self._link.reach()
         self._consumer.settle(self.entry.sequence)
-        self.is_settled = True
+        self._is_settled = True
 
     async def nak(self, delay_s: float = 0.0) -> None:
         """See `Delivery.nak`."""
         await self._link.reach()
         self._consumer.send_back(self.entry.sequence, self._link.server.clock() + delay_s)
-        self.is_settled = True
+        self._is_settled = True
 
     async def term(self, reason: str) -> None:
         """See `Delivery.term`; the reason is for the server's own records, and there are none here."""
         await self._link.reach()
         self._consumer.settle(self.entry.sequence)
-        self.is_settled = True
+        self._is_settled = True
 
 
 class MemoryInbox:

@@ -96,9 +96,10 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
     if (tracing := _tracing(bus)) is None:
-        return ExecutorService(bus, executor, Admission(bus), note, secrets)
+        return ExecutorService(bus, executor, Admission(bus, executor.allowance), note, secrets)
     sampling, spans = tracing
-    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, secrets, spans)
+    admission = Admission(bus, executor.allowance, begun=sampling.begun)
+    return ExecutorService(bus, executor, admission, note, secrets, spans)
 
 
 def _secret_store(settings: ExecutorSettings) -> SecretStore:

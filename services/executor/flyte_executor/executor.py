@@ -17,12 +17,14 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
+from flyte_executor.allowance import Allowance
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost, report_silent, report_waiting
+from flyte_executor.held_back import HeldBack
 from flyte_executor.leases import Leases
 from flyte_executor.measures import Measures
 from flyte_executor.outlook import Outlook
@@ -33,7 +35,7 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import AttemptFailed, AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, RunKey
 
 log = structlog.get_logger()
 
@@ -53,9 +55,10 @@ class Executor:
         self._backend = backend
         self._settings = settings
         self._runs = LiveRuns(bus)
-        self._placement = Placement(settings.slots)
+        self.allowance = Allowance(bus, now, self._on_limits)
+        self._placement = Placement(settings.slots, self.allowance.live_actions)
         self._alarms = Alarms(bus, self._look_again, now)
-        self._outlook = Outlook(bus, self._runs, settings, self._alarms)
+        self._outlook = Outlook(bus, self._runs, settings, self._alarms, self.allowance)
         self._leases = Leases(bus, settings.lease_ttl_s, self._on_silent, elapsed)
         self._now = now
         self._tasks = Supervisor(SERVICE)
@@ -69,6 +72,7 @@ class Executor:
 
     async def start(self) -> None:
         """Catch up with the log, find the processes of an earlier life, settle what is due."""
+        await self.allowance.load()
         await self._runs.restore()
         async for entry in self._bus.log.read(RUNS, RUNS.subjects[0], after=self._runs.position):
             key = await self._read(entry)
@@ -83,6 +87,9 @@ class Executor:
         self._tasks.keep("checkpoint", self._checkpoints())
         self._tasks.keep("alarms", self._alarms.run())
         self._tasks.keep("leases", self._leases.run())
+        self._tasks.keep("limits", self.allowance.limits.follow())
+        held_back = HeldBack(self._placement, self.allowance, self._runs, self._on_waiting)
+        self._tasks.keep("held back", held_back.run())
 
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of this died."""
@@ -117,6 +124,8 @@ class Executor:
                     self._runs.slim(key)
                     self._runs.let_go(key.run)
                     continue
+                if self.allowance.is_over_now(key.run):
+                    self._touch(key.run.action(ROOT_ACTION))
                 if known is not None:
                     self._measures.read(known, entry.content)
                 if known is None:
@@ -140,6 +149,8 @@ class Executor:
             await reject(self._bus, entry, "no action has this subject", by=SERVICE, now=self._now())
         elif self._runs.is_ours(key.run):
             self._leases.heard(key, entry.content.source)
+        if key is not None:
+            self.allowance.take(key.run, entry)
         return key
 
     async def _checkpoints(self) -> None:
@@ -147,6 +158,7 @@ class Executor:
             await self._has_read.wait()
             await asyncio.sleep(self._settings.checkpoint_s)
             self._has_read.clear()
+            await self.allowance.save(self._runs.holds)  # first: what is counted reaches as far, or further
             await self._runs.save()
 
     # -- after a restart ---------------------------------------------------------------------------------
@@ -162,6 +174,9 @@ class Executor:
                 self._launch(self._placement.has_children(key))
         for attempt in alive:
             await self._recognise(attempt)
+        for key in live:  # before any that waits: they count
+            if (state := self._runs.state(key)).is_claimed:
+                self._launch(self._placement.claimed(AttemptKey(key, state.attempt)))
         for key in live:
             self._touch(key)
 
@@ -324,6 +339,15 @@ class Executor:
             await report_lost(self._bus.log, gone, self._now)
             return False
         return True
+
+    # -- limits of projects ------------------------------------------------------------------------------
+
+    def _on_limits(self) -> None:
+        """Limits are others than before."""
+        self._launch(self._placement.look())
+        for run in self._runs.living():
+            if self.allowance.over(root := run.action(ROOT_ACTION)) is not None:
+                self._touch(root)
 
     # -- losses ------------------------------------------------------------------------------------------
 

@@ -91,6 +91,11 @@ class Measures:
             "pool",
             read=lambda: _by_environment(placement.slots_by_pool),
         )
+        meter.number(
+            "flyte_executor_attempts_over_limit",
+            "Attempts that wait since their project has as many live actions as it may.",
+            lambda: placement.waiting_for_limits,
+        )
         meter.number("flyte_executor_timers", "Timers that are set.", lambda: alarms.pending)
         meter.number("flyte_executor_attempts_watched", "Claimed attempts.", lambda: leases.watched)
         meter.number(

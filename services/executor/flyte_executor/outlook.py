@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flyte_bus.ports import Bus
 from flyte_bus.templates import Templates
+from flyte_executor.allowance import Allowance
 from flyte_executor.core.decide import Surroundings, decide
 from flyte_executor.core.lookup import NOTHING, Lookup
 from flyte_executor.core.recovery import runs_again
@@ -37,8 +38,11 @@ class Clock(Protocol):
 class Outlook:
     """Everything that a decision may depend on."""
 
-    def __init__(self, bus: Bus, runs: LiveRuns, settings: ExecutorSettings, clock: Clock) -> None:
+    def __init__(
+        self, bus: Bus, runs: LiveRuns, settings: ExecutorSettings, clock: Clock, allowance: Allowance
+    ) -> None:
         self._runs = runs
+        self._allowance = allowance
         self._settings = settings
         self._clock = clock
         self._templates = Templates(bus.log)
@@ -60,6 +64,7 @@ class Outlook:
             template=template,
             pool=PROCESS if pool is None else pool.name,
             settings=self.settings_of(key.run),
+            exceeded=self._allowance.over(key),
             recovered=recovered,
             cache=looked_up,
             parent_ended=self.parent_ended(key, state),

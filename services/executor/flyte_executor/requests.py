@@ -4,21 +4,25 @@ A request names the run, so admitting it twice meets the first admission and cha
 by one inbox, so that a run is aborted after it was started.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import reject
+from flyte_executor.allowance import Allowance
 from flyte_executor.clock import Now, utc_now
 from flyte_executor.decisions import abort, digest_of, signal
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import AnyEvent, Event, Malformed
 from flyte_schemas.events import AbortAction, ActionRequested, RunSettings, SignalCondition, StartRun
+from flyte_schemas.failure import Failure
+from flyte_schemas.limits import Place
 from flyte_schemas.names import is_name
-from flyte_schemas.streams import REQUESTS
 from flyte_schemas.subjects import (
     ABORT_REQUESTS,
     ROOT_ACTION,
@@ -50,8 +54,11 @@ def as_it_came(run: RunKey, traceparent: str | None) -> str | None:
 class Admission:
     """Consumes requests: `ActionRequested(a0)` for a run, `ActionAborted`, `ConditionSignalled`."""
 
-    def __init__(self, bus: Bus, now: Now = utc_now, begun: Begun = as_it_came) -> None:
+    def __init__(self, bus: Bus, allowance: Allowance, now: Now = utc_now, begun: Begun = as_it_came) -> None:
         self._bus = bus
+        self._allowance = allowance
+        kinds = (*RUN_REQUESTS, *ABORT_REQUESTS, *SIGNAL_REQUESTS)
+        self._inbox = FairInbox(bus, SERVICE, kinds, allowance.limits)
         self._begun = begun
         self._now = now
         self._requests = bus.meter.counter(
@@ -60,14 +67,12 @@ class Admission:
 
     async def run(self) -> None:
         """Admit requests for ever."""
-        async with self._bus.inbox(
-            REQUESTS, SERVICE, [*RUN_REQUESTS, *ABORT_REQUESTS, *SIGNAL_REQUESTS]
-        ) as inbox:
-            async for delivery in inbox:
-                await self._admit(delivery)
+        async with self._inbox as inbox:
+            async for turns in inbox:
+                await asyncio.gather(*map(self._admit, turns))
 
-    async def _admit(self, delivery: Delivery) -> None:
-        entry = delivery.entry
+    async def _admit(self, turn: Turn) -> None:
+        delivery, entry = turn.delivery, turn.delivery.entry
         place = parse_request(entry.subject)
         if isinstance(entry.content, Malformed):
             return await self._refuse(delivery, str(entry.content))
@@ -76,7 +81,8 @@ class Admission:
         try:
             match place.verb, entry.content.data:
                 case "run", StartRun() as start:
-                    await self._append(place, entry.content, _from(place, start, start.settings))
+                    named = _from(place, start, start.settings)
+                    await self._append(place, entry.content, named, turn.refused or self._refusal(place))
                 case "abort", AbortAction() as request:
                     request = _from(place, request)
                     key = _run(place).action(request.action)
@@ -93,7 +99,16 @@ class Admission:
             return await self._refuse(delivery, str(error))
         return await self._take(delivery, place.verb)
 
-    async def _append(self, place: Request, asked: AnyEvent, request: StartRun) -> None:
+    def _refusal(self, place: Request) -> Failure | None:
+        """Why nothing of its project may begin now."""
+        where = Place(place.project, place.domain)
+        if (failure := self._allowance.refusal(where)) is not None:
+            self._allowance.count(failure)
+        return failure
+
+    async def _append(
+        self, place: Request, asked: AnyEvent, request: StartRun, refused: Failure | None
+    ) -> None:
         key = _run(place).action(ROOT_ACTION)
         event = Event(
             id=f"{key}.requested.{digest_of(asked.id)}",
@@ -109,6 +124,7 @@ class Admission:
                 custom_context=request.custom_context,
                 overrides=request.overrides,
                 settings=request.settings,
+                refused=refused,
                 requested_by=request.requested_by,
             ),
         )

@@ -54,6 +54,14 @@ class LiveRuns:
         """How many runs are held."""
         return len(self._folds)
 
+    def holds(self, run: RunKey) -> bool:
+        """Whether a run is held: something of it lives."""
+        return run in self._folds
+
+    def living(self) -> tuple[RunKey, ...]:
+        """The runs that are held and are ours."""
+        return tuple(run for run in self._folds if self.is_ours(run))
+
     def by_phase(self) -> Counter[ActionPhase]:
         """How many live actions are in each phase."""
         return Counter(

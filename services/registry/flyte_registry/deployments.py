@@ -10,6 +10,7 @@ from collections import OrderedDict
 import structlog
 
 from flyte_bus.errors import BusUnavailable, Conflict, StreamFull, TooLarge
+from flyte_bus.fair_inbox import FairInbox
 from flyte_bus.ports import Bus, Delivery, Entry, EventLog
 from flyte_bus.service import REASON_CHARACTERS, reject
 from flyte_registry.core.deployment import (
@@ -17,13 +18,15 @@ from flyte_registry.core.deployment import (
     TaskHistory,
     Verdict,
     decide,
+    refuse,
     too_large,
     verdict_id,
 )
 from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import DeployTask, EventData, TaskDeployed
-from flyte_schemas.streams import REQUESTS, TASKS
+from flyte_schemas.failure import Failure
+from flyte_schemas.streams import TASKS
 from flyte_schemas.subjects import DEPLOY_REQUESTS, parse_request, task_subject
 
 DURABLE = "registry"
@@ -70,6 +73,7 @@ class Deployments:
         self._bus = bus
         self._settings = settings
         self._clock = clock
+        self._inbox = FairInbox(bus, DURABLE, DEPLOY_REQUESTS, ack_wait_s=settings.ack_wait_s)
         self._histories = Histories(bus.log, settings.max_histories)
         self._outcomes = bus.meter.counter(
             "flyte_registry_deploy_requests_total", "Deploy requests, by what became of them.", "outcome"
@@ -77,21 +81,15 @@ class Deployments:
 
     async def run(self) -> None:
         """Answer deploy requests until cancelled."""
-        inbox_of_all = self._bus.inbox(
-            REQUESTS,
-            DURABLE,
-            DEPLOY_REQUESTS,
-            max_in_flight=self._settings.max_in_flight,
-            ack_wait_s=self._settings.ack_wait_s,
-        )
-        async with inbox_of_all as inbox:
-            async for delivery in inbox:
-                await self._take_care(delivery)
+        async with self._inbox as inbox:
+            async for turns in inbox:
+                for turn in turns:
+                    await self._take_care(turn.delivery, turn.refused)
 
-    async def _take_care(self, delivery: Delivery) -> None:
+    async def _take_care(self, delivery: Delivery, refused: Failure | None) -> None:
         """Answer one request, whatever is wrong with it or with us, so that the next one has its turn."""
         try:
-            await self._answer(delivery)
+            await self._answer(delivery, refused)
         except BusUnavailable:
             raise
         except (Conflict, StreamFull) as error:
@@ -101,21 +99,23 @@ class Deployments:
         except Exception as error:
             await self._failed(delivery, error)
 
-    async def _answer(self, delivery: Delivery) -> None:
+    async def _answer(self, delivery: Delivery, refused: Failure | None) -> None:
         entry = delivery.entry
         request = _asked(entry)
         if isinstance(request, str):
             await self._set_aside(delivery, request)
             return
-        await self._settle(request)
+        await self._settle(request, refused)
         await delivery.ack()
 
-    async def _settle(self, request: Asked) -> None:
+    async def _settle(self, request: Asked, refused: Failure | None) -> None:
         """Bring the answer into the log. Raises Conflict when others keep writing first."""
         subject = task_subject(request.at.project, request.at.domain, request.data.template.name)
         for left in range(self._settings.max_decisions - 1, -1, -1):
             history = await self._histories.of(subject)
             verdict = decide(request, history)
+            if verdict is not None and refused is not None:
+                verdict = refuse(request, refused)
             if verdict is None:
                 self._outcomes.child("unchanged").add()
                 log.info("registry.task.unchanged", subject=subject, version=request.data.version)

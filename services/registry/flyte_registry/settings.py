@@ -32,8 +32,6 @@ class RegistrySettings:
     seal_after_s: float = 600.0
     """After so long they are sealed, however few they are."""
 
-    max_in_flight: int = 256
-    """Deploy requests that may be out without acknowledgement."""
     ack_wait_s: float = 5.0
     """When a request that a registry took and never answered, because it was killed, goes to another one."""
     max_decisions: int = 20

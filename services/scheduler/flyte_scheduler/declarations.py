@@ -9,14 +9,15 @@ import hashlib
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.history import find_version
 from flyte_bus.ports import Bus, Delivery, Entry
 from flyte_bus.service import reject
 from flyte_bus.triggers import NONE_YET, read_triggers
-from flyte_scheduler.core.declaring import Change, answer
+from flyte_scheduler.core.declaring import Change, answer, no
 from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
 from flyte_schemas.envelope import Event, Malformed
-from flyte_schemas.streams import REQUESTS
+from flyte_schemas.failure import Failure
 from flyte_schemas.subjects import TRIGGER_REQUESTS, Request, parse_request, triggers_subject
 from flyte_schemas.trigger_events import CreateTrigger, DeleteTrigger, DeployTriggers, SwitchTrigger
 
@@ -32,29 +33,31 @@ class Declarations:
         self._bus = bus
         self._settings = settings
         self._now = now
+        self._inbox = FairInbox(bus, SERVICE, TRIGGER_REQUESTS, ack_wait_s=settings.ack_wait_s)
 
     async def run(self) -> None:
         """Answer requests for ever."""
-        async with self._bus.inbox(
-            REQUESTS, SERVICE, TRIGGER_REQUESTS, ack_wait_s=self._settings.ack_wait_s
-        ) as inbox:
-            async for delivery in inbox:
-                await self._take(delivery)
+        async with self._inbox as inbox:
+            async for turns in inbox:
+                for turn in turns:
+                    await self._take(turn)
 
-    async def _take(self, delivery: Delivery) -> None:
-        entry = delivery.entry
+    async def _take(self, turn: Turn) -> None:
+        delivery, entry = turn.delivery, turn.delivery.entry
         asked = _asked(entry)
         if isinstance(asked, str):
             return await self._refuse(delivery, asked)
         try:
-            await self._answer(*asked, entry.sequence)
+            await self._answer(*asked, entry.sequence, turn.refused)
         except TooLarge as error:
             return await self._refuse(delivery, str(error))
         except Conflict:
             return await delivery.nak(_TRY_AGAIN_S)
         return await delivery.ack()
 
-    async def _answer(self, place: Request, request_id: str, request: Change, sequence: int) -> None:
+    async def _answer(
+        self, place: Request, request_id: str, request: Change, sequence: int, refused: Failure | None
+    ) -> None:
         """Bring the answer into the log. Raises Conflict when others keep writing first."""
         project, domain, task = place.project, place.domain, request.task
         version = request.version if isinstance(request, DeployTriggers | CreateTrigger) else None
@@ -69,7 +72,7 @@ class Declarations:
                 source=f"/{SERVICE}",
                 subject=triggers_subject(project, domain, task),
                 time=self._now(),
-                data=answer(place.user, request, sequence, state, found),
+                data=answer(place.user, request, sequence, state, found) if refused is None else no(refused),
                 cause=request_id,
             )
             try:

@@ -12,6 +12,8 @@ from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
 from flyte_bus.triggers import read_triggers
+from flyte_executor.allowance import Allowance
+from flyte_executor.clock import utc_now
 from flyte_executor.requests import Admission
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import ActionRequested, TaskDeployed
@@ -34,7 +36,7 @@ async def connected(cluster: Cluster) -> AsyncIterator[Bus]:
     server = cluster.server
     async with await connect(BusSettings(url=server.url, user=server.user, password=server.password)) as bus:
         await bus.provision()
-        admission = asyncio.create_task(Admission(bus).run())
+        admission = asyncio.create_task(Admission(bus, Allowance(bus, utc_now)).run())
         try:
             yield bus
         finally:

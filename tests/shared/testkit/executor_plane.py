@@ -54,7 +54,7 @@ class Life:
     ) -> None:
         self.bus = bus
         self.executor = Executor(bus, backend, settings)
-        self.admission = asyncio.create_task(Admission(bus, begun=begun).run())
+        self.admission = asyncio.create_task(Admission(bus, self.executor.allowance, begun=begun).run())
         self.is_over = False
 
     async def end(self) -> None:

@@ -12,6 +12,8 @@ from flyte._client.conditions import _list_conditions, get_condition
 from flyte._client.follow import Follower
 from flyte._client.watch import RunWatch
 from flyte._config import ClientConfig
+from flyte_executor.allowance import Allowance
+from flyte_executor.clock import utc_now
 from flyte_executor.requests import Admission
 from flyte_schemas.events import (
     ActionAborted,
@@ -40,7 +42,7 @@ async def asking(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> Plane:
 
 async def admitting(plane: Plane) -> "asyncio.Task[None]":
     """What answers requests on a stack."""
-    return asyncio.create_task(Admission(plane.theirs).run())
+    return asyncio.create_task(Admission(plane.theirs, Allowance(plane.theirs, utc_now)).run())
 
 
 async def test_a_condition_is_found_by_its_name_and_by_who_asked(asking: Plane) -> None:

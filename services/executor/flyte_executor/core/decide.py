@@ -41,13 +41,14 @@ class Surroundings:
     its first attempt.
     `template` None: the task version was never deployed. `pool` is where its attempts run.
     `max_system_failures` is how many attempts in a row the platform may lose before it gives up. `settings`
-    are the run's.
+    are the run's. `exceeded`: the limit of its project that its run is over, of a root action.
     """
 
     now: datetime
     template: TaskTemplate | None
     pool: str = PROCESS
     settings: RunSettings = _NO_SETTINGS
+    exceeded: Failure | None = None
     recovered: ActionRecovered | ActionFailed | None = None
     cache: Lookup = NOTHING
     parent_ended: bool
@@ -60,6 +61,8 @@ def decide(state: ActionState, around: Surroundings) -> EventData | WakeAt | Non
         return None
     if around.parent_ended:
         return ActionAborted(reason="its parent ended first")
+    if (exceeded := around.exceeded or (state.requested and state.requested.refused)) is not None:
+        return ActionFailed(failure=exceeded)
     if around.recovered is not None:
         return around.recovered
     if state.condition is not None:

@@ -1,8 +1,7 @@
-"""Who may run now: slots for processes of their own, and the seats of each pool, shared fairly by the runs.
+"""Who may run now: slots for processes of their own, and the seats of each pool, shared fairly (`lines`).
 
-A free slot goes to the run that holds the fewest, and within a run to who came first: a run with thousands of
-actions does not keep one with a single action waiting. A run may want no more than so many of its actions at
-a time; those that run elsewhere count too.
+A run may want no more than so many of its actions at a time, and a project may be allowed no more than so
+many; those that run elsewhere count too.
 
 An action that has asked for children gives its slot up: it mostly waits for them, and if waiting parents
 held every slot their children could never run. For the same reason it needs none when it is tried again. So
@@ -10,10 +9,13 @@ a pool has more workers than it has replicas while some of them wait.
 """
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
+from collections.abc import Iterator
 
+from flyte_executor.core.lines import LimitOf, Line, Shares, unlimited
+from flyte_schemas.limits import Place
 from flyte_schemas.pools import PROCESS, Pool
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.subjects import ActionKey, AttemptKey
 
 UNDER_WAY_S = 0.2
 """For so long a worker of a pool is given work in advance, when its actions are brief …"""
@@ -22,24 +24,22 @@ MOST_UNDER_WAY = 32
 PACE_WEIGHT = 0.1
 """What the last action counts in the mean of how long they take."""
 
-Waiting = OrderedDict[RunKey, OrderedDict[ActionKey, AttemptKey]]
-
 
 class Placement:
     """The slots of one backend. Each call returns the attempts that must be launched now, in order.
 
-    `slots` are for processes of their own; a pool brings its seats with it.
+    `slots` are for processes of their own; a pool brings its seats with it. `limit_of` says how many actions
+    of a project and domain may be under way.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, limit_of: LimitOf = unlimited) -> None:
         self._slots = {PROCESS: slots}
         self._holding: dict[ActionKey, str] = {}
         self._held: Counter[str] = Counter()
         self._elsewhere: set[ActionKey] = set()
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, Line] = {}
         self._pools: dict[ActionKey, str] = {}
-        self._running: Counter[RunKey] = Counter()
-        self._limits: dict[RunKey, int] = {}
+        self._shares = Shares(limit_of)
         self._launched: dict[ActionKey, int] = {}
         self._parents: set[ActionKey] = set()
         self._above: Counter[str] = Counter()
@@ -48,12 +48,36 @@ class Placement:
     @property
     def waiting(self) -> int:
         """How many attempts wait for a slot."""
-        return sum(len(of_run) for runs in self._waiting.values() for of_run in runs.values())
+        return sum(map(len, self._waiting.values()))
 
     @property
     def waiting_by_pool(self) -> Counter[str]:
         """How many attempts wait for a slot, by pool."""
-        return Counter({pool: sum(map(len, runs.values())) for pool, runs in self._waiting.items()})
+        return Counter({pool: len(line) for pool, line in self._waiting.items()})
+
+    @property
+    def waiting_by_place(self) -> Counter[Place]:
+        """How many attempts wait, by project and domain."""
+        return sum((line.by_place() for line in self._waiting.values()), Counter())
+
+    @property
+    def under_way(self) -> Counter[Place]:
+        """How many actions are under way, here and elsewhere, by project and domain."""
+        return self._shares.of_place
+
+    def held_back(self, most: int) -> Iterator[tuple[Place, AttemptKey]]:
+        """The attempts that wait for the limit of their project and domain: the first `most` of each run."""
+        for line in self._waiting.values():
+            yield from line.held_back(self._shares, most)
+
+    @property
+    def waiting_for_limits(self) -> int:
+        """How many attempts wait for the limit of their project and domain."""
+        return sum(line.waiting_for_limits(self._shares) for line in self._waiting.values())
+
+    def look(self) -> list[AttemptKey]:
+        """A limit may be another than before."""
+        return self._next()
 
     @property
     def held_by_pool(self) -> Counter[str]:
@@ -98,10 +122,9 @@ class Placement:
             self.occupy(attempt, pool)
             return [attempt, *self._next()]
         self._join(key, pool)
-        runs = self._waiting.setdefault(self._pools[key], OrderedDict())
-        runs.setdefault(key.run, OrderedDict())[key] = attempt
+        self._waiting.setdefault(self._pools[key], Line()).add(attempt)
         if limit is not None:
-            self._limits[key.run] = limit
+            self._shares.limit(key.run, limit)
         return self._next()
 
     def occupy(self, attempt: AttemptKey, pool: Pool | None = None) -> None:
@@ -116,7 +139,7 @@ class Placement:
             self._wait_no_more(key)
             if key not in self._holding and key not in self._elsewhere:
                 self._elsewhere.add(key)
-                self._count(key)
+                self._shares.begins(key.run)
         return self._next()
 
     def unclaimed(self, action: ActionKey) -> list[AttemptKey]:
@@ -134,7 +157,7 @@ class Placement:
             self._parents.add(action)
             self._above[self._pools.get(action, PROCESS)] += 1
         self._give_up(action)
-        attempt = self._of_run(action).get(action)
+        attempt = self._line(action).get(action)
         if attempt is not None:
             self._occupy(attempt)
             return [attempt, *self._next()]
@@ -160,20 +183,12 @@ class Placement:
     def _next(self) -> list[AttemptKey]:
         ready: list[AttemptKey] = []
         for pool in tuple(self._waiting):
-            while self._held[pool] < self._slots[pool] and (attempt := self._first(pool)) is not None:
-                self._waiting[pool].move_to_end(attempt.action.run)
+            line = self._waiting[pool]
+            while self._held[pool] < self._slots[pool] and (attempt := line.first(self._shares)) is not None:
+                line.had_its_turn(attempt.action.run)
                 self._occupy(attempt)
                 ready.append(attempt)
         return ready
-
-    def _first(self, pool: str) -> AttemptKey | None:
-        """Whose turn it is; None when nobody may."""
-        waiting = self._waiting.get(pool, OrderedDict())
-        runs = [run for run in waiting if self._has_room(run)]
-        if not runs:
-            return None
-        run = min(runs, key=lambda run: self._running[run])  # of equals the one that waits longest
-        return next(iter(waiting[run].values()))
 
     def _occupy(self, attempt: AttemptKey) -> None:
         key = attempt.action
@@ -182,25 +197,17 @@ class Placement:
         if key not in self._parents and key not in self._holding:
             self._holding[key] = pool = self._pools[key]
             self._held[pool] += 1
-            self._count(key)
-
-    def _has_room(self, run: RunKey) -> bool:
-        return run not in self._limits or self._running[run] < self._limits[run]
+            self._shares.begins(key.run)
 
     def _is_pooled(self, action: ActionKey) -> bool:
         return self._holding.get(action, PROCESS) != PROCESS
-
-    def _count(self, action: ActionKey) -> None:
-        self._running[action.run] += 1
 
     def _give_up(self, action: ActionKey) -> None:
         if action in self._holding or action in self._elsewhere:
             if (pool := self._holding.pop(action, None)) is not None:
                 self._held[pool] -= 1
             self._elsewhere.discard(action)
-            self._running[action.run] -= 1
-            if not self._running[action.run]:
-                del self._running[action.run]
+            self._shares.ends(action.run)
 
     def _join(self, action: ActionKey, pool: Pool | None) -> None:
         """From now on the action's attempts run in this pool."""
@@ -219,18 +226,14 @@ class Placement:
             for known in (self._slots, self._pace_s, self._above):
                 known.pop(pool, None)
 
-    def _of_run(self, action: ActionKey) -> OrderedDict[ActionKey, AttemptKey]:
-        runs = self._waiting.get(self._pools.get(action, PROCESS), OrderedDict())
-        return runs.get(action.run, OrderedDict())
+    def _line(self, action: ActionKey) -> Line:
+        """Where an action waits, if it does."""
+        return self._waiting.get(self._pools.get(action, PROCESS)) or Line()
 
     def _wait_no_more(self, action: ActionKey) -> None:
-        of_run = self._of_run(action)
-        of_run.pop(action, None)
-        if not of_run:
-            pool = self._pools.get(action, PROCESS)
-            runs = self._waiting.get(pool, OrderedDict())
-            runs.pop(action.run, None)
-            if not runs:
-                self._waiting.pop(pool, None)
-            if not any(action.run in runs for runs in self._waiting.values()):
-                self._limits.pop(action.run, None)
+        line, pool = self._line(action), self._pools.get(action, PROCESS)
+        line.discard(action)
+        if not line:
+            self._waiting.pop(pool, None)
+        if not any(line.has(action.run) for line in self._waiting.values()):
+            self._shares.forget_limit(action.run)

@@ -1,6 +1,7 @@
 """What becomes of a task's triggers when it is deployed, or somebody asks for a change."""
 
 from flyte_schemas.events import EventData
+from flyte_schemas.failure import Failure
 from flyte_schemas.task import TaskTemplate
 from flyte_schemas.trigger_events import (
     CreateTrigger,
@@ -61,3 +62,8 @@ def answer(
             return TriggerSwitched(name=name, is_active=is_active, requested_by=somebody)
         case DeleteTrigger(name=name):
             return TriggerDeleted(name=name, requested_by=somebody)
+
+
+def no(refused: Failure) -> TriggerRefused:
+    """The answer to a request that its project may not make now."""
+    return TriggerRefused(reason=f"{refused.code}: {refused.message}; {refused.hint}")

@@ -131,6 +131,13 @@ class _FaultyDelivery:
     def deliveries(self) -> int:
         return self._delivery.deliveries
 
+    @property
+    def is_settled(self) -> bool:
+        return self._delivery.is_settled
+
+    async def working(self) -> None:
+        await self._delivery.working()
+
     async def ack(self) -> None:
         if not self._chance.happens(self._chance.rates.lost_delivery):
             await self._delivery.ack()

@@ -165,7 +165,7 @@ class World:
         backend = MachineBackend(self.machine, place, bus.log)
         life = Life(bus, clock, Executor(bus, backend, settings, clock.now))
         await life.executor.start()
-        life.admission = asyncio.create_task(Admission(bus, self.now).run())
+        life.admission = asyncio.create_task(Admission(bus, life.executor.allowance, self.now).run())
         return life
 
     async def _finish(self, life: Life, *, crash: bool) -> None:

@@ -1,0 +1,175 @@
+"""A shared inbox of requests, in which projects take turns (`turns`) instead of coming as they asked.
+
+Requests are pulled ahead of their turn, so that one of a project that asks little is seen behind thousands of
+another that asks for much. What is held here is told to the server as being in hand, and goes back at the
+end. Beyond what is held ahead the order is the stream's.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Self
+
+from flyte_bus.errors import BusError
+from flyte_bus.known_limits import KnownLimits
+from flyte_bus.ports import Bus, Delivery, Inbox
+from flyte_bus.turns import Ticket, Turns, most_waiting
+from flyte_schemas.failure import Failure
+from flyte_schemas.limits import Place, refused
+from flyte_schemas.streams import REQUESTS
+from flyte_schemas.subjects import parse_request
+
+AHEAD = 20_000
+"""How many requests are pulled ahead …"""
+AHEAD_BYTES = 64 * 1024**2
+"""… and how many bytes."""
+ACK_WAIT_S = 30.0
+REFUSED_AT_ONCE = 64
+GIVE_BACK_S = 2.0
+"""How long it may take at the end to give back what is held."""
+FREE_VERBS = frozenset({"abort", "signal"})
+"""Requests that no limit holds up: they change what runs already, mostly to less."""
+NOWHERE = Place("", "")
+"""The place of what is no request: it takes turns too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request whose turn it is, or, with `refused`, one that is not let in."""
+
+    delivery: Delivery
+    refused: Failure | None = None
+
+
+class FairInbox:
+    """Use it as a context manager, and iterate over it once.
+
+    It gives one request at a time; those that are refused come together, so that to refuse a flood takes no
+    longer than to make it. Without `limits` it follows those that are set by itself.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        durable: str,
+        subjects: Sequence[str],
+        limits: KnownLimits | None = None,
+        *,
+        ack_wait_s: float = ACK_WAIT_S,
+    ) -> None:
+        self._bus = bus
+        self._own_limits = KnownLimits(bus) if limits is None else None
+        self._limits = known = limits or self._own_limits or KnownLimits(bus)
+        self._ack_wait_s = ack_wait_s
+        self._durable, self._subjects = durable, subjects
+        self._turns: Turns[Delivery] = Turns(lambda place: known.of(place).requests_per_s)
+        self._refused: deque[Turn] = deque()
+        self._was_refused = False
+        self._held_bytes = 0
+        self._moved = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._in_hand: list[Delivery] = []
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._not_let_in = bus.meter.counter(
+            f"flyte_{durable}_requests_over_limit_total",
+            "Requests that were refused since too many of their project wait.",
+        ).child()
+        bus.meter.number(
+            f"flyte_{durable}_requests_waiting",
+            "Requests that wait for their turn.",
+            lambda: len(self._turns),
+        )
+        bus.meter.number(
+            f"flyte_{durable}_projects_waiting",
+            "Projects (each domain counts) of which a request waits for its turn.",
+            lambda: len(self._turns.waiting()),
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._own_limits is not None:
+            await self._own_limits.load()
+        opening = self._bus.inbox(
+            REQUESTS, self._durable, self._subjects, max_in_flight=AHEAD, ack_wait_s=self._ack_wait_s
+        )
+        inbox = await self._stack.enter_async_context(opening)
+        loops = [self._pull(inbox), self._keep_in_hand()]
+        if self._own_limits is not None:
+            loops.append(self._own_limits.follow())
+        self._tasks = [asyncio.create_task(loop, name="requests") for loop in loops]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._moved.set())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(TimeoutError, BusError):
+            async with asyncio.timeout(GIVE_BACK_S):
+                for delivery in self._held():
+                    await delivery.nak()
+        await self._stack.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[tuple[Turn, ...]]:
+        now = asyncio.get_running_loop().time
+        while True:
+            turns = self._next(now())
+            if not turns:
+                await self._wait(self._turns.due_in(now()))
+                continue
+            self._in_hand = [turn.delivery for turn in turns]
+            self._held_bytes -= sum(len(delivery.entry.raw) for delivery in self._in_hand)
+            self._has_room.set()
+            yield turns
+
+    def _next(self, now: float) -> tuple[Turn, ...]:
+        """Those that have their turn and those that are refused, by turns."""
+        if not self._refused or self._was_refused:
+            self._was_refused = False
+            if (delivery := self._turns.next(now)) is not None:
+                return (Turn(delivery),)
+        self._was_refused = bool(self._refused)
+        return tuple(self._refused.popleft() for _ in range(min(len(self._refused), REFUSED_AT_ONCE)))
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._moved.clear()
+        for task in self._tasks:
+            if task.done():
+                task.result()  # raises what it died of
+                raise BusError("the inbox of requests has ended")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+
+    async def _pull(self, inbox: Inbox) -> None:
+        async for delivery in inbox:
+            self._take(delivery)
+            if self._held_bytes > AHEAD_BYTES:
+                self._has_room.clear()
+                await self._has_room.wait()
+
+    def _take(self, delivery: Delivery) -> None:
+        request = parse_request(delivery.entry.subject)
+        place = NOWHERE if request is None else Place(request.project, request.domain)
+        name, verb = ("", "") if request is None else (request.name, request.verb)
+        self._held_bytes += len(delivery.entry.raw)
+        if not self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
+            per_s = self._limits.of(place).requests_per_s or 0.0
+            self._not_let_in.add()
+            self._refused.append(Turn(delivery, refused(place, per_s, most_waiting(per_s))))
+        self._moved.set()
+
+    async def _keep_in_hand(self) -> None:
+        """Tell the server now and then that what waits here is not lost."""
+        while True:
+            await asyncio.sleep(self._ack_wait_s / 3)
+            for delivery in self._held():
+                await delivery.working()
+
+    def _held(self) -> tuple[Delivery, ...]:
+        in_hand = (one for one in self._in_hand if not one.is_settled)
+        return (*in_hand, *self._turns, *(turn.delivery for turn in self._refused))

@@ -1,0 +1,51 @@
+"""Says of attempts that wait for a limit of their project that they do: why they wait is a fact."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import islice
+
+from flyte_executor.allowance import Allowance
+from flyte_executor.backends.port import Waiting
+from flyte_executor.core.placement import Placement
+from flyte_executor.runs import LiveRuns
+from flyte_schemas.limits import Place
+
+LOOK_S = 1.0
+"""How long an attempt waits at least before it is said."""
+OF_RUN = 5
+"""It is said of the first of each run: of thousands of children, those whose turn it is next."""
+AT_ONCE = 100
+"""Of so many at most in each look."""
+
+
+def reason(place: Place, limit: float) -> str:
+    """What attempts wait for whose place has so many actions under way as it may have."""
+    return f"one of the {limit:,g} live actions that {place} may have"
+
+
+class HeldBack:
+    """Looks now and then at those that wait. `tell` writes it down."""
+
+    def __init__(
+        self,
+        placement: Placement,
+        allowance: Allowance,
+        runs: LiveRuns,
+        tell: Callable[[Waiting], Awaitable[None]],
+    ) -> None:
+        self._placement = placement
+        self._allowance = allowance
+        self._runs = runs
+        self._tell = tell
+
+    async def run(self) -> None:
+        """Look for ever."""
+        before: dict[object, None] = {}
+        while True:
+            await asyncio.sleep(LOOK_S)
+            found = tuple(islice(self._placement.held_back(OF_RUN), AT_ONCE))
+            for place, attempt in found:
+                word = reason(place, self._allowance.live_actions(place) or 0)
+                if attempt in before and self._runs.state(attempt.action).waiting != word:
+                    await self._tell(Waiting(attempt=attempt, message=word))
+            before = dict.fromkeys(attempt for _, attempt in found)
