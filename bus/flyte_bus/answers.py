@@ -20,13 +20,14 @@ log = Facts(__name__)
 async def answer(
     endpoint: Endpoint[AskT, AnswerT],
     handler: Handler[AskT, AnswerT],
+    asked_at: str,
     raw: bytes,
     measures: QuestionMeasures,
 ) -> bytes:
-    """The reply to one question; whatever goes wrong with it is a failure in the reply."""
+    """The reply to one question on the subject `asked_at`; whatever goes wrong is a failure in the reply."""
     began = perf_counter()
     try:
-        return await _answer(endpoint, handler, raw, measures)
+        return await _answer(endpoint, handler, asked_at, raw, measures)
     finally:
         measures.took.since(began)
 
@@ -34,14 +35,17 @@ async def answer(
 async def _answer(
     endpoint: Endpoint[AskT, AnswerT],
     handler: Handler[AskT, AnswerT],
+    asked_at: str,
     raw: bytes,
     measures: QuestionMeasures,
 ) -> bytes:
     try:
         question = endpoint.ask.model_validate_json(raw)
-    except ValidationError as error:
+        _compare_places(endpoint, question, asked_at)
+    except ValueError as error:
         measures.refused.value += 1
-        return _failed(Failure(code="InvalidQuestion", kind=FailureKind.USER, message=one_sentence(error)))
+        said = one_sentence(error) if isinstance(error, ValidationError) else str(error)
+        return _failed(_invalid(said))
     try:
         value = await handler(question)
         measures.answered.value += 1
@@ -71,6 +75,27 @@ def read_answer(endpoint: Endpoint[AskT, AnswerT], raw: bytes) -> AnswerT:
         return endpoint.answer.model_validate(document["answer"])
     except (ValueError, KeyError, TypeError) as error:
         raise BusError(f"{endpoint.subject} was answered with something that is no answer") from error
+
+
+def address(endpoint: Endpoint[AskT, AnswerT], question: AskT) -> str:
+    """Where a question is asked. Raises Refusal for one that can be asked nowhere."""
+    try:
+        return endpoint.address(question)
+    except ValueError as error:
+        raise Refusal(_invalid(str(error))) from error
+
+
+def _compare_places(endpoint: Endpoint[AskT, AnswerT], question: AskT, asked_at: str) -> None:
+    """Raises ValueError for a question about another place than where it was asked.
+
+    Who may ask there was decided by the subject.
+    """
+    if asked_at != (right := endpoint.address(question)):
+        raise ValueError(f"a question that belongs on {right} was asked on {asked_at}: ask it there")
+
+
+def _invalid(message: str) -> Failure:
+    return Failure(code="InvalidQuestion", kind=FailureKind.USER, message=message)
 
 
 def _failed(failure: Failure) -> bytes:

@@ -21,6 +21,15 @@ MIN_GARBAGE_AGE_S = 3600.0
 _NAME = re.compile(CONTENT_NAME_PATTERN, re.ASCII)
 
 
+def parts_of(uri: str) -> tuple[str, str, str]:
+    """The project, the domain and the name in an object's URI. Raises ValueError for what is no such URI."""
+    match uri.removeprefix(URI_PREFIX).split("/"):
+        case [project, domain, name] if uri.startswith(URI_PREFIX):
+            return project, domain, name
+        case _:
+            raise ValueError(f"not the URI of an artifact ({URI_PREFIX}PROJECT/DOMAIN/MD5): {uri!r}")
+
+
 def part_bytes(size_bytes: int) -> int:
     """How large the parts of an object are; its last may be smaller."""
     size = PART_BYTES

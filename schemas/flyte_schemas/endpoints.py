@@ -1,6 +1,8 @@
 """Questions that are answered at once: request and reply on the bus, beside the log.
 
-A question changes nothing. Each `Endpoint` names the subject and the two words of the exchange.
+A question changes nothing. Each `Endpoint` names the subject and the two words of the exchange. What a
+question is about (mostly a project and a domain) stands at the end of its subject too, so that the server can
+tell who may ask it; who answers compares the two.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,9 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
+from flyte_schemas.artifacts import parts_of
 from flyte_schemas.failure import Failure
+from flyte_schemas.names import is_name
 from flyte_schemas.orders import Order, Work
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
@@ -21,11 +25,31 @@ AnswerT = TypeVar("AnswerT", bound=Word)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[AskT, AnswerT]):
-    """One question: its subject, and the types of question and answer."""
+    """One question: its subject, the types of question and answer, and how it is told what it is about.
+
+    `place` names the attributes of the question that end its subject, one token each.
+    """
 
     subject: str
     ask: type[AskT]
     answer: type[AnswerT]
+    place: tuple[str, ...] = ()
+
+    @property
+    def pattern(self) -> str:
+        """Matches the subject of each such question."""
+        return ".".join((self.subject, *("*" for _ in self.place)))
+
+    def address(self, question: AskT) -> str:
+        """Where this question is asked. Raises ValueError for a place that no subject can have."""
+        tokens = [str(getattr(question, name)) for name in self.place]
+        for name, token in zip(self.place, tokens, strict=True):
+            if not is_name(token):
+                raise ValueError(f"the {name} has a dot, a wildcard or white space in it: {token!r}")
+        return ".".join((self.subject, *tokens))
+
+
+PLACE = ("project", "domain")
 
 
 # -- dataproxy ---------------------------------------------------------------------------------------------
@@ -94,6 +118,16 @@ class CreateDownloadLocation(Word):
 
     uri: str
 
+    @property
+    def project(self) -> str:
+        """Whose object it is. Raises ValueError for what is no object's URI."""
+        return parts_of(self.uri)[0]
+
+    @property
+    def domain(self) -> str:
+        """As `project`."""
+        return parts_of(self.uri)[1]
+
 
 class DownloadLocation(Word):
     """`GET` the bytes, or a `Range` of them, from `signed_url` before `expires_at`."""
@@ -153,11 +187,11 @@ REMOVE_UNFINISHED_UPLOADS = Endpoint(
     "flyte.svc.dataproxy.remove-unfinished-uploads", RemoveUnfinishedUploads, ArtifactsRemoved
 )
 CREATE_UPLOAD_LOCATION = Endpoint(
-    "flyte.svc.dataproxy.create-upload-location", CreateUploadLocation, UploadLocation
+    "flyte.svc.dataproxy.create-upload-location", CreateUploadLocation, UploadLocation, PLACE
 )
-COMPLETE_UPLOAD = Endpoint("flyte.svc.dataproxy.complete-upload", CompleteUpload, UploadCompleted)
+COMPLETE_UPLOAD = Endpoint("flyte.svc.dataproxy.complete-upload", CompleteUpload, UploadCompleted, PLACE)
 CREATE_DOWNLOAD_LOCATION = Endpoint(
-    "flyte.svc.dataproxy.create-download-location", CreateDownloadLocation, DownloadLocation
+    "flyte.svc.dataproxy.create-download-location", CreateDownloadLocation, DownloadLocation, PLACE
 )
 
 # -- registry ----------------------------------------------------------------------------------------------
@@ -299,9 +333,9 @@ class RunList(Word):
     counts: dict[ActionPhase, NonNegativeInt] | None = None
 
 
-GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer)
-LIST_TASKS = Endpoint("flyte.svc.registry.list-tasks", ListTasks, TaskList)
-LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList)
+GET_TASK = Endpoint("flyte.svc.registry.get-task", GetTask, TaskAnswer, PLACE)
+LIST_TASKS = Endpoint("flyte.svc.registry.list-tasks", ListTasks, TaskList, PLACE)
+LIST_RUNS = Endpoint("flyte.svc.registry.list-runs", ListRuns, RunList, PLACE)
 
 # -- executor ----------------------------------------------------------------------------------------------
 
@@ -331,8 +365,8 @@ class WorkGiven(Word):
 
 
 def take_work_endpoint(executor: str) -> Endpoint[TakeWork, WorkGiven]:
-    """Where workers ask one executor, or (of a site) whoever serves there."""
-    return Endpoint(f"flyte.svc.executor.take-work.{executor}", TakeWork, WorkGiven)
+    """Where workers of a pool ask one executor, or (of a site) whoever serves there."""
+    return Endpoint(f"flyte.svc.executor.take-work.{executor}", TakeWork, WorkGiven, ("pool",))
 
 
 # -- workers -----------------------------------------------------------------------------------------------

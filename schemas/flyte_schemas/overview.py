@@ -2,9 +2,9 @@
 
 from pydantic import NonNegativeFloat, NonNegativeInt
 
-from flyte_schemas.endpoints import Endpoint
+from flyte_schemas.endpoints import PLACE, Endpoint
 from flyte_schemas.projects import ProjectRecord
-from flyte_schemas.words import Word
+from flyte_schemas.words import Name, Word
 
 
 class ListProjects(Word):
@@ -38,6 +38,16 @@ class ProjectList(Word):
     tasks_as_of_sequence: NonNegativeInt
 
 
+class GetProject(Word):
+    """One project, and of its domains this one; whoever may see no other place asks so.
+
+    The answer has the project even when nobody wrote it down and the log has nothing of it.
+    """
+
+    project: Name
+    domain: Name
+
+
 class GetProgress(Word):
     """How far has the registry read? This is answered at once, however far that is."""
 
@@ -58,4 +68,5 @@ class Progress(Word):
 
 
 LIST_PROJECTS = Endpoint("flyte.svc.registry.list-projects", ListProjects, ProjectList)
+GET_PROJECT = Endpoint("flyte.svc.registry.get-project", GetProject, ProjectList, PLACE)
 GET_PROGRESS = Endpoint("flyte.svc.registry.get-progress", GetProgress, Progress)

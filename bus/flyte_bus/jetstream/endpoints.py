@@ -7,7 +7,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from flyte_bus.answers import answer, read_answer
+from flyte_bus.answers import address, answer, read_answer
 from flyte_bus.bus_measures import QuestionMeasures
 from flyte_bus.errors import BusUnavailable, NoAnswer
 from flyte_bus.facts import Facts
@@ -36,7 +36,7 @@ class EndpointServer:
 
     async def start(self) -> None:
         self._subscription = await self._connection.subscribe(
-            self._endpoint.subject, self._on_question, queue=QUEUE_GROUP
+            self._endpoint.pattern, self._on_question, queue=QUEUE_GROUP
         )
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
@@ -57,7 +57,7 @@ class EndpointServer:
 
     async def _answer(self, message: Msg) -> None:
         try:
-            reply = await answer(self._endpoint, self._handler, message.data, self._measures)
+            reply = await answer(self._endpoint, self._handler, message.subject, message.data, self._measures)
             if message.reply:
                 await self._connection.publish(message.reply, reply)
         except BusUnavailable:
@@ -70,13 +70,13 @@ async def ask(
     """See `flyte_bus.ports.Bus.ask`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
-    payload = question.model_dump_json().encode()
+    subject, payload = address(endpoint, question), question.model_dump_json().encode()
     while (left := deadline - loop.time()) > 0:
         try:
-            reply = await connection.try_once(endpoint.subject, payload, timeout_s=left)
+            reply = await connection.try_once(subject, payload, timeout_s=left)
             return read_answer(endpoint, reply.data)
         except nats.errors.ConnectionClosedError as error:
             raise BusUnavailable("the connection to NATS is closed") from error
         except (nats.errors.Error, ConnectionError):
             await asyncio.sleep(min(ASK_AGAIN_S, max(0.0, deadline - loop.time())))
-    raise NoAnswer(endpoint.subject, timeout_s)
+    raise NoAnswer(subject, timeout_s)

@@ -5,16 +5,19 @@ from collections.abc import Awaitable, Callable
 
 
 class Answerer:
-    """Answers each question in a task of its own; `respond` takes and gives bytes, and raises nothing."""
+    """Answers each question in a task of its own.
 
-    def __init__(self, subject: str, respond: Callable[[bytes], Awaitable[bytes]]) -> None:
-        self.subject = subject
+    `respond` takes the subject and the question's bytes, gives the reply's, and raises nothing.
+    """
+
+    def __init__(self, pattern: str, respond: Callable[[str, bytes], Awaitable[bytes]]) -> None:
+        self.pattern = pattern
         self._respond = respond
         self._tasks: set[asyncio.Task[bytes]] = set()
 
-    def accept(self, question: bytes) -> asyncio.Task[bytes]:
-        """Begin to answer."""
-        task = asyncio.create_task(self._reply(question), name=f"answer {self.subject}")
+    def accept(self, subject: str, question: bytes) -> asyncio.Task[bytes]:
+        """Begin to answer what was asked on this subject."""
+        task = asyncio.create_task(self._reply(subject, question), name=f"answer {subject}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -28,5 +31,5 @@ class Answerer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _reply(self, question: bytes) -> bytes:
-        return await self._respond(question)
+    async def _reply(self, subject: str, question: bytes) -> bytes:
+        return await self._respond(subject, question)

@@ -73,7 +73,10 @@ class MemoryBus:
         """See `Bus.serve`."""
         await self._link.reach()
         measures = QuestionMeasures(self.meter, endpoint.ask.__name__)
-        answerer = Answerer(endpoint.subject, lambda question: answer(endpoint, handler, question, measures))
+        answerer = Answerer(
+            endpoint.pattern,
+            lambda subject, question: answer(endpoint, handler, subject, question, measures),
+        )
         serving = MemoryServing(self._link, answerer)
         self._servings.append(serving)
         return serving

@@ -1,6 +1,6 @@
 """Questions and answers in memory: JSON both ways, so that nothing passes that the wire would not carry."""
 
-from flyte_bus.answers import read_answer
+from flyte_bus.answers import address, read_answer
 from flyte_bus.errors import BusUnavailable, NoAnswer
 from flyte_bus.memory.answerer import Answerer
 from flyte_bus.memory.link import Link
@@ -24,11 +24,12 @@ class MemoryServing:
 async def ask(link: Link, endpoint: Endpoint[AskT, AnswerT], question: AskT, timeout_s: float) -> AnswerT:
     """See `Bus.ask`."""
     deadline = link.server.clock() + timeout_s
-    answerer = await _find(link, endpoint.subject, deadline, timeout_s)
-    task = answerer.accept(question.model_dump_json().encode())
+    subject = address(endpoint, question)
+    answerer = await _find(link, subject, deadline, timeout_s)
+    task = answerer.accept(subject, question.model_dump_json().encode())
     task.add_done_callback(lambda _: link.server.changed.ring())
     while task.cancelled() or not (task.done() and link.server.is_up):
-        await _wait(link, endpoint.subject, deadline, timeout_s)
+        await _wait(link, subject, deadline, timeout_s)
     return read_answer(endpoint, task.result())
 
 

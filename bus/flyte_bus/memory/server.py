@@ -138,20 +138,20 @@ class MemoryServer:
         return consumer
 
     def listen(self, answerer: Answerer) -> None:
-        """Let `answerer` share the questions on its subject."""
-        self._answerers.setdefault(answerer.subject, []).append(answerer)
+        """Let `answerer` share the questions on its subjects."""
+        self._answerers.setdefault(answerer.pattern, []).append(answerer)
         self.changed.ring()
 
     def unlisten(self, answerer: Answerer) -> None:
         """The end of `listen`; nothing happens when it has ended before."""
-        answerers = self._answerers.get(answerer.subject, [])
+        answerers = self._answerers.get(answerer.pattern, [])
         if answerer in answerers:
             answerers.remove(answerer)
 
     def answerer(self, subject: str) -> Answerer | None:
         """Whose turn it is to answer; None when nobody listens."""
-        answerers = self._answerers.get(subject)
-        if not answerers:
-            return None
-        answerers.append(answerers.pop(0))
-        return answerers[-1]
+        for pattern, answerers in self._answerers.items():
+            if answerers and matches(pattern, subject):
+                answerers.append(answerers.pop(0))
+                return answerers[-1]
+        return None

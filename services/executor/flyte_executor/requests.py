@@ -57,7 +57,7 @@ class Admission:
     async def run(self) -> None:
         """Admit requests for ever."""
         async with self._bus.inbox(
-            REQUESTS, SERVICE, [RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS]
+            REQUESTS, SERVICE, [*RUN_REQUESTS, *ABORT_REQUESTS, *SIGNAL_REQUESTS]
         ) as inbox:
             async for delivery in inbox:
                 await self._admit(delivery)

@@ -11,7 +11,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_registry.core.cursors import Place, WrongCursor, cursor_of, place_of
 from flyte_registry.core.nearest import nearest
 from flyte_registry.core.pace import in_words
-from flyte_registry.core.projects import CountsByPlace, overview
+from flyte_registry.core.projects import CountsByPlace, at_place, overview
 from flyte_registry.core.rows import TaskRow, run_summary
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.read_model import ReadModel
@@ -33,8 +33,10 @@ from flyte_schemas.endpoints import (
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.overview import (
     GET_PROGRESS,
+    GET_PROJECT,
     LIST_PROJECTS,
     GetProgress,
+    GetProject,
     ListProjects,
     Progress,
     ProjectList,
@@ -62,6 +64,7 @@ class Questions:
             await self._bus.serve(LIST_TASKS, self.list_tasks),
             await self._bus.serve(LIST_RUNS, self.list_runs),
             await self._bus.serve(LIST_PROJECTS, self.list_projects),
+            await self._bus.serve(GET_PROJECT, self.get_project),
             await self._bus.serve(GET_PROGRESS, self.get_progress),
         )
 
@@ -120,13 +123,20 @@ class Questions:
 
     async def list_projects(self, question: ListProjects) -> ProjectList:
         """The projects of the book and of the log. Raises Refusal `RegistryBehind`."""
+        return await self._projects(None)
+
+    async def get_project(self, question: GetProject) -> ProjectList:
+        """One project, with one of its domains. Raises Refusal `RegistryBehind`."""
+        return await self._projects((question.project, question.domain))
+
+    async def _projects(self, place: tuple[str, str] | None) -> ProjectList:
         tasks_as_of = await self._catch_up(TASKS)
         await self._catch_up(RUNS)
         counted, as_of = await self._projection.ask_as_of(RUNS, _counts_by_place)
         entry = await self._bus.bucket(SETTINGS_BUCKET).get(PROJECTS_KEY)
         book = ProjectBook.model_validate_json(entry.value) if entry and entry.value else ProjectBook()
         return ProjectList(
-            projects=tuple(overview(book, *counted)),
+            projects=tuple(overview(book, *counted) if place is None else [at_place(book, *counted, place)]),
             as_of_sequence=as_of,
             tasks_as_of_sequence=tasks_as_of,
         )

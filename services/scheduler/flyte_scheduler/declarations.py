@@ -36,7 +36,7 @@ class Declarations:
     async def run(self) -> None:
         """Answer requests for ever."""
         async with self._bus.inbox(
-            REQUESTS, SERVICE, [TRIGGER_REQUESTS], ack_wait_s=self._settings.ack_wait_s
+            REQUESTS, SERVICE, TRIGGER_REQUESTS, ack_wait_s=self._settings.ack_wait_s
         ) as inbox:
             async for delivery in inbox:
                 await self._take(delivery)

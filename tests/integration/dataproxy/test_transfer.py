@@ -135,7 +135,8 @@ async def test_a_uri_that_names_no_object_is_refused(
 ) -> None:
     with pytest.raises(ArtifactRefused) as caught:
         await artifacts.get(uri, SHA256, len(CONTENT))
-    assert caught.value.code == "InvalidArtifactName"
+    assert caught.value.code == "InvalidQuestion"
+    assert "not the URI of an artifact" in str(caught.value)
 
 
 async def test_a_project_that_could_be_a_path_is_refused(dataproxy: DataproxyService, bus: MemoryBus) -> None:

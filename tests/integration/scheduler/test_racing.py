@@ -58,7 +58,9 @@ async def deploy(bus: Bus) -> None:
     task = template(TASK, triggers=tuple(trigger(name, "@every 1s") for name in NAMES))
     data = TaskDeployed(version="v1", digest=task.digest(), template=task)
     await bus.log.append(event(task_subject("p", "d", TASK), data))
-    await bus.log.append(event(trigger_request("p", "d", "env"), DeployTriggers(task=TASK, version="v1")))
+    await bus.log.append(
+        event(trigger_request("p", "d", "env", "alice"), DeployTriggers(task=TASK, version="v1"))
+    )
 
 
 async def test_two_schedulers_that_race_and_are_killed_fire_each_instant_once(tmp_path: Path) -> None:

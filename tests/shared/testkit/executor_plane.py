@@ -146,7 +146,7 @@ class Plane:
             inputs={} if x is None else {"x": InlineLiteral(value=x)},
             settings=RunSettings.model_validate(settings),
         )
-        await self.append(run_request(run), request, id)
+        await self.append(run_request(run, "alice"), request, id)
         return run
 
     async def run(self, run: RunKey) -> RunFold:

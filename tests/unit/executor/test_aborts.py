@@ -9,7 +9,7 @@ from testkit.scripted_backend import idle
 
 async def ask(plane: Plane, run: RunKey, action: str = "a0", reason: str = "enough") -> None:
     data = AbortAction(action=action, reason=reason, requested_by="somebody")
-    await plane.append(abort_request(run), data)
+    await plane.append(abort_request(run, "alice"), data)
 
 
 async def test_an_aborted_run_keeps_the_reason_and_who_asked(plane: Plane) -> None:

@@ -29,7 +29,7 @@ def asking(**question: object) -> Script:
 
 
 async def signal(plane: Plane, run: RunKey, value: Answer, by: str = "somebody", name: str = "ok") -> None:
-    await plane.append(signal_request(run), SignalCondition(condition=name, value=value, requested_by=by))
+    await plane.append(signal_request(run, by), SignalCondition(condition=name, value=value, requested_by=by))
 
 
 async def ended(plane: Plane, run: RunKey) -> ActionState:
@@ -131,7 +131,7 @@ async def test_a_run_that_ends_takes_its_questions_along(plane: Plane) -> None:
     plane.machine.script = asking()
     await plane.executor()
     run = await paused(plane)
-    await plane.append(abort_request(run), AbortAction(action="a0"))
+    await plane.append(abort_request(run, "alice"), AbortAction(action="a0"))
     await plane.settled(run)
     assert (await ended(plane, run)).phase is P.ABORTED
 
@@ -140,7 +140,7 @@ async def test_a_question_can_be_given_up_by_itself(plane: Plane) -> None:
     plane.machine.script = asking()
     await plane.executor()
     run = await paused(plane)
-    await plane.append(abort_request(run), AbortAction(action="ok", reason="never mind"))
+    await plane.append(abort_request(run, "alice"), AbortAction(action="ok", reason="never mind"))
     assert (await ended(plane, run)).abort_reason == "never mind"
     assert running(await plane.run(run), "a0")
 

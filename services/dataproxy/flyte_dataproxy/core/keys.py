@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from flyte_schemas.artifacts import URI_PREFIX, content_name, is_content_name, part_count
+from flyte_schemas.artifacts import URI_PREFIX, content_name, is_content_name, part_count, parts_of
 
 _PLACE = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -58,11 +58,11 @@ class ArtifactKey:
     @classmethod
     def from_uri(cls, uri: str) -> Self:
         """The key whose `uri` this is, character by character. Raises InvalidKey."""
-        match uri.removeprefix(URI_PREFIX).split("/"):
-            case [project, domain, md5] if uri.startswith(URI_PREFIX):
-                return cls(project=project, domain=domain, md5=md5)
-            case _:
-                raise InvalidKey(f"not the URI of an artifact ({URI_PREFIX}PROJECT/DOMAIN/MD5): {uri!r}")
+        try:
+            project, domain, md5 = parts_of(uri)
+        except ValueError as error:
+            raise InvalidKey(str(error)) from error
+        return cls(project=project, domain=domain, md5=md5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

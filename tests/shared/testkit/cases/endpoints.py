@@ -1,17 +1,35 @@
 """What every bus does with questions."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from flyte_bus.errors import BusUnavailable, NoAnswer, Refusal
-from flyte_schemas.endpoints import Endpoint, Ping, Pong, ping_endpoint
+from flyte_schemas.endpoints import (
+    CREATE_DOWNLOAD_LOCATION,
+    LIST_TASKS,
+    CreateDownloadLocation,
+    Endpoint,
+    ListTasks,
+    Ping,
+    Pong,
+    TaskList,
+    ping_endpoint,
+)
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.task import TaskReference
 from testkit.cases.harness import GUARD_S, BusHarness
 
 ECHO = Endpoint("flyte.svc.test.echo", TaskReference, TaskReference)
 QUESTION = TaskReference(name="env.fn", version="v1")
+
+
+NO_TASKS = TaskList(tasks=(), as_of_sequence=0)
+
+
+async def list_nothing(_: ListTasks) -> TaskList:
+    return NO_TASKS
 
 
 async def echo(question: TaskReference) -> TaskReference:
@@ -63,6 +81,29 @@ class EndpointCases:
             await harness.bus.ask(wrong, Ping())
         assert caught.value.failure.code == "InvalidQuestion"
         assert await harness.bus.ask(ECHO, QUESTION) == QUESTION
+
+    async def test_a_question_about_one_place_is_not_answered_at_another(self, harness: BusHarness) -> None:
+        await harness.bus.serve(LIST_TASKS, list_nothing)
+        here = ListTasks(project="robots", domain="development")
+        assert await harness.bus.ask(LIST_TASKS, here) == NO_TASKS
+        astray = replace(LIST_TASKS, place=("domain", "project"))
+        with pytest.raises(Refusal, match=r"belongs on \S+\.robots\.development was asked on") as caught:
+            await harness.bus.ask(astray, here)
+        assert caught.value.failure.code == "InvalidQuestion"
+
+    async def test_a_place_that_no_subject_can_have_is_refused_before_it_is_asked(
+        self, harness: BusHarness
+    ) -> None:
+        for uri in (
+            "flyte://artifacts/*/>/0",
+            "flyte://artifacts/a.b/c/0",
+            "flyte://artifacts/0",
+            "s3://b/k",
+        ):
+            with pytest.raises(Refusal) as caught:
+                await harness.bus.ask(CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation(uri=uri))
+            assert caught.value.failure.code == "InvalidQuestion"
+            assert uri in caught.value.failure.message or "has a dot, a wildcard" in str(caught.value)
 
     async def test_what_was_asked_before_the_end_is_answered_within_the_grace(
         self, harness: BusHarness

@@ -31,7 +31,7 @@ from flyte_schemas.events import (
     TaskDeployRejected,
 )
 from flyte_schemas.imported import TaskImported
-from flyte_schemas.overview import LIST_PROJECTS, DomainSummary, ListProjects
+from flyte_schemas.overview import GET_PROJECT, LIST_PROJECTS, DomainSummary, GetProject, ListProjects
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.projects import PROJECTS_KEY, ProjectBook, ProjectRecord
 from flyte_schemas.streams import RUNS, SETTINGS_BUCKET, TASKS, StreamSpec
@@ -107,7 +107,7 @@ class DeploymentCases:
     async def test_what_nobody_can_read_is_set_aside_and_the_next_request_answered(
         self, harness: RegistryHarness, tmp_path: Path
     ) -> None:
-        subject = deploy_request(**WHERE, environment="my_env")
+        subject = deploy_request(**WHERE, environment="my_env", user="alice")
         await harness.publish_raw(subject, b"\xff not JSON")
         long_key = "k" * 900_000
         await harness.publish_raw(
@@ -128,7 +128,8 @@ class DeploymentCases:
     ) -> None:
         size = 1_000_000 - len(encode(deploy(template(docs=""))))
         await harness.publish_raw(
-            deploy_request(**WHERE, environment="my_env"), encode(deploy(template(docs="d" * (size - 1))))
+            deploy_request(**WHERE, environment="my_env", user="alice"),
+            encode(deploy(template(docs="d" * (size - 1)))),
         )
         async with registry(harness.bus, tmp_path):
             (refused,) = await answers(harness.bus, 1)
@@ -256,12 +257,16 @@ class QuestionCases:
             await answers(harness.bus, 2)
             await happen(harness.bus, "r1", *STARTED)
             found = await harness.bus.ask(LIST_PROJECTS, ListProjects())
+            mine = await harness.bus.ask(GET_PROJECT, GetProject(**WHERE))
+            empty = await harness.bus.ask(GET_PROJECT, GetProject(project="garden", domain="production"))
         assert [(one.record.id, one.written) for one in found.projects] == [
             (WHERE["project"], False),
             ("garden", True),
         ]
         assert found.projects[0].domains == (DomainSummary(name=WHERE["domain"], tasks=1, runs=1),)
         assert (found.as_of_sequence, found.tasks_as_of_sequence) == (3, 2)
+        assert mine.projects == found.projects[:1]
+        assert [(one.record.name, one.domains) for one in empty.projects] == [("The garden", ())]
 
     async def test_an_answer_waits_for_the_place_in_the_log_that_is_asked_for(
         self, harness: RegistryHarness, tmp_path: Path
