@@ -15,13 +15,20 @@ TYPED := schemas bus services deploy/embedded sdk bench tests/shared tests/typin
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt simulate chaos bench bench-growth bench-peers clean
+.PHONY: help setup lock demo test check audit fmt simulate chaos fuzz sbom bench bench-growth bench-peers clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Make .venv with everything in it
 	@echo "Ready: $(BIN) has flyte, the services, nats-server and the tools."
+
+# UPGRADE=1 takes the newest version of everything; else only what pyproject.toml changed changes.
+lock:  ## Write requirements.lock from pyproject.toml (UPGRADE=1: newer versions)
+	@[ -x $(BIN)/uv ] || $(MAKE) setup
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group build --group dev --group fuzz --universal \
+	  --python-version 3.11 --generate-hashes --no-config --quiet --custom-compile-command "make lock" \
+	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 
 demo: $(STAMP)  ## Start the stack, deploy and run an example, stop
 	@$(BIN)/python deploy/demo.py
@@ -41,6 +48,10 @@ check: $(STAMP)  ## Check format, lint, types and imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(TYPED)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python deploy/advisories.py
+
+audit: $(STAMP)  ## Look for known vulnerabilities; fail where the advisories cannot be had
+	@$(BIN)/python deploy/advisories.py --insist
 
 fmt: $(STAMP)  ## Format the code and fix what can be fixed
 	@$(BIN)/ruff format .
@@ -53,6 +64,21 @@ simulate: $(STAMP)  ## Simulate SEEDS=2000 worlds in which everything goes wrong
 MINUTES ?= 10
 chaos: $(STAMP)  ## Kill, pause and cut off real processes for MINUTES=10
 	@FLYTE_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q tests/chaos
+
+# Without it a wheel follows the same entries with random inputs only, so what cannot have it still fuzzes.
+fuzz: $(STAMP)  ## Feed bad input to every public entry for MINUTES=10 (ENTRY=name: only that one)
+	@$(BIN)/python deploy/locked.py group:fuzz >$(VENV)/fuzz.txt && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+	  -r $(VENV)/fuzz.txt || echo "Without atheris: no wheel of it could be had for this Python."
+	@PYTHONPATH=tests/shared $(BIN)/python -m testkit.fuzz --minutes $(MINUTES) $(if $(ENTRY),--entry $(ENTRY))
+
+# Licences are read from what is installed, so the extras that .venv does not have are put beside it.
+sbom: $(STAMP)  ## Build the wheel into dist/, and beside it what it is made of (CycloneDX)
+	@$(BIN)/python deploy/locked.py abfs gcs >$(VENV)/sbom.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile --upgrade \
+	  --target $(VENV)/sbom -r $(VENV)/sbom.txt
+	@rm -rf dist && $(BIN)/python -m hatchling build --target wheel
+	@PYTHONPATH=$(VENV)/sbom $(BIN)/python deploy/sbom.py dist/*.whl
 
 bench: $(STAMP)  ## Measure
 	@$(BIN)/python -m bench
@@ -68,8 +94,8 @@ clean:  ## Remove .venv, .peers, caches and builds
 	@rm -rf $(VENV) .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Done once for each change of pyproject.toml. A .venv whose interpreter is gone or unfit is made anew.
-$(STAMP): pyproject.toml
+# Done once for each change of what is needed. A .venv whose interpreter is gone or unfit is made anew.
+$(STAMP): pyproject.toml requirements.lock
 	@python=; if ! $(BIN)/python -c '$(USABLE)' >/dev/null 2>&1; then \
 	  for candidate in $(CANDIDATES); do \
 	    if "$$candidate" -c '$(USABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
@@ -83,6 +109,7 @@ $(STAMP): pyproject.toml
 	  "$$python" -m venv --clear $(VENV); \
 	fi
 	@echo "Installing the project and its tools into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[services]' --group dev
+	@$(BIN)/python deploy/locked.py services s3 telemetry group:dev >$(VENV)/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
