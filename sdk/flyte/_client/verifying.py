@@ -138,7 +138,7 @@ def _conclude(one: _Run, found: Verified) -> None:
     found.unsealed_events += one.sealed.unsealed
     found.findings += one.sealed.findings
     if not one.sealed.findings:
-        found.sealed += bool(one.sealed.seals) and not one.sealed.unsealed
+        found.sealed += has_ended and bool(one.sealed.seals) and not one.sealed.unsealed
         found.running += not has_ended
 
 
