@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from flyte._archive.endings import Endings
 from flyte._client.identity import identity
-from flyte._stack import Stack, find_stack
+from flyte._stack import find_stack
 from flyte_bus.access import GUARDED_ROLES
 from flyte_bus.identity.keys import is_signed
 from flyte_bus.ports import Bus, Entry
@@ -28,8 +27,6 @@ from flyte_schemas.subjects import (
 )
 
 KEYS_VARIABLE = "FLYTE_SEAL_KEYS"
-STACK_KEY = Path("registry", "seal.key.pub")
-"""Where the home of an embedded stack has its registry's public key."""
 GRACE_S = 60.0
 """So long after its last event a run that is over may be without a seal."""
 
@@ -67,13 +64,8 @@ def trusted_keys(given: Iterable[str] = ()) -> frozenset[str]:
     """The public keys that are believed: those given, and `FLYTE_SEAL_KEYS`; else that of the stack here."""
     texts = (*given, os.environ.get(KEYS_VARIABLE, ""))
     found = {key for text in texts for key in text.replace(",", " ").split()}
-    return frozenset(found) or _key_of(find_stack())
-
-
-def _key_of(stack: Stack | None) -> frozenset[str]:
-    with suppress(OSError):
-        return frozenset((stack.home / STACK_KEY).read_text().split()) if stack else frozenset()
-    return frozenset()
+    stack = None if found else find_stack()
+    return frozenset(found or filter(None, [stack.seal_key] if stack else []))
 
 
 async def verify(
