@@ -34,10 +34,13 @@ Genuine = Callable[[bytes, bytes, str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong. `sequence` is in the stream of runs, or, of a seal, in that of seals."""
+    """One thing that is wrong. `sequence` is in the stream of runs, or, of a seal, in that of seals.
+
+    `run` is None where the stream itself has a hole.
+    """
 
     problem: Problem
-    run: RunKey
+    run: RunKey | None
     what: str
     sequence: int | None = None
     action: str = ""
@@ -45,7 +48,7 @@ class Finding:
     def __str__(self) -> str:
         at = "" if self.sequence is None else f", sequence {self.sequence}"
         action = f"/{self.action}" if self.action else ""
-        return f"{self.problem}: {self.what} ({self.run}{action}{at})"
+        return f"{self.problem}: {self.what} ({self.run or 'the stream of runs'}{action}{at})"
 
 
 @dataclass(slots=True)
@@ -65,6 +68,8 @@ class SealedRun:
     _heads: dict[int, RunSealed] = field(default_factory=dict)
     """By how many events they cover."""
     _covered: int = 0
+    _has_hole: bool = False
+    """Whether there are sealed events that no seal names."""
     _chain: Chain = field(default_factory=Chain)
     _tail: list[tuple[int, str]] = field(default_factory=list)
 
@@ -80,6 +85,7 @@ class SealedRun:
         if seal.count <= self._covered and seal.through <= self.through:
             return None  # once more what was sealed
         if seal.begins_after > self._covered or None in marks:
+            self._has_hole = True
             missing = seal.begins_after - self._covered
             self._find("seal", f"{missing} events before it have no seal: one is missing", sequence)
         self._marks |= {one.sequence: one for one in marks if one is not None}
@@ -97,7 +103,7 @@ class SealedRun:
         hashed = leaf(sequence, subject, raw)
         expected = self._marks.pop(sequence, None)
         if expected is None:
-            if self._has_marks_for(sequence):
+            if not self._has_hole:
                 self._find("added", "nothing stood here when it was sealed", sequence, action)
         elif expected.hash != hashed.hex()[:MARK_DIGITS]:
             self._find("changed", "it is not what was sealed", sequence, action)
@@ -126,10 +132,6 @@ class SealedRun:
     def unsealed(self) -> int:
         """How many events stand behind the last seal."""
         return len(self._tail)
-
-    def _has_marks_for(self, sequence: int) -> bool:
-        """Whether the seals name the events around this one: where one is missing, they do not."""
-        return not any(one.problem == "seal" for one in self.findings) or sequence in self._marks
 
     def _find(self, problem: Problem, what: str, sequence: int | None = None, action: str = "") -> None:
         self.findings.append(

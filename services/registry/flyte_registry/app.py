@@ -38,6 +38,11 @@ class RegistryService:
         self._servers: tuple[Server, ...] = ()
         self._loops = Supervisor(SERVICE)
 
+    @property
+    def seal_key(self) -> str:
+        """The public key of its seals; empty when it seals nothing."""
+        return self._sealer.public_key if self._sealer is not None else ""
+
     async def start(self) -> None:
         """Open the read model and begin. Raises ReadModelInUse when another registry has the file."""
         await self._projection.open()

@@ -59,6 +59,11 @@ class Sealer:
             "flyte_registry_runs_to_seal", "Runs with events that have no seal.", lambda: len(self._waiting)
         )
 
+    @property
+    def public_key(self) -> str:
+        """By which others know its signature."""
+        return self._key.public
+
     def note(self, runs: Mapping[RunKey, tuple[int, bool]]) -> None:
         """By run, how many more events it has, and whether its root has ended."""
         now = asyncio.get_running_loop().time()

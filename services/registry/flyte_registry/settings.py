@@ -61,12 +61,13 @@ def in_folder(folder: Path) -> RegistrySettings:
     return RegistrySettings(read_model_file=folder / READ_MODEL_FILE, seal_key_file=folder / SEAL_KEY_FILE)
 
 
-def from_environment() -> RegistrySettings:
+def from_environment(keys: Path | None = None) -> RegistrySettings:
     """The files are in `$FLYTE_REGISTRY_HOME`, else in `registry` of `$FLYTE_HOME` (`~/.flyte`).
 
-    `$FLYTE_REGISTRY_SEAL_KEY` names the key for seals, where it is not to be `seal.key` there.
+    `$FLYTE_REGISTRY_SEAL_KEY` names the key for seals, where it is not to be `seal.key` in the folder `keys`,
+    or, without one, there.
     """
     home = Path(os.environ.get("FLYTE_HOME", "") or Path.home() / ".flyte")
     found = in_folder(Path(os.environ.get("FLYTE_REGISTRY_HOME", "") or home / "registry"))
-    key = os.environ.get("FLYTE_REGISTRY_SEAL_KEY", "")
+    key = os.environ.get("FLYTE_REGISTRY_SEAL_KEY", "") or (keys / SEAL_KEY_FILE if keys else "")
     return replace(found, seal_key_file=Path(key)) if key else found
