@@ -1,19 +1,14 @@
 """What this connection may see and do, as its own credentials say, and the words for what it may not."""
 
-import base64
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-import orjson
-
+from flyte_bus.identity.credentials import Identity
 from flyte_schemas.reading import ANY, Scope
 
 GUARDED_ROLES = frozenset({"agent", "worker", "viewer", "runner", "admin"})
 """Those who are bound to places, and read by way of the guard."""
 
-_JWT = re.compile(r"BEGIN NATS USER JWT-+\s+([\w-]+)\.([\w-]+)\.([\w-]+)\s", re.ASCII)
 _STREAMS = {
     "RUNS": "runs",
     "LOGS": "logs",
@@ -69,35 +64,19 @@ class Access:
         return self.expires_at is not None and self.expires_at <= now
 
 
-def access_in(credentials: str) -> Access | None:
-    """Who the user is of a file of NATS credentials; None when there is nothing that can be read.
+def access_of(identity: Identity) -> Access:
+    """What the holder of credentials may see and do.
 
     The server alone judges credentials; this only asks where they will be let in.
     """
-    found = _JWT.search(credentials)
-    if found is None:
-        return None
-    try:
-        claims = orjson.loads(base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4)))
-        return _access_of(claims)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        return None
-
-
-def _access_of(claims: dict[str, Any]) -> Access:
-    tags: dict[str, list[str]] = {}
-    for tag in claims["nats"].get("tags") or ():
-        name, _, value = tag.partition(":")
-        tags.setdefault(name, []).append(value)
-    role = next(iter(tags.get("role", ())), "")
     return Access(
-        user=claims.get("name", ""),
-        role=role,
-        places=tuple(_place(text) for text in tags.get("place", ())),
-        runs=(*tags.get("run", ()), *tags.get("source", ())),
-        expires_at=datetime.fromtimestamp(claims["exp"], UTC) if claims.get("exp") else None,
-        inbox=f"_INBOX.{claims['sub']}",
-        is_guarded=role in GUARDED_ROLES,
+        user=identity.name,
+        role=identity.role,
+        places=tuple(_place(text) for text in identity.places),
+        runs=(*identity.tags.get("run", ()), *identity.tags.get("source", ())),
+        expires_at=identity.expires_at,
+        inbox=identity.inbox,
+        is_guarded=identity.role in GUARDED_ROLES,
     )
 
 

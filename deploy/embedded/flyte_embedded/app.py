@@ -34,6 +34,7 @@ from flyte_embedded.home import Home
 from flyte_embedded.nats_server import Access, NatsServer
 from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
+from flyte_schemas.access import OPERATOR
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -102,12 +103,14 @@ class Stack:
                 url=self._settings.nats_url,
                 user=self._settings.nats_user,
                 password=self._settings.nats_password,
+                security=self._settings.security,
             )
-        server = NatsServer(self._settings.home / "nats")
+        server = NatsServer(self._settings.home)
         access = await server.start()
         self._held.push_async_callback(server.stop)
         self._tasks.keep("nats-server", server.keep())
         self._tasks.keep("nats-server-room", server.keep_room())
+        self._tasks.keep("nats-server-users", server.keep_users())
         return access
 
     def _tell_processes(self, access: Access) -> None:
@@ -118,6 +121,8 @@ class Stack:
             "FLYTE_NATS_PASSWORD": access.password,
             "FLYTE_HOME": str(self._settings.home),
         }
+        if access.keyring is not None:
+            os.environ["FLYTE_NATS_CREDS"] = str(access.keyring.credentials(OPERATOR.name))
         if self._settings.backend:
             os.environ["FLYTE_EXECUTOR_BACKEND"] = self._settings.backend
         if self._settings.artifacts:
@@ -134,7 +139,7 @@ class Stack:
                 name=f"flyte-{name}",
                 patience_s=patience_s,
                 replicas=self._settings.replicas,
-                security=self._settings.security,
+                security=access.as_service(name),
                 waits_for_room=True,
             )
         )
@@ -142,7 +147,7 @@ class Stack:
         return bus
 
     async def _provision(self, access: Access) -> None:
-        async with await self._connect(access, "provision", patience_s=15.0) as bus:
+        async with await self._connect(access, "provisioner", patience_s=15.0) as bus:
             await bus.provision()
 
     async def _build(self, name: str, bus: Bus) -> Service:
@@ -174,6 +179,7 @@ class Stack:
             "nats_url": access.url,
             "nats_user": access.user,
             "nats_password": access.password,
+            "nats_credentials": str(access.keyring.credentials(OPERATOR.name)) if access.keyring else "",
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
             "console_url": self.console_url,
