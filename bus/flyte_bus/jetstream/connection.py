@@ -60,7 +60,7 @@ class Connection:
         self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self.standing = Standing(has_credentials=settings.security.creds is not None)
+        self.standing = Standing(has_credentials=settings.security.has_credentials)
         self.is_closed = False
 
     async def open(self) -> None:
@@ -91,7 +91,7 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             await self.close()
             reason = self._last_error or str(error) or "no answer"
-            if self._is_refused and self.settings.security.creds is not None:
+            if self._is_refused and self.settings.security.has_credentials:
                 raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
