@@ -227,7 +227,7 @@ class Relaying(Protocol):
         ...
 
     async def last_read(self, stream: str) -> int:
-        """The sequence of a stream's last message, as one reads it; 0 when there is none. Raises BusError."""
+        """The sequence of a stream's last message, for who may pass questions on. Raises BusError."""
         ...
 
 

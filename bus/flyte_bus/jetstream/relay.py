@@ -3,24 +3,19 @@
 import asyncio
 from typing import Any
 
-import nats.errors
 import orjson
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from flyte_bus.errors import BusError, BusUnavailable
+from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
-from flyte_bus.jetstream.client import header, number, status
-from flyte_bus.jetstream.codes import STREAM_NOT_FOUND
-from flyte_bus.jetstream.connection import TRY_TIMEOUT_S, Connection
+from flyte_bus.jetstream.connection import TRY_TIMEOUT_S, Connection, as_object
 from flyte_bus.jetstream.endpoints import QUEUE_GROUP, is_inbox
 from flyte_bus.ports import Decide, EndAsked, PassedOn, TurnedDown
+from flyte_schemas.access import STREAM_INFO
 from flyte_schemas.reading import REFUSED_HEADER
 
 log = Facts(__name__)
-
-NEVER = "0001-01-01T00:00:00Z"
-"""When a stream had its last message that has none, in the server's words."""
 
 
 class Relay:
@@ -72,29 +67,16 @@ class Relay:
             log.warning("bus.relay.question_lost", subject=message.subject, reason=str(error))
 
     async def _end(self, stream: str) -> bytes:
-        """The answer as that of the JetStream API would be, as far as anybody reads it."""
-        try:
-            return orjson.dumps({"state": await end_of(self._connection, stream)})
-        except StreamNotThere:
-            return orjson.dumps({"error": {"err_code": STREAM_NOT_FOUND, "description": "stream not found"}})
+        """The answer as that of the JetStream API, as far as anybody reads it."""
+        info = await state_of(self._connection, stream)
+        kept = {key: info["state"][key] for key in ("last_seq", "last_ts")} if "state" in info else None
+        return orjson.dumps({"state": kept} if kept else {"error": info.get("error")})
 
 
-class StreamNotThere(BusError):
-    """Nobody serves the stream: it was not made yet, or its servers are away."""
+async def state_of(connection: Connection, stream: str) -> dict[str, Any]:
+    """What the server says of a stream's state; where there are accounts, by EDGE's name for that question.
 
-
-async def end_of(connection: Connection, stream: str) -> dict[str, Any]:
-    """Sequence and time of the last message of a stream, by a direct get. Raises BusError."""
-    question = orjson.dumps({"last_by_subj": ">"})
-    try:
-        answer = await connection.try_once(f"$JS.API.DIRECT.GET.{stream}", question, timeout_s=TRY_TIMEOUT_S)
-    except nats.errors.NoRespondersError as error:
-        raise StreamNotThere(f"nobody serves the stream {stream}") from error
-    except (nats.errors.Error, ConnectionError) as error:
-        raise BusUnavailable(f"{stream} could not be read") from error
-    sequence, moment = number(answer.head, b"Nats-Sequence"), header(answer.head, b"Nats-Time-Stamp")
-    if sequence is not None and moment is not None:
-        return {"last_seq": sequence, "last_ts": moment.decode()}
-    if status(answer.head) == "404":
-        return {"last_seq": 0, "last_ts": NEVER}
-    raise BusUnavailable(f"{stream} could not be read")
+    Raises BusUnavailable.
+    """
+    asked = "$JS.API.STREAM.INFO" if connection.standing.access is None else STREAM_INFO
+    return as_object((await connection.request(f"{asked}.{stream}", b"", patience_s=TRY_TIMEOUT_S)).data)

@@ -295,9 +295,7 @@ async def test_a_user_who_was_let_out_is_told_so_by_a_server_that_comes_back(gua
     following = asyncio.create_task(take(viewer.log.follow(RUNS, "flyte.run.>"), 1))
     await asyncio.sleep(0.2)
     guarded.keyring.revoke_user("ada")
-    guarded.server.kill()
-    guarded.server._more = guarded.keyring.accounts()
-    guarded.server.start()
+    guarded.restart()
     async with asyncio.timeout(GUARD_S):
         with pytest.raises(NotAllowed, match="NATS takes its credentials no longer"):
             await following

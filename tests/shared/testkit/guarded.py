@@ -1,4 +1,4 @@
-"""A nats-server with the accounts of the real thing, and connections of users that its keys vouch for."""
+"""A nats-server that knows roles, with a guard, and connections of users that end with it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,42 +9,42 @@ import flyte_guard.app
 from flyte_bus.identity.credentials import Credentials
 from flyte_bus.identity.keyring import Keyring
 from flyte_bus.jetstream import JetStreamBus, connect
-from flyte_bus.security import Security
-from flyte_bus.settings import BusSettings
-from testkit.nats_server import NatsServer
+from testkit.secured_server import PATIENCE_S, SecuredServer, secured_server
 
 
 class GuardedServer:
-    """One server with two accounts, its streams, and a guard; connections end with it."""
+    """One server with its streams, and who is connected to it."""
 
-    def __init__(self, folder: Path, held: AsyncExitStack) -> None:
-        self.keyring = Keyring(folder / "access")
-        self.keyring.make()
-        self.server = NatsServer(folder / "nats", more=self.keyring.accounts(), without_user=True)
+    def __init__(self, secured: SecuredServer, held: AsyncExitStack) -> None:
+        self._secured = secured
         self._held = held
 
-    async def connect(self, security: Security, *, patience_s: float = 20.0) -> JetStreamBus:
-        settings = BusSettings(url=self.server.url, security=security, patience_s=patience_s)
-        return await self._held.enter_async_context(await connect(settings))
+    @property
+    def keyring(self) -> Keyring:
+        return self._secured.keyring
 
     async def service(self, name: str) -> JetStreamBus:
-        return await self.connect(Security(creds=self.keyring.credentials(name)))
+        return await self.as_user(self._secured.credentials(name))
 
     async def user(self, role: str, name: str = "ada", **where: Any) -> JetStreamBus:
         """A user, an agent or a worker; `where` as `Minter.mint` has it."""
         return await self.as_user(self.keyring.minter(role).mint(name, **where))
 
-    async def as_user(self, credentials: Credentials, *, patience_s: float = 20.0) -> JetStreamBus:
-        return await self.connect(Security(creds_text=credentials.text), patience_s=patience_s)
+    async def as_user(self, credentials: Credentials, *, patience_s: float = PATIENCE_S) -> JetStreamBus:
+        settings = self._secured.settings(credentials, patience_s=patience_s)
+        return await self._held.enter_async_context(await connect(settings))
+
+    def restart(self) -> None:
+        """As a server that has read the accounts anew."""
+        self._secured.server.kill()
+        self._secured.server.start()
 
 
 @asynccontextmanager
 async def guarded_server(folder: Path, *, with_guard: bool = True) -> AsyncIterator[GuardedServer]:
     """Running, provisioned, and guarded unless told otherwise."""
     async with AsyncExitStack() as held:
-        guarded = GuardedServer(folder, held)
-        guarded.server.start()
-        held.callback(guarded.server.kill)
+        guarded = GuardedServer(held.enter_context(secured_server(folder)), held)
         await (await guarded.service("provisioner")).provision()
         if with_guard:
             guard = flyte_guard.app.build(await guarded.service("guard"))
