@@ -60,7 +60,7 @@ class Connection:
         self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self.standing = Standing(has_credentials=settings.security.creds is not None)
+        self.standing = Standing(has_credentials=settings.security.has_credentials)
         self.is_closed = False
 
     async def open(self) -> None:
@@ -94,7 +94,7 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             await self.close()
             reason = self._last_error or str(error) or "no answer"
-            if self._is_refused and self.settings.security.creds is not None:
+            if self._is_refused and self.settings.security.has_credentials:
                 raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
@@ -246,10 +246,12 @@ class Connection:
                 raise BusUnavailable(f"{stream} could not be read: {said or 'no answer'}")
             await patience.pause()
 
-    async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+    async def publish(
+        self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         """Send without waiting; what is sent while the server is away goes out when it returns."""
         try:
-            await self.client.publish(subject, payload, reply=reply)
+            await self.client.publish(subject, payload, reply=reply, headers=headers)
         except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
             raise self.standing.closed() from error
         except nats.errors.OutboundBufferLimitError as error:
