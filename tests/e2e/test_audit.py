@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-from testkit.waiting import wait_for
-
 from testkit.cli import Cli
+from testkit.waiting import wait_for
 
 FLOW = """\
 import asyncio

@@ -52,7 +52,7 @@ CREATE TABLE unsealed (
 ) WITHOUT ROWID;
 CREATE TABLE sealed (
     project TEXT NOT NULL, domain TEXT NOT NULL, run TEXT NOT NULL,
-    count INTEGER NOT NULL, through INTEGER NOT NULL, head TEXT NOT NULL,
+    count INTEGER NOT NULL, through INTEGER NOT NULL, head TEXT NOT NULL, sealed_at INTEGER NOT NULL,
     PRIMARY KEY (project, domain, run)
 ) WITHOUT ROWID;
 """

@@ -27,11 +27,15 @@ class Unsealed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a run is sealed: `count` events, the last at `through`, whose chain ends in `head`."""
+    """How far a run is sealed: `count` events, the last at `through`, whose chain ends in `head`.
+
+    `sealed_at` is where the last seal stands in SEALS.
+    """
 
     count: int = 0
     through: int = 0
     head: str = START
+    sealed_at: int = 0
 
     def after(self, events: Iterable[Unsealed]) -> "Standing":
         """The standing with these events behind it."""
@@ -39,7 +43,7 @@ class Standing:
         for event in events:
             chain.add(event.leaf)
             through = event.sequence
-        return Standing(chain.count, through, chain.head)
+        return Standing(chain.count, through, chain.head, self.sealed_at)
 
     def is_of(self, seal: RunSealed) -> bool:
         """Whether a seal says the same."""
@@ -83,13 +87,13 @@ class SealTable:
         return [Unsealed(*row) for row in rows]
 
     def standing(self, run: RunKey) -> Standing:
-        row = self._db.execute(f"SELECT count, through, head FROM sealed{_OF_RUN}", run).fetchone()
+        row = self._db.execute(f"SELECT count, through, head, sealed_at FROM sealed{_OF_RUN}", run).fetchone()
         return Standing(*row) if row else Standing()
 
     def put(self, run: RunKey, standing: Standing) -> None:
         """Note how far a run is sealed; the events up to there are let go of."""
         self._db.execute(
-            "INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?, ?, ?)",
-            (*run, standing.count, standing.through, standing.head),
+            "INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*run, standing.count, standing.through, standing.head, standing.sealed_at),
         )
         self._db.execute(f"DELETE FROM unsealed{_OF_RUN} AND sequence <= ?", (*run, standing.through))

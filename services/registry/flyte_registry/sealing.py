@@ -1,20 +1,20 @@
 """Seals runs: when one is over and quiet, when it has many events, and when it has waited for long.
 
 What has no seal is in the read model's file, taken in together with the place in the log. A seal is appended
-expecting the last one of its run, which is compared first with what was read here: so the sealer may die at
-any point, two of them may run, and what contradicts an earlier seal is told and never signed.
+expecting the last one of its run that is known here; another one is first compared with what was read. So the
+sealer may die at any point, two of them may run, and what contradicts an earlier seal is never signed.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from flyte_bus.errors import BusError, Conflict
 from flyte_bus.identity.keys import KeyPair
-from flyte_bus.ports import Bus, Entry
+from flyte_bus.ports import Bus
 from flyte_registry.projection import Projection
 from flyte_registry.read_model import ReadModel
 from flyte_registry.seal_table import Standing, Unsealed
@@ -26,6 +26,9 @@ from flyte_schemas.subjects import RunKey, seal_subject
 
 log = structlog.get_logger()
 
+AT_A_TIME = 100
+"""How many runs are sealed together: their seals are in one pipeline, their notes in one transaction."""
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -35,6 +38,16 @@ class _Waiting:
     last: float
     count: int = 0
     is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The next seal of a run: how far it was sealed before, what is added, and how far it is then."""
+
+    run: RunKey
+    standing: Standing
+    events: list[Unsealed]
+    after: Standing
 
 
 class Sealer:
@@ -77,8 +90,9 @@ class Sealer:
         self.note(await self._projection.ask(_left))
         while True:
             self._news.clear()
-            for run in self._due():
-                await self._seal_all(run)
+            due = self._due()
+            for start in range(0, len(due), AT_A_TIME):
+                await self._seal_all(due[start : start + AT_A_TIME])
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.seal_quiet_s if self._waiting else None):
                     await self._news.wait()
@@ -94,76 +108,83 @@ class Sealer:
             or (one.is_over and now - one.last >= settings.seal_quiet_s)
         ]
 
-    async def _seal_all(self, run: RunKey) -> None:
-        waiting = self._waiting.pop(run)
+    async def _seal_all(self, runs: Sequence[RunKey]) -> None:
+        """Seal all events of these runs; when that fails, they are tried again."""
+        waiting = {run: self._waiting.pop(run) for run in runs}
         try:
-            while await self._seal(run):
-                pass
+            while runs:
+                runs = await self._seal(runs)
         except (BusError, OSError) as error:
             self._sealed.child("postponed").add()
-            log.warning("registry.seal.postponed", run=str(run), reason=str(error))
-            waiting.since = waiting.last = asyncio.get_running_loop().time()
-            self._waiting.setdefault(run, waiting)
+            log.warning("registry.seals.postponed", runs=len(waiting), reason=str(error))
+            now = asyncio.get_running_loop().time()
+            for run, one in waiting.items():
+                one.since = one.last = now
+                self._waiting.setdefault(run, one)
 
-    async def _seal(self, run: RunKey) -> bool:
-        """One seal, if there is something to seal; says whether there may be more."""
-        last = await self._bus.log.last(SEALS, seal_subject(run))
-        said = _said(last)
-        standing, as_of = await self._projection.ask_as_of(RUNS, lambda model: model.seals.standing(run))
-        if said is not None and said.through > as_of:
-            raise BusError("the log has not been read so far as another registry has sealed it")
-        if said is not None and not standing.is_of(said):
-            found = await self._projection.ask(lambda model: _caught_up(model, run, standing, said))
-            if found is None:
-                return self._contradiction(run, said)
-            standing = found
-        events = await self._projection.ask(
-            lambda model: model.seals.unsealed(run, upto=as_of, limit=MAX_MARKS)
-        )
-        if not events:
-            return False
-        await self._append(run, standing, events, 0 if last is None else last.sequence)
-        return True
+    async def _seal(self, runs: Sequence[RunKey]) -> list[RunKey]:
+        """One seal each, where there is something to seal; those of which there may be more."""
+        prepared = await self._projection.ask(lambda model: [_next(model, run) for run in runs])
+        asked = [one for one in prepared if one.events]
+        answers = await asyncio.gather(*map(self._append, asked), return_exceptions=True)
+        sealed = {
+            one.run: replace(one.after, sealed_at=answer)
+            for one, answer in zip(asked, answers, strict=True)
+            if isinstance(answer, int)
+        }
+        await self._projection.ask(lambda model: _put(model, sealed))
+        self._sealed.child("sealed").add(len(sealed))
+        more = [one.run for one in asked if one.run in sealed and len(one.events) == MAX_MARKS]
+        for one, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, Conflict):
+                more += [one.run] * await self._catch_up(one.run)
+            elif isinstance(answer, BaseException):
+                raise answer
+        return more
 
-    async def _append(self, run: RunKey, standing: Standing, events: list[Unsealed], expected: int) -> None:
-        after = standing.after(events)
+    async def _append(self, next_: "_Next") -> int:
+        """Append the seal; where it stands. Raises Conflict, and the bus's errors."""
+        return await self._bus.log.append(self._event(next_), expected=next_.standing.sealed_at)
+
+    def _event(self, next_: "_Next") -> Event[RunSealed]:
+        run, after = next_.run, next_.after
         seal = RunSealed(
             through=after.through,
             count=after.count,
             head=after.head,
-            marks=tuple(event.mark for event in events),
+            marks=tuple(event.mark for event in next_.events),
             key=self._key.public,
         )
         signature = self._key.sign(signed_bytes(run, seal)).hex()
-        event = Event(
+        return Event(
             id=f"{run}.sealed.{after.count}.{after.head[:16]}",
             source=f"/{SERVICE}",
             subject=seal_subject(run),
             time=self._clock(),
             data=seal.model_copy(update={"signature": signature}),
         )
-        try:
-            await self._bus.log.append(event, expected=expected)
-        except Conflict as error:
-            raise BusError("another registry has sealed it meanwhile") from error
-        await self._projection.ask(lambda model: _put(model, run, after))
-        self._sealed.child("sealed").add()
-        log.debug("registry.run.sealed", run=str(run), events=after.count, through=after.through)
 
-    def _contradiction(self, run: RunKey, said: RunSealed) -> bool:
+    async def _catch_up(self, run: RunKey) -> bool:
+        """Take note of a seal that we do not know of; says whether it fits what was read here."""
+        last = await self._bus.log.last(SEALS, seal_subject(run))
+        if last is None:
+            raise BusError("its last seal cannot be read yet")
+        said = None if isinstance(last.content, Malformed) else last.content.data
+        if not isinstance(said, RunSealed):
+            return self._contradiction(run, "it is no seal")
+        if said.through > self._projection.places[RUNS.name]:
+            raise BusError("the log has not been read so far as another registry has sealed it")
+        if not await self._projection.ask(lambda model: _fits(model, run, said, last.sequence)):
+            return self._contradiction(run, f"the first {said.count} events are not what was sealed")
+        return True
+
+    def _contradiction(self, run: RunKey, reason: str) -> bool:
         """What was read here is not what was sealed: nobody is to sign that."""
         if run not in self._broken:
             self._broken.add(run)
             self._sealed.child("contradicted").add()
-            log.error("registry.seal.contradicted", run=str(run), count=said.count, through=said.through)
+            log.error("registry.seal.contradicted", run=str(run), reason=reason)
         return False
-
-
-def _said(entry: Entry | None) -> RunSealed | None:
-    if entry is None or isinstance(entry.content, Malformed):
-        return None
-    data = entry.content.data
-    return data if isinstance(data, RunSealed) else None
 
 
 def _left(model: ReadModel) -> dict[RunKey, tuple[int, bool]]:
@@ -172,16 +193,24 @@ def _left(model: ReadModel) -> dict[RunKey, tuple[int, bool]]:
     return {run: (count, row is not None and row.root.is_terminal) for run, count, row in rows}
 
 
-def _caught_up(model: ReadModel, run: RunKey, standing: Standing, said: RunSealed) -> Standing | None:
-    """The standing after a seal that was appended and not noted here; None when it contradicts the log."""
-    covered = model.seals.unsealed(run, upto=said.through, limit=max(0, said.count - standing.count) + 1)
-    after = standing.after(covered)
-    if not after.is_of(said):
-        return None
-    _put(model, run, after)
-    return after
+def _next(model: ReadModel, run: RunKey) -> _Next:
+    upto = model.position(RUNS.name).as_of
+    standing = model.seals.standing(run)
+    events = model.seals.unsealed(run, upto=upto, limit=MAX_MARKS)
+    return _Next(run, standing, events, standing.after(events))
 
 
-def _put(model: ReadModel, run: RunKey, standing: Standing) -> None:
+def _fits(model: ReadModel, run: RunKey, said: RunSealed, sealed_at: int) -> bool:
+    """Whether a seal is of what was read; if it is, it is noted."""
+    standing = model.seals.standing(run)
+    limit = max(0, said.count - standing.count) + 1
+    after = standing.after(model.seals.unsealed(run, upto=said.through, limit=limit))
+    if after.is_of(said):
+        _put(model, {run: replace(after, sealed_at=sealed_at)})
+    return after.is_of(said)
+
+
+def _put(model: ReadModel, standings: Mapping[RunKey, Standing]) -> None:
     with model.transaction():
-        model.seals.put(run, standing)
+        for run, standing in standings.items():
+            model.seals.put(run, standing)

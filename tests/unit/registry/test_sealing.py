@@ -118,7 +118,7 @@ async def test_a_sealer_that_dies_seals_each_event_once(
 ) -> None:
     whole = sealing._put
 
-    def dies(model: ReadModel, run: RunKey, standing: object) -> None:
+    def dies(model: ReadModel, standings: object) -> None:
         raise BusUnavailable("killed between the seal and the note of it")
 
     async with MemoryBus(server) as bus:
