@@ -226,7 +226,11 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "keys" / "seal.key.pub").read_text() == first.public + "\n"
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", b"\xff", KeyPair.create("user").public.encode()])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"nothing", b"\xff", KeyPair.create("user").public.encode()],
+    ids=["empty", "words", "bytes", "public"],
+)
 def test_what_is_no_key_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "seal.key"
     file.write_bytes(content)
