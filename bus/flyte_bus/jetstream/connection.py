@@ -60,7 +60,7 @@ class Connection:
         self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
         self._ending: asyncio.Task[None] | None = None
-        self.standing = Standing(has_credentials=settings.security.creds is not None)
+        self.standing = Standing(has_credentials=settings.security.has_credentials)
         self.is_closed = False
 
     async def open(self) -> None:
@@ -75,6 +75,8 @@ class Connection:
         if self.settings.wants_tls:
             self.client.tls = context_of(self.settings)
             options["tls"] = self.client.tls.current
+        if self.settings.security.wallet is not None:
+            self.settings.security.wallet.on_exchange(self._come_again)
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
@@ -94,10 +96,15 @@ class Connection:
         except (TimeoutError, nats.errors.Error, OSError) as error:
             await self.close()
             reason = self._last_error or str(error) or "no answer"
-            if self._is_refused and self.settings.security.creds is not None:
+            if self._is_refused and self.settings.security.has_credentials:
                 raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
+
+    async def _come_again(self) -> None:
+        """Our credentials were exchanged for later ones: have the server let us in by these."""
+        _, self.standing.access = options_of(self.settings)
+        await self.client.force_reconnect()
 
     async def close(self) -> None:
         """Close for good; listeners are called once more, to see it."""

@@ -23,7 +23,7 @@ from flyte_agent.stages import preload
 from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_schemas.envelope import one_sentence
-from flyte_schemas.orders import read_order
+from flyte_schemas.orders import read_commission
 
 _PRELOADED = (runner,)
 """Imported here so that no agent has to."""
@@ -52,7 +52,7 @@ def serve() -> int:
 def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     """An agent for this order; what to say of it. An order that cannot be served harms no other."""
     try:
-        order = read_order(line)
+        said = read_commission(line)
         if (spare := reserve.take(line)) is not None:
             return {"pid": spare.pid, "started": spare.started}
         pid = os.fork()
@@ -63,7 +63,7 @@ def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     if pid == 0:
         reserve.let_go()
         _become_agent()
-        exit_as(lambda: run_order(order))
+        exit_as(lambda: run_order(said.order, said.credentials))
     return {"pid": pid, "started": start_time(pid)}
 
 

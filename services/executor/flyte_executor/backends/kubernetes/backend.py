@@ -37,6 +37,7 @@ from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnW
 from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
+from flyte_executor.credentials import Issuer
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import SHARED_PROCESS_ENDED
@@ -60,8 +61,13 @@ class KubernetesBackend:
     """The port `Backend` on one cluster, or on one for each context. `environment` is the executor's own."""
 
     def __init__(
-        self, bus: Bus, settings: KubernetesSettings, environment: dict[str, str] | None = None
+        self,
+        bus: Bus,
+        settings: KubernetesSettings,
+        environment: dict[str, str] | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
+        self._issuer = issuer
         self._bus = bus
         self._settings = settings
         self._environment = dict(os.environ) if environment is None else environment
