@@ -253,10 +253,12 @@ class Connection:
                 raise BusUnavailable(f"{stream} could not be read: {said or 'no answer'}")
             await patience.pause()
 
-    async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+    async def publish(
+        self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         """Send without waiting; what is sent while the server is away goes out when it returns."""
         try:
-            await self.client.publish(subject, payload, reply=reply)
+            await self.client.publish(subject, payload, reply=reply, headers=headers)
         except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
             raise self.standing.closed() from error
         except nats.errors.OutboundBufferLimitError as error:

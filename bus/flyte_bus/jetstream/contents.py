@@ -17,12 +17,12 @@ class Expected:
     """Tells the messages that a stream has on the subjects of a pattern from all others."""
 
     def __init__(self, stream: str, pattern: str) -> None:
-        self._stream = stream.encode()
+        self._line = f"\r\nNats-Stream: {stream}\r\n".encode()
         self._is_wanted = _matcher(pattern)
 
     def place(self, headers: bytes) -> tuple[bytes, int] | None:
         """Subject and sequence of a message of the stream; None for anything else."""
-        if header(headers, b"Nats-Stream") != self._stream:
+        if not headers.startswith(self._line, headers.rfind(b"\r\nNats-Stream:")):
             return None
         subject, sequence = header(headers, b"Nats-Subject"), number(headers, b"Nats-Sequence")
         return None if subject is None or sequence is None else (subject, sequence)

@@ -1,5 +1,6 @@
 """How a connection stands with its server: who it is, what it was refused, and whether it was put out."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ class Standing:
         self._refusals = 0
         self._denied: dict[str, set[Callable[[NotAllowed], None]]] = {}
         self._ended: Callable[[], BusError] | None = None
+        self._is_ended = asyncio.Event()
 
     def on_denied(self, subject: str, listener: Callable[[NotAllowed], None]) -> Callable[[], None]:
         """Tell `listener` when the server does not let us use that subject; returns the undo."""
@@ -77,8 +79,14 @@ class Standing:
                 if is_about_us
                 else (lambda: BusUnavailable(f"NATS at {server} ended the connection: {said or 'no reason'}"))
             )
+            self._is_ended.set()
             log.error("bus.connection.ended", server=server, reason=str(self._ended()))
         return self._ended
+
+    async def ended(self) -> BusError:
+        """Return why the server ended the connection for good, when it does."""
+        await self._is_ended.wait()
+        return self.closed()
 
     def check(self) -> None:
         """Raise why the connection ended, if the server ended it for good."""
