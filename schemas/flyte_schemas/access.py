@@ -171,6 +171,7 @@ WORKER = Role(
     what="a process of a pool, which runs attempts of any run of its place, one after the other",
     publish=(
         *_agent("*"),
+        f"flyte.read.{RUNS.name}.{{place}}",
         "flyte.svc.executor.take-work.*.{pool}",
         "flyte.svc.executor.renew-worker.{place}.{pool}.{worker}",
     ),

@@ -7,6 +7,7 @@ input ends, it ends, and the agents live on. It keeps some agents in reserve (`f
 
 import gc
 import os
+import resource
 import signal
 import sys
 
@@ -31,6 +32,8 @@ _PRELOADED = (runner,)
 
 def serve() -> int:
     """Fork an agent for each line of standard input, until it ends."""
+    # uvloop leaves second descriptors of our standard streams open, and a task could read the orders by them.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the agents
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
     settings = from_environment()

@@ -9,15 +9,17 @@ import hmac
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_bus.history import read_action
 from flyte_bus.identity.credentials import Credentials
 from flyte_bus.identity.keys import KeyPair
 from flyte_bus.identity.minting import CannotMint, Minter
+from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_schemas.access import AGENT, WORKER
-from flyte_schemas.subjects import AttemptKey
+from flyte_schemas.subjects import ROOT_ACTION, AttemptKey, RunKey
 
 QUEUE_S = 24 * 3600.0
-"""How long an attempt may wait for its place where its task says nothing of it."""
+"""How much longer credentials are good that are given to who may have to wait for a place or an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +31,11 @@ class Issuer:
     ttl_s: float
 
     def for_launch(self, launch: Launch, *, queues: bool = False) -> Credentials:
-        """For the agent of this launch. Raises LaunchFailed.
-
-        With `queues` the time counts from when the attempt may begin at the latest.
-        """
+        """For the agent of this launch. Raises LaunchFailed. With `queues` it may be long until it begins."""
         recovery = launch.settings.recovery
-        waits_s = launch.template.policies.max_queued_s or QUEUE_S if queues else 0.0
-        return self.for_attempt(launch.attempt, recovery.run if recovery else "", waits_s=waits_s)
+        return self.for_attempt(launch.attempt, recovery.run if recovery else "", queues=queues)
 
-    def for_attempt(self, attempt: AttemptKey, source: str = "", *, waits_s: float = 0.0) -> Credentials:
+    def for_attempt(self, attempt: AttemptKey, source: str = "", *, queues: bool = False) -> Credentials:
         """For an attempt, which may read the run `source` that its own recovers. Raises LaunchFailed."""
         run = attempt.action.run
         try:
@@ -47,7 +45,7 @@ class Issuer:
                 domain=run.domain,
                 run=run.run,
                 source=source,
-                ttl_s=self.ttl_s + waits_s,
+                ttl_s=self.ttl_s + (QUEUE_S if queues else 0.0),
                 seed=self._seed(self.agents, str(attempt)),
             )
         except CannotMint as error:
@@ -75,6 +73,13 @@ class Issuer:
     def _seed(minter: Minter, name: str) -> str:
         raw = hmac.new(minter.signing_seed.encode(), f"user\0{name}".encode(), hashlib.sha256).digest()
         return KeyPair("user", raw).seed
+
+
+async def recovered_run(events: EventLog, run: RunKey) -> str:
+    """The run that this one recovers, and whose agents may read; empty: none. Raises BusUnavailable."""
+    root, _ = await read_action(events, run.action(ROOT_ACTION))
+    settings = root.requested.settings if root.requested else None
+    return settings.recovery.run if settings and settings.recovery else ""
 
 
 def issuer_of(agent_key: Path | None, worker_key: Path | None, ttl_s: float) -> Issuer | None:

@@ -9,7 +9,7 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Server
 from flyte_bus.service import stop_all
 from flyte_executor.backends.port import LaunchFailed
-from flyte_executor.credentials import Issuer
+from flyte_executor.credentials import Issuer, recovered_run
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.renewing import (
     RENEW_CREDENTIAL,
@@ -18,7 +18,7 @@ from flyte_schemas.renewing import (
     RenewCredential,
     RenewWorker,
 )
-from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, RunKey
+from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
 
 
 class Renewals:
@@ -46,10 +46,9 @@ class Renewals:
         state, _ = await read_action(self._bus.log, attempt.action)
         if state.phase is None or state.phase.is_terminal or state.attempt != attempt.attempt:
             raise _refused(f"{attempt} is over, or was never begun: its credentials are not renewed")
-        root, _ = await read_action(self._bus.log, run.action(ROOT_ACTION))
-        recovery = root.requested.settings.recovery if root.requested and root.requested.settings else None
+        source = await recovered_run(self._bus.log, run)
         try:
-            made = self._issuer.for_attempt(attempt, recovery.run if recovery else "")
+            made = self._issuer.for_attempt(attempt, source)
         except LaunchFailed as error:
             raise _refused(str(error)) from error
         return CredentialRenewed(jwt=made.jwt)
