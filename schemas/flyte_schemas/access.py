@@ -35,6 +35,10 @@ PLACEHOLDERS = ("place", "run", "source", "pool", "user", "worker")
 """What a user's credentials may carry values for; `{inbox}` is the server's to fill in."""
 
 DIRECT_GET = "$JS.API.DIRECT.GET"
+STREAM_INFO = "flyte.info"
+"""Where EDGE asks for a stream's state: under its own name the call would be for streams of EDGE, which has
+none.
+"""
 LEASE_KEYS = "$KV.flyte_leases"
 
 
@@ -69,6 +73,8 @@ class Shared:
     to: Account
     is_stream: bool = False
     many_answers: bool = False
+    seen_as: str = ""
+    """What it is called where it is used, if otherwise; `$1` is what the first wildcard stands for."""
 
 
 def _read(stream: StreamSpec, place: str, *, runs: str = "") -> tuple[str, ...]:
@@ -182,7 +188,10 @@ GUARD = Role(
     name="guard",
     account=EDGE,
     what="the service that reads the log for EDGE, and only what the asker's subject permits",
-    publish=tuple(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+    publish=(
+        *(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+        *(f"{STREAM_INFO}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+    ),
     subscribe=("flyte.read.>", "flyte.svc.guard.ping", *_INBOX),
     answers=True,
 )
@@ -330,6 +339,7 @@ SHARED = (
     ),
     Shared(subject=f"{DIRECT_GET}.*", of=CORE, to=EDGE, many_answers=True),
     Shared(subject=f"{DIRECT_GET}.*.>", of=CORE, to=EDGE),
+    Shared(subject="$JS.API.STREAM.INFO.*", of=CORE, to=EDGE, seen_as=f"{STREAM_INFO}.$1"),
     Shared(subject="flyte.live.>", of=CORE, to=EDGE, is_stream=True),
     Shared(subject="flyte.svc.worker.>", of=EDGE, to=CORE),
     Shared(subject="flyte.svc.guard.>", of=EDGE, to=CORE),

@@ -85,6 +85,8 @@ class Rules:
                 return self._may_read(rest)
             case ["flyte", "svc", service, *rest]:
                 return self._may_ask(service, rest)
+            case ["flyte", "info", stream]:
+                return self.role == "guard" and stream.removeprefix("FLYTE_") in READABLE
             case ["flyte", "rejected"]:
                 return self.role in SERVICES
             case ["flyte", "timer", "set", *_]:
@@ -286,7 +288,7 @@ def _without_place() -> Iterator[str]:
         yield from (f"flyte.svc.{service}.{question}" for question in questions)
     yield from (f"flyte.svc.executor.take-work.e1.{pool}" for pool in (POOL, "pool-other"))
     yield from (f"flyte.svc.worker.stop-attempt.s1.{worker}" for worker in (WORKER, "w-other"))
-    yield from (f"flyte.read.last.{stream}" for stream in STREAMS)
+    yield from (f"flyte.{asked}.{stream}" for asked in ("read.last", "info") for stream in STREAMS)
     yield from (
         "$KV.flyte_settings.executor.backend",
         "$KV.flyte_settings.notifications",

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flyte_bus.identity.credentials import Credentials
-from flyte_bus.identity.keyring import Keyring
+from flyte_bus.identity.keyring import ACCOUNTS_FILE, Keyring
 from flyte_bus.jetstream import JetStreamBus, connect
 from flyte_bus.security import Security
 from flyte_bus.settings import BusSettings
@@ -23,7 +23,9 @@ class SecuredServer:
         self.keyring = Keyring(folder / "access")
         if not self.keyring.is_there:
             self.keyring.make()
-        self.server = NatsServer(folder / "nats", without_user=True, more=self.keyring.accounts())
+        self.server = NatsServer(
+            folder / "nats", without_user=True, more=f'include "../access/{ACCOUNTS_FILE}"\n'
+        )
 
     @property
     def port(self) -> int:
