@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 OVERLAY = HERE / "kubernetes" / "overlays" / "production"
 CHART = HERE / "helm" / "flytejet"
 VERSION = "0.1.0"
-SERVICES = ("nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "console")
+SERVICES = ("nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "guard", "console")
 _MARK = re.compile(r"^(?P<indent> *)(?P<before>.*?)'?@@(?P<kind>value|yaml) (?P<path>[\w.]+)@@'?", re.M)
 _HEAD = "# Written by deploy/chart.py from deploy/kubernetes/overlays/production: change it there.\n"
 
