@@ -95,7 +95,16 @@ def test_the_buss_configuration_is_one(name: str, tmp_path: Path) -> None:
 def test_the_composed_bus_has_a_configuration() -> None:
     _checked(DEPLOY / "compose" / "nats.conf")
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert set(services) == {"nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "guard", "console"}
+    assert set(services) == {
+        "nats",
+        "registry",
+        "dataproxy",
+        "executor",
+        "scheduler",
+        "notifier",
+        "guard",
+        "console",
+    }
 
 
 def _checked(path: Path) -> None:
