@@ -103,7 +103,14 @@ NOTICES = StreamSpec(
     refuse_when_full=False,
 )
 
-STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES)
+SEALS = StreamSpec(
+    name="FLYTE_SEALS",
+    subjects=("flyte.seal.>",),
+    description="What proves that the events of runs are those that were said.",
+    append_only=True,
+)
+
+STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES, SEALS)
 
 # Keys of a bucket that users or agents may use begin with project and domain, so that a permission can name
 # them (`flyte_schemas.access`): leases with `{project}.{domain}.{run}.…` (`subjects.lease_key`), and in the
