@@ -109,7 +109,7 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
         project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
         domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
-        certificate=certificate_of(variables, "FLYTE_CONSOLE"),
+        certificate=certificate_of(variables, ("FLYTE_CONSOLE_CERT", "FLYTE_CONSOLE_KEY")),
         trusted=trusted_by(variables),
     )
 
