@@ -34,11 +34,11 @@ def user(cli: Cli, stack_home: Path, tmp_path: Path) -> "dict[str, Cli]":
     return made
 
 
+@pytest.mark.timeout(400)  # some twenty commands, each a process
 def test_each_sees_and_does_what_its_role_permits(cli: Cli, user: dict[str, Cli]) -> None:
     runs = {}
     for place in (HERE, ELSEWHERE):
         cli.write("flow.py", FLOW.format(name=place[1]))
-        cli.ok("deploy", *place, "flow.py", "env")
         runs[place] = f"in-{place[1]}"
         assert "o0=8" in outputs_of(cli.ok("run", *place, "--name", runs[place], "flow.py", "main"))
     viewer, runner = user["viewer"], user["runner"]
@@ -64,7 +64,6 @@ def test_each_sees_and_does_what_its_role_permits(cli: Cli, user: dict[str, Cli]
             ("run", *HERE, "deployed-task", "allowed.main"),
             "may not start runs in allowed/dev",
         ),
-        (runner, "runner", ("run", *ELSEWHERE, "deployed-task", "elsewhere.main"), "in elsewhere/production"),
         (runner, "runner", ("deploy", *HERE, "new.py", "env"), "may not deploy tasks in allowed/dev"),
     ):
         done = who(*words)
