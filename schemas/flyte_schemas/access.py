@@ -167,14 +167,23 @@ AGENT = Role(
     name="agent",
     account=EDGE,
     what="what runs one attempt: it says and sees what happens to its own run",
-    publish=(*_agent("{run}"), *_read(RUNS, "{place}", runs="{source}")),
+    publish=(
+        *_agent("{run}"),
+        *_read(RUNS, "{place}", runs="{source}"),
+        "flyte.svc.executor.renew-credential.{place}.{run}",
+    ),
     subscribe=("flyte.live.run.{place}.{run}.*", *_INBOX),
 )
 WORKER = Role(
     name="worker",
     account=EDGE,
     what="a process of a pool, which runs attempts of any run of its place, one after the other",
-    publish=(*_agent("*"), "flyte.svc.executor.take-work.*.{pool}"),
+    publish=(
+        *_agent("*"),
+        f"flyte.read.{RUNS.name}.{{place}}",
+        "flyte.svc.executor.take-work.*.{pool}",
+        "flyte.svc.executor.renew-worker.{place}.{pool}.{worker}",
+    ),
     subscribe=("flyte.live.run.{place}.*.*", "flyte.svc.worker.stop-attempt.*.{worker}", *_INBOX),
     answers=True,
 )

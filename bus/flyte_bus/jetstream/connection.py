@@ -75,6 +75,8 @@ class Connection:
         if self.settings.wants_tls:
             self.client.tls = context_of(self.settings)
             options["tls"] = self.client.tls.current
+        if self.settings.security.wallet is not None:
+            self.settings.security.wallet.on_exchange(self._come_again)
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
@@ -98,6 +100,11 @@ class Connection:
                 raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
+
+    async def _come_again(self) -> None:
+        """Our credentials were exchanged for later ones: have the server let us in by these."""
+        _, self.standing.access = options_of(self.settings)
+        await self.client.force_reconnect()
 
     async def close(self) -> None:
         """Close for good; listeners are called once more, to see it."""

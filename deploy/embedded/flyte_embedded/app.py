@@ -34,8 +34,9 @@ from flyte_embedded.home import Home
 from flyte_embedded.nats_server import ACCESS, Access, NatsServer
 from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
+from flyte_executor.settings import ExecutorSettings
 from flyte_registry.app import RegistryService
-from flyte_schemas.access import OPERATOR
+from flyte_schemas.access import AGENT, OPERATOR, WORKER
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -174,8 +175,16 @@ class Stack:
             case "scheduler":
                 return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:
-                executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
-                return await flyte_executor.app.build(bus, executor)
+                return await flyte_executor.app.build(bus, self._executor_settings())
+
+    def _executor_settings(self) -> ExecutorSettings:
+        """What the variables say; by the keys of this home each attempt is let in by itself."""
+        said = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
+        keyring = self.access.keyring if self.access else None
+        if keyring is None:
+            return said
+        agent, worker = (keyring.minter_file(role.name) for role in (AGENT, WORKER))
+        return replace(said, agent_key=agent, worker_key=worker)
 
     def _console_settings(self) -> ConsoleSettings:
         """What the variables say; without a port there, the one that this home had before, so links last."""
