@@ -20,6 +20,7 @@ from flyte_bus.identity.keyring import ACCOUNTS_FILE, Keyring, KeyringError
 from flyte_bus.security import Security
 from flyte_embedded.ports import free_port, keep_port, known_port
 from flyte_schemas.access import CORE
+from flyte_schemas.streams import RUNS
 
 log = structlog.get_logger()
 
@@ -53,9 +54,6 @@ logfile_max_num: 2
 jetstream {{ store_dir: "{folder}/store", max_file_store: {store_bytes} }}
 include "../{access}/{accounts}"
 """
-
-STORE_BEFORE_ACCOUNTS = "$G"
-"""Where a server keeps the streams of who is in no account: ours were there before there were roles."""
 
 
 class NatsServerFailed(Exception):
@@ -109,7 +107,10 @@ class NatsServer:
         return Access(url=f"nats://127.0.0.1:{port}", keyring=self._keyring)
 
     def _make_keys(self) -> None:
-        """See to it that there are keys, and that what was stored before there were any is CORE's."""
+        """See to it that there are keys, and that what is stored is CORE's.
+
+        It may be of a version that knew no accounts, or a copy of another home's store.
+        """
         try:
             if not self._keyring.is_there:
                 self._keyring.make()
@@ -118,10 +119,10 @@ class NatsServer:
         except KeyringError as error:
             raise NatsServerFailed(str(error)) from error
         accounts = self._folder / "store" / "jetstream"
-        before, ours = accounts / STORE_BEFORE_ACCOUNTS, accounts / core
-        if before.exists() and not ours.exists():
-            before.rename(ours)
-            log.info("embedded.nats_server.store_adopted", folder=str(ours))
+        stored = [path for path in accounts.glob("*") if (path / "streams" / RUNS.name).is_dir()]
+        if len(stored) == 1 and stored[0].name != core:
+            stored[0].rename(accounts / core)
+            log.info("embedded.nats_server.store_adopted", before=stored[0].name, now=core)
 
     async def keep(self) -> None:
         """Start the server again when it ends by itself. Raises NatsServerFailed when it does not stay up."""
