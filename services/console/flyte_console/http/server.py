@@ -129,6 +129,7 @@ class _Handlers:
     async def begun(self, request: web.Request, response: web.StreamResponse) -> None:
         """The head of an answer is about to be sent: count it."""
         self._measures.answered(_template(request), response.status)
+        response.headers["Server"] = "flyte-console"
         if self._door.is_secure(request):
             response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
 
