@@ -72,13 +72,11 @@ def _opened(config: "ClientConfig", *, lasting: bool) -> "SessionOpened":
 
 def _is_shown(address: str) -> bool:
     """Whether a browser was found that is shown the address."""
-    from flyte._stack import stack_home
+    from flyte._stack import own_folder, stack_home
 
     if sys.platform == "linux" and not any(os.environ.get(name) for name in SCREENS):
         return False
-    home = stack_home()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    page = home / FILE
+    page = own_folder(stack_home()) / FILE
     _write_private(page, PAGE.format(address=html.escape(address)))
     if webbrowser.open(page.as_uri()):
         return True

@@ -12,7 +12,7 @@ import click
 import typer
 
 from flyte._cli.setting import PATH, Output, settle
-from flyte._stack import Stack, find_stack, is_alive, stack_home
+from flyte._stack import Stack, find_stack, is_alive, own_folder, stack_home
 
 if TYPE_CHECKING:
     from flyte_schemas.endpoints import Pong
@@ -200,7 +200,7 @@ async def _answers() -> "tuple[dict[str, Pong | None], list[StreamProgress]]":
 
 
 def _start_detached(command: list[str], home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(home)
     log = home / "stack.log"
     os.umask(0o077)  # the log is our user's alone
     with log.open("ab") as sink:

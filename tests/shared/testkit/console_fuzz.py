@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -45,6 +46,8 @@ def fuzz_console(
     schema = schemathesis.openapi.from_dict(document)
     statuses: Counter[str] = Counter()
     for found in schema.get_all_operations():
+        if not isinstance(found, Ok):
+            raise AssertionError(f"the document cannot be read: {found.err()}")
         operation = found.ok()
         headers = {"Authorization": f"Bearer {new_token()}"}
         for mode in GenerationMode:
@@ -62,7 +65,7 @@ class _Asker:
         self._headers = headers
         self._statuses = statuses
 
-    def __call__(self, case: Case) -> None:
+    def __call__(self, case: Case[Any]) -> None:
         """Raises FailureGroup for an answer that may not be."""
         case.headers.update(self._headers)
         words: dict[str, Any] = case.as_transport_kwargs(base_url=self._url)
@@ -97,7 +100,7 @@ def _tried(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode, path_parameters=in_path or None))
-    def each(case: Case) -> None:
+    def each(case: Case[Any]) -> None:
         ask(case)
 
     each()
