@@ -14,7 +14,9 @@ from flyte_schemas.trust import is_text
 
 if TYPE_CHECKING:
     from flyte_bus.identity.credentials import Credentials
+    from flyte_bus.identity.wallet import Wallet
 
+USER, PASSWORD = "FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD"
 CERT, KEY, CREDS = "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
 
 
@@ -25,7 +27,7 @@ class Security:
 
     `cert` and `key`: by which the client is known, for servers that verify clients.
     `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password, in a file;
-    `creds_text`: the same in place of a file.
+    `creds_text`: the same in place of a file; `wallet`: the same, exchanged meanwhile for later ones.
     """
 
     ca: Path | None = None
@@ -34,17 +36,20 @@ class Security:
     key: Path | None = None
     creds: Path | None = None
     creds_text: str = field(default="", repr=False)
+    wallet: "Wallet | None" = field(default=None, repr=False)
 
     @property
     def has_credentials(self) -> bool:
         """Whether the server is to know us by a token, and not by a password."""
-        return self.creds is not None or bool(self.creds_text)
+        return self.creds is not None or bool(self.creds_text) or self.wallet is not None
 
     def credentials(self) -> "Credentials | None":
         """The credentials as they stand now: a file may be written anew while it is used.
 
         Raises NotCredentials for a file that cannot be read, or that holds none.
         """
+        if self.wallet is not None:
+            return self.wallet.current
         from flyte_bus.identity.credentials import Credentials, NotCredentials
 
         if self.creds is None:
@@ -60,8 +65,8 @@ class Security:
         return self.ca is not None or bool(self.ca_text) or self.cert is not None
 
 
-def from_environment(ca: str = "") -> Security:
-    """Security from `FLYTE_NATS_CA` (else `ca`), `FLYTE_NATS_CERT`, `FLYTE_NATS_KEY` and `FLYTE_NATS_CREDS`.
+def from_environment(ca: str = "", creds: str = "") -> Security:
+    """Security from `FLYTE_NATS_CA` (else `ca`), `_CERT`, `_KEY` and `_CREDS` (else `creds`).
 
     Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, and `FLYTE_NATS_CREDS` the
     credentials, so that who has been told the variables alone, as an attempt's pod, trusts and is the same.
@@ -78,7 +83,7 @@ def from_environment(ca: str = "") -> Security:
         ca_text=text,
         cert=file_of(said, CERT),
         key=file_of(said, KEY),
-        creds=None if are_text else file_of(said, CREDS),
+        creds=None if are_text else file_of(said, CREDS, creds),
         creds_text=credentials if are_text else "",
     )
     if (found.cert is None) != (found.key is None):

@@ -35,6 +35,10 @@ PLACEHOLDERS = ("place", "run", "source", "pool", "user", "worker")
 """What a user's credentials may carry values for; `{inbox}` is the server's to fill in."""
 
 DIRECT_GET = "$JS.API.DIRECT.GET"
+STREAM_INFO = "flyte.info"
+"""Where EDGE asks for a stream's state: under its own name the call would be for streams of EDGE, which has
+none.
+"""
 LEASE_KEYS = "$KV.flyte_leases"
 
 
@@ -69,6 +73,8 @@ class Shared:
     to: Account
     is_stream: bool = False
     many_answers: bool = False
+    seen_as: str = ""
+    """What it is called where it is used, if otherwise; `$1` is what the first wildcard stands for."""
 
 
 def _read(stream: StreamSpec, place: str, *, runs: str = "") -> tuple[str, ...]:
@@ -158,14 +164,23 @@ AGENT = Role(
     name="agent",
     account=EDGE,
     what="what runs one attempt: it says and sees what happens to its own run",
-    publish=(*_agent("{run}"), *_read(RUNS, "{place}", runs="{source}")),
+    publish=(
+        *_agent("{run}"),
+        *_read(RUNS, "{place}", runs="{source}"),
+        "flyte.svc.executor.renew-credential.{place}.{run}",
+    ),
     subscribe=("flyte.live.run.{place}.{run}.*", *_INBOX),
 )
 WORKER = Role(
     name="worker",
     account=EDGE,
     what="a process of a pool, which runs attempts of any run of its place, one after the other",
-    publish=(*_agent("*"), "flyte.svc.executor.take-work.*.{pool}"),
+    publish=(
+        *_agent("*"),
+        f"flyte.read.{RUNS.name}.{{place}}",
+        "flyte.svc.executor.take-work.*.{pool}",
+        "flyte.svc.executor.renew-worker.{place}.{pool}.{worker}",
+    ),
     subscribe=("flyte.live.run.{place}.*.*", "flyte.svc.worker.stop-attempt.*.{worker}", *_INBOX),
     answers=True,
 )
@@ -173,7 +188,10 @@ GUARD = Role(
     name="guard",
     account=EDGE,
     what="the service that reads the log for EDGE, and only what the asker's subject permits",
-    publish=tuple(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+    publish=(
+        *(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+        *(f"{STREAM_INFO}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+    ),
     subscribe=("flyte.read.>", "flyte.svc.guard.ping", *_INBOX),
     answers=True,
 )
@@ -201,7 +219,9 @@ def _consumer(stream: StreamSpec, *durables: str) -> tuple[str, ...]:
 def _watches(bucket: str) -> tuple[str, ...]:
     """Watching a bucket is an ordered consumer, which has a new name each time."""
     return (
+        f"$JS.API.CONSUMER.CREATE.KV_{bucket}",
         f"$JS.API.CONSUMER.CREATE.KV_{bucket}.>",
+        f"$JS.API.CONSUMER.INFO.KV_{bucket}.*",
         f"$JS.API.CONSUMER.DELETE.KV_{bucket}.*",
         f"$JS.FC.KV_{bucket}.>",
     )
@@ -283,7 +303,7 @@ OPERATOR = Role(
     account=CORE,
     what="the platform's administrator, and the user of an embedded stack: everything but the server itself",
     publish=("flyte.>", "$KV.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"),
-    subscribe=("flyte.>", "$KV.>", *_INBOX),
+    subscribe=("flyte.>", "$KV.>", "_INBOX.>"),
     answers=True,
 )
 
@@ -319,6 +339,7 @@ SHARED = (
     ),
     Shared(subject=f"{DIRECT_GET}.*", of=CORE, to=EDGE, many_answers=True),
     Shared(subject=f"{DIRECT_GET}.*.>", of=CORE, to=EDGE),
+    Shared(subject="$JS.API.STREAM.INFO.*", of=CORE, to=EDGE, seen_as=f"{STREAM_INFO}.$1"),
     Shared(subject="flyte.live.>", of=CORE, to=EDGE, is_stream=True),
     Shared(subject="flyte.svc.worker.>", of=EDGE, to=CORE),
     Shared(subject="flyte.svc.guard.>", of=EDGE, to=CORE),

@@ -21,6 +21,8 @@ SERVICES = frozenset(
     {AGENT, SCHEDULER, "console", "dataproxy", "executor", "guard", "notifier", "provisioner", "registry"}
 )
 """Names that are no person's: who asks by one of them is that service."""
+ACT_FOR_OTHERS = frozenset({SCHEDULER})
+"""Services that may say on whose behalf they ask."""
 
 _PLAIN = "@+=:"
 """What stands in a token as it is, beside letters, digits and `_-~`."""
@@ -49,6 +51,25 @@ def user_of(token: str) -> str | None:
         return user if user_token(user) == token else None
     except ValueError:  # no text, or no user's name
         return None
+
+
+def asked_by(user: str, claimed: str, on_behalf_of: str = "") -> str:
+    """Who asks: the `user` of the request's subject, whom the server let in by that name.
+
+    The body may say the same or nothing. A request of an earlier version has no user in its subject: there
+    the body counts. Only a service that acts for others may say `on_behalf_of` whom.
+
+    Raises ValueError with one sentence for a body that says somebody else.
+    """
+    if on_behalf_of and user not in ACT_FOR_OTHERS:
+        who = user or "somebody unknown"
+        raise ValueError(f"{who} asks on behalf of {on_behalf_of}, and only the scheduler may do so")
+    if user and claimed not in ("", user):
+        raise ValueError(
+            f"the request says that {claimed!r} asks, and {user!r} has sent it: leave requested_by out, "
+            "or ask with the credentials of whom it names"
+        )
+    return user or claimed
 
 
 def is_service(user: str) -> bool:

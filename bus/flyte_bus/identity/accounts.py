@@ -62,6 +62,7 @@ def account_token(
                 "subject": one.subject,
                 "account": publics[one.of],
                 "type": "stream" if one.is_stream else "service",
+                **({"local_subject": one.seen_as} if one.seen_as else {}),
             }
             for one in SHARED
             if one.to == account

@@ -1,7 +1,7 @@
 """The folder of an installation's keys: made once, for its owner's eyes only.
 
     keys/operator.nk, keys/{SYS,CORE,EDGE}.nk   the roots: whoever has the operator's has everything
-    keys/roles/ROLE.nk                          the signing key of each role
+    keys/roles/ROLE.nk                          the signing key of each role; ROLE.previous.nk: still taken
     accounts.conf                               what nats-server is told: no secret is in it
     credentials/NAME.creds                      of each service, and of the operator
     minters/ROLE.json                           what makes users of a role: agents and workers
@@ -77,20 +77,24 @@ class Keyring:
         """What a service makes users of a role with."""
         return self.folder / MINTERS / f"{role}.json"
 
+    def account(self, name: Account) -> str:
+        """The public key of an account. Raises KeyringError."""
+        return self._key(name).public
+
     def credentials(self, name: str) -> Path:
         """The file of a service's credentials, or of the operator's."""
         return self.folder / CREDENTIALS / f"{name}.creds"
 
     def minter(self, role: str) -> Minter:
         """Makes users of a role. Raises KeyringError when its key is not here."""
-        account = self._key(ROLES[role].account).public
+        account = self.account(ROLES[role].account)
         return Minter(account_public=account, signing_seed=self._key(f"roles/{role}").seed, role=role)
 
     def accounts(self) -> str:
         """What stands in a nats-server's configuration. Raises KeyringError."""
         operator, system = self._key("operator"), self._key(SYSTEM).public
-        publics: dict[Account, str] = {CORE: self._key(CORE).public, EDGE: self._key(EDGE).public}
-        signing = {role: (self._key(f"roles/{role}").public,) for role in ROLES}
+        publics: dict[Account, str] = {name: self.account(name) for name in (CORE, EDGE)}
+        signing = {role: self._signing(role) for role in ROLES}
         now, revoked = int(time.time()), self._revocations()
         tokens = {system: system_token(operator, system, now)}
         for account, public in publics.items():
@@ -148,6 +152,44 @@ class Keyring:
             self.write_accounts()
         return taken
 
+    def rotate(self, role: str) -> None:
+        """Give a role a new signing key; whom the previous one has made is known until `end_previous`.
+
+        What services have is made anew: the service's credentials, or what makes agents.
+
+        Raises KeyringError where a previous key is still in use.
+        """
+        current, previous = self._key_file(f"roles/{role}"), self._key_file(f"roles/{role}.previous")
+        if previous.exists():
+            raise KeyringError(
+                f"users of the previous key of the role {role} are still let in: give all of them new "
+                f"credentials, then `flyte admin rotate {role} --end-previous`"
+            )
+        self._key(f"roles/{role}")
+        write_secret(previous, current.read_text("ascii"))
+        write_secret(current, KeyPair.create("account").seed)
+        for made in (self.credentials(role), self.minter_file(role)):
+            made.unlink(missing_ok=True)
+        self.complete()
+
+    def end_previous(self, role: str) -> bool:
+        """Let in nobody any more whom a role's previous key has made; whether there was one."""
+        previous = self._key_file(f"roles/{role}.previous")
+        was_there = previous.exists()
+        previous.unlink(missing_ok=True)
+        self.write_accounts()
+        return was_there
+
+    def _signing(self, role: str) -> tuple[str, ...]:
+        """The public keys of those who may make users of a role."""
+        names = [f"roles/{role}", f"roles/{role}.previous"]
+        return tuple(
+            self._key(name).public for name in names if "." not in name or self._key_file(name).exists()
+        )
+
+    def _key_file(self, name: str) -> Path:
+        return self.folder / "keys" / f"{name}.nk"
+
     def _write_users(self, users: list[dict[str, Any]]) -> None:
         write_secret(self.folder / USERS_FILE, json.dumps(users, indent=2, ensure_ascii=False) + "\n")
 
@@ -159,7 +201,7 @@ class Keyring:
         return found
 
     def _key(self, name: str) -> KeyPair:
-        path = self.folder / "keys" / f"{name}.nk"
+        path = self._key_file(name)
         try:
             return KeyPair.from_seed(path.read_text("ascii"))
         except OSError as error:
@@ -177,11 +219,13 @@ def private_folder(path: Path) -> None:
     path.chmod(0o700)
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, whole or not at all."""
-    private_folder(path.parent)
+def write_secret(path: Path, text: str, *, within_private_folder: bool = True) -> None:
+    """Write a file that its owner alone can read, whole or not at all; its folder becomes private, too."""
+    if within_private_folder:
+        private_folder(path.parent)
     half = path.with_name(path.name + ".part")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        os.fchmod(out.fileno(), 0o600)
         out.write(text)
     half.replace(path)

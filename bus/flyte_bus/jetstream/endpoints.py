@@ -51,6 +51,8 @@ class EndpointServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _on_question(self, message: Msg) -> None:
+        if not message.reply:  # no question: an answer to somebody else's, who has aimed it here
+            return
         task = asyncio.create_task(self._answer(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -58,8 +60,7 @@ class EndpointServer:
     async def _answer(self, message: Msg) -> None:
         try:
             reply = await answer(self._endpoint, self._handler, message.subject, message.data, self._measures)
-            if message.reply:
-                await self._connection.publish(message.reply, reply)
+            await self._connection.publish(message.reply, reply)
         except BusUnavailable:
             log.warning("bus.endpoint.answer_lost", subject=self._endpoint.subject)
 

@@ -4,6 +4,7 @@ import base64
 import ssl
 from typing import Any
 
+from flyte_bus.access import Access, access_of
 from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
 from flyte_bus.identity.credentials import Credentials
@@ -16,21 +17,23 @@ from flyte_schemas.trust import refusal
 log = Facts(__name__)
 
 
-def options_of(settings: BusSettings) -> dict[str, Any]:
-    """What nats-py is told of who we are and whom we trust.
+def options_of(settings: BusSettings) -> tuple[dict[str, Any], Access | None]:
+    """What nats-py is told of who we are and whom we trust; and who we are, where credentials say so.
 
     Raises BusError for files that do not hold what they should.
     """
     options: dict[str, Any] = {}
+    access = None
     if settings.user:
         options |= {"user": settings.user, "password": settings.password}
     security = settings.security
     if security.has_credentials:
-        options |= _proofs(security)
-    return options
+        proofs, access = _proofs(security)
+        options |= proofs
+    return options, access
 
 
-def _proofs(security: Security) -> dict[str, Any]:
+def _proofs(security: Security) -> tuple[dict[str, Any], Access]:
     """Who we are by our credentials, read for each connection: their file may have been written anew."""
     origin = security.creds or "its text"
     try:
@@ -51,7 +54,7 @@ def _proofs(security: Security) -> dict[str, Any]:
     def token() -> bytearray:
         return bytearray(last[0].jwt.encode("ascii"))
 
-    return {"user_jwt_cb": token, "signature_cb": proof, "inbox_prefix": identity.inbox}
+    return {"user_jwt_cb": token, "signature_cb": proof, "inbox_prefix": identity.inbox}, access_of(identity)
 
 
 def _credentials(security: Security) -> Credentials:

@@ -34,6 +34,8 @@ from flyte_embedded.home import Home
 from flyte_embedded.nats_server import Access, NatsServer
 from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
+from flyte_executor.settings import ExecutorSettings
+from flyte_schemas.access import AGENT, OPERATOR, WORKER
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -102,12 +104,14 @@ class Stack:
                 url=self._settings.nats_url,
                 user=self._settings.nats_user,
                 password=self._settings.nats_password,
+                security=self._settings.security,
             )
-        server = NatsServer(self._settings.home / "nats")
+        server = NatsServer(self._settings.home)
         access = await server.start()
         self._held.push_async_callback(server.stop)
         self._tasks.keep("nats-server", server.keep())
         self._tasks.keep("nats-server-room", server.keep_room())
+        self._tasks.keep("nats-server-users", server.keep_users())
         return access
 
     def _tell_processes(self, access: Access) -> None:
@@ -118,6 +122,8 @@ class Stack:
             "FLYTE_NATS_PASSWORD": access.password,
             "FLYTE_HOME": str(self._settings.home),
         }
+        if access.keyring is not None:
+            os.environ["FLYTE_NATS_CREDS"] = str(access.keyring.credentials(OPERATOR.name))
         if self._settings.backend:
             os.environ["FLYTE_EXECUTOR_BACKEND"] = self._settings.backend
         if self._settings.artifacts:
@@ -134,7 +140,7 @@ class Stack:
                 name=f"flyte-{name}",
                 patience_s=patience_s,
                 replicas=self._settings.replicas,
-                security=self._settings.security,
+                security=access.as_service(name),
                 waits_for_room=True,
             )
         )
@@ -142,7 +148,7 @@ class Stack:
         return bus
 
     async def _provision(self, access: Access) -> None:
-        async with await self._connect(access, "provision", patience_s=15.0) as bus:
+        async with await self._connect(access, "provisioner", patience_s=15.0) as bus:
             await bus.provision()
 
     async def _build(self, name: str, bus: Bus) -> Service:
@@ -160,8 +166,16 @@ class Stack:
             case "scheduler":
                 return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:
-                executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
-                return await flyte_executor.app.build(bus, executor)
+                return await flyte_executor.app.build(bus, self._executor_settings())
+
+    def _executor_settings(self) -> ExecutorSettings:
+        """What the variables say; by the keys of this home each attempt is let in by itself."""
+        said = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
+        keyring = self.access.keyring if self.access else None
+        if keyring is None:
+            return said
+        agent, worker = (keyring.minter_file(role.name) for role in (AGENT, WORKER))
+        return replace(said, agent_key=agent, worker_key=worker)
 
     def _console_settings(self) -> ConsoleSettings:
         """What the variables say; without a port there, the one that this home had before, so links last."""
@@ -174,6 +188,7 @@ class Stack:
             "nats_url": access.url,
             "nats_user": access.user,
             "nats_password": access.password,
+            "nats_credentials": str(access.keyring.credentials(OPERATOR.name)) if access.keyring else "",
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
             "console_url": self.console_url,

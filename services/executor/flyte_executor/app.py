@@ -11,11 +11,14 @@ import structlog
 from flyte_bus.ports import Bus, Server
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
+from flyte_executor.backends.handing import Handing
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.measured import MeasuredBackend
 from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
+from flyte_executor.credentials import Issuer, issuer_of
 from flyte_executor.executor import Executor
+from flyte_executor.renewals import Renewals
 from flyte_executor.requests import Admission
 from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.backends import BACKEND_KEY, BackendNote
@@ -38,7 +41,9 @@ class ExecutorService:
         admission: Admission,
         note: BackendNote,
         spans: "SpanSender | None" = None,
+        renewals: Renewals | None = None,
     ) -> None:
+        self._renewals = renewals
         self._spans = spans
         self._bus = bus
         self._executor = executor
@@ -48,6 +53,8 @@ class ExecutorService:
         self._ping: Server | None = None
 
     async def start(self) -> None:
+        if self._renewals is not None:
+            await self._renewals.start()
         await self._executor.start()
         await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
@@ -67,6 +74,8 @@ class ExecutorService:
             await self._ping.stop()
         await self._tasks.stop()
         await self._executor.stop()
+        if self._renewals is not None:
+            await self._renewals.stop()
 
 
 def check_bus(said: str, own: str) -> None:
@@ -80,15 +89,17 @@ def check_bus(said: str, own: str) -> None:
 
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
-    """The service on a connected, provisioned bus."""
-    backend = _backend(bus, settings)
+    """The service on a connected, provisioned bus. Raises ValueError for keys that are none."""
+    issuer = issuer_of(settings.agent_key, settings.worker_key, settings.credential_ttl_s)
+    renewals = Renewals(bus, issuer) if issuer is not None else None
+    backend = _backend(bus, settings, issuer)
     measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
     if (tracing := _tracing(bus)) is None:
-        return ExecutorService(bus, executor, Admission(bus), note)
+        return ExecutorService(bus, executor, Admission(bus), note, renewals=renewals)
     sampling, spans = tracing
-    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, spans)
+    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, spans, renewals)
 
 
 def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
@@ -106,7 +117,7 @@ def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
     return Sampling(), SpanSender(bus)
 
 
-def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:
+def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> Backend:
     """Where attempts run. Raises ValueError."""
     if settings.backend == "kubernetes":
         # Only here: it takes a second to import, and other backends do without its packages.
@@ -115,12 +126,19 @@ def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:
 
         kubernetes = from_environment()
         check_bus(kubernetes.nats_url, os.environ.get("FLYTE_NATS_URL", ""))
-        return KubernetesBackend(bus, kubernetes)
+        return KubernetesBackend(bus, kubernetes, issuer=issuer)
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"
         site = hashlib.sha256(place.encode()).hexdigest()[:16]
-        return DockerBackend(bus.log, site=site, image=settings.image, grace_s=settings.grace_s)
+        return DockerBackend(
+            bus.log, site=site, image=settings.image, grace_s=settings.grace_s, issuer=issuer
+        )
     words = LeftWords(settings.spool, bus.log)
     return ProcessBackend(
-        settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
+        settings.records,
+        grace_s=settings.grace_s,
+        words=words,
+        work=settings.work,
+        bus=bus,
+        handing=None if issuer is None else Handing(issuer, settings.credentials),
     )

@@ -69,7 +69,7 @@ class Declarations:
                 source=f"/{SERVICE}",
                 subject=triggers_subject(project, domain, task),
                 time=self._now(),
-                data=answer(request, sequence, state, found),
+                data=answer(place.user, request, sequence, state, found),
                 cause=request_id,
             )
             try:

@@ -189,7 +189,7 @@ class Firing:
             source=f"/{SERVICE}",
             subject=run_request(run, SERVICE),
             time=self._now(),
-            data=start_of(key, state.trigger, state.version, instant),
+            data=start_of(key, state, instant),
             cause=state.declared_by,
         )
         try:

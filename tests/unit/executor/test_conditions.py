@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AbortAction, MessageRejected, SignalCondition
+from flyte_schemas.events import AbortAction, SignalCondition
 from flyte_schemas.literals import Answer, InlineLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import REJECTED
 from flyte_schemas.subjects import RunKey, abort_request, signal_request
-from testkit.executor_plane import Plane, first, running
+from testkit.executor_plane import Plane, first, rejections, running
 from testkit.scripted_backend import Agent, Script
 
 P = ActionPhase
@@ -40,15 +39,6 @@ async def paused(plane: Plane) -> RunKey:
     run = await plane.start()
     await plane.until(run, lambda fold: fold.get("ok").phase is P.PAUSED)
     return run
-
-
-async def rejections(plane: Plane) -> list[str]:
-    entries = [entry async for entry in plane.bus.log.read(REJECTED, REJECTED.subjects[0])]
-    return [
-        data.reason
-        for entry in entries
-        if isinstance(data := getattr(entry.content, "data", None), MessageRejected)
-    ]
 
 
 async def test_an_answer_ends_the_pause_and_names_who_gave_it(plane: Plane) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from flyte_bus.security import CERT, CREDS, KEY
+from flyte_bus.security import CERT, CREDS, KEY, PASSWORD, USER
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.backends.quantities import amount_of
 from flyte_schemas.orders import Order, PoolOrder
@@ -55,6 +55,13 @@ def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
     passed = {name: value for name, value in environment.items() if name.startswith(_PASSED)}
     kept = {name: value for name, value in passed.items() if not _NOT_PASSED.match(name)}
     return kept | {"FLYTE_HOME": HOME, "FLYTE_IMAGE": image, "FLYTE_AGENT_SPARES": "0"}
+
+
+def own_variables(variables: Mapping[str, str], credentials: str) -> dict[str, str]:
+    """The same for an agent that has credentials of its own, in place of those that all would share."""
+    return {name: value for name, value in variables.items() if name not in (USER, PASSWORD)} | {
+        CREDS: credentials
+    }
 
 
 def run_words(

@@ -63,7 +63,9 @@ class DeploymentCases:
         await harness.bus.log.append(request)
         async with registry(harness.bus, tmp_path):
             (deployed,) = await answers(harness.bus, 1)
-        assert deployed.data == TaskDeployed(version="v1", digest=template().digest(), template=template())
+        assert deployed.data == TaskDeployed(
+            version="v1", digest=template().digest(), template=template(), requested_by="alice"
+        )
         assert (deployed.cause, deployed.traceparent) == (request.id, "00-trace")
 
     async def test_the_same_content_again_appends_nothing(
