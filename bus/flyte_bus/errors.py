@@ -54,3 +54,6 @@ class NotAllowed(Refusal):
     def __init__(self, message: str, hint: str = "", *, subject: str = "") -> None:
         super().__init__(Failure(code="NotAllowed", kind=FailureKind.USER, message=message, hint=hint))
         self.subject = subject
+
+    def __str__(self) -> str:
+        return f"{self.failure.message}. {self.failure.hint}".removesuffix(". ")

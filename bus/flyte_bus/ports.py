@@ -208,7 +208,14 @@ class TurnedDown:
     answer: bytes = b""
 
 
-Decide = Callable[[str, str, bytes], PassedOn | TurnedDown]
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """Who asked is told where a stream ends, and nothing of what it holds."""
+
+    stream: str
+
+
+Decide = Callable[[str, str, bytes], PassedOn | TurnedDown | EndAsked]
 """Says what becomes of a question: by its subject, where its answer is to go, and its body."""
 
 
@@ -217,6 +224,10 @@ class Relaying(Protocol):
 
     async def relay(self, pattern: str, decide: Decide) -> Server:
         """Let `decide` say what becomes of what is asked on the subjects of `pattern`; several share it."""
+        ...
+
+    async def last_read(self, stream: str) -> int:
+        """The sequence of a stream's last message, for who may pass questions on. Raises BusError."""
         ...
 
 

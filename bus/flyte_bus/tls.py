@@ -83,21 +83,23 @@ class Certificate:
         return context
 
 
-def certificate_of(variables: Mapping[str, str], prefix: str) -> Certificate | None:
-    """The certificate that `{prefix}_CERT` and `{prefix}_KEY` name; None where neither is set.
+def certificate_of(variables: Mapping[str, str], names: tuple[str, str]) -> Certificate | None:
+    """The certificate and its key in the files that these variables name; None where neither is set.
 
     Raises ValueError for one without the other, for what cannot be read, and for what is no such pair.
     """
-    cert, key = (file_of(variables, f"{prefix}_{part}") for part in ("CERT", "KEY"))
+    cert, key = (file_of(variables, name) for name in names)
     if (cert is None) != (key is None):
-        raise ValueError(f"{prefix}_CERT and {prefix}_KEY belong together: one of them is set, not the other")
+        raise ValueError(
+            f"{names[0]} and {names[1]} belong together: one of them is set, and the other is not"
+        )
     if cert is None or key is None:
         return None
     found = Certificate(cert=cert, key=key)
     try:
         found.context()
     except ValueError as error:
-        raise ValueError(f"{prefix}_CERT, {prefix}_KEY: {error}") from error
+        raise ValueError(f"{names[0]}, {names[1]}: {error}") from error
     return found
 
 

@@ -41,7 +41,7 @@ _PARAMETERS = {
     "environment": "The environment of the tasks.",
     "task": "The function's name; with the environment's before it, the task's full name.",
     "user": "Who asks, percent-encoded with its dots: alice@example%2Ecom.",
-    "service": "registry, dataproxy, executor, scheduler, notifier or console.",
+    "service": "registry, dataproxy, executor, scheduler, notifier, guard or console.",
 }
 _STREAMS = {
     "tasks": (TASKS, task_subject(*_PLACE, "{environment}.{task}")),

@@ -41,10 +41,13 @@ class Endpoint(Generic[AskT, AnswerT]):
         return ".".join((self.subject, *("*" for _ in self.place)))
 
     def address(self, question: AskT) -> str:
-        """Where this question is asked. Raises ValueError for a place that no subject can have."""
+        """Where this question is asked. Raises ValueError for a place that no subject can have.
+
+        `*` is one, where the question may be about any: who may ask there may ask about each.
+        """
         tokens = [str(getattr(question, name)) for name in self.place]
         for name, token in zip(self.place, tokens, strict=True):
-            if not is_name(token):
+            if token != "*" and not is_name(token):
                 raise ValueError(f"the {name} has a dot, a wildcard or white space in it: {token!r}")
         return ".".join((self.subject, *tokens))
 

@@ -12,7 +12,7 @@ from flyte_bus.jetstream.endpoints import EndpointServer, ask
 from flyte_bus.jetstream.inbox import JetStreamInbox
 from flyte_bus.jetstream.keyvalue import JetStreamKeyValue
 from flyte_bus.jetstream.provisioning import provision
-from flyte_bus.jetstream.relay import Relay
+from flyte_bus.jetstream.relay import Relay, state_of
 from flyte_bus.jetstream.room import room
 from flyte_bus.jetstream.stream import JetStreamLog
 from flyte_bus.ports import Decide, Handler, Inbox, KeyValue, Room, Server
@@ -64,6 +64,12 @@ class JetStreamBus:
         relay = Relay(self._connection, pattern, decide)
         await relay.start()
         return relay
+
+    async def last_read(self, stream: str) -> int:
+        info = await state_of(self._connection, stream)
+        if "error" in info:
+            raise BusError(f"{stream}: {info['error'].get('description')}")
+        return int(info["state"]["last_seq"])
 
     async def ended(self) -> BusError:
         return await self._connection.standing.ended()

@@ -21,6 +21,14 @@ QUEUE_GROUP = "flyte"
 ASK_AGAIN_S = 0.1
 
 
+def is_inbox(reply: str) -> bool:
+    """Whether an answer may be sent there: who answers may say more than who asked, who chooses where to.
+
+    `_R_.` is how the server writes the inbox of another account.
+    """
+    return reply.startswith(("_INBOX.", "_R_."))
+
+
 class EndpointServer:
     """The port `Server`: answers each question in a task of its own."""
 
@@ -51,7 +59,7 @@ class EndpointServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _on_question(self, message: Msg) -> None:
-        if not message.reply:  # no question: an answer to somebody else's, who has aimed it here
+        if not is_inbox(message.reply):  # or no question at all, but an answer that somebody has aimed here
             return
         task = asyncio.create_task(self._answer(message))
         self._tasks.add(task)

@@ -16,6 +16,7 @@ from flyte_bus.jetstream.patience import Patience
 from flyte_schemas.reading import last_subject
 from flyte_schemas.streams import StreamSpec
 
+NO_GUARD = "the guard does not answer, is it running?"
 BEHIND_S = 0.1
 """After so long it is asked once more for what nobody found: a member of a cluster may have been behind."""
 
@@ -31,7 +32,12 @@ async def _state(connection: Connection, stream: StreamSpec) -> dict[str, Any]:
     subject = last_subject(stream.name) if connection.is_guarded else api
     patience = Patience(connection.settings.patience_s)
     while True:
-        info = await connection.ask_api(subject, {})
+        try:
+            info = await connection.ask_api(subject, {})
+        except BusUnavailable as away:
+            if not connection.is_guarded or connection.is_closed:
+                raise
+            raise BusUnavailable(f"{stream.name} could not be read: {NO_GUARD} ({away})") from away
         error = info.get("error")
         if error is None:
             state: dict[str, Any] = info["state"]

@@ -1,19 +1,21 @@
 """Passes questions on without their answers: the server gives these straight to who asked."""
 
+import asyncio
+from typing import Any
+
+import orjson
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from flyte_bus.errors import BusUnavailable
+from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
-from flyte_bus.jetstream.connection import Connection
-from flyte_bus.jetstream.endpoints import QUEUE_GROUP
-from flyte_bus.ports import Decide, PassedOn
+from flyte_bus.jetstream.connection import TRY_TIMEOUT_S, Connection, as_object
+from flyte_bus.jetstream.endpoints import QUEUE_GROUP, is_inbox
+from flyte_bus.ports import Decide, EndAsked, PassedOn, TurnedDown
 from flyte_schemas.access import STREAM_INFO
 from flyte_schemas.reading import REFUSED_HEADER
 
 log = Facts(__name__)
-
-_INFO = "$JS.API.STREAM.INFO"
 
 
 class Relay:
@@ -24,6 +26,7 @@ class Relay:
         self._pattern = pattern
         self._decide = decide
         self._subscription: Subscription | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._subscription = await self._connection.subscribe(
@@ -35,21 +38,45 @@ class Relay:
             await self._connection.drain(self._subscription)
         elif self._subscription is not None:
             await self._connection.unsubscribe(self._subscription)
+        if self._tasks and grace_s:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _on_question(self, message: Msg) -> None:
-        if not message.reply:
-            return  # nobody would hear an answer
+        if not is_inbox(message.reply):
+            log.warning("bus.relay.answer_aimed", subject=message.subject, reply=message.reply)
+            return
+        task = asyncio.create_task(self._settle(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, message: Msg) -> None:
         decided = self._decide(message.subject, message.reply, message.data)
         try:
-            if isinstance(decided, PassedOn):
-                await self._connection.publish(self._seen(decided.to), decided.body, reply=message.reply)
-            else:
-                headers = {REFUSED_HEADER: " ".join(decided.reason.split())}
-                await self._connection.publish(message.reply, decided.answer, headers=headers)
-        except BusUnavailable:
-            log.warning("bus.relay.question_lost", subject=message.subject)
+            match decided:
+                case PassedOn(to, body):
+                    await self._connection.publish(to, body, reply=message.reply)
+                case TurnedDown(reason, answer):
+                    headers = {REFUSED_HEADER: " ".join(reason.split())}
+                    await self._connection.publish(message.reply, answer, headers=headers)
+                case EndAsked(stream):
+                    await self._connection.publish(message.reply, await self._end(stream))
+        except BusError as error:
+            log.warning("bus.relay.question_lost", subject=message.subject, reason=str(error))
 
-    def _seen(self, subject: str) -> str:
-        """What a subject of CORE is called here: where there are accounts, the guard is in EDGE."""
-        is_in_edge = self._connection.standing.access is not None
-        return subject.replace(_INFO, STREAM_INFO, 1) if is_in_edge and subject.startswith(_INFO) else subject
+    async def _end(self, stream: str) -> bytes:
+        """The answer as that of the JetStream API, as far as anybody reads it."""
+        info = await state_of(self._connection, stream)
+        kept = {key: info["state"][key] for key in ("last_seq", "last_ts")} if "state" in info else None
+        return orjson.dumps({"state": kept} if kept else {"error": info.get("error")})
+
+
+async def state_of(connection: Connection, stream: str) -> dict[str, Any]:
+    """What the server says of a stream's state; where there are accounts, by EDGE's name for that question.
+
+    Raises BusUnavailable.
+    """
+    asked = "$JS.API.STREAM.INFO" if connection.standing.access is None else STREAM_INFO
+    return as_object((await connection.request(f"{asked}.{stream}", b"", patience_s=TRY_TIMEOUT_S)).data)

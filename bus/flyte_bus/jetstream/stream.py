@@ -20,7 +20,7 @@ from flyte_bus.jetstream.batch import Batch
 from flyte_bus.jetstream.codes import TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.contents import content_of, id_of
-from flyte_bus.jetstream.ends import last_sequence, sequence_at
+from flyte_bus.jetstream.ends import NO_GUARD, last_sequence, sequence_at
 from flyte_bus.jetstream.follower import FILL_AGAIN_S, FILL_TRIES, Follower
 from flyte_bus.jetstream.in_order import in_order
 from flyte_bus.jetstream.parts import Part, parts_of
@@ -222,6 +222,6 @@ class JetStreamLog:
                 return batch
             self._connection.standing.check()
             if not patience.left_s or self._connection.is_closed:
-                who = "" if part.is_direct else ": the guard does not answer, is it running?"
+                who = "" if part.is_direct else f": {NO_GUARD}"
                 raise BusUnavailable(f"{stream.name} could not be read{who}")
             await patience.pause()

@@ -107,7 +107,8 @@ class MemoryBus:
 
     async def ended(self) -> BusError:
         """See `Bus.ended`: it never does."""
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[BusError] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def close(self) -> None:
         """See `Bus.close`; closing twice is closing once."""

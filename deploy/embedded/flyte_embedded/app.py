@@ -1,7 +1,7 @@
 """The stack, put together: the same `build` functions that the services' own processes use.
 
-Started in the order of need (server, registry, dataproxy, executor, console), ended the other way round: who
-looks first, then the executor, and with it the attempts that it runs.
+Started in the order of need (server, guard, registry, dataproxy, executor, console), ended the other way
+round: who looks first, then the executor, and with it the attempts that it runs.
 """
 
 import os
@@ -17,15 +17,15 @@ import flyte_dataproxy.app
 import flyte_dataproxy.settings
 import flyte_executor.app
 import flyte_executor.settings
+import flyte_guard.app
 import flyte_notifier.app
 import flyte_notifier.settings
 import flyte_registry.app
 import flyte_registry.settings
 import flyte_scheduler.app
 import flyte_scheduler.settings
-from flyte_bus.jetstream import connect
+from flyte_bus.jetstream import JetStreamBus, connect
 from flyte_bus.meter import Meter
-from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
 from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
 from flyte_console.app import ConsoleService
@@ -70,7 +70,7 @@ class Stack:
         self._tell_processes(self.access)
         await self._provision(self.access)
         page = ["console"] if self._settings.console else []
-        for name in ("registry", "dataproxy", "executor", "scheduler", *page, "notifier"):
+        for name in ("guard", "registry", "dataproxy", "executor", "scheduler", *page, "notifier"):
             bus = await self._connect(self.access, name)
             self.meters.append(bus.meter)
             service = await self._build(name, bus)
@@ -131,7 +131,9 @@ class Stack:
         if self._settings.endpoint_url:
             os.environ["FLYTE_AWS_ENDPOINT"] = self._settings.endpoint_url
 
-    async def _connect(self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S) -> Bus:
+    async def _connect(
+        self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S
+    ) -> JetStreamBus:
         bus = await connect(
             BusSettings(
                 url=access.url,
@@ -151,8 +153,10 @@ class Stack:
         async with await self._connect(access, "provisioner", patience_s=15.0) as bus:
             await bus.provision()
 
-    async def _build(self, name: str, bus: Bus) -> Service:
+    async def _build(self, name: str, bus: JetStreamBus) -> Service:
         match name:
+            case "guard":
+                return flyte_guard.app.build(bus)
             case "registry":
                 return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
             case "dataproxy":

@@ -139,7 +139,7 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
         domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
         session_s=int(hours) * 3600.0,
-        certificate=certificate_of(variables, "FLYTE_CONSOLE"),
+        certificate=certificate_of(variables, ("FLYTE_CONSOLE_CERT", "FLYTE_CONSOLE_KEY")),
         trusted=trusted_by(variables),
     )
 

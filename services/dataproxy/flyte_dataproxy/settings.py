@@ -116,7 +116,7 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> DataproxySett
         public_url=variables.get("FLYTE_DATAPROXY_PUBLIC_URL") or None,
         url_ttl_s=_whole(variables, "FLYTE_DATAPROXY_URL_TTL_S", int(unset.url_ttl_s)),
         max_object_bytes=_whole(variables, "FLYTE_DATAPROXY_MAX_OBJECT_BYTES", unset.max_object_bytes),
-        certificate=certificate_of(variables, "FLYTE_DATAPROXY"),
+        certificate=certificate_of(variables, ("FLYTE_DATAPROXY_CERT", "FLYTE_DATAPROXY_KEY")),
     )
 
 

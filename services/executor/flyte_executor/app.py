@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from flyte_bus.ports import Bus, Server
+from flyte_bus.security import CREDS
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.handing import Handing
@@ -126,6 +127,11 @@ def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> Bac
 
         kubernetes = from_environment()
         check_bus(kubernetes.nats_url, os.environ.get("FLYTE_NATS_URL", ""))
+        if issuer is None and os.environ.get(CREDS):
+            raise ValueError(
+                f"{CREDS} are the executor's own, and would stand in every pod: give it "
+                "FLYTE_EXECUTOR_AGENT_KEY and FLYTE_EXECUTOR_WORKER_KEY, by which each attempt is let in"
+            )
         return KubernetesBackend(bus, kubernetes, issuer=issuer)
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"

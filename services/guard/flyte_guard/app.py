@@ -5,15 +5,15 @@ from typing import Protocol
 import orjson
 import structlog
 
-from flyte_bus.ports import Bus, PassedOn, Relaying, Server, TurnedDown
+from flyte_bus.ports import Bus, EndAsked, PassedOn, Relaying, Server, TurnedDown
 from flyte_bus.service import Supervisor, serve_ping, stop_all
-from flyte_guard.core.questions import Refused, judge
+from flyte_guard.core.questions import End, Refused, judge
 from flyte_guard.measures import Measures
 from flyte_guard.settings import ASKED, SERVICE
 from flyte_schemas.reading import parse_last
 from flyte_schemas.streams import RUNS
 
-API = "$JS.API."
+DIRECT_GET = "$JS.API.DIRECT.GET."
 MAX_REASON = 500
 """Characters of what is said to who was refused: a part of it may be his own words."""
 
@@ -45,13 +45,13 @@ class GuardService:
         await self._loops.wait()
 
     async def trouble(self) -> str:
-        """Only that the bus does not answer, which raises."""
-        await self._bus.log.last_sequence(RUNS)
+        """Only that the log cannot be read, which raises."""
+        await self._bus.last_read(RUNS.name)
         return ""
 
-    def _decide(self, subject: str, reply: str, body: bytes) -> PassedOn | TurnedDown:
+    def _decide(self, subject: str, reply: str, body: bytes) -> PassedOn | TurnedDown | EndAsked:
         try:
-            passed = judge(subject, reply, body)
+            question = judge(subject, reply, body)
         except Refused as refused:
             self._measures.refused.value += 1
             log.warning("guard.refused", subject=subject, reason=str(refused)[:MAX_REASON])
@@ -59,7 +59,9 @@ class GuardService:
             error = {"error": {"code": 403, "description": reason}}
             return TurnedDown(reason, orjson.dumps(error) if parse_last(subject) else b"")
         self._measures.passed.value += 1
-        return PassedOn(API + passed.call, passed.body)
+        if isinstance(question, End):
+            return EndAsked(question.stream)
+        return PassedOn(DIRECT_GET + question.stream, question.body)
 
 
 def build(bus: GuardBus) -> GuardService:

@@ -196,9 +196,9 @@ class Rules:
                 if self.role in PEOPLE:
                     return not run or name in ("RUNS", "LOGS")
                 if self.role in ("agent", "worker"):
-                    return (name == "TASKS" and not run) or (
-                        name == "RUNS" and len(run) == 1 and self._sees_run(run[0])
-                    )
+                    if not run:  # who sees each run of a place sees the place's
+                        return name == "TASKS" or (name == "RUNS" and self.role == "worker")
+                    return name == "RUNS" and len(run) == 1 and self._sees_run(run[0])
         return False
 
     def _may_ask(self, service: str, rest: list[str]) -> bool:
@@ -210,6 +210,10 @@ class Rules:
             return self.role == "executor"
         if question == "take-work":
             return self.role == "worker" and about[1:] == [POOL]
+        if question == "renew-credential":
+            return self.role == "agent" and about == [*OWN, RUN]
+        if question == "renew-worker":
+            return self.role == "worker" and about == [*OWN, POOL, WORKER]
         if question in ASKED_ANYWHERE.get(service, ()):
             return (self.role in PEOPLE and question == "get-progress") or (
                 self.role == "console" and service == "registry"
@@ -265,6 +269,7 @@ def said() -> Iterator[str]:
             yield from (f"flyte.timer.{kind}.{place}.{run}.a0" for kind in ("set", "due"))
             yield from (f"flyte.read.FLYTE_{name}.{place}.{run}" for name in READABLE)
             yield f"$KV.flyte_leases.{place}.{run}.a0.1"
+            yield f"flyte.svc.executor.renew-credential.{place}.{run}"
             yield f"$JS.API.DIRECT.GET.FLYTE_RUNS.flyte.run.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_LOGS.flyte.log.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_REQUESTS.flyte.req.{place}.run.{run}.you"
@@ -277,6 +282,8 @@ def said() -> Iterator[str]:
         yield f"$JS.API.DIRECT.GET.FLYTE_TRIGGERS.flyte.trigger.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.computing.in.{place}.abc"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.in.{place}.abc"
+        for pool, worker in ((POOL, WORKER), (POOL, "w-other"), ("pool-other", WORKER)):
+            yield f"flyte.svc.executor.renew-worker.{place}.{pool}.{worker}"
         for service, questions in ASKED.items():
             yield from (f"flyte.svc.{service}.{question}.{place}" for question in questions)
     yield from _without_place()

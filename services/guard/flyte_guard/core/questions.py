@@ -37,14 +37,21 @@ class Refused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A call of the JetStream API, and its body."""
+class Read:
+    """A direct get of many messages of a stream, by its body."""
 
-    call: str
+    stream: str
     body: bytes
 
 
-def judge(subject: str, reply: str, body: bytes) -> Passed:
+@dataclass(frozen=True, slots=True)
+class End:
+    """The question where a stream ends."""
+
+    stream: str
+
+
+def judge(subject: str, reply: str, body: bytes) -> Read | End:
     """What a question becomes. Raises Refused."""
     if not reply.startswith(INBOXES):
         raise Refused(f"an answer goes to a subject that begins with {INBOXES}, not to {reply!r}")
@@ -53,14 +60,14 @@ def judge(subject: str, reply: str, body: bytes) -> Passed:
     if (stream := parse_last(subject)) is not None:
         if body.strip() not in (b"", b"{}"):
             raise Refused("the question for a stream's end has no words of its own: leave its body empty")
-        return Passed(f"STREAM.INFO.{stream}", b"")
+        return End(stream)
     if (asked := parse_read(subject)) is None:
         raise Refused(
             f"{subject} is not flyte.read.STREAM.PROJECT.DOMAIN, with .RUN for a stream of runs, nor "
             "flyte.read.last.STREAM"
         )
     stream, scope = asked
-    return Passed(f"DIRECT.GET.{stream}", _confined(stream, scope, _object(body)))
+    return Read(stream, _confined(stream, scope, _object(body)))
 
 
 def _object(body: bytes) -> Mapping[str, object]:
