@@ -103,7 +103,14 @@ NOTICES = StreamSpec(
     refuse_when_full=False,
 )
 
-STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES)
+SEALS = StreamSpec(
+    name="FLYTE_SEALS",
+    subjects=("flyte.seal.>",),
+    description="What proves that the events of runs are those that were said.",
+    append_only=True,
+)
+
+STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES, SEALS)
 
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(

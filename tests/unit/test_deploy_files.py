@@ -196,7 +196,16 @@ def _certificate_of(port: int) -> bytes:
 def test_the_composed_bus_has_a_configuration() -> None:
     _checked(DEPLOY / "compose" / "nats.conf")
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert set(services) == {"nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "guard", "console"}
+    assert set(services) == {
+        "nats",
+        "registry",
+        "dataproxy",
+        "executor",
+        "scheduler",
+        "notifier",
+        "guard",
+        "console",
+    }
 
 
 def _checked(path: Path) -> None:

@@ -33,10 +33,8 @@ MIN_STORE_BYTES = 2 * 1024**3
 """The store may take this share of what is free at the start, and never less than its streams reserve."""
 ROOM_LOOK_S = 2.0
 """How often the server's log is looked at for a full disk, and a full disk for room."""
-ACCOUNTS_LOOK_S = 1.2
+ACCOUNTS_LOOK_S = 1.0
 """How often it is looked whether the accounts were written anew."""
-ACCOUNTS_READ_TIMES = 2
-"""The server leaves an account as it is that it has read less than a second ago, so it is told again."""
 ROOM_BYTES = 16 * 1024**2
 """A disk with so much room is no longer full."""
 DISK_FULL = b"no space left on device"
@@ -168,13 +166,12 @@ class NatsServer:
         new.
         """
         file = self._keyring.folder / ACCOUNTS_FILE
-        known, looks_left = _written_at(file), 0
+        known = _written_at(file)
         while True:
             await asyncio.sleep(ACCOUNTS_LOOK_S)
-            if (now := _written_at(file)) != known:
-                known, looks_left = now, ACCOUNTS_READ_TIMES
-            if looks_left and self._process is not None and self._process.returncode is None:
-                looks_left -= 1
+            now = _written_at(file)
+            if now != known and self._process is not None and self._process.returncode is None:
+                known = now
                 self._process.send_signal(signal.SIGHUP)
                 log.info("embedded.nats_server.accounts_read_anew")
 

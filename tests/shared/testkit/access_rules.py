@@ -21,6 +21,7 @@ SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "conso
 EDGE = (*PEOPLE, "agent", "worker", "guard")
 
 WRITERS = {"run": "executor", "task": "registry", "trigger": "scheduler", "notice": "notifier"}
+WRITERS |= {"seal": "registry"}
 REQUIRED = {"run": 1, "abort": 1, "signal": 1, "deploy": 2, "trigger": 2}
 READABLE = ("REQUESTS", "TASKS", "TRIGGERS", "RUNS", "LOGS")
 STREAM_CALLS = (
@@ -45,7 +46,7 @@ CONSUMERS = {
 }
 WATCHED = {"executor": ("flyte_leases",), "notifier": ("flyte_settings", "flyte_outbox")}
 BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox", "flyte_sessions")
-STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "TIMERS", "REJECTED", "NOTICES")),)
+STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED", "NOTICES")),)
 STREAMS += tuple(f"KV_{bucket}" for bucket in BUCKETS)
 ASKED = {
     "registry": ("get-task", "list-tasks", "list-runs", "get-project"),
@@ -87,7 +88,7 @@ class Rules:
             case ["flyte", "svc", service, *rest]:
                 return self._may_ask(service, rest)
             case ["flyte", "info", stream]:
-                return self.role == "guard" and stream.removeprefix("FLYTE_") in READABLE
+                return self.role == "guard" and stream.removeprefix("FLYTE_") in (*READABLE, "SEALS")
             case ["flyte", "rejected"]:
                 return self.role in SERVICES
             case ["flyte", "timer", "set", *_]:
@@ -136,7 +137,7 @@ class Rules:
 
     def _may_request(self, place: tuple[str, str], verb: str, name: str, user: list[str]) -> bool:
         if self.role == "scheduler":
-            return verb == "run" and len(user) == 1
+            return verb == "run" and user == ["scheduler"]
         if place != OWN or verb not in REQUIRED:
             return False
         if self.role in PEOPLE:
@@ -168,7 +169,7 @@ class Rules:
         if self.role in SERVICES:
             return True
         if not subject:
-            return self.role == "guard" and stream.removeprefix("FLYTE_") in READABLE
+            return self.role == "guard" and stream.removeprefix("FLYTE_") in (*READABLE, "SEALS")
         match subject:
             case ["$KV", "flyte_leases", *key]:
                 return self.role in ("agent", "worker") and self._may_put("flyte_leases", key)
@@ -178,7 +179,7 @@ class Rules:
                 return self.role in PEOPLE and (project, domain) == OWN
             case ["flyte", kind, project, domain, *rest] if (project, domain) == OWN:
                 if self.role in PEOPLE:
-                    return kind in ("req", "task", "trigger", "run", "log")
+                    return kind in ("req", "task", "trigger", "run", "log", "seal")
                 if self.role in ("agent", "worker"):
                     return kind == "task" or (kind == "run" and self._sees_run(rest[0]))
         return False
@@ -191,7 +192,7 @@ class Rules:
                 return self.role in (*PEOPLE, "agent", "worker") and stream.removeprefix("FLYTE_") in known
             case [stream, project, domain, *run]:
                 name = stream.removeprefix("FLYTE_")
-                if (project, domain) != OWN or name not in READABLE:
+                if (project, domain) != OWN or name not in (*READABLE, "SEALS"):
                     return False
                 if self.role in PEOPLE:
                     return not run or name in ("RUNS", "LOGS")
@@ -277,7 +278,8 @@ def said() -> Iterator[str]:
         yield from (
             f"flyte.{kind}.{place}.env.task" for kind in ("task", "trigger", "live.task", "live.trigger")
         )
-        yield from (f"flyte.read.FLYTE_{name}.{place}" for name in (*READABLE, "TIMERS", "REJECTED"))
+        yield from (f"flyte.read.FLYTE_{name}.{place}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED"))
+        yield from (f"flyte.seal.{place}.{RUN}", f"$JS.API.DIRECT.GET.FLYTE_SEALS.flyte.seal.{place}.{RUN}")
         yield f"$JS.API.DIRECT.GET.FLYTE_TASKS.flyte.task.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.FLYTE_TRIGGERS.flyte.trigger.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.computing.in.{place}.abc"
