@@ -131,6 +131,8 @@ async def _open(browser: Browser, console: ConsoleProcess, run: str) -> Page:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
     page = await context.new_page()
     page.set_default_timeout(120_000)
+    await page.goto(await asyncio.to_thread(console.way_in))
+    await page.get_by_role("button", name="Sign out").wait_for()
     await page.add_init_script(_WATCH)
     await page.goto(f"{console.url}/projects/{PLACE[0]}/domains/{PLACE[1]}/runs/{run}")
     return page

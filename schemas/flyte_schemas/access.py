@@ -110,6 +110,7 @@ _SEES = (
     *(f"flyte.svc.registry.{question}.{{place}}" for question in ("get-task", "list-tasks", "list-runs")),
     "flyte.svc.registry.get-project.{place}",
     "flyte.svc.dataproxy.create-download-location.{place}",
+    "flyte.svc.console.open-session.{place}",
     *(f"flyte.svc.{service}.ping" for service in ("registry", "dataproxy", "executor", "scheduler")),
     *(f"flyte.svc.{service}.ping" for service in ("notifier", "console", "guard")),
     "flyte.svc.registry.get-progress",
@@ -286,7 +287,8 @@ NOTIFIER = _service(
 )
 CONSOLE = _service(
     "console",
-    "serves the web page, which only reads",
+    "serves the web page, which only reads, and keeps who is signed in",
+    "$KV.flyte_sessions.>",
     "flyte.svc.registry.>",
     "flyte.svc.dataproxy.create-download-location.*.*",
     *(f"flyte.svc.{service}.ping" for service in ("dataproxy", "executor", "scheduler", "notifier")),

@@ -358,6 +358,12 @@ FAILURE_CODES = (
         _BY_YOU,
     ),
     _user(
+        "SessionRefused",
+        "the console lets nobody in just now, or not with what was asked for",
+        "type `flyte console` again in a minute",
+        _BY_YOU,
+    ),
+    _user(
         "InvalidQuestion",
         "a service was asked something that it cannot read",
         "use a client of the server's version",

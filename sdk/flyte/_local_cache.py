@@ -14,7 +14,7 @@ from typing import Any
 from flyte._cache import VersionParameters
 from flyte._local_content import by_content, is_all_there
 from flyte._logger import logger
-from flyte._stack import stack_home
+from flyte._stack import own_folder, stack_home
 from flyte._task import Task
 from flyte_schemas.cache_keys import call_key, without_places
 
@@ -81,7 +81,7 @@ class LocalCache:
 
     def keep(self, key: str, outputs: Data) -> None:
         """Keep what was computed."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        own_folder(self._file.parent)
         with self._opened() as connection:
             connection.execute(_TABLE)
             result = (f"local/{self._run}", json.dumps(outputs))

@@ -26,7 +26,7 @@ from flyte._layout import Layout, below, is_installed
 from flyte._limits import MAX_REMEMBERED_REHEARSALS, REHEARSAL_LIMIT_S
 from flyte._rehearsing import Report
 from flyte._runtime.importing import WHY
-from flyte._stack import stack_home
+from flyte._stack import own_folder, stack_home
 from flyte_schemas.task import TaskTemplate
 
 SWITCH = "FLYTE_REHEARSAL"
@@ -204,8 +204,8 @@ def _name(bundle: Bundle, sources: list[dict[str, Any]], project: str, domain: s
 def _remember(memory: Path) -> None:
     """Leave a mark; when there are too many, the oldest go. A home that cannot be written is no trouble."""
     with suppress(OSError):
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.touch()
+        own_folder(memory.parent)
+        memory.touch(mode=0o600)
         marks = list(memory.parent.iterdir())
         if len(marks) > MAX_REMEMBERED_REHEARSALS:
             marks.sort(key=lambda mark: mark.stat().st_mtime)

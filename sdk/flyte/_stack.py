@@ -30,6 +30,14 @@ def stack_home() -> Path:
     return Path(os.environ.get("FLYTE_HOME") or Path.home() / ".flyte").expanduser().absolute()
 
 
+def own_folder(path: Path) -> Path:
+    """Make a folder of the home, and what is missing above it, for this user alone."""
+    if not path.exists():
+        own_folder(path.parent)
+        path.mkdir(exist_ok=True, mode=0o700)
+    return path
+
+
 def find_stack(home: Path | None = None) -> Stack | None:
     """The stack of `home`, when its process lives; None when there is none."""
     home = home or stack_home()

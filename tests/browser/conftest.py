@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from testkit.cli import Cli
 from testkit.console_process import ConsoleProcess, nats_of
@@ -56,11 +64,21 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, console: ConsoleProcess) -> StorageState:
+    """What a browser keeps that has signed in as a user does."""
+    with browser.new_context() as context:
+        context.new_page().goto(console.way_in())
+        expect(context.pages[0].get_by_role("button", name="Sign out")).to_be_visible(timeout=PATIENCE_MS)
+        return context.storage_state()
+
+
 @pytest.fixture
-def page(browser: Browser, console: ConsoleProcess) -> Iterator[Page]:
+def page(browser: Browser, console: ConsoleProcess, signed_in: StorageState) -> Iterator[Page]:
     """An empty window; whatever its console complains of fails the test, broken policies among it."""
     expect.set_options(timeout=PATIENCE_MS)
-    context = browser.new_context(base_url=console.url, viewport={"width": 1280, "height": 800})
+    size: ViewportSize = {"width": 1280, "height": 800}
+    context = browser.new_context(base_url=console.url, viewport=size, storage_state=signed_in)
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []

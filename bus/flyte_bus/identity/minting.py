@@ -10,6 +10,7 @@ from flyte_bus.identity.keys import KeyPair
 from flyte_bus.identity.tokens import signed
 from flyte_schemas.access import ROLES
 from flyte_schemas.names import is_name
+from flyte_schemas.sessions import ANY as EVERY
 from flyte_schemas.users import user_token
 
 ANY = "*"
@@ -118,13 +119,14 @@ def _user(name: str) -> str:
 def _token(what: str, value: str) -> str:
     """A value that stands as one token of a subject, or the wildcard of a project or a domain.
 
-    A value with `{{` in it would be filled in by the server as a template is.
+    A value with `{{` in it would be filled in by the server as a template is, and `~` is what a question for
+    the console's session calls all projects or domains.
     """
     if value == ANY and what in ("project", "domain"):
         return value
-    if not is_name(value) or "{{" in value:
+    if not is_name(value) or "{{" in value or value == EVERY:
         raise CannotMint(
             f"the {what} is {value!r}: permissions cannot be given for a name that is empty, is longer than "
-            "128 characters, or has a dot, a wildcard, white space or {{ in it"
+            "128 characters, is ~, or has a dot, a wildcard, white space or {{ in it"
         )
     return value

@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--backend", default="", help="where attempts run: process, docker or kubernetes")
     parser.add_argument("--no-console", action="store_true", help="without the web page")
     arguments = parser.parse_args()
+    os.umask(0o077)  # the log, objects, code and output of this stack are its user's alone
     os.environ.setdefault("FLYTE_LOG_LEVEL", "warning" if sys.stderr.isatty() else "info")
     configure_logging()
     try:
@@ -97,7 +98,7 @@ async def _run(settings: StackSettings, state: Health) -> int:
         state.measured(meter)
     _say(f"ready (nats {stack.access.url}, home {settings.home}, pid {os.getpid()})")
     if stack.console_url:
-        _say(f"its web page: {stack.console_url}")
+        _say(f"its web page: {stack.console_url} (to sign in: flyte console)")
     dying = asyncio.create_task(stack.wait())
     stopping = asyncio.create_task(signalled.wait())
     await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -14,7 +14,7 @@ STACK_FILE = "stack.json"
 
 
 class HomeInUse(Exception):
-    """Another stack runs in this folder."""
+    """The folder is not for us: another stack runs in it, or it is another user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Home:
     def held(self) -> Iterator[None]:
         """Keep others out while the block runs. Raises HomeInUse."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._shut()
         with (self.path / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,6 +36,13 @@ class Home:
                     f"a stack runs in {self.path} already: `flyte status` shows it, `flyte stop` ends it"
                 ) from error
             yield
+
+    def _shut(self) -> None:
+        """Let nobody else in, whatever the folder was before. Raises HomeInUse for another user's."""
+        try:
+            self.path.chmod(0o700)
+        except PermissionError as error:
+            raise HomeInUse(f"{self.path} is another user's: name a folder of yours (--home)") from error
 
     @contextmanager
     def announced(self, note: dict[str, Any]) -> Iterator[None]:

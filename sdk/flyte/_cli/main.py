@@ -21,6 +21,7 @@ COMMANDS = {
     "start": ("stack:start", "Start a stack on this machine."),
     "stop": ("stack:stop", "Stop the stack of this machine."),
     "status": ("stack:status", "Show where the control plane is and which services answer."),
+    "console": ("console:console", "Open the web page, signed in."),
     "deploy": ("deploy:deploy", "Deploy environments, their tasks, and what they depend on."),
     "build": ("build:build", "Build the images of environments, and push them."),
     "run": ("run:run", "Run a task of a Python file, or one that is deployed already."),

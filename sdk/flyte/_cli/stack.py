@@ -12,7 +12,7 @@ import click
 import typer
 
 from flyte._cli.setting import PATH, Output, settle
-from flyte._stack import Stack, find_stack, is_alive, stack_home
+from flyte._stack import Stack, find_stack, is_alive, own_folder, stack_home
 
 if TYPE_CHECKING:
     from flyte_schemas.endpoints import Pong
@@ -200,8 +200,9 @@ async def _answers() -> "tuple[dict[str, Pong | None], list[StreamProgress]]":
 
 
 def _start_detached(command: list[str], home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(home)
     log = home / "stack.log"
+    os.umask(0o077)  # the log is our user's alone
     with log.open("ab") as sink:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
@@ -212,7 +213,7 @@ def _start_detached(command: list[str], home: Path) -> None:
         if running is not None and running.pid == process.pid:
             typer.echo(f"the stack is running ({_described(running)}); stop it with `flyte stop`", err=True)
             if running.console_url:
-                typer.echo(f"its web page: {running.console_url}", err=True)
+                typer.echo(f"its web page: {running.console_url} (to sign in: flyte console)", err=True)
             return
         if process.poll() is not None:
             raise RuntimeError(f"the stack ended with code {process.returncode}:\n{_tail(log)}")

@@ -124,7 +124,7 @@ async def test_an_action_is_shown_with_its_attempts(world: World) -> None:
 async def test_events_are_told_in_a_line_and_in_pages(world: World) -> None:
     page = await world.get(f"/runs/{DONE.run}/events?limit=2")
     assert [one["text"] for one in page["events"]] == [
-        "requested: my_env.my_task:v1",
+        "requested by ann: my_env.my_task:v1",
         "queued attempt 1 on process",
     ]
     assert page["events"][0]["event"]["data"]["requested_by"] == "ann"

@@ -45,12 +45,13 @@ CONSUMERS = {
     ("FLYTE_RUNS", "stranger"): "",
 }
 WATCHED = {"executor": ("flyte_leases",), "notifier": ("flyte_settings", "flyte_outbox")}
-BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox")
+BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox", "flyte_sessions")
 STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED", "NOTICES")),)
 STREAMS += tuple(f"KV_{bucket}" for bucket in BUCKETS)
 ASKED = {
     "registry": ("get-task", "list-tasks", "list-runs", "get-project"),
     "dataproxy": ("create-upload-location", "complete-upload", "create-download-location"),
+    "console": ("open-session",),
 }
 ASKED_ANYWHERE = {
     "registry": ("list-projects", "get-progress"),
@@ -158,6 +159,8 @@ class Rules:
                 return is_ours or bucket in ("flyte_leases", "flyte_cache")
             case "notifier":
                 return bucket == "flyte_outbox"
+            case "console":
+                return bucket == "flyte_sessions"
             case _:
                 return False
 
@@ -303,7 +306,8 @@ def _without_place() -> Iterator[str]:
         "$KV.flyte_settings.notifications",
         "$KV.flyte_cache.global.abc",
     )
-    yield from ("$KV.flyte_outbox.a.b", "$KV.other.key")
+    yield from ("$KV.flyte_outbox.a.b", "$KV.flyte_sessions.abc", "$KV.other.key")
+    yield from (f"flyte.svc.console.open-session.{place}" for place in (f"{OWN[0]}.~", "~.~"))
     yield from (
         f"$JS.API.DIRECT.GET.KV_flyte_settings.$KV.flyte_settings.{key}"
         for key in ("executor.backend", "executor.checkpoint", "notifications", "projects")

@@ -7,9 +7,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from testkit.cli import clean_environment, command
+from testkit.cli import Cli, clean_environment, command
 from testkit.waiting import wait_for
 
 STOP_LIMIT_S = 15.0
@@ -60,18 +60,22 @@ class ConsoleProcess:
             self._process.wait(STOP_LIMIT_S)
             self._process = None
 
-    def get(self, path: str) -> Any:
-        """What it answers at a path."""
-        with urllib.request.urlopen(self.url + path, timeout=STOP_LIMIT_S) as answer:
-            return json.load(answer)
+    def way_in(self) -> str:
+        """An address that signs a browser in."""
+        variables = {
+            **self._variables,
+            "FLYTE_ADMIN_ENDPOINT": self._variables["FLYTE_NATS_URL"],
+            "FLYTE_CONSOLE_ENDPOINT": self.url,
+        }
+        return Cli(self._log.parent, variables).ok("console", "--no-open").strip()
 
     def _answers(self) -> bool:
         assert self._process is not None and self._process.poll() is None, self._log.read_text()
         try:
-            self.get("/api/v1/about")
+            with urllib.request.urlopen(self.url, timeout=STOP_LIMIT_S):
+                return True
         except (OSError, urllib.error.URLError):
             return False
-        return True
 
     def __enter__(self) -> Self:
         self.start()

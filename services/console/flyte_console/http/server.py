@@ -37,7 +37,8 @@ CHUNK_BYTES = 256 * 1024
 CONNECT_TIMEOUT_S = 10.0
 STORE_TIMEOUT_S = 60.0
 """How long the artifact store may take to be reached, and to go on."""
-MAX_URL_BYTES = 8 * 1024
+MAX_URL_BYTES = 64 * 1024
+"""Room for the longest texts of all parameters at once, as an address has them: twelve bytes a character."""
 
 AT = "/api/at/{at:[A-Za-z0-9_-]{1,64}}/"
 """Where a browser without TLS asks what it asks below `/api/` else (`door.py`)."""
@@ -129,6 +130,7 @@ class _Handlers:
     async def begun(self, request: web.Request, response: web.StreamResponse) -> None:
         """The head of an answer is about to be sent: count it."""
         self._measures.answered(_template(request), response.status)
+        response.headers["Server"] = "flyte-console"
         if self._door.is_secure(request):
             response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
 

@@ -1,0 +1,114 @@
+"""Sessions as the bus keeps them, while time goes by."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flyte_bus.errors import Refusal
+from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_console.core.allowance import Allowance
+from flyte_console.sessions import Sessions
+from flyte_console.settings import ConsoleSettings
+from flyte_schemas.sessions import OpenSession
+from flyte_schemas.streams import SESSIONS_BUCKET
+
+
+@pytest.fixture
+def limits() -> ConsoleSettings:
+    return ConsoleSettings(fresh_s=0.0, code_s=60, idle_s=3600, session_s=7200, max_opened=3)
+
+
+@pytest.fixture
+def clock() -> list[datetime]:
+    return [datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+@pytest.fixture
+async def sessions(bus: MemoryBus, limits: ConsoleSettings, clock: list[datetime]) -> Sessions:
+    return Sessions(bus, limits, lambda: clock[0])
+
+
+@pytest.fixture
+async def bus() -> AsyncIterator[MemoryBus]:
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        yield bus
+
+
+async def test_a_code_and_a_session_end_by_themselves(sessions: Sessions, clock: list[datetime]) -> None:
+    late = await sessions.open(OpenSession(project="p", domain="d"))
+    code = await sessions.open(OpenSession(project="p", domain="d"))
+    clock[0] += timedelta(seconds=59)
+    found = await sessions.enter(code.secret, with_path=False)
+    assert found is not None
+    clock[0] += timedelta(seconds=2)
+    assert await sessions.enter(late.secret, with_path=False) is None
+    secret = found[0]
+    for _ in range(3):
+        clock[0] += timedelta(minutes=30)
+        assert await sessions.find(secret), "it is used"
+    clock[0] += timedelta(minutes=61)
+    assert await sessions.find(secret) is None, "nobody used it for an hour"
+
+
+async def test_it_ends_however_often_it_is_used(sessions: Sessions, clock: list[datetime]) -> None:
+    token = (await sessions.open(OpenSession(project="p", domain="d", lasting=True))).secret
+    for _ in range(5):
+        assert await sessions.find(token)
+        clock[0] += timedelta(minutes=24)
+    assert await sessions.find(token) is None
+
+
+async def test_another_console_knows_it_until_it_is_ended(
+    bus: MemoryBus, sessions: Sessions, limits: ConsoleSettings, clock: list[datetime]
+) -> None:
+    token = (await sessions.open(OpenSession(project="p", domain="d", lasting=True))).secret
+    other = Sessions(bus, limits, lambda: clock[0])
+    assert await other.find(token)
+    await sessions.end(token)
+    assert await other.find(token) is None
+
+
+async def test_a_secret_that_was_joined_is_used_up(sessions: Sessions) -> None:
+    first = (await sessions.open(OpenSession(project="p", domain="d"))).secret
+    await sessions.open(OpenSession(project="q", domain="d", joined=first))
+    assert await sessions.enter(first, with_path=False) is None
+    with pytest.raises(Refusal, match="used up"):
+        await sessions.open(OpenSession(project="r", domain="d", joined=first))
+
+
+async def test_a_token_opens_no_browser_and_a_code_answers_no_program(sessions: Sessions) -> None:
+    token = (await sessions.open(OpenSession(project="p", domain="d", lasting=True))).secret
+    code = (await sessions.open(OpenSession(project="p", domain="d"))).secret
+    assert await sessions.enter(token, with_path=False) is None
+    assert await sessions.find(code) is None
+
+
+async def test_one_place_cannot_ask_for_all_there_is_room_for(sessions: Sessions) -> None:
+    for _ in range(3):
+        await sessions.open(OpenSession(project="p", domain="d"))
+    with pytest.raises(Refusal, match="more than 3 sessions a minute"):
+        await sessions.open(OpenSession(project="p", domain="d"))
+    await sessions.open(OpenSession(project="q", domain="d"))
+
+
+async def test_nobody_who_reads_the_bucket_has_a_session(bus: MemoryBus, sessions: Sessions) -> None:
+    token = (await sessions.open(OpenSession(project="p", domain="d", lasting=True))).secret
+    async with aclosing(bus.bucket(SESSIONS_BUCKET).watch()) as entries:
+        entry = await anext(entries)
+    assert token not in entry.key + str(entry.value)
+
+
+def test_an_allowance_is_each_ones_own_and_comes_back() -> None:
+    allowance = Allowance(2, 60.0)
+    assert [allowance.take("ann", now) for now in (0.0, 1.0, 2.0, 59.9, 60.0, 60.5)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert allowance.take("bob", 2.0)
