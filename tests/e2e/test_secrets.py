@@ -1,6 +1,7 @@
 """Secrets as they are typed: kept, seen by tasks, shown nowhere, changed, removed."""
 
 import base64
+import contextlib
 import json
 import os
 import pty
@@ -116,12 +117,11 @@ def files_with_a_value(home: Path) -> list[str]:
 def processes_with_a_value() -> list[str]:
     """The processes of this machine whose command line or first environment shows a value."""
     found = []
-    for place in Path("/proc").glob("[0-9]*/*"):
-        if place.name in ("cmdline", "environ"):
-            try:
-                found += [str(place)] if shows_a_value(place.read_bytes()) else []
-            except OSError:
-                pass  # it has ended, or is somebody else's
+    for process in Path("/proc").iterdir():
+        for place in ("cmdline", "environ") if process.name.isdigit() else ():
+            with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+                if shows_a_value((process / place).read_bytes()):
+                    found.append(f"{process}/{place}")
     return found
 
 
@@ -151,9 +151,9 @@ def test_tasks_see_secrets_and_nothing_else_does(cli: Cli, stack_home: Path, tmp
     failed = cli("run", "--follow", "secretive.py", "fails")
     assert failed.returncode == 1
     name = json.loads(cli.ok("get", "run", "-o", "json"))[0]["name"]
-    for told in (failed.stdout + failed.stderr, cli.ok("explain", name), cli.ok("get", "events", name)):
-        assert not shows_a_value(told.encode())
-    assert "refused: ***" in cli.ok("explain", name)
+    told = failed.stdout + failed.stderr + cli.ok("explain", name) + cli.ok("get", "events", name)
+    assert "ValueError: refused: ***" in told
+    assert not shows_a_value(told.encode())
 
     assert outputs_of(cli.ok("run", "--follow", "secretive.py", "length")).endswith(f"o0={len(TOKEN)})")
     assert keep(cli, f"{TOKEN}-and-more", "api-key") == "replaced secret api-key\n"
@@ -162,7 +162,6 @@ def test_tasks_see_secrets_and_nothing_else_does(cli: Cli, stack_home: Path, tmp
     assert files_with_a_value(stack_home) == []
 
     assert cli.ok("delete", "secret", "api-key") == "deleted secret api-key\n"
-    assert "there is no secret 'api-key' of default/development" in cli("delete", "secret", "api-key").stderr
     missing = cli("run", "--follow", "secretive.py", "show")
     assert missing.returncode == 1
     assert "SecretMissing: there is no secret 'api-key': looked in default/development" in missing.stderr
