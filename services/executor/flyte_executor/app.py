@@ -90,8 +90,8 @@ def check_bus(said: str, own: str) -> None:
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus."""
-    secrets = Secrets(bus, _secret_store(settings))
-    backend = _backend(bus, settings)
+    backend, store = _backend(bus, settings)
+    secrets = Secrets(bus, store)
     measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
@@ -102,9 +102,9 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
 
 
 def _secret_store(settings: ExecutorSettings) -> SecretStore:
-    """Where secrets lie."""
+    """Where secrets lie, but for those of a cluster."""
     if settings.secrets == "environment":
-        return EnvironmentStore(os.environ)
+        return EnvironmentStore(os.environ)  # takes them out of it, before any process inherits it
     return FileStore(settings.home / FOLDER)
 
 
@@ -123,21 +123,28 @@ def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
     return Sampling(), SpanSender(bus)
 
 
-def _backend(bus: Bus, settings: ExecutorSettings) -> Backend:
-    """Where attempts run. Raises ValueError."""
+def _backend(bus: Bus, settings: ExecutorSettings) -> tuple[Backend, SecretStore]:
+    """Where attempts run, and their secrets lie. Raises ValueError."""
+    store = _secret_store(settings)
     if settings.backend == "kubernetes":
         # Only here: it takes a second to import, and other backends do without its packages.
         from flyte_executor.backends.kubernetes.backend import KubernetesBackend
+        from flyte_executor.backends.kubernetes.secret_store import KubernetesStore
         from flyte_executor.backends.kubernetes.settings import from_environment
 
         kubernetes = from_environment()
         check_bus(kubernetes.nats_url, os.environ.get("FLYTE_NATS_URL", ""))
-        return KubernetesBackend(bus, kubernetes)
+        backend = KubernetesBackend(bus, kubernetes)
+        if settings.secrets == "kubernetes":
+            store = KubernetesStore(lambda: backend.apis, kubernetes)
+        return backend, store
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"
         site = hashlib.sha256(place.encode()).hexdigest()[:16]
-        return DockerBackend(bus.log, site=site, image=settings.image, grace_s=settings.grace_s)
+        docker = DockerBackend(bus.log, site=site, image=settings.image, grace_s=settings.grace_s)
+        return docker, store
     words = LeftWords(settings.spool, bus.log)
-    return ProcessBackend(
+    processes = ProcessBackend(
         settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
     )
+    return processes, store

@@ -183,7 +183,7 @@ async def test_secrets_of_the_environment_are_taken_out_of_it_and_cannot_be_chan
     assert await store.find(scopes, "team", "api-key") == b"value"
     assert await store.find(scopes, None, "team-api-key") == b"value"
     assert await store.find(scopes, None, "other") is None
-    assert [one.key for one in await store.list(scopes)] == ["TEAM_API_KEY"]
+    assert [one.key for one in await store.visible(scopes)] == ["TEAM_API_KEY"]
     with pytest.raises(StoreRefuses, match="set or unset FLYTE_SECRET_A_B there"):
         await store.put(SecretContent(key="b", group="a", value=""), NOON)
     with pytest.raises(StoreRefuses, match="FLYTE_SECRET_B"):
