@@ -45,7 +45,7 @@ async def _abort() -> Row:
         machine = written.Watched(frozenset(AttemptKey(RUN.action(name), 1) for name in names))
         async with _serving(bus, machine):
             begun = time.perf_counter()
-            await written.say(bus, abort_request(RUN), AbortAction(action="a0"))
+            await written.say(bus, abort_request(RUN, "alice"), AbortAction(action="a0"))
             while len(machine.stopped) < ACTIONS:
                 machine.changed.clear()
                 await machine.changed.wait()

@@ -108,7 +108,7 @@ async def _executor() -> list[Row]:
         await written.action(bus, run.action("a0"), None, *written.LIFE)
         names = await written.children(bus, run, ACTIONS, *written.LIFE)
         before = await bus.log.last_sequence(RUNS)
-        await written.say(bus, run_request(later), StartRun(task=written.TASK))
+        await written.say(bus, run_request(later, "alice"), StartRun(task=written.TASK))
         alive = frozenset(AttemptKey(run.action(name), 1) for name in ["a0", *names])
         begun, ended = await _restart(bus, written.Watched(alive), later)
         assert await bus.log.last_sequence(RUNS) == before + 2, "something was decided for what was alive"

@@ -1,6 +1,6 @@
 """What can go wrong on the bus, in our own words."""
 
-from flyte_schemas.failure import Failure
+from flyte_schemas.failure import Failure, FailureKind
 
 
 class BusError(Exception):
@@ -46,3 +46,14 @@ class Refusal(BusError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class NotAllowed(Refusal):
+    """The server refused this user what was asked for; it is over at once, and asking again does not help."""
+
+    def __init__(self, message: str, hint: str = "", *, subject: str = "") -> None:
+        super().__init__(Failure(code="NotAllowed", kind=FailureKind.USER, message=message, hint=hint))
+        self.subject = subject
+
+    def __str__(self) -> str:
+        return f"{self.failure.message}. {self.failure.hint}".removesuffix(". ")

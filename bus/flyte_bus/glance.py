@@ -5,14 +5,19 @@ Whatever is unusual (TLS, a refusal, silence) gives up, and the caller asks over
 says what is wrong.
 """
 
+import base64
 import json
 import secrets
 import socket
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from flyte_bus.settings import BusSettings
+
+if TYPE_CHECKING:
+    from flyte_bus.identity.credentials import Credentials
 
 GLANCE_TIMEOUT_S = 0.5
 """For all of it: to connect, to ask and to hear."""
@@ -37,7 +42,7 @@ def last_messages(
     None altogether when that cannot be told so.
     """
     parts = urlsplit(settings.servers[0])
-    if parts.scheme != "nats" or not parts.hostname or settings.wants_tls or settings.security.creds:
+    if parts.scheme != "nats" or not parts.hostname or settings.wants_tls:
         return None
     try:
         # `create_connection` would load the machinery of international names for any host.
@@ -47,6 +52,7 @@ def last_messages(
             connection.connect((parts.hostname, parts.port or DEFAULT_PORT))
             line = _Line(connection, time.monotonic() + timeout_s)
             line.greet(
+                settings.security.credentials(),
                 user=settings.user or unquote(parts.username or ""),
                 password=settings.password or unquote(parts.password or ""),
             )
@@ -63,11 +69,13 @@ class _Line:
         self._connection = connection
         self._deadline = deadline
         self._read = b""
+        self._inbox = "_INBOX"
 
-    def greet(self, *, user: str, password: str) -> None:
-        """Introduce ourselves. Raises _Unusual for a server that wants more than a name and a password."""
+    def greet(self, credentials: "Credentials | None", *, user: str, password: str) -> None:
+        """Introduce ourselves, by credentials or name and password. Raises _Unusual where TLS is wanted."""
         word, _, info = self._line().partition(b" ")
-        if word != b"INFO" or json.loads(info).get("tls_required"):
+        server = json.loads(info) if word == b"INFO" else {}
+        if not server or server.get("tls_required"):
             raise _Unusual
         hello: dict[str, object] = {
             "verbose": False,
@@ -79,13 +87,17 @@ class _Line:
             "version": "0",
             "name": "flyte-glance",
         }
-        if user:
+        if credentials is not None:
+            proof = credentials.sign(str(server.get("nonce", "")).encode())
+            hello |= {"jwt": credentials.jwt, "sig": base64.b64encode(proof).decode("ascii")}
+            self._inbox = credentials.identity.inbox
+        elif user:
             hello |= {"user": user, "pass": password}
         self._send(b"CONNECT " + json.dumps(hello).encode() + b"\r\n")
 
     def ask(self, questions: Sequence[str]) -> list[bytes | None]:
         """What is answered to each question. Raises _Unusual, OSError."""
-        inbox = f"_INBOX.{secrets.token_hex(11)}"
+        inbox = f"{self._inbox}.{secrets.token_hex(11)}"
         asked = "".join(
             f"PUB {question} {inbox}.{number} 0\r\n\r\n" for number, question in enumerate(questions)
         )

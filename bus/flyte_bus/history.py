@@ -10,8 +10,16 @@ from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import TaskDeployed
 from flyte_schemas.imported import TaskImported
 from flyte_schemas.run import RunFold
-from flyte_schemas.streams import RUNS, TASKS
-from flyte_schemas.subjects import ActionKey, RunKey, action_subject, parse_action, run_filter, task_subject
+from flyte_schemas.streams import REQUESTS, RUNS, TASKS
+from flyte_schemas.subjects import (
+    ActionKey,
+    RunKey,
+    action_subject,
+    parse_action,
+    run_filter,
+    run_requests,
+    task_subject,
+)
 from flyte_schemas.task import TaskReference, TaskTemplate
 
 
@@ -60,6 +68,17 @@ async def find_version(
             case _:
                 pass
     return deployed or imported
+
+
+async def last_request(log: EventLog, run: RunKey) -> Entry | None:
+    """The last request for a run, whoever asked; None when nobody has, or it is longer ago than requests are
+    kept.
+    """
+    found = None
+    asked, asked_by_earlier_versions = run_requests(run)
+    async for entry in log.read(REQUESTS, asked):
+        found = entry
+    return found or await log.last(REQUESTS, asked_by_earlier_versions)
 
 
 async def read_run(log: EventLog, run: RunKey, into: RunFold | None = None) -> RunFold:

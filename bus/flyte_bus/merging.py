@@ -1,7 +1,7 @@
 """Several readings of the log as one: in the order of time what is past, as it comes what is live."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +15,23 @@ HELD = 256
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
-async def by_time(reads: Sequence[AsyncGenerator[Entry]]) -> AsyncGenerator[Entry]:
+def by_time(reads: Sequence[AsyncGenerator[Entry]]) -> AsyncGenerator[Entry]:
     """All entries of readings that end, the earliest first; each reading stays in its own order."""
+    return _merged(reads, _time)
+
+
+def by_sequence(reads: Sequence[AsyncGenerator[Entry]]) -> AsyncGenerator[Entry]:
+    """The same for readings of one stream, in its order."""
+    return _merged(reads, lambda entry: entry.sequence)
+
+
+async def _merged(
+    reads: Sequence[AsyncGenerator[Entry]], key: Callable[[Entry], Any]
+) -> AsyncGenerator[Entry]:
     try:
         heads = {place: head for place, one in enumerate(reads) if (head := await anext(one, None))}
         while heads:
-            place = min(heads, key=lambda place: (_time(heads[place]), place))
+            place = min(heads, key=lambda place: (key(heads[place]), place))
             yield heads.pop(place)
             if head := await anext(reads[place], None):
                 heads[place] = head

@@ -10,6 +10,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
+from flyte_bus.access import Access
+from flyte_bus.errors import BusError
 from flyte_bus.meter import Meter
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.envelope import AnyEvent, Malformed
@@ -190,11 +192,55 @@ class Room:
 Handler = Callable[[AskT], Awaitable[AnswerT]]
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """A question goes on to the subject `to` with this body; its answers go straight to who asked."""
+
+    to: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedDown:
+    """A question goes nowhere; who asked is told why, and gets `answer`."""
+
+    reason: str
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """Who asked is told where a stream ends, and nothing of what it holds."""
+
+    stream: str
+
+
+Decide = Callable[[str, str, bytes], PassedOn | TurnedDown | EndAsked]
+"""Says what becomes of a question: by its subject, where its answer is to go, and its body."""
+
+
+class Relaying(Protocol):
+    """What a bus with a server has besides."""
+
+    async def relay(self, pattern: str, decide: Decide) -> Server:
+        """Let `decide` say what becomes of what is asked on the subjects of `pattern`; several share it."""
+        ...
+
+    async def last_read(self, stream: str) -> int:
+        """The sequence of a stream's last message, for who may pass questions on. Raises BusError."""
+        ...
+
+
 class Bus(Protocol):
     """A connection to the control plane."""
 
     @property
     def log(self) -> EventLog: ...
+
+    @property
+    def access(self) -> Access | None:
+        """Who we are, where the credentials of this connection say so."""
+        ...
 
     @property
     def meter(self) -> Meter:
@@ -241,6 +287,10 @@ class Bus(Protocol):
 
     async def room(self) -> Room:
         """How much is stored now. Raises BusUnavailable."""
+        ...
+
+    async def ended(self) -> BusError:
+        """Return why the server ended the connection for good, when it does: credentials expire."""
         ...
 
     async def close(self) -> None:

@@ -4,8 +4,12 @@ Whoever names one of them, or writes `tls://`, wants TLS: a connection without i
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flyte_bus.identity.credentials import Credentials
 
 CA, CERT, KEY, CREDS = "FLYTE_NATS_CA", "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
 
@@ -16,7 +20,8 @@ class Security:
     `ca_text`: the same in place of a file.
 
     `cert` and `key`: by which the client is known, for servers that verify clients.
-    `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password.
+    `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password, in a file;
+    `creds_text`: the same in place of a file.
     """
 
     ca: Path | None = None
@@ -24,6 +29,26 @@ class Security:
     cert: Path | None = None
     key: Path | None = None
     creds: Path | None = None
+    creds_text: str = field(default="", repr=False)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the server is to know us by a token, and not by a password."""
+        return self.creds is not None or bool(self.creds_text)
+
+    def credentials(self) -> "Credentials | None":
+        """The credentials as they stand now: a file may be written anew while it is used.
+
+        Raises NotCredentials for a file that cannot be read, or that holds none.
+        """
+        from flyte_bus.identity.credentials import Credentials, NotCredentials
+
+        if self.creds is None:
+            return Credentials.read(self.creds_text) if self.creds_text else None
+        try:
+            return Credentials.read(self.creds.read_text("ascii"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise NotCredentials(f"{self.creds} cannot be read: {error}") from error
 
     @property
     def wants_tls(self) -> bool:
@@ -31,18 +56,25 @@ class Security:
         return self.ca is not None or bool(self.ca_text) or self.cert is not None
 
 
-def from_environment(ca: str = "") -> Security:
-    """Security from `FLYTE_NATS_CA` (else `ca`), `FLYTE_NATS_CERT`, `FLYTE_NATS_KEY` and `FLYTE_NATS_CREDS`.
+def from_environment(ca: str = "", creds: str = "") -> Security:
+    """Security from `FLYTE_NATS_CA` (else `ca`), `_CERT`, `_KEY` and `_CREDS` (else `creds`).
 
-    Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, so that who has been told the
-    variables alone, as an attempt's pod, trusts the same.
+    Each names a file; `FLYTE_NATS_CA` may hold the certificates themselves, and `FLYTE_NATS_CREDS` the
+    credentials, so that who has been told the variables alone, as an attempt's pod, trusts and is the same.
 
     Raises ValueError for a file that cannot be read, and for a certificate without its key.
     """
     given = os.environ.get(CA) or ca
     text = given if is_text(given) else ""
+    credentials = os.environ.get(CREDS) or ""
+    are_text = is_text(credentials)
     found = Security(
-        ca=None if text else _file(CA, ca), ca_text=text, cert=_file(CERT), key=_file(KEY), creds=_file(CREDS)
+        ca=None if text else _file(CA, ca),
+        ca_text=text,
+        cert=_file(CERT),
+        key=_file(KEY),
+        creds=None if are_text else _file(CREDS, creds),
+        creds_text=credentials if are_text else "",
     )
     if (found.cert is None) != (found.key is None):
         raise ValueError(f"{CERT} and {KEY} belong together: one of them is set, and the other is not")
@@ -50,7 +82,7 @@ def from_environment(ca: str = "") -> Security:
 
 
 def is_text(value: str) -> bool:
-    """Whether a variable holds certificates, and not the name of a file."""
+    """Whether a variable holds certificates or credentials, and not the name of a file."""
     return value.lstrip().startswith("-----BEGIN ")
 
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -219,22 +219,25 @@ def _apart(_: Any, __: str, facts: MutableMapping[str, Any]) -> MutableMapping[s
     return facts
 
 
-Connect = Callable[[BusSettings], Awaitable[Bus]]
-Build = Callable[[Bus], Awaitable[Service]]
+BusT = TypeVar("BusT", bound=Bus)
+Connect = Callable[[BusSettings], Awaitable[BusT]]
+Build = Callable[[BusT], Awaitable[Service]]
 
 
-def run_process(name: str, connect: Connect, build: Build) -> int:
+def run_process(name: str, connect: Connect[BusT], build: Build[BusT], *, provisions: bool = True) -> int:
     """Run one service as this process until SIGTERM or SIGINT, and return the exit code.
 
     Reads the settings of the bus and of its own health from the environment, connects (a bus that is not
-    there yet is waited for), provisions it, builds the service on it. 0: stopped by a signal; 1: died; 2: the
-    environment is wrong.
+    there yet is waited for), provisions it unless told otherwise, builds the service on it. 0: stopped by a
+    signal; 1: died; 2: the environment is wrong.
     """
     configure_logging()
     structlog.contextvars.bind_contextvars(service=name)
     try:
         settings, watched = from_environment(name), health.from_environment()
-        return event_loop.run(_watched(watched, lambda state: _live(settings, connect, build, state)))
+        return event_loop.run(
+            _watched(watched, lambda state: _live(settings, connect, build, state, provisions))
+        )
     except ValueError as error:
         log.error("process.misconfigured", error=str(error))
         return 2
@@ -276,21 +279,38 @@ async def _until_signal(life: Coroutine[Any, Any, None], state: Health) -> int:
     return 0
 
 
-async def _live(settings: BusSettings, connect: Connect, build: Build, state: Health) -> None:
+async def _live(
+    settings: BusSettings, connect: Connect[BusT], build: Build[BusT], state: Health, provisions: bool
+) -> None:
     async with await _reach(settings, connect) as bus:
         state.measured(bus.meter)
-        await bus.provision()
+        if provisions:
+            await bus.provision()
         service = await build(bus)
         try:
             await service.start()
             state.serving(service.trouble)
             log.info("process.ready", nats=settings.shown_url)
-            await service.wait()
+            await _wait(service, bus)
         finally:
             await service.stop()
 
 
-async def _reach(settings: BusSettings, connect: Connect) -> Bus:
+async def _wait(service: Service, bus: Bus) -> None:
+    """Return when the service was stopped. Raises what ended it: its own death, or that of its connection."""
+    living, ended = asyncio.ensure_future(service.wait()), asyncio.ensure_future(bus.ended())
+    try:
+        await asyncio.wait({living, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not living.done():
+            raise ended.result()
+        living.result()
+    finally:
+        living.cancel()
+        ended.cancel()
+        await asyncio.gather(living, ended, return_exceptions=True)
+
+
+async def _reach(settings: BusSettings, connect: Connect[BusT]) -> BusT:
     """Connect, however long it takes, and say why while it takes long."""
     patience_s = BUS_NOTICE_FIRST_S
     while True:

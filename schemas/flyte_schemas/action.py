@@ -145,6 +145,12 @@ class ActionState(NamedTuple):
         return self.phase is not None and self.phase.is_terminal
 
     @property
+    def abort_words(self) -> str:
+        """Why it was aborted, and by whom; empty when nobody said."""
+        by = f" (by {self.aborted_by})" if self.aborted_by else ""
+        return f"{self.abort_reason or 'nobody said why'}{by}" if by or self.abort_reason else ""
+
+    @property
     def is_live(self) -> bool:
         """Asked for, and not ended."""
         return self.phase is not None and not self.phase.is_terminal

@@ -19,15 +19,11 @@ from flyte_schemas.streams import LOGS, REQUESTS, RUNS, TASKS, TRIGGERS, StreamS
 from flyte_schemas.subjects import (
     ActionKey,
     RunKey,
-    abort_request,
     action_subject,
-    deploy_request,
     live,
     log_subject,
-    run_request,
-    signal_request,
+    request_subject,
     task_subject,
-    trigger_request,
     triggers_subject,
 )
 from flyte_schemas.trigger_events import CreateTrigger, DeleteTrigger, DeployTriggers, SwitchTrigger
@@ -44,6 +40,7 @@ _PARAMETERS = {
     "action": "The name of the action within its run; a0 is the root.",
     "environment": "The environment of the tasks.",
     "task": "The function's name; with the environment's before it, the task's full name.",
+    "user": "Who asks, percent-encoded with its dots: alice@example%2Ecom.",
     "service": "registry, dataproxy, executor, scheduler, notifier or console.",
 }
 _STREAMS = {
@@ -54,11 +51,11 @@ _STREAMS = {
 }
 _TRIGGER_WORDS = (CreateTrigger, DeployTriggers, SwitchTrigger, DeleteTrigger)
 _REQUESTS: dict[str, tuple[str, tuple[type[EventData], ...]]] = {
-    "deployRequests": (deploy_request(*_PLACE, "{environment}"), (DeployTask,)),
-    "triggerRequests": (trigger_request(*_PLACE, "{environment}"), _TRIGGER_WORDS),
-    "runRequests": (run_request(_RUN), (StartRun,)),
-    "abortRequests": (abort_request(_RUN), (AbortAction,)),
-    "signalRequests": (signal_request(_RUN), (SignalCondition,)),
+    "deployRequests": (request_subject(*_PLACE, "deploy", "{environment}", "{user}"), (DeployTask,)),
+    "triggerRequests": (request_subject(*_PLACE, "trigger", "{environment}", "{user}"), _TRIGGER_WORDS),
+    "runRequests": (request_subject(*_PLACE, "run", "{run}", "{user}"), (StartRun,)),
+    "abortRequests": (request_subject(*_PLACE, "abort", "{run}", "{user}"), (AbortAction,)),
+    "signalRequests": (request_subject(*_PLACE, "signal", "{run}", "{user}"), (SignalCondition,)),
 }
 
 

@@ -34,6 +34,7 @@ class TaskDeployed(EventData):
     version: Version
     digest: Sha256
     template: TaskTemplate
+    requested_by: str = ""
 
 
 class TaskDeployRejected(EventData):
@@ -43,6 +44,7 @@ class TaskDeployRejected(EventData):
     version: Version
     digest: Sha256
     failure: Failure
+    requested_by: str = ""
 
 
 # -- runs ----------------------------------------------------------------------------------------------------
@@ -51,8 +53,7 @@ class TaskDeployRejected(EventData):
 class RunSettings(Word):
     """What a user says of a whole run beside its inputs; kept with the root action.
 
-    What nobody acts upon yet is kept all the same, so that it can be shown, and acted upon when a run is
-    started again.
+    What nobody acts upon yet is kept all the same, so that it can be shown and started again.
     """
 
     labels: dict[str, str] = {}
@@ -71,6 +72,9 @@ class RunSettings(Word):
     """The run that this one repeats."""
     recovery: Recovery | None = None
     """What it takes over from that run."""
+    on_behalf_of: str = ""
+    trigger: str = ""
+    """Only of the scheduler's: for whom it asks (who changed the trigger last), and `env.task/trigger`."""
 
 
 # -- actions: decided by the executor, reported by agents --------------------------------------------------

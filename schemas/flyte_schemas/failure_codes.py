@@ -352,6 +352,12 @@ FAILURE_CODES = (
         _BY_YOU,
     ),
     _user(
+        "NotAllowed",
+        "the user who asked may not do that there: NATS refused it",
+        "ask the administrator for the role that the message names",
+        _BY_YOU,
+    ),
+    _user(
         "InvalidQuestion",
         "a service was asked something that it cannot read",
         "use a client of the server's version",

@@ -45,7 +45,7 @@ class BucketSpec:
 REQUESTS = StreamSpec(
     name="FLYTE_REQUESTS",
     # The server refuses a request that nobody would read.
-    subjects=(DEPLOY_REQUESTS, RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS, TRIGGER_REQUESTS),
+    subjects=(*DEPLOY_REQUESTS, *RUN_REQUESTS, *ABORT_REQUESTS, *SIGNAL_REQUESTS, *TRIGGER_REQUESTS),
     description="What users ask for: deploy, run, abort, signal, triggers.",
     max_age_s=7 * DAY_S,
 )

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from flyte_schemas.users import user_of, user_token
+
 ROOT_ACTION = "a0"
 """The root action of every run."""
 
@@ -12,11 +14,17 @@ LIVE_PREFIX = "flyte.live."
 
 REJECTED = "flyte.rejected"
 
-DEPLOY_REQUESTS = "flyte.req.*.*.deploy.*"
-RUN_REQUESTS = "flyte.req.*.*.run.*"
-ABORT_REQUESTS = "flyte.req.*.*.abort.*"
-SIGNAL_REQUESTS = "flyte.req.*.*.signal.*"
-TRIGGER_REQUESTS = "flyte.req.*.*.trigger.*"
+
+def _both(verb: str) -> tuple[str, str]:
+    """Requests that say who asks, and those of earlier versions, which do not."""
+    return f"flyte.req.*.*.{verb}.*.*", f"flyte.req.*.*.{verb}.*"
+
+
+DEPLOY_REQUESTS = _both("deploy")
+RUN_REQUESTS = _both("run")
+ABORT_REQUESTS = _both("abort")
+SIGNAL_REQUESTS = _both("signal")
+TRIGGER_REQUESTS = _both("trigger")
 
 ACTIONS_KNOWN = 10_000
 """For how many subjects their action is remembered: each has several events, and several readers."""
@@ -78,24 +86,35 @@ class TriggerKey(NamedTuple):
         return f"{self.project}/{self.domain}/{self.task}/{self.name}"
 
 
-def deploy_request(project: str, domain: str, environment: str) -> str:
-    return f"flyte.req.{project}.{domain}.deploy.{environment}"
+def request_subject(project: str, domain: str, verb: str, name: str, token: str) -> str:
+    """Where something is asked for; `token` is that of the user who asks (`users.user_token`)."""
+    return f"flyte.req.{project}.{domain}.{verb}.{name}.{token}"
 
 
-def run_request(run: RunKey) -> str:
-    return f"flyte.req.{run.project}.{run.domain}.run.{run.run}"
+def deploy_request(project: str, domain: str, environment: str, user: str) -> str:
+    return request_subject(project, domain, "deploy", environment, user_token(user))
 
 
-def abort_request(run: RunKey) -> str:
-    return f"flyte.req.{run.project}.{run.domain}.abort.{run.run}"
+def run_request(run: RunKey, user: str) -> str:
+    return request_subject(*run[:2], "run", run.run, user_token(user))
 
 
-def signal_request(run: RunKey) -> str:
-    return f"flyte.req.{run.project}.{run.domain}.signal.{run.run}"
+def run_requests(run: RunKey) -> tuple[str, str]:
+    """Match the requests for a run: whoever asks; and one of an earlier version, which does not say who."""
+    old = f"flyte.req.{run.project}.{run.domain}.run.{run.run}"
+    return f"{old}.*", old
 
 
-def trigger_request(project: str, domain: str, environment: str) -> str:
-    return f"flyte.req.{project}.{domain}.trigger.{environment}"
+def abort_request(run: RunKey, user: str) -> str:
+    return request_subject(*run[:2], "abort", run.run, user_token(user))
+
+
+def signal_request(run: RunKey, user: str) -> str:
+    return request_subject(*run[:2], "signal", run.run, user_token(user))
+
+
+def trigger_request(project: str, domain: str, environment: str, user: str) -> str:
+    return request_subject(project, domain, "trigger", environment, user_token(user))
 
 
 def triggers_subject(project: str, domain: str, task: str) -> str:
@@ -163,19 +182,26 @@ def live(subject: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the subject of a request says."""
+    """What the subject of a request says; `user` is who asks, and empty where an earlier version asked.
+
+    Who may publish under whose name the server knows, so this name counts, and not what a body says.
+    """
 
     project: str
     domain: str
     verb: str
     name: str
+    user: str = ""
 
 
 def parse_request(subject: str) -> Request | None:
-    """The parts of `flyte.req.{project}.{domain}.{verb}.{name}`; None for anything else."""
+    """The parts of `flyte.req.{project}.{domain}.{verb}.{name}.{user}`; None for anything else."""
     match subject.split("."):
         case ["flyte", "req", project, domain, verb, name]:
             return Request(project, domain, verb, name)
+        case ["flyte", "req", project, domain, verb, name, token]:
+            user = user_of(token)
+            return None if user is None else Request(project, domain, verb, name, user)
         case _:
             return None
 

@@ -38,6 +38,8 @@ class ClientConfig:
     org: str = ""
     ca_file: str = ""
     """Who vouches for the control plane, unless the bus's variable says it."""
+    creds_file: str = ""
+    """By which the control plane knows us, unless the bus's variable or a user and a password say it."""
     console_url: str = ""
     """Where the web page is; empty without one."""
     image_builder: str = ""
@@ -89,11 +91,11 @@ def make_config(
     elif stack is not None:
         address, source = stack.nats_url, f"the stack in {stack.home}"
     user, password = _credentials(document, key, user, password)
-    console = console_address(str(option(document, "console", "endpoint") or ""))
+    console, creds_file = console_address(str(option(document, "console", "endpoint") or "")), ""
     if stack is not None and _is_stacks(address, stack):
         console = console or stack.console_url
         if not user:
-            user, password = stack.nats_user, stack.nats_password
+            user, password, creds_file = stack.nats_user, stack.nats_password, stack.nats_credentials
     return ClientConfig(
         endpoint=address,
         user=user,
@@ -105,6 +107,7 @@ def make_config(
         org=str(option(document, "task", "org") or ""),
         ca_file=ca_file or str(option(document, "admin", "caCertFilePath") or ""),
         console_url=console,
+        creds_file=creds_file,
         image_builder=image_builder or str(option(document, "image", "builder") or ""),
         image_registry=image_registry or str(option(document, "image", "registry") or ""),
         images=dict(option(document, "image", "image_refs") or {}) | dict(images or {}),

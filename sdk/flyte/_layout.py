@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flyte import errors
 
-_SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "agent", "embedded")
+_SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "guard", "agent", "embedded")
 _OWN_PACKAGES = {"flyte", "flyte_schemas", "flyte_bus", *(f"flyte_{service}" for service in _SERVICES)}
 _INSTALLED = ("site-packages", "dist-packages")
 

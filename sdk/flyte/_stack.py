@@ -19,6 +19,8 @@ class Stack:
     home: Path
     console_url: str = ""
     """Where the web page is; empty without one."""
+    nats_credentials: str = ""
+    """The file by which its server knows us; empty where a user and a password do."""
 
 
 def stack_home() -> Path:
@@ -40,6 +42,7 @@ def find_stack(home: Path | None = None) -> Stack | None:
             version=str(document.get("version", "")),
             home=home,
             console_url=str(document.get("console_url", "")),
+            nats_credentials=str(document.get("nats_credentials", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

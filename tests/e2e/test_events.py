@@ -99,7 +99,7 @@ def a_program_finds(cli: Cli, wanted: set[str], journal: Path) -> None:
     stack = json.loads((Path(cli.variables["FLYTE_HOME"]) / "stack.json").read_text())
     program = subprocess.Popen(
         [sys.executable, str(SUBSCRIBERS / "journal.py"), stack["nats_url"], str(journal)],
-        env=clean_environment(FLYTE_NATS_USER=stack["nats_user"], FLYTE_NATS_PASSWORD=stack["nats_password"]),
+        env=clean_environment(FLYTE_NATS_CREDS=stack["nats_credentials"]),
         stdout=subprocess.DEVNULL,
     )
     try:

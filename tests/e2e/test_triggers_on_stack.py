@@ -36,7 +36,7 @@ def test_triggers_from_the_file_to_their_runs_and_their_end(cli: Cli) -> None:
     try:
         wait_for("two runs", lambda: len(runs(cli)) >= 2)
         run = runs(cli)[-1]
-        assert run["requested_by"] == "trigger triggered.main/often"
+        assert run["requested_by"] == "scheduler"
         moment = str(run["name"]).rpartition("-")[2]
         printed = cli.ok("get", "io", str(run["name"]), "--outputs-only", "-o", "json")
         shown = json.loads(printed)["outputs"]

@@ -12,8 +12,12 @@ import pytest
 
 from flyte_bus.errors import BusUnavailable
 from flyte_bus.jetstream import connect, in_order
+from flyte_bus.jetstream import follower as follower_module
 from flyte_bus.jetstream import stream as stream_module
+from flyte_bus.jetstream.batch import Batch
 from flyte_bus.jetstream.connection import Connection
+from flyte_bus.jetstream.follower import Follower
+from flyte_bus.jetstream.parts import Part
 from flyte_bus.jetstream.stream import JetStreamLog
 from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
@@ -114,11 +118,11 @@ class TestEventLog(EventLogCases):
             assert (await first).subject == action()
         batch, answers = log._batch, list[int]()
 
-        async def lagging(stream: StreamSpec, asked: str, wanted: str, after: int) -> stream_module._Batch:
+        async def lagging(stream: StreamSpec, part: Part, asked: str, after: int) -> Batch:
             answers.append(after)
             if len(answers) < 3:
-                return stream_module._Batch(log._connection, stream, asked, wanted, after)  # with nothing
-            return await batch(stream, asked, wanted, after)
+                return Batch(log._connection, stream, part.at, {}, part.wanted, after)  # with nothing
+            return await batch(stream, part, asked, after)
 
         monkeypatch.setattr(log, "_batch", lagging)
         assert len([entry async for entry in log.read(RUNS, action())]) == 1
@@ -127,15 +131,15 @@ class TestEventLog(EventLogCases):
     async def test_a_live_message_that_was_lost_is_read_though_others_came_after_it(
         self, harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stream_module, "LOOK_AGAIN_S", 0.5)
-        take = stream_module._Follower._on_live
+        monkeypatch.setattr(follower_module, "LOOK_AGAIN_S", 0.5)
+        take = Follower._on_live
         lost = action("a1").encode()
 
-        def lossy(follower: stream_module._Follower, headers: bytes, raw: bytes) -> None:
+        def lossy(follower: Follower, headers: bytes, raw: bytes) -> None:
             if lost not in headers:
                 take(follower, headers, raw)
 
-        monkeypatch.setattr(stream_module._Follower, "_on_live", lossy)
+        monkeypatch.setattr(Follower, "_on_live", lossy)
         log = harness.bus.log
         await log.append(numbered(action("a0")))
         heard: list[str] = []
@@ -240,12 +244,12 @@ async def test_where_a_run_fills_the_stream_all_of_it_is_asked_for_and_only_the_
     monkeypatch.setattr(stream_module, "BATCH_MESSAGES", 10)
     asked: list[str] = []
 
-    class Batch(stream_module._Batch):
+    class Noted(Batch):
         def __init__(self, *words: Any) -> None:
             super().__init__(*words)
-            asked.append(words[2])
+            asked.append(words[3]["next_by_subj"])
 
-    monkeypatch.setattr(stream_module, "_Batch", Batch)
+    monkeypatch.setattr(stream_module, "Batch", Noted)
     events = harness.bus.log
     runs = ["big"] * 45 + ["big", "small", "small"] * 20 + ["small"] * 25 + ["big"] * 5
     for number, run in enumerate(runs):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte_bus.errors import BusError, BusUnavailable
+from flyte_bus.errors import BusError, BusUnavailable, NotAllowed
 from flyte_bus.glance import last_messages
 from flyte_bus.jetstream import connect
 from flyte_bus.security import Security
@@ -59,10 +59,10 @@ async def works(bus_settings: BusSettings) -> None:
         assert await bus.log.append(numbered(action(f"a{before}"), before + 1)) == before + 1
 
 
-async def is_refused(bus_settings: BusSettings, words: str) -> None:
+async def is_refused(bus_settings: BusSettings, words: str, error: type[BusError] = BusUnavailable) -> None:
     """At once: the patience is for what may go away."""
     async with asyncio.timeout(LONG_S):
-        with pytest.raises(BusUnavailable, match=words):
+        with pytest.raises(error, match=words):
             async with await connect(bus_settings):
                 pass
 
@@ -106,7 +106,9 @@ async def test_credentials_stand_for_user_and_password(start: Start, tmp_path: P
         )
     )
     foreign = Security(creds=Operator().issue(tmp_path / "foreign.creds"))
-    await is_refused(BusSettings(url=server.url, patience_s=LONG_S, security=foreign), "(?i)authorization")
+    await is_refused(
+        BusSettings(url=server.url, patience_s=LONG_S, security=foreign), "(?i)authorization", NotAllowed
+    )
 
 
 @contextlib.asynccontextmanager

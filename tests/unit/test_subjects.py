@@ -11,10 +11,13 @@ from flyte_schemas import subjects
 from flyte_schemas.names import is_name
 from flyte_schemas.streams import BUCKETS, LOGS, REJECTED, REQUESTS, RUNS, STREAMS, TASKS, TIMERS, StreamSpec
 from flyte_schemas.subjects import ActionKey, AttemptKey, Request, RunKey
+from flyte_schemas.users import user_of, user_token
 
 names = st.from_regex(re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,20}"), fullmatch=True)
 runs = st.builds(RunKey, names, names, names)
 actions = st.builds(ActionKey, runs, names)
+
+users = st.text(st.characters(codec="utf-8"), min_size=1, max_size=10)
 
 RUN = RunKey("project", "domain", "run")
 
@@ -46,14 +49,52 @@ def test_another_key_in_the_bucket_of_leases_is_no_attempts(key: str) -> None:
 
 @given(runs)
 def test_a_run_request_is_read_from_its_subject(run: RunKey) -> None:
-    wanted = Request(run.project, run.domain, "run", run.run)
-    assert subjects.parse_request(subjects.run_request(run)) == wanted
+    wanted = Request(run.project, run.domain, "run", run.run, "alice")
+    assert subjects.parse_request(subjects.run_request(run, "alice")) == wanted
 
 
 @given(names, names, names)
 def test_a_deploy_request_is_read_from_its_subject(project: str, domain: str, environment: str) -> None:
-    wanted = Request(project, domain, "deploy", environment)
-    assert subjects.parse_request(subjects.deploy_request(project, domain, environment)) == wanted
+    wanted = Request(project, domain, "deploy", environment, "alice")
+    assert subjects.parse_request(subjects.deploy_request(project, domain, environment, "alice")) == wanted
+
+
+@given(runs)
+def test_a_request_of_an_earlier_version_does_not_say_who_asks(run: RunKey) -> None:
+    pattern, old = subjects.run_requests(run)
+    assert subjects.parse_request(old) == Request(run.project, run.domain, "run", run.run)
+    assert matches(pattern, subjects.run_request(run, "alice@example.com"))
+    assert not matches(pattern, old)
+
+
+@given(users)
+def test_each_user_has_one_token_and_each_token_one_user(user: str) -> None:
+    token = user_token(user)
+    assert is_name(token)
+    assert user_of(token) == user
+    asked = subjects.parse_request(subjects.abort_request(RUN, user))
+    assert asked is not None
+    assert asked.user == user
+
+
+@given(st.text(max_size=30))
+def test_a_token_that_is_nobodys_is_no_request(token: str) -> None:
+    """Else two tokens would be one name, and a permission for one would pass for the other."""
+    user = user_of(token)
+    assert user is None or user_token(user) == token
+
+
+def test_a_users_name_is_written_with_percent_signs() -> None:
+    assert user_token("alice@example.com") == "alice@example%2Ecom"
+    assert user_of("alice@example%2ecom") is None
+    assert user_of("%61lice") is None
+    assert subjects.parse_request("flyte.req.p.d.run.r.%61lice") is None
+
+
+@pytest.mark.parametrize("user", ["", "x" * 129, "ü" * 30])
+def test_what_has_no_token_is_no_users_name(user: str) -> None:
+    with pytest.raises(ValueError, match="between 1 and 128 characters"):
+        user_token(user)
 
 
 @given(names, names, names, names)
@@ -72,7 +113,7 @@ def test_what_is_no_subject_of_ours_is_none(subject: str) -> None:
 
 
 def test_a_request_is_no_action_and_a_task_is_no_request() -> None:
-    assert subjects.parse_action(subjects.run_request(RUN)) is None
+    assert subjects.parse_action(subjects.run_request(RUN, "alice")) is None
     assert subjects.parse_request(subjects.task_subject("p", "d", "env.fn")) is None
     assert subjects.parse_task(subjects.action_subject(RUN.action("a0"))) is None
 
@@ -89,8 +130,9 @@ def test_the_filters_of_a_run_match_its_actions_only(key: ActionKey) -> None:
 @pytest.mark.parametrize(
     ("subject", "stream"),
     [
-        (subjects.run_request(RUN), REQUESTS),
-        (subjects.deploy_request("p", "d", "env"), REQUESTS),
+        (subjects.run_request(RUN, "alice"), REQUESTS),
+        (subjects.deploy_request("p", "d", "env", "alice"), REQUESTS),
+        (subjects.run_requests(RUN)[1], REQUESTS),
         (subjects.task_subject("p", "d", "env.fn"), TASKS),
         (subjects.action_subject(RUN.action("a0")), RUNS),
         (subjects.log_subject(RUN.action("a0")), LOGS),

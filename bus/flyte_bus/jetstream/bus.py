@@ -5,14 +5,17 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
+from flyte_bus.access import Access
+from flyte_bus.errors import BusError
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.endpoints import EndpointServer, ask
 from flyte_bus.jetstream.inbox import JetStreamInbox
 from flyte_bus.jetstream.keyvalue import JetStreamKeyValue
 from flyte_bus.jetstream.provisioning import provision
+from flyte_bus.jetstream.relay import Relay, state_of
 from flyte_bus.jetstream.room import room
 from flyte_bus.jetstream.stream import JetStreamLog
-from flyte_bus.ports import Handler, Inbox, KeyValue, Room, Server
+from flyte_bus.ports import Decide, Handler, Inbox, KeyValue, Room, Server
 from flyte_bus.settings import BusSettings
 from flyte_schemas.endpoints import AnswerT, AskT, Endpoint
 from flyte_schemas.streams import BucketSpec, StreamSpec
@@ -56,6 +59,24 @@ class JetStreamBus:
         self, endpoint: Endpoint[AskT, AnswerT], question: AskT, *, timeout_s: float = 10.0
     ) -> AnswerT:
         return await ask(self._connection, endpoint, question, timeout_s)
+
+    async def relay(self, pattern: str, decide: Decide) -> Server:
+        relay = Relay(self._connection, pattern, decide)
+        await relay.start()
+        return relay
+
+    async def last_read(self, stream: str) -> int:
+        info = await state_of(self._connection, stream)
+        if "error" in info:
+            raise BusError(f"{stream}: {info['error'].get('description')}")
+        return int(info["state"]["last_seq"])
+
+    async def ended(self) -> BusError:
+        return await self._connection.standing.ended()
+
+    @property
+    def access(self) -> Access | None:
+        return self._connection.standing.access
 
     def bucket(self, spec: BucketSpec) -> KeyValue:
         return JetStreamKeyValue(self._connection, spec)

@@ -6,6 +6,7 @@ straight way its bytes go to the reader as soon as they are parsed: half the pri
 
 import asyncio
 import itertools
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,9 +22,29 @@ Take = Callable[[bytes, bytes], None]
 _PLAIN = b"NATS/1.0\r\n"
 """How headers begin that carry no status."""
 
+_DENIED = re.compile(
+    rb"-ERR\s+'Permissions Violation for (Publish|Subscription)[^\"]*\"([^\"]+)\"", re.IGNORECASE
+)
+
+
+_NOBODY: "tuple[str, asyncio.Future[Answer] | None]" = ("", None)
+
+
+def _interrupted() -> Exception:
+    return ConnectionResetError("the connection was interrupted")
+
 
 class NoTls(nats.errors.Error):
     """The server insists on no TLS, and we were told to use nothing else."""
+
+
+class Denied(nats.errors.Error):
+    """The server does not let this user publish to a subject, or (`listening`) listen to it."""
+
+    def __init__(self, subject: str, *, listening: bool) -> None:
+        super().__init__(f"no permission for {subject}")
+        self.subject = subject
+        self.listening = listening
 
 
 class Answer(NamedTuple):
@@ -45,7 +66,9 @@ class Client(NatsClient):
         self.wants_tls = False
         """Whether a server that does not insist on TLS is left at once, before it was told a password."""
         self._straight: dict[int, Take] = {}
-        self._questions: dict[bytes, asyncio.Future[Answer]] = {}
+        self._questions: dict[bytes, tuple[str, asyncio.Future[Answer]]] = {}
+        self.on_denied: Callable[[Denied], None] = lambda _: None
+        """Is told of what the server does not permit, beside those who wait for an answer to it."""
         self._numbers = itertools.count(1)
         self._answers_to = ""
         self._answers_sid = 0
@@ -53,14 +76,14 @@ class Client(NatsClient):
     async def ask(
         self, subject: str, payload: bytes, headers: dict[str, str] | None, *, timeout_s: float
     ) -> Answer:
-        """As nats-py's `request`. Raises what that raises, and ConnectionResetError after `interrupt`."""
+        """As nats-py's `request`. Raises what that raises, Denied, and what `interrupt` was given."""
         if not self._answers_to:
             self._answers_to = f"{self.new_inbox()}."
             self._answers_sid = self._sid + 1  # what `subscribe` calls it, before anything else can happen
             await self.subscribe(f"{self._answers_to}*", cb=_taken_straight)
         number = str(next(self._numbers))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._questions[number.encode()] = answer
+        self._questions[number.encode()] = (subject, answer)
         try:
             async with asyncio.timeout(timeout_s):
                 await self.publish(subject, payload, reply=self._answers_to + number, headers=headers)
@@ -70,14 +93,29 @@ class Client(NatsClient):
         finally:
             self._questions.pop(number.encode(), None)
 
-    def interrupt(self) -> None:
-        """Have all that wait for an answer give up: it may be lost."""
-        for answer in self._questions.values():
+    def interrupt(self, error: Callable[[], Exception] = _interrupted) -> None:
+        """Have all that wait for an answer give up: it may be lost. `error` makes what each raises."""
+        for _, answer in tuple(self._questions.values()):
             if not answer.done():
-                answer.set_exception(ConnectionResetError("the connection was interrupted"))
+                answer.set_exception(error())
+
+    async def _process_err(self, err_msg: str) -> None:
+        """What the server does not permit goes to those who wait for it; all else as nats-py has it.
+
+        nats-py's parser writes all of it in small letters; as it came it still stands in the buffer.
+        """
+        found = _DENIED.match(self._ps.buf)
+        if found is None:
+            await super()._process_err(err_msg)
+            return
+        denied = Denied(found[2].decode("utf-8", "replace"), listening=found[1].lower() == b"subscription")
+        for subject, answer in tuple(self._questions.values()):
+            if subject == denied.subject and not denied.listening and not answer.done():
+                answer.set_exception(denied)
+        self.on_denied(denied)
 
     def _answered(self, subject: bytes, headers: bytes, data: bytes) -> None:
-        answer = self._questions.get(subject[len(self._answers_to) :])
+        _, answer = self._questions.get(subject[len(self._answers_to) :], _NOBODY)
         if answer is None or answer.done():
             return
         if headers and status(headers) == "503":
@@ -145,10 +183,16 @@ def status(headers: bytes) -> str:
     return "" if not headers or headers.startswith(_PLAIN) else headers[9:12].decode("ascii", "replace")
 
 
-def header(headers: bytes, name: bytes) -> bytes:
-    """One header's value; of several the last, which is the server's own. Raises KeyError."""
+def header(headers: bytes, name: bytes) -> bytes | None:
+    """One header's value; of several the last, which is the server's own. None when there is none."""
     at = headers.rfind(b"\r\n" + name + b":")
     if at < 0:
-        raise KeyError(name.decode())
+        return None
     begin = at + len(name) + 3
-    return headers[begin : headers.index(b"\r\n", begin)].strip()
+    return headers[begin : headers.find(b"\r\n", begin)].strip()
+
+
+def number(headers: bytes, name: bytes) -> int | None:
+    """The same, of a header that is a whole number."""
+    value = header(headers, name)
+    return int(value) if value is not None and value.isdigit() else None

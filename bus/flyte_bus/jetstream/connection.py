@@ -15,12 +15,13 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from flyte_bus.bus_measures import ConnectionMeasures
-from flyte_bus.errors import BusError, BusUnavailable, NotStored, StreamFull, TooLarge
+from flyte_bus.errors import BusError, BusUnavailable, NotAllowed, NotStored, StreamFull, TooLarge
 from flyte_bus.facts import Facts
-from flyte_bus.jetstream.client import Answer, Client, NoTls, Take, status
+from flyte_bus.jetstream.client import Answer, Client, Denied, NoTls, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
 from flyte_bus.jetstream.handshake import options_of
 from flyte_bus.jetstream.patience import Patience
+from flyte_bus.jetstream.standing import Standing
 from flyte_bus.meter import Meter
 from flyte_bus.settings import BusSettings
 
@@ -58,14 +59,18 @@ class Connection:
         self._is_open = False
         self._is_refused = False
         self._listeners: set[Callable[[], None]] = set()
+        self._ending: asyncio.Task[None] | None = None
+        self.standing = Standing(has_credentials=settings.security.has_credentials)
         self.is_closed = False
 
     async def open(self) -> None:
         """Connect; keep trying for the settings' patience.
 
-        Raises BusUnavailable, and BusError for files of the settings that do not hold what they should.
+        Raises BusUnavailable, NotAllowed, and BusError for files of the settings that do not hold what they
+        should.
         """
-        options = options_of(self.settings)
+        options, self.standing.access = options_of(self.settings)
+        self.client.on_denied = self.standing.deny
         self.client.wants_tls = self.settings.wants_tls
         try:
             async with asyncio.timeout(self.settings.patience_s):
@@ -80,11 +85,14 @@ class Connection:
                     error_cb=self._on_error,
                     disconnected_cb=self._on_disconnected,
                     reconnected_cb=self._on_reconnected,
+                    closed_cb=self._on_closed,
                     **options,
                 )
         except (TimeoutError, nats.errors.Error, OSError) as error:
             await self.close()
             reason = self._last_error or str(error) or "no answer"
+            if self._is_refused and self.settings.security.has_credentials:
+                raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
 
@@ -126,7 +134,7 @@ class Connection:
     ) -> Answer:
         """Ask until answered: the answer must be the same however often the question arrives.
 
-        Raises BusUnavailable after the patience, TooLarge when the server takes no such message.
+        Raises BusUnavailable after the patience, NotAllowed, TooLarge when the server takes no such message.
         """
         limit_s = self.settings.patience_s if patience_s is None else patience_s
         patience = Patience(limit_s)
@@ -140,7 +148,7 @@ class Connection:
                     f"{subject}: {len(payload)} bytes are more than one message may hold"
                 ) from error
             except nats.errors.ConnectionClosedError as error:
-                raise BusUnavailable("the connection to NATS is closed") from error
+                raise self.standing.closed() from error
             except _AWAY as error:
                 if not patience.left_s:
                     raise BusUnavailable(
@@ -151,21 +159,33 @@ class Connection:
     async def try_once(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float
     ) -> Answer:
-        """One try of a request. Raises what nats-py raises.
+        """One try of a request. Raises what nats-py raises, and NotAllowed.
 
         Raises ConnectionResetError as soon as the connection came back from an outage: what was on its way
         then may be lost, and it is better to ask again than to wait.
         """
-        return await self.client.ask(subject, payload, headers, timeout_s=timeout_s)
+        try:
+            return await self.client.ask(subject, payload, headers, timeout_s=timeout_s)
+        except Denied as denied:
+            raise self.standing.not_allowed(denied) from denied
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether we read by way of the guard."""
+        return self.standing.access is not None and self.standing.access.is_guarded
 
     async def api(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A call of the JetStream API; the answer as it came, `error` included.
+        """A call of the JetStream API; as `ask_api`."""
+        return await self.ask_api(f"$JS.API.{verb}", body)
+
+    async def ask_api(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for something as the JetStream API answers it; the answer as it came, `error` included.
 
         What a cluster cannot say between two leaders is asked again, within the settings' patience.
         """
         patience = Patience(self.settings.patience_s)
         while True:
-            answer = as_object((await self.request(f"$JS.API.{verb}", orjson.dumps(body))).data)
+            answer = as_object((await self.request(subject, orjson.dumps(body))).data)
             if answer.get("error", {}).get("err_code") not in PASSING or not patience.left_s:
                 return answer
             await patience.pause()
@@ -223,12 +243,14 @@ class Connection:
                 raise BusUnavailable(f"{stream} could not be read: {said or 'no answer'}")
             await patience.pause()
 
-    async def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+    async def publish(
+        self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         """Send without waiting; what is sent while the server is away goes out when it returns."""
         try:
-            await self.client.publish(subject, payload, reply=reply)
+            await self.client.publish(subject, payload, reply=reply, headers=headers)
         except (nats.errors.ConnectionClosedError, nats.errors.ConnectionDrainingError) as error:
-            raise BusUnavailable("the connection to NATS is closed") from error
+            raise self.standing.closed() from error
         except nats.errors.OutboundBufferLimitError as error:
             raise BusUnavailable("too much waits for a NATS server that is away") from error
 
@@ -236,23 +258,30 @@ class Connection:
         self, subject: str, callback: Callable[[Msg], Awaitable[None]], *, queue: str = ""
     ) -> Subscription:
         """Subscribe, and be sure the server knows before this returns (when it can be reached)."""
-        return await self._known_to_server(self.client.subscribe(subject, queue=queue, cb=callback))
+        return await self._known_to_server(subject, self.client.subscribe(subject, queue=queue, cb=callback))
 
     async def subscribe_straight(self, subject: str, take: Take) -> Subscription:
         """As `subscribe`, for `take` of `Client.subscribe_straight`."""
-        return await self._known_to_server(self.client.subscribe_straight(subject, take))
+        return await self._known_to_server(subject, self.client.subscribe_straight(subject, take))
 
-    async def _known_to_server(self, subscribing: Awaitable[Subscription]) -> Subscription:
+    async def _known_to_server(self, subject: str, subscribing: Awaitable[Subscription]) -> Subscription:
+        """The subscription, once the server has it. Raises NotAllowed where it does not take it."""
+        denials: list[NotAllowed] = []
+        forget = self.standing.on_denied(subject, denials.append)
         try:
             subscription = await subscribing
+            try:
+                await self._flush()
+                if denials:
+                    raise denials[0]
+            except BaseException:
+                await self.unsubscribe(subscription)
+                raise
+            return subscription
         except nats.errors.ConnectionClosedError as error:
-            raise BusUnavailable("the connection to NATS is closed") from error
-        try:
-            await self._flush()
-        except asyncio.CancelledError:
-            await self.unsubscribe(subscription)
-            raise
-        return subscription
+            raise self.standing.closed() from error
+        finally:
+            forget()
 
     async def _flush(self) -> None:
         """Return when the server has what was sent to it; or when it went away: then that is sent again."""
@@ -294,6 +323,19 @@ class Connection:
             self.client.options["allow_reconnect"] = False  # the next try would be refused as well
         if isinstance(error, nats.errors.SlowConsumerError):
             self._notify()
+        if self._is_open and self.standing.is_last_refusal(text):
+            self._put_out(text)
+
+    async def _on_closed(self) -> None:
+        """nats-py gave up: the server ended the connection, and would again."""
+        if self._is_open:
+            self._put_out(str(self.client.last_error or ""))
+
+    def _put_out(self, said: str) -> None:
+        """No more of this connection: whoever waits for anything, or comes, is told so."""
+        if not self.is_closed:
+            self.client.interrupt(self.standing.put_out(said, self.settings.shown_url))
+            self._ending = asyncio.create_task(self.close())  # not here: this may be nats-py's own task
 
     async def _on_disconnected(self) -> None:
         if not self.is_closed:
@@ -301,6 +343,7 @@ class Connection:
 
     async def _on_reconnected(self) -> None:
         self._measures.reconnects.value += 1
+        self.standing.let_in()
         log.info("bus.connection.restored", server=self.settings.shown_url)
         self.client.interrupt()
         self._notify()

@@ -21,6 +21,14 @@ QUEUE_GROUP = "flyte"
 ASK_AGAIN_S = 0.1
 
 
+def is_inbox(reply: str) -> bool:
+    """Whether an answer may be sent there: who answers may say more than who asked, who chooses where to.
+
+    `_R_.` is how the server writes the inbox of another account.
+    """
+    return reply.startswith(("_INBOX.", "_R_."))
+
+
 class EndpointServer:
     """The port `Server`: answers each question in a task of its own."""
 
@@ -51,6 +59,8 @@ class EndpointServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _on_question(self, message: Msg) -> None:
+        if not is_inbox(message.reply):  # or no question at all, but an answer that somebody has aimed here
+            return
         task = asyncio.create_task(self._answer(message))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -58,8 +68,7 @@ class EndpointServer:
     async def _answer(self, message: Msg) -> None:
         try:
             reply = await answer(self._endpoint, self._handler, message.subject, message.data, self._measures)
-            if message.reply:
-                await self._connection.publish(message.reply, reply)
+            await self._connection.publish(message.reply, reply)
         except BusUnavailable:
             log.warning("bus.endpoint.answer_lost", subject=self._endpoint.subject)
 

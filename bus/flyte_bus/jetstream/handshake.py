@@ -1,35 +1,65 @@
 """How a connection is made safe: the options of nats-py for TLS and credentials."""
 
+import base64
 import ssl
 from typing import Any
 
+from flyte_bus.access import Access, access_of
 from flyte_bus.errors import BusError
-from flyte_bus.security import CA, CERT, CREDS
+from flyte_bus.facts import Facts
+from flyte_bus.identity.credentials import Credentials
+from flyte_bus.security import CA, CERT, CREDS, Security
 from flyte_bus.settings import BusSettings
 
+log = Facts(__name__)
 
-def options_of(settings: BusSettings) -> dict[str, Any]:
-    """What nats-py is told of who we are and whom we trust.
+
+def options_of(settings: BusSettings) -> tuple[dict[str, Any], Access | None]:
+    """What nats-py is told of who we are and whom we trust; and who we are, where credentials say so.
 
     Raises BusError for files that do not hold what they should.
     """
     options: dict[str, Any] = {}
+    access = None
     if settings.user:
         options |= {"user": settings.user, "password": settings.password}
     security = settings.security
     if settings.wants_tls:
         options["tls"] = _context(settings)
-    if security.creds is not None:
+    if security.has_credentials:
+        proofs, access = _proofs(security)
+        options |= proofs
+    return options, access
+
+
+def _proofs(security: Security) -> tuple[dict[str, Any], Access]:
+    """Who we are by our credentials, read for each connection: their file may have been written anew."""
+    origin = security.creds or "its text"
+    try:
+        identity = _credentials(security).identity
+        _credentials(security).sign(b"tried")
+    except ValueError as error:
+        raise BusError(f"{CREDS}: {origin} holds no credentials of a NATS user: {error}") from error
+    last = [_credentials(security)]
+
+    def proof(nonce: str) -> bytes:  # nats-py asks for the proof, then for the token
         try:
-            words = security.creds.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BusError(f"{CREDS}: {security.creds} cannot be read: {error}") from error
-        if "BEGIN NATS USER JWT" not in words or "BEGIN USER NKEY SEED" not in words:
-            raise BusError(
-                f"{CREDS}: {security.creds} holds no credentials of a NATS user (a JWT and a seed)"
-            )
-        options["user_credentials"] = str(security.creds)
-    return options
+            last[0] = _credentials(security)
+            return base64.b64encode(last[0].sign(nonce.encode()))
+        except ValueError as error:  # it is being written just now, or is gone: what was there still counts
+            log.warning("bus.credentials.unreadable", file=str(origin), reason=str(error))
+        return base64.b64encode(last[0].sign(nonce.encode()))
+
+    def token() -> bytearray:
+        return bytearray(last[0].jwt.encode("ascii"))
+
+    return {"user_jwt_cb": token, "signature_cb": proof, "inbox_prefix": identity.inbox}, access_of(identity)
+
+
+def _credentials(security: Security) -> Credentials:
+    found = security.credentials()
+    assert found is not None
+    return found
 
 
 def _context(settings: BusSettings) -> ssl.SSLContext:

@@ -6,17 +6,15 @@ holds no message for somebody slow: there is the next batch, and whether there i
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Protocol
 
-import orjson
+from nats.aio.subscription import Subscription
 
-from flyte_bus.errors import BusError, BusUnavailable
-from flyte_bus.jetstream.client import header
+from flyte_bus.errors import BusUnavailable, NotAllowed
 from flyte_bus.jetstream.connection import Connection
-from flyte_bus.jetstream.patience import Patience
+from flyte_bus.jetstream.contents import Expected
 from flyte_bus.ports import Entry
 from flyte_schemas.streams import StreamSpec
 from flyte_schemas.subjects import live
@@ -36,14 +34,17 @@ class Read(Protocol):
 
 
 async def in_order(
-    connection: Connection, read: Read, stream: StreamSpec, subject: str, after: int
+    connection: Connection, read: Read, stream: StreamSpec, subject: str, heard: Sequence[str], after: int
 ) -> AsyncGenerator[Entry]:
-    """The messages on `subject` after `after`, then what comes, for ever."""
+    """The messages on `subject` after `after`, then what comes, for ever; its parts are `heard`."""
     position, behind, began = after, 0, False
-    told = _Told()
-    forget = connection.on_return(told.look)
-    subscription = await connection.subscribe_straight(live(subject), told.take)
+    told = _Told([Expected(stream.name, part) for part in heard])
+    forget = [connection.on_return(told.look)]
+    subscriptions: list[Subscription] = []
     try:
+        for part in heard:
+            forget.append(connection.standing.on_denied(live(part), told.refuse))
+            subscriptions.append(await connection.subscribe_straight(live(part), told.take))
         while not connection.is_closed:
             told.must_look, before = False, position
             try:
@@ -63,21 +64,34 @@ async def in_order(
                 await asyncio.sleep(BEHIND_S)
             else:
                 await told.beyond(position)
+        connection.standing.check()
     finally:
-        forget()
-        await connection.unsubscribe(subscription)
+        for undo in forget:
+            undo()
+        for subscription in subscriptions:
+            await connection.unsubscribe(subscription)
 
 
 class _Told:
     """What was said live: that there is more, and how far it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Sequence[Expected]) -> None:
+        self._expected = expected
         self.last = 0
         self.must_look = False
+        self._refusal: NotAllowed | None = None
         self._heard = asyncio.Event()
 
     def take(self, headers: bytes, raw: bytes) -> None:
-        self.last = max(self.last, int(header(headers, b"Nats-Sequence")))
+        place = self._expected[0].place(headers)
+        if place is None or not any(part.wants(place[0]) for part in self._expected):
+            return  # somebody had an answer of his sent here: nothing of it is said to be in the log
+        self.last = max(self.last, place[1])
+        self._heard.set()
+
+    def refuse(self, refusal: NotAllowed) -> None:
+        """The server lets us listen no more."""
+        self._refusal = refusal
         self._heard.set()
 
     def look(self) -> None:
@@ -86,8 +100,10 @@ class _Told:
         self._heard.set()
 
     async def beyond(self, position: int) -> None:
-        """Return when there is something beyond `position`, or may be."""
+        """Return when there is something beyond `position`, or may be. Raises NotAllowed."""
         self._heard.clear()
+        if self._refusal is not None:
+            raise self._refusal
         if self.last > position or self.must_look:
             return
         try:
@@ -95,28 +111,3 @@ class _Told:
                 await self._heard.wait()
         except TimeoutError:
             pass
-
-
-async def sequence_at(connection: Connection, stream: str, at: datetime) -> int:
-    """See `EventLog.sequence_at`: one question for the first message from that time on."""
-    moment = at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    question = orjson.dumps({"start_time": moment, "batch": 1})
-    patience = Patience(connection.settings.patience_s)
-    while True:
-        answer = await connection.request(f"$JS.API.DIRECT.GET.{stream}", question)
-        if b"Nats-Sequence:" in answer.head:
-            return int(header(answer.head, b"Nats-Sequence")) - 1
-        info = await connection.api(f"STREAM.INFO.{stream}", {})
-        if "error" in info:
-            raise BusError(f"{stream}: {info['error'].get('description')}")
-        if _time_of(info["state"]["last_ts"]) < at:
-            return int(info["state"]["last_seq"])
-        if not patience.left_s:
-            raise BusUnavailable(f"{stream} could not be read")
-        await patience.pause()  # a member of the cluster answered that is behind
-
-
-def _time_of(text: str) -> datetime:
-    """A time as the server writes it, with up to nine digits of a second, of which six are read."""
-    whole, _, rest = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}.{rest[:6]:0<6}+00:00")

@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.connection import Connection
-from flyte_bus.jetstream.stream import content_of
+from flyte_bus.jetstream.contents import content_of
 from flyte_bus.ports import Entry
 from flyte_schemas.streams import StreamSpec
 

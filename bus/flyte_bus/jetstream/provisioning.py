@@ -1,14 +1,25 @@
-"""Streams and buckets as data, made real: created when missing, updated when they differ."""
+"""Streams and buckets as data, made real: created when missing, updated when they differ.
+
+Where the server knows roles, only the provisioner and the operator may do so; the others wait for it.
+"""
 
 from typing import Any
 
-from flyte_bus.errors import BusError
+from flyte_bus.errors import BusError, BusUnavailable
+from flyte_bus.facts import Facts
 from flyte_bus.jetstream.codes import STREAM_NAME_IN_USE, STREAM_NOT_FOUND
 from flyte_bus.jetstream.connection import Connection
 from flyte_bus.jetstream.inbox import NANOSECONDS
 from flyte_bus.jetstream.keyvalue import MARKER_AGE_S, stream_of
+from flyte_bus.jetstream.patience import Patience
+from flyte_schemas.access import OPERATOR, PROVISIONER
 from flyte_schemas.streams import BUCKETS, STREAMS, BucketSpec, StreamSpec
 from flyte_schemas.subjects import live
+
+log = Facts(__name__)
+
+MAY_PROVISION = frozenset({"", PROVISIONER.name, OPERATOR.name})
+"""Roles that may make streams; without a role one may where nobody forbids it."""
 
 MAX_CONSUMERS = 5_000
 """nats-server refuses the 1,001st consumer of a stream unless the stream allows more."""
@@ -52,13 +63,50 @@ def bucket_config(spec: BucketSpec, replicas: int) -> dict[str, Any]:
 
 
 async def provision(connection: Connection) -> None:
-    """Bring every stream and bucket to its description. Raises BusError when the server refuses."""
+    """Bring every stream and bucket to its description; or see to it that whose task it is has done so.
+
+    Raises BusError when the server refuses, BusUnavailable when the settings' patience ends before they are
+    there.
+    """
     replicas = connection.settings.replicas
+    may_provision = _role(connection) in MAY_PROVISION
+    patience = Patience(connection.settings.patience_s)
     for config in (
         *(stream_config(spec, replicas) for spec in STREAMS),
         *(bucket_config(spec, replicas) for spec in BUCKETS),
     ):
-        await _ensure(connection, config)
+        await (_ensure(connection, config) if may_provision else _expect(connection, config, patience))
+
+
+def _role(connection: Connection) -> str:
+    credentials = connection.settings.security.credentials()
+    return credentials.identity.role if credentials is not None else ""
+
+
+async def _expect(connection: Connection, config: dict[str, Any], patience: Patience) -> None:
+    """Wait for a stream that another makes; say so when it is not what it should be."""
+    name, told = config["name"], False
+    while (info := await connection.api(f"STREAM.INFO.{name}", {})).get("error") is not None:
+        if info["error"].get("err_code") != STREAM_NOT_FOUND:
+            return _check(name, info)
+        if not patience.left_s:
+            raise BusUnavailable(
+                f"the NATS server has no stream {name}: "
+                "run `flyte-provisioner` with the provisioner's credentials"
+            )
+        if not told:
+            log.warning("bus.stream.awaited", stream=name, action="run flyte-provisioner")
+            told = True
+        await patience.pause()
+    differing = sorted(key for key, value in config.items() if info["config"].get(key) != value)
+    if differing and differing != ["max_consumers"]:  # which is fixed when a stream is created
+        log.warning(
+            "bus.stream.differs",
+            stream=name,
+            settings=differing,
+            action="run flyte-provisioner of this version",
+        )
+    return None
 
 
 async def _ensure(connection: Connection, config: dict[str, Any]) -> None:

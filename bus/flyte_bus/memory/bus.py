@@ -1,12 +1,15 @@
 """One connection to the control plane in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+from flyte_bus.access import Access
 from flyte_bus.answers import answer
 from flyte_bus.bus_measures import QuestionMeasures
+from flyte_bus.errors import BusError
 from flyte_bus.memory import questions
 from flyte_bus.memory.answerer import Answerer
 from flyte_bus.memory.inbox import MemoryInbox
@@ -36,6 +39,11 @@ class MemoryBus:
     def log(self) -> EventLog:
         """See `Bus.log`."""
         return self._log
+
+    @property
+    def access(self) -> Access | None:
+        """See `Bus.access`: nobody asks who uses it."""
+        return None
 
     @property
     def meter(self) -> Meter:
@@ -96,6 +104,11 @@ class MemoryBus:
         await self._link.reach()
         streams = self._link.server.room()
         return Room(streams, sum(one.size_bytes for one in streams.values()), None)
+
+    async def ended(self) -> BusError:
+        """See `Bus.ended`: it never does."""
+        never: asyncio.Future[BusError] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def close(self) -> None:
         """See `Bus.close`; closing twice is closing once."""

@@ -1,7 +1,7 @@
 """The stack, put together: the same `build` functions that the services' own processes use.
 
-Started in the order of need (server, registry, dataproxy, executor, console), ended the other way round: who
-looks first, then the executor, and with it the attempts that it runs.
+Started in the order of need (server, guard, registry, dataproxy, executor, console), ended the other way
+round: who looks first, then the executor, and with it the attempts that it runs.
 """
 
 import os
@@ -17,15 +17,15 @@ import flyte_dataproxy.app
 import flyte_dataproxy.settings
 import flyte_executor.app
 import flyte_executor.settings
+import flyte_guard.app
 import flyte_notifier.app
 import flyte_notifier.settings
 import flyte_registry.app
 import flyte_registry.settings
 import flyte_scheduler.app
 import flyte_scheduler.settings
-from flyte_bus.jetstream import connect
+from flyte_bus.jetstream import JetStreamBus, connect
 from flyte_bus.meter import Meter
-from flyte_bus.ports import Bus
 from flyte_bus.service import Service, Supervisor, installed_version
 from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
 from flyte_console.app import ConsoleService
@@ -34,6 +34,7 @@ from flyte_embedded.home import Home
 from flyte_embedded.nats_server import Access, NatsServer
 from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
+from flyte_schemas.access import OPERATOR
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -68,7 +69,7 @@ class Stack:
         self._tell_processes(self.access)
         await self._provision(self.access)
         page = ["console"] if self._settings.console else []
-        for name in ("registry", "dataproxy", "executor", "scheduler", *page, "notifier"):
+        for name in ("guard", "registry", "dataproxy", "executor", "scheduler", *page, "notifier"):
             bus = await self._connect(self.access, name)
             self.meters.append(bus.meter)
             service = await self._build(name, bus)
@@ -102,12 +103,14 @@ class Stack:
                 url=self._settings.nats_url,
                 user=self._settings.nats_user,
                 password=self._settings.nats_password,
+                security=self._settings.security,
             )
-        server = NatsServer(self._settings.home / "nats")
+        server = NatsServer(self._settings.home)
         access = await server.start()
         self._held.push_async_callback(server.stop)
         self._tasks.keep("nats-server", server.keep())
         self._tasks.keep("nats-server-room", server.keep_room())
+        self._tasks.keep("nats-server-users", server.keep_users())
         return access
 
     def _tell_processes(self, access: Access) -> None:
@@ -118,6 +121,8 @@ class Stack:
             "FLYTE_NATS_PASSWORD": access.password,
             "FLYTE_HOME": str(self._settings.home),
         }
+        if access.keyring is not None:
+            os.environ["FLYTE_NATS_CREDS"] = str(access.keyring.credentials(OPERATOR.name))
         if self._settings.backend:
             os.environ["FLYTE_EXECUTOR_BACKEND"] = self._settings.backend
         if self._settings.artifacts:
@@ -125,7 +130,9 @@ class Stack:
         if self._settings.endpoint_url:
             os.environ["FLYTE_AWS_ENDPOINT"] = self._settings.endpoint_url
 
-    async def _connect(self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S) -> Bus:
+    async def _connect(
+        self, access: Access, name: str, patience_s: float = SERVICE_PATIENCE_S
+    ) -> JetStreamBus:
         bus = await connect(
             BusSettings(
                 url=access.url,
@@ -134,7 +141,7 @@ class Stack:
                 name=f"flyte-{name}",
                 patience_s=patience_s,
                 replicas=self._settings.replicas,
-                security=self._settings.security,
+                security=access.as_service(name),
                 waits_for_room=True,
             )
         )
@@ -142,11 +149,13 @@ class Stack:
         return bus
 
     async def _provision(self, access: Access) -> None:
-        async with await self._connect(access, "provision", patience_s=15.0) as bus:
+        async with await self._connect(access, "provisioner", patience_s=15.0) as bus:
             await bus.provision()
 
-    async def _build(self, name: str, bus: Bus) -> Service:
+    async def _build(self, name: str, bus: JetStreamBus) -> Service:
         match name:
+            case "guard":
+                return flyte_guard.app.build(bus)
             case "registry":
                 return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
             case "dataproxy":
@@ -174,6 +183,7 @@ class Stack:
             "nats_url": access.url,
             "nats_user": access.user,
             "nats_password": access.password,
+            "nats_credentials": str(access.keyring.credentials(OPERATOR.name)) if access.keyring else "",
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
             "console_url": self.console_url,

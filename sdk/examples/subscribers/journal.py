@@ -2,9 +2,10 @@
 
     python journal.py nats://127.0.0.1:4222 events.jsonl
 
-User and password stand in FLYTE_NATS_USER and FLYTE_NATS_PASSWORD. Each event is a line of the journal, with
-its sequence; the last whole line is where the next start goes on. So what was made of an event and how far we
-are is one write: killed at any moment, it misses nothing and writes nothing twice.
+FLYTE_NATS_CREDS names a file of credentials, or FLYTE_NATS_USER and FLYTE_NATS_PASSWORD say who we are. Each
+event is a line of the journal, with its sequence; the last whole line is where the next start goes on. So
+what was made of an event and how far we are is one write: killed at any moment, it misses nothing and writes
+nothing twice.
 
 It holds no consumer: it subscribes to what the stream republishes, reads what it has missed by direct gets,
 and stitches the two by sequence. The sequences of the whole stream have no holes, so a gap is seen at once.
@@ -102,6 +103,7 @@ async def main(server: str, path: Path) -> None:
         server,
         user=os.environ.get("FLYTE_NATS_USER"),
         password=os.environ.get("FLYTE_NATS_PASSWORD"),
+        user_credentials=os.environ.get("FLYTE_NATS_CREDS"),
         max_reconnect_attempts=-1,
     )
     print(f"going on after {journal.after}", flush=True)

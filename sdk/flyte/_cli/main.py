@@ -40,6 +40,7 @@ COMMANDS = {
     "delete": ("delete", "Delete triggers, notifications, and results that local runs have kept."),
     "abort": ("abort", "Abort runs and actions."),
     "signal": ("signal", "Answer conditions of runs."),
+    "admin": ("admin", "Make the keys of an installation, and let users in and out."),
     "schemas": ("schemas", "Export the schemas of all events and subjects."),
     "whoami": ("whoami:whoami", "Show the user, the control plane, and where commands work."),
 }

@@ -54,7 +54,7 @@ def ending_text(state: "ActionState") -> str:
     """Why an action that did not succeed ended."""
     if state.failure is not None:
         return failure_text(state.failure)
-    return f"aborted: {state.abort_reason}" if state.abort_reason else "nothing says why"
+    return f"aborted: {state.abort_words}" if state.abort_words else "nothing says why"
 
 
 def ending_box(state: "ActionState") -> tuple[str, str]:

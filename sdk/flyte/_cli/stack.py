@@ -26,7 +26,7 @@ MOMENT_S = 0.3
 """What the registry reads within it, it was not behind with."""
 LOG_TAIL_LINES = 20
 REGISTRY = "registry"
-SERVICES = (REGISTRY, "dataproxy", "executor", "scheduler", "notifier")
+SERVICES = (REGISTRY, "dataproxy", "executor", "scheduler", "notifier", "guard")
 CONSOLE = "console"
 """A stack does without one."""
 

@@ -24,6 +24,7 @@ from flyte_schemas.events import (
     ConditionAnnounced,
     ConditionRequested,
     ConditionSignalled,
+    RunSettings,
     TaskDeployed,
     TaskDeployRejected,
     TraceFailed,
@@ -55,9 +56,8 @@ def event_text(event: AnyEvent) -> str:
     """What an event says, without time and place."""
     match event.data:
         case ActionRequested() as data:
-            parent = f" by {data.parent}" if data.parent else ""
             group = f" in group {data.group}" if data.group else ""
-            return f"requested{parent}: {data.task}{group}"
+            return f"requested{_by(data.parent or asked_by_text(data))}: {data.task}{group}"
         case ActionQueued(attempt=attempt, pool=pool, interruptible=interruptible):
             return f"queued attempt {attempt} on {pool}{', interruptible' if interruptible else ''}"
         case AttemptWaiting(attempt=attempt, message=message):
@@ -93,7 +93,7 @@ def event_text(event: AnyEvent) -> str:
         case ConditionAnnounced(error=error):
             return f"webhook not told: {error}" if error else "webhook told"
         case ConditionSignalled(value=value, signalled_by=somebody):
-            return f"answered{f' by {somebody}' if somebody else ''}: {_first_line(str(value))}"
+            return f"answered{_by(somebody)}: {_first_line(str(value))}"
         case AttemptStopped(attempt=attempt):
             return f"stopped the process of attempt {attempt}"
         case ActionFailed(failure=failure):
@@ -101,34 +101,46 @@ def event_text(event: AnyEvent) -> str:
         case ActionTimedOut(failure=failure):
             return f"timed out: {_brief(failure)}"
         case RunImported(origin=origin, imported_by=somebody):
-            return f"imported{f' by {somebody}' if somebody else ''}: what follows happened as {origin}"
-        case ActionAborted(reason=reason):
-            return f"aborted: {reason}"
-        case TaskDeployed(version=version):
-            return f"deployed version {version}"
-        case TaskDeployRejected(version=version, failure=failure):
-            return f"refused version {version}: {_brief(failure)}"
+            return f"imported{_by(somebody)}: what follows happened as {origin}"
+        case ActionAborted(reason=reason, requested_by=somebody):
+            return f"aborted{_by(somebody)}: {reason}"
+        case TaskDeployed(version=version, requested_by=somebody):
+            return f"deployed version {version}{_by(somebody)}"
+        case TaskDeployRejected(version=version, failure=failure, requested_by=somebody):
+            return f"refused version {version}{_by(somebody, 'of')}: {_brief(failure)}"
         case _:
             return _about_triggers(event)
 
 
 def _about_triggers(event: AnyEvent) -> str:
     match event.data:
-        case TriggersDeployed(version=version, triggers=triggers):
+        case TriggersDeployed(version=version, triggers=triggers, requested_by=somebody):
             names = ", ".join(trigger.name for trigger in triggers) or "none"
-            return f"triggers of version {version}: {names}"
-        case TriggerCreated(trigger=trigger):
-            return f"trigger {trigger.name} created"
-        case TriggerSwitched(name=name, is_active=is_active):
-            return f"trigger {name} switched {'on' if is_active else 'off'}"
-        case TriggerDeleted(name=name):
-            return f"trigger {name} deleted"
+            return f"triggers of version {version}{_by(somebody, 'deployed by')}: {names}"
+        case TriggerCreated(trigger=trigger, requested_by=somebody):
+            return f"trigger {trigger.name} created{_by(somebody)}"
+        case TriggerSwitched(name=name, is_active=is_active, requested_by=somebody):
+            return f"trigger {name} switched {'on' if is_active else 'off'}{_by(somebody)}"
+        case TriggerDeleted(name=name, requested_by=somebody):
+            return f"trigger {name} deleted{_by(somebody)}"
         case TriggerRefused(reason=reason):
             return f"refused: {_first_line(reason)}"
         case NotificationFailed(target=target, tries=tries, error=error):
             return f"nobody took the notification for {target} in {tries} tries: {_first_line(error)}"
         case _:
             return event.type
+
+
+def asked_by_text(asked: ActionRequested) -> str:
+    """By whom a run was asked for, and for whom a service did so."""
+    settings = asked.settings or RunSettings()
+    person = f" on behalf of {settings.on_behalf_of}" if settings.on_behalf_of else ""
+    trigger = f" (trigger {settings.trigger})" if settings.trigger else ""
+    return f"{asked.requested_by}{person}{trigger}"
+
+
+def _by(somebody: str, word: str = "by") -> str:
+    return f" {word} {somebody}" if somebody else ""
 
 
 def _brief(failure: Failure) -> str:

@@ -12,12 +12,13 @@ from flyte_schemas.subjects import ActionKey, abort_request
 
 async def ask_abort(bus: Bus, key: ActionKey, reason: str) -> str:
     """Append the request; its id. Raises the bus's errors."""
+    user = who()
     request = Event(
         id=f"abort.{uuid.uuid4().hex}",
         source=SOURCE,
-        subject=abort_request(key.run),
+        subject=abort_request(key.run, user),
         time=datetime.now(UTC),
-        data=AbortAction(action=key.action, reason=reason, requested_by=who()),
+        data=AbortAction(action=key.action, reason=reason, requested_by=user),
     )
     await bus.log.append(request)
     return request.id

@@ -61,6 +61,8 @@ async def start_again(
             "labels": settings.labels | dict(labels or {}),
             "rerun_of": source.run.run,
             "recovery": recovery,
+            "on_behalf_of": "",
+            "trigger": "",
         }
     )
     key = RunKey(*place, name or new_run_name())

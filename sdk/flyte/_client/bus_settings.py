@@ -14,5 +14,5 @@ def bus_settings(config: ClientConfig) -> BusSettings:
         password=config.password,
         name="flyte-client",
         patience_s=PATIENCE_S,
-        security=security.from_environment(config.ca_file),
+        security=security.from_environment(config.ca_file, config.creds_file),
     )

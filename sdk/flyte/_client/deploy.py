@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flyte import errors
+from flyte._client.identity import who
 from flyte._client.racing import first_of
 from flyte._client.trouble import Say, reminding, say_nothing
 from flyte._limits import DEPLOY_PATIENCE_S, QUIET_WAIT_S
@@ -135,11 +136,12 @@ class _Verdicts:
 
     async def request(self) -> None:
         """Publish one request for each task. Raises DeploymentError for a template that is too large."""
+        user = who()
         for subject, template in self._open.items():
             event = Event(
                 id=f"deploy.{uuid.uuid4().hex}",
                 source=SOURCE,
-                subject=deploy_request(self._project, self._domain, template.environment),
+                subject=deploy_request(self._project, self._domain, template.environment, user),
                 time=datetime.now(UTC),
                 data=DeployTask(version=self._version, template=template),
             )

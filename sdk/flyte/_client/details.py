@@ -254,7 +254,7 @@ class Details(Documented):
             what = f"run {self.run_name}" if self._key.is_root else f"action {self._key.action}"
             raise RuntimeError(f"{what} is not over yet: call wait() first")
         if not state.phase.is_success:
-            raise with_notes(error_of(state.failure, state.phase, state.abort_reason))
+            raise with_notes(error_of(state.failure, state.phase, state.abort_words))
         return state.outputs or {}
 
     async def _get_report(self, attempt: int | None = None) -> str:

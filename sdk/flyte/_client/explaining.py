@@ -12,15 +12,15 @@ from flyte._explaining.explanation import Explanation, Surroundings
 from flyte._explaining.record import RunRecord
 from flyte._explaining.waits import slot_queue
 from flyte_bus.errors import NoAnswer, Refusal
-from flyte_bus.history import find_task, read_run
+from flyte_bus.history import find_task, last_request, read_run
 from flyte_bus.ports import Bus
 from flyte_schemas.caching import GLOBAL, bucket_keys, cache_key, reservation_key
 from flyte_schemas.endpoints import LIST_RUNS, ListRuns, Ping, ping_endpoint
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import LogWritten, MessageRejected, RunSettings, StartRun
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import CACHE_BUCKET, LOGS, REJECTED, REQUESTS
-from flyte_schemas.subjects import ActionKey, RunKey, log_subject, run_request
+from flyte_schemas.streams import CACHE_BUCKET, LOGS, REJECTED
+from flyte_schemas.subjects import ActionKey, RunKey, log_subject
 from flyte_schemas.task import TaskReference, TaskTemplate
 
 LOG_LINES = 10
@@ -50,7 +50,7 @@ async def explain_action(bus: Bus, key: ActionKey) -> Explanation | None:
 
 async def _only_asked_for(bus: Bus, key: ActionKey) -> Explanation | None:
     """A run of which there is only the request that asks for it."""
-    entry = await bus.log.last(REQUESTS, run_request(key.run))
+    entry = await last_request(bus.log, key.run)
     if entry is None or isinstance(entry.content, Malformed):
         return None
     request = entry.content

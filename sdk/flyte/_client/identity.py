@@ -2,13 +2,18 @@
 
 from contextlib import suppress
 
+from flyte_schemas.users import is_service
+
 SOURCE = "/flyte/client"
+UNKNOWN = "unknown"
+"""Who asks where the machine does not know its user, as in a container."""
 
 
 def who() -> str:
-    """The user of this machine; empty when it cannot be told."""
+    """The user of this machine. One who is called as a service is, is told apart from it."""
     import getpass
 
+    user = ""
     with suppress(OSError, KeyError, ImportError):
-        return getpass.getuser()
-    return ""
+        user = getpass.getuser()
+    return f"{user}@localhost" if is_service(user) else user or UNKNOWN

@@ -18,12 +18,13 @@ from flyte_schemas.subjects import ActionKey, action_subject, signal_request
 
 async def ask_signal(bus: Bus, key: ActionKey, value: Answer) -> str:
     """Append the request; its id. Raises the bus's errors."""
+    user = who()
     request = Event(
         id=f"signal.{uuid.uuid4().hex}",
         source=SOURCE,
-        subject=signal_request(key.run),
+        subject=signal_request(key.run, user),
         time=datetime.now(UTC),
-        data=SignalCondition(condition=key.action, value=value, requested_by=who()),
+        data=SignalCondition(condition=key.action, value=value, requested_by=user),
     )
     await bus.log.append(request)
     return request.id

@@ -38,11 +38,12 @@ async def start_run(
     if last is not None:
         raise already_exists(key.run)
     with telemetry.asking(key, task.name):
+        user = who()
         literals = await offload(inputs, Artifacts(bus.ask, key.project, key.domain))
         request: Event[StartRun] = Event(
             id=f"run.{uuid.uuid4().hex}",
             source=SOURCE,
-            subject=run_request(key),
+            subject=run_request(key, user),
             time=datetime.now(UTC),
             traceparent=telemetry.current() or telemetry.inherited(),
             data=StartRun(
@@ -52,7 +53,7 @@ async def start_run(
                 custom_context=dict(custom_context or {}),
                 overrides=overrides,
                 settings=settings,
-                requested_by=who(),
+                requested_by=user,
             ),
         )
         await bus.log.append(request)

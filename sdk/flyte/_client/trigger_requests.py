@@ -36,12 +36,13 @@ async def ask_scheduler(bus: Bus, project: str, domain: str, request: Request, s
     """
     subject = triggers_subject(project, domain, request.task)
     last = await bus.log.last(TRIGGERS, subject)
+    user = who()
     event = Event(
         id=f"trigger.{uuid.uuid4().hex}",
         source=SOURCE,
-        subject=trigger_request(project, domain, request.task.partition(".")[0]),
+        subject=trigger_request(project, domain, request.task.partition(".")[0], user),
         time=datetime.now(UTC),
-        data=request.model_copy(update={"requested_by": who()}),
+        data=request.model_copy(update={"requested_by": user}),
     )
     await bus.log.append(event)
     after = 0 if last is None else last.sequence

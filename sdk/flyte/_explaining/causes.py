@@ -5,6 +5,7 @@ from flyte._limits import MAX_MESSAGE_CHARACTERS
 from flyte._runtime.failure import cut, error_of
 from flyte_schemas.action import ActionState
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.users import AGENT
 
 _BAD_ENDS = frozenset({ActionPhase.FAILED, ActionPhase.TIMED_OUT, ActionPhase.ABORTED})
 
@@ -38,7 +39,7 @@ def top_of_abort(record: RunRecord, action: str) -> str:
 def _ended_before(record: RunRecord, action: str) -> str | None:
     """The parent, when its end is why the action was aborted: nobody asked for that."""
     state, parent = record.state(action), record.parent(action)
-    if state.phase is not ActionPhase.ABORTED or state.aborted_by or parent is None:
+    if state.phase is not ActionPhase.ABORTED or state.aborted_by not in ("", AGENT) or parent is None:
         return None
     over = record.state(parent).ended_at
     return parent if over and state.ended_at and over <= state.ended_at else None

@@ -24,6 +24,7 @@ PACKAGES = (
         "flyte_embedded",
         "flyte_executor",
         "flyte_notifier",
+        "flyte_guard",
         "flyte_registry",
         "flyte_scheduler",
     ),

@@ -32,6 +32,7 @@ from flyte_schemas.events import (
 from flyte_schemas.orders import Order
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import abort_request, action_subject, log_subject
+from flyte_schemas.users import AGENT
 
 log = structlog.get_logger()
 
@@ -194,7 +195,7 @@ class Reports:
         event: AnyEvent = Event(
             id=f"{run.action(action)}.given-up.{self._order.attempt}",
             source=self._source,
-            subject=abort_request(run),
+            subject=abort_request(run, AGENT),
             time=self._now(),
             cause=f"{self._order.key}",
             data=AbortAction(action=action, reason=f"its parent, {self._order.action}, cancelled the call"),

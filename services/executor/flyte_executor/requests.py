@@ -5,6 +5,7 @@ by one inbox, so that a run is aborted after it was started.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
@@ -15,7 +16,7 @@ from flyte_executor.clock import Now, utc_now
 from flyte_executor.decisions import abort, digest_of, signal
 from flyte_executor.settings import ABORT_TRIES, ABORT_TRY_AGAIN_S, SERVICE
 from flyte_schemas.envelope import AnyEvent, Event, Malformed
-from flyte_schemas.events import AbortAction, ActionRequested, SignalCondition, StartRun
+from flyte_schemas.events import AbortAction, ActionRequested, RunSettings, SignalCondition, StartRun
 from flyte_schemas.names import is_name
 from flyte_schemas.streams import REQUESTS
 from flyte_schemas.subjects import (
@@ -30,9 +31,12 @@ from flyte_schemas.subjects import (
     parse_request,
 )
 from flyte_schemas.tracing import log_fields, parse_traceparent
+from flyte_schemas.users import asked_by
 
 log = structlog.get_logger()
 
+
+AskedT = TypeVar("AskedT", StartRun, AbortAction, SignalCondition)
 
 Begun = Callable[[RunKey, str | None], str | None]
 """What a run's first event says of its trace, and what its request said."""
@@ -57,7 +61,7 @@ class Admission:
     async def run(self) -> None:
         """Admit requests for ever."""
         async with self._bus.inbox(
-            REQUESTS, SERVICE, [RUN_REQUESTS, ABORT_REQUESTS, SIGNAL_REQUESTS]
+            REQUESTS, SERVICE, [*RUN_REQUESTS, *ABORT_REQUESTS, *SIGNAL_REQUESTS]
         ) as inbox:
             async for delivery in inbox:
                 await self._admit(delivery)
@@ -72,12 +76,14 @@ class Admission:
         try:
             match place.verb, entry.content.data:
                 case "run", StartRun() as start:
-                    await self._append(place, entry.content, start)
+                    await self._append(place, entry.content, _from(place, start, start.settings))
                 case "abort", AbortAction() as request:
+                    request = _from(place, request)
                     key = _run(place).action(request.action)
                     done = await abort(self._bus.log, key, entry.content.id, request, self._now)
                     return await self._answer(delivery, key, done, place.verb)
                 case "signal", SignalCondition() as request:
+                    request = _from(place, request)
                     key = _run(place).action(request.condition)
                     taken = await signal(self._bus.log, key, entry.content.id, request, self._now)
                     return await self._answer(delivery, key, taken, place.verb)
@@ -132,6 +138,13 @@ class Admission:
         self._requests.child(place.verb if place else "unknown", "refused").add()
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
         await delivery.term(reason)
+
+
+def _from(place: Request, request: AskedT, settings: RunSettings | None = None) -> AskedT:
+    """The request in the name of who has sent it. Raises ValueError when it says somebody else."""
+    acted_for = settings.on_behalf_of or settings.trigger if settings else ""
+    who = asked_by(place.user, request.requested_by, acted_for)
+    return request.model_copy(update={"requested_by": who})
 
 
 def _run(place: Request) -> RunKey:

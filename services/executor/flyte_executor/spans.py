@@ -24,6 +24,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
 
+from flyte_bus.history import last_request
 from flyte_bus.ports import Bus, Delivery
 from flyte_bus.service import Supervisor
 from flyte_executor.core.spans import Span, run_spans, spans_of
@@ -31,8 +32,8 @@ from flyte_executor.settings import SERVICE
 from flyte_schemas.action import ENDS
 from flyte_schemas.envelope import AnyEvent, Malformed
 from flyte_schemas.imported import RunImported
-from flyte_schemas.streams import REQUESTS, RUNS
-from flyte_schemas.subjects import ROOT_ACTION, ActionKey, RunKey, action_subject, parse_action, run_request
+from flyte_schemas.streams import RUNS
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey, RunKey, action_subject, parse_action
 from flyte_schemas.tracing import TraceContext, parse_traceparent, span_id_of, trace_id_of
 
 log = structlog.get_logger()
@@ -126,7 +127,7 @@ class SpanSender:
         return False
 
     async def _request(self, key: ActionKey) -> AnyEvent | None:
-        last = await self._bus.log.last(REQUESTS, run_request(key.run))
+        last = await last_request(self._bus.log, key.run)
         return None if last is None or isinstance(last.content, Malformed) else last.content
 
     async def _send(self) -> None:

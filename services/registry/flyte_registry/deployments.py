@@ -80,7 +80,7 @@ class Deployments:
         inbox_of_all = self._bus.inbox(
             REQUESTS,
             DURABLE,
-            [DEPLOY_REQUESTS],
+            DEPLOY_REQUESTS,
             max_in_flight=self._settings.max_in_flight,
             ack_wait_s=self._settings.ack_wait_s,
         )

@@ -36,7 +36,7 @@ class Declarations:
     async def run(self) -> None:
         """Answer requests for ever."""
         async with self._bus.inbox(
-            REQUESTS, SERVICE, [TRIGGER_REQUESTS], ack_wait_s=self._settings.ack_wait_s
+            REQUESTS, SERVICE, TRIGGER_REQUESTS, ack_wait_s=self._settings.ack_wait_s
         ) as inbox:
             async for delivery in inbox:
                 await self._take(delivery)
@@ -69,7 +69,7 @@ class Declarations:
                 source=f"/{SERVICE}",
                 subject=triggers_subject(project, domain, task),
                 time=self._now(),
-                data=answer(request, sequence, state, found),
+                data=answer(place.user, request, sequence, state, found),
                 cause=request_id,
             )
             try:

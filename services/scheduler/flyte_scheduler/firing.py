@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.history import last_request
 from flyte_bus.ports import Bus
 from flyte_bus.service import reject
 from flyte_bus.timers import set_timer
@@ -24,7 +25,7 @@ from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
 from flyte_schemas import schedules
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import TimerDue
-from flyte_schemas.streams import REQUESTS, RUNS, TIMERS, TRIGGERS
+from flyte_schemas.streams import RUNS, TIMERS, TRIGGERS
 from flyte_schemas.subjects import (
     ROOT_ACTION,
     TRIGGERS_DUE,
@@ -176,7 +177,7 @@ class Firing:
     async def _is_asked_for(self, run: RunKey) -> bool:
         return (
             await self._bus.log.last(RUNS, action_subject(run.action(ROOT_ACTION))) is not None
-            or await self._bus.log.last(REQUESTS, run_request(run)) is not None
+            or await last_request(self._bus.log, run) is not None
         )
 
     async def _start(self, key: TriggerKey, state: TriggerState, instant: datetime) -> None:
@@ -186,9 +187,9 @@ class Firing:
         event = Event(
             id=f"trigger.{run}",
             source=f"/{SERVICE}",
-            subject=run_request(run),
+            subject=run_request(run, SERVICE),
             time=self._now(),
-            data=start_of(key, state.trigger, state.version, instant),
+            data=start_of(key, state, instant),
             cause=state.declared_by,
         )
         try:

@@ -156,7 +156,7 @@ async def test_every_kind_of_reference_is_understood(store: Store) -> None:
     await store.put(b"of a request")
     waiting = await offload({"x": InlineLiteral(value="x" * 70_000)}, store.artifacts())
     await store.say(
-        run_request(RunKey("robots", "development", "waiting")), StartRun(task=TASK, inputs=waiting)
+        run_request(RunKey("robots", "development", "waiting"), "alice"), StartRun(task=TASK, inputs=waiting)
     )
     report = await store.put(b"<html>")
     await store.happen(ActionRequested(task=TASK), "reported")

@@ -242,7 +242,7 @@ async def test_an_abort_ends_the_pod_and_the_log_has_the_proof(place: Place) -> 
     await place.executor()
     run = await place.plane.start()
     await place.plane.until(run, lambda fold: running(fold, "a0"))
-    await place.plane.append(abort_request(run), AbortAction(action="a0", reason="enough"))
+    await place.plane.append(abort_request(run, "alice"), AbortAction(action="a0", reason="enough"))
     assert (await place.plane.settled(run)).phase is P.ABORTED
     await place.empty()
     await until(lambda: not place.node.running)

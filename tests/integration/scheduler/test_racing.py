@@ -49,7 +49,8 @@ async def requested(bus: Bus) -> list[tuple[str, str]]:
         assert isinstance(entry.content, Event)
         data = entry.content.data
         if isinstance(data, ActionRequested):
-            found.append((data.requested_by, str(data.inputs["at"].model_dump()["value"])))
+            assert data.settings is not None
+            found.append((data.settings.trigger, str(data.inputs["at"].model_dump()["value"])))
     return found
 
 
@@ -58,7 +59,9 @@ async def deploy(bus: Bus) -> None:
     task = template(TASK, triggers=tuple(trigger(name, "@every 1s") for name in NAMES))
     data = TaskDeployed(version="v1", digest=task.digest(), template=task)
     await bus.log.append(event(task_subject("p", "d", TASK), data))
-    await bus.log.append(event(trigger_request("p", "d", "env"), DeployTriggers(task=TASK, version="v1")))
+    await bus.log.append(
+        event(trigger_request("p", "d", "env", "alice"), DeployTriggers(task=TASK, version="v1"))
+    )
 
 
 async def test_two_schedulers_that_race_and_are_killed_fire_each_instant_once(tmp_path: Path) -> None:
@@ -81,9 +84,7 @@ async def test_two_schedulers_that_race_and_are_killed_fire_each_instant_once(tm
             state = (await read_triggers(bus.log, "p", "d", TASK))[TASK]
             begin = state.triggers["one"].since.replace(microsecond=0)
             instants = [begin + n * SECOND for n in range(1, (upto - begin) // SECOND + 1)]
-            wanted = {
-                (f"trigger {TASK}/{name}", instant.isoformat()) for name in NAMES for instant in instants
-            }
+            wanted = {(f"{TASK}/{name}", instant.isoformat()) for name in NAMES for instant in instants}
             while not wanted <= set(await requested(bus)):
                 await asyncio.sleep(0.1)
             counted = Counter(await requested(bus))

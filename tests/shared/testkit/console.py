@@ -108,7 +108,7 @@ class World:
         await self.happen(DONE, "a0", AttemptFailed(attempt=1, failure=CRASH, log_end=0))
         await self.happen(DONE, "a0", ActionFailed(failure=CRASH))
         await self.happen(ALIVE, "a0", ActionRequested(task=TASK, requested_by="bob"), *begun)
-        await self.bus.log.append(event(run_request(ASKED), StartRun(task=TASK, requested_by="cy")))
+        await self.bus.log.append(event(run_request(ASKED, "cy"), StartRun(task=TASK, requested_by="cy")))
 
     async def succeed(self, run: RunKey) -> int:
         """End a run's root."""

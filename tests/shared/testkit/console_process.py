@@ -20,8 +20,7 @@ def nats_of(home: Path) -> dict[str, str]:
     stack = json.loads((home / "stack.json").read_text())
     return {
         "FLYTE_NATS_URL": stack["nats_url"],
-        "FLYTE_NATS_USER": stack["nats_user"],
-        "FLYTE_NATS_PASSWORD": stack["nats_password"],
+        "FLYTE_NATS_CREDS": stack["nats_credentials"],
     }
 
 

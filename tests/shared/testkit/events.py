@@ -32,5 +32,5 @@ def numbered(subject: str, number: int = 1, *, id: str | None = None) -> AnyEven
 
 def request(number: int, *, verb: str = "run") -> AnyEvent:
     """A small event on a subject of the requests."""
-    subject = run_request(RunKey("project", "domain", f"run{number}"))
+    subject = run_request(RunKey("project", "domain", f"run{number}"), "alice")
     return numbered(subject.replace(".run.", f".{verb}."), number)

@@ -225,7 +225,7 @@ def _event(subject: str, id: str, data: EventData, *, source: str, cause: str | 
 
 
 def _deploying() -> tuple[AnyEvent, ...]:
-    request = deploy_request(RUN.project, RUN.domain, "my_env")
+    request = deploy_request(RUN.project, RUN.domain, "my_env", "alice")
     task = task_subject(RUN.project, RUN.domain, TEMPLATE.name)
     return (
         _event(request, "d1", DeployTask(version="v1.0.0", template=TEMPLATE), source="sdk"),
@@ -284,8 +284,8 @@ def _running() -> tuple[AnyEvent, ...]:
     abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
-        _event(run_request(RUN), "s1", start, source="sdk"),
-        _event(abort_request(RUN), "b1", abort, source="sdk"),
+        _event(run_request(RUN, "alice"), "s1", start, source="sdk"),
+        _event(abort_request(RUN, "alice"), "b1", abort, source="sdk"),
         _event(subject, "r7k2m9.a0.requested", requested, source=executor, cause="s1"),
         _event(subject, "r7k2m9.a0.1.queued", ActionQueued(attempt=1, pool="default"), source=executor),
         _event(subject, "r7k2m9.a0.1.waiting.2", waiting, source=executor),
@@ -359,7 +359,7 @@ def _asking_people() -> tuple[AnyEvent, ...]:
     return (
         _event(subject, "r7k2m9.approve.requested", requested, source="agent", cause="r7k2m9.a0.1"),
         _event(subject, "r7k2m9.approve.announced", ConditionAnnounced(error="HTTP 500"), source="agent"),
-        _event(signal_request(RUN), "g1", signal, source="sdk"),
+        _event(signal_request(RUN, "alice"), "g1", signal, source="sdk"),
         _event(
             subject,
             "r7k2m9.approve.signalled",

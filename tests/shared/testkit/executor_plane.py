@@ -17,12 +17,12 @@ from flyte_executor.requests import Admission, Begun, as_it_came
 from flyte_executor.settings import ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event
-from flyte_schemas.events import EventData, RunSettings, StartRun, TaskDeployed
+from flyte_schemas.events import EventData, MessageRejected, RunSettings, StartRun, TaskDeployed
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import SecretReference
 from flyte_schemas.run import RunFold
-from flyte_schemas.streams import RUNS
+from flyte_schemas.streams import REJECTED, RUNS
 from flyte_schemas.subjects import (
     ActionKey,
     AttemptKey,
@@ -154,7 +154,7 @@ class Plane:
             inputs={} if x is None else {"x": InlineLiteral(value=x)},
             settings=RunSettings.model_validate(settings),
         )
-        await self.append(run_request(run), request, id)
+        await self.append(run_request(run, "alice"), request, id)
         return run
 
     async def run(self, run: RunKey) -> RunFold:
@@ -201,3 +201,13 @@ def running(fold: RunFold, *actions: str) -> bool:
 
 def first(run: RunKey, action: str = "a0", number: int = 1) -> AttemptKey:
     return AttemptKey(run.action(action), number)
+
+
+async def rejections(plane: Plane) -> list[str]:
+    """Why messages were set aside, in order."""
+    entries = [entry async for entry in plane.bus.log.read(REJECTED, REJECTED.subjects[0])]
+    return [
+        data.reason
+        for entry in entries
+        if isinstance(data := getattr(entry.content, "data", None), MessageRejected)
+    ]

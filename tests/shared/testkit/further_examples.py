@@ -31,7 +31,7 @@ OFTEN = Trigger(
     name="often", automation=RateSchedule(interval_minutes=5, start_time=MORNING), is_active=False
 )
 
-_ASKED = trigger_request("flytesnacks", "development", "my_env")
+_ASKED = trigger_request("flytesnacks", "development", "my_env", "alice")
 _SAID = triggers_subject("flytesnacks", "development", TASK)
 
 FURTHER_EXAMPLES: tuple[AnyEvent, ...] = (

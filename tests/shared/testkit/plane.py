@@ -16,7 +16,7 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.streams import REQUESTS
-from flyte_schemas.subjects import RunKey, action_subject, log_subject, task_subject
+from flyte_schemas.subjects import DEPLOY_REQUESTS, RunKey, action_subject, log_subject, task_subject
 from flyte_schemas.task import TaskReference
 
 KEY = RunKey("p", "d", "r1")
@@ -82,7 +82,7 @@ class Plane:
 
     async def registry(self, refuse: frozenset[str] = frozenset()) -> None:
         """Answer every deploy request, for ever."""
-        async with self.theirs.inbox(REQUESTS, "registry", ["flyte.req.*.*.deploy.*"]) as inbox:
+        async with self.theirs.inbox(REQUESTS, "registry", DEPLOY_REQUESTS) as inbox:
             async for delivery in inbox:
                 content = delivery.entry.content
                 assert not isinstance(content, Malformed)

@@ -86,7 +86,7 @@ class Plane:
 
     async def ask(self, request: EventData) -> None:
         """Ask something about triggers."""
-        await self.say(trigger_request("p", "d", "env"), request)
+        await self.say(trigger_request("p", "d", "env", "alice"), request)
 
     async def put_task(self, *triggers: Trigger, version: str = "v1") -> None:
         """Put a version of the task into the log, as a run of it does, too."""
@@ -113,9 +113,9 @@ class Plane:
     async def starts(self) -> list[tuple[str, StartRun]]:
         """The runs that were asked for, by name."""
         found = []
-        async for entry in self.bus.log.read(REQUESTS, "flyte.req.*.*.run.*"):
+        async for entry in self.bus.log.read(REQUESTS, "flyte.req.*.*.run.*.*"):
             assert isinstance(entry.content, Event) and isinstance(entry.content.data, StartRun)
-            found.append((entry.subject.rpartition(".")[2], entry.content.data))
+            found.append((entry.subject.split(".")[5], entry.content.data))
         return found
 
     async def fired(self) -> Counter[datetime]:

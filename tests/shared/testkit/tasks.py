@@ -42,5 +42,5 @@ def deploy(
     **attributes: Any,
 ) -> Event[DeployTask]:
     """A request to deploy `task`; to another environment than its own when `environment` says so."""
-    subject = deploy_request(project, domain, environment or task.environment)
+    subject = deploy_request(project, domain, environment or task.environment, "alice")
     return event(subject, DeployTask(version=version, template=task), **attributes)

@@ -242,7 +242,7 @@ async def test_a_child_that_nobody_waits_for_any_more_is_aborted(
 
 async def aborts(attempt: OpenAttempt) -> list[str]:
     """The actions that somebody asked to abort."""
-    entries = [entry async for entry in attempt.bus.log.read(REQUESTS, abort_request(RUN))]
+    entries = [entry async for entry in attempt.bus.log.read(REQUESTS, abort_request(RUN, "agent"))]
     words = [entry.content.data for entry in entries if isinstance(entry.content, Event)]
     return [word.action for word in words if isinstance(word, AbortAction)]
 

@@ -69,10 +69,10 @@ async def test_the_bus_counts_what_is_appended_refused_asked_and_set_aside() -> 
         await bus.provision()
         key = RunKey("p", "d", "r")
         start = StartRun(task=TaskReference(name="e.t", version="v1"), inputs={})
-        asked = event(run_request(key), start)
+        asked = event(run_request(key, "alice"), start)
         await bus.log.append(asked)
         with pytest.raises(Conflict):
-            await bus.log.append(event(run_request(key), start, id="other"), expected=7)
+            await bus.log.append(event(run_request(key, "alice"), start, id="other"), expected=7)
         await reject(
             bus, Entry(REQUESTS.name, asked.subject, 1, Malformed("no"), b"x"), "no", by="me", now=NOON
         )

@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from flyte_schemas.action import ActionState
-from flyte_schemas.events import AbortAction, MessageRejected, SignalCondition
+from flyte_schemas.events import AbortAction, SignalCondition
 from flyte_schemas.literals import Answer, InlineLiteral
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import REJECTED
 from flyte_schemas.subjects import RunKey, abort_request, signal_request
-from testkit.executor_plane import Plane, first, running
+from testkit.executor_plane import Plane, first, rejections, running
 from testkit.scripted_backend import Agent, Script
 
 P = ActionPhase
@@ -29,7 +28,7 @@ def asking(**question: object) -> Script:
 
 
 async def signal(plane: Plane, run: RunKey, value: Answer, by: str = "somebody", name: str = "ok") -> None:
-    await plane.append(signal_request(run), SignalCondition(condition=name, value=value, requested_by=by))
+    await plane.append(signal_request(run, by), SignalCondition(condition=name, value=value, requested_by=by))
 
 
 async def ended(plane: Plane, run: RunKey) -> ActionState:
@@ -40,15 +39,6 @@ async def paused(plane: Plane) -> RunKey:
     run = await plane.start()
     await plane.until(run, lambda fold: fold.get("ok").phase is P.PAUSED)
     return run
-
-
-async def rejections(plane: Plane) -> list[str]:
-    entries = [entry async for entry in plane.bus.log.read(REJECTED, REJECTED.subjects[0])]
-    return [
-        data.reason
-        for entry in entries
-        if isinstance(data := getattr(entry.content, "data", None), MessageRejected)
-    ]
 
 
 async def test_an_answer_ends_the_pause_and_names_who_gave_it(plane: Plane) -> None:
@@ -131,7 +121,7 @@ async def test_a_run_that_ends_takes_its_questions_along(plane: Plane) -> None:
     plane.machine.script = asking()
     await plane.executor()
     run = await paused(plane)
-    await plane.append(abort_request(run), AbortAction(action="a0"))
+    await plane.append(abort_request(run, "alice"), AbortAction(action="a0"))
     await plane.settled(run)
     assert (await ended(plane, run)).phase is P.ABORTED
 
@@ -140,7 +130,7 @@ async def test_a_question_can_be_given_up_by_itself(plane: Plane) -> None:
     plane.machine.script = asking()
     await plane.executor()
     run = await paused(plane)
-    await plane.append(abort_request(run), AbortAction(action="ok", reason="never mind"))
+    await plane.append(abort_request(run, "alice"), AbortAction(action="ok", reason="never mind"))
     assert (await ended(plane, run)).abort_reason == "never mind"
     assert running(await plane.run(run), "a0")
 

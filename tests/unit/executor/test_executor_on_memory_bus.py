@@ -19,7 +19,7 @@ from flyte_schemas.failure import FailureKind
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import REJECTED
-from flyte_schemas.subjects import RunKey, action_subject, run_request
+from flyte_schemas.subjects import RUN_REQUESTS, RunKey, action_subject, run_request
 from flyte_schemas.task import TaskReference
 from flyte_schemas.vocabulary import UnknownData
 from testkit.cases.harness import GUARD_S
@@ -176,7 +176,7 @@ async def test_a_run_request_delivered_twice_makes_one_run(plane: Plane) -> None
     run = await plane.start(id="one")
     await plane.settled(run)
     await life.end()
-    consumer = plane.server.consumer("FLYTE_REQUESTS", "executor", ["flyte.req.*.*.run.*"], 256, 30.0)
+    consumer = plane.server.consumer("FLYTE_REQUESTS", "executor", RUN_REQUESTS, 256, 30.0)
     consumer._cursor = 0  # as after an acknowledgement that was lost
     await plane.executor()
     other = await plane.start("other")
@@ -197,7 +197,7 @@ async def test_of_two_requests_for_one_name_the_first_has_it(plane: Plane) -> No
 
 async def test_requests_that_nobody_can_serve_are_set_aside_and_admission_goes_on(plane: Plane) -> None:
     await plane.executor()
-    subject = run_request(RunKey("project", "domain", "large"))
+    subject = run_request(RunKey("project", "domain", "large"), "alice")
     room = MAX_EVENT_BYTES - len(encode(event(subject, StartRun(task=TASK, env_vars={"X": ""}))))
     large = StartRun(task=TASK, env_vars={"X": "x" * room})
     plane.server.publish_raw("flyte.req.project.domain.run.garbage", b"\xff")
@@ -210,7 +210,7 @@ async def test_requests_that_nobody_can_serve_are_set_aside_and_admission_goes_o
     assert (await plane.settled(await plane.start())).phase is P.SUCCEEDED
     rejected = [entry async for entry in plane.bus.log.read(REJECTED, "flyte.rejected")]
     subjects = [
-        entry.content.data.message_subject.rpartition(".")[2][:9]
+        entry.content.data.message_subject.split(".")[5][:9]
         for entry in rejected
         if isinstance(entry.content, Event) and isinstance(entry.content.data, MessageRejected)
     ]

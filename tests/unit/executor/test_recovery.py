@@ -215,7 +215,7 @@ async def test_an_answer_is_taken_over_when_the_question_is_the_same(
     plane.machine.script = asking("Go on?")
     await plane.executor()
     run = await plane.start("source")
-    await plane.append(signal_request(run), SignalCondition(condition="ok", value=True))
+    await plane.append(signal_request(run, "alice"), SignalCondition(condition="ok", value=True))
     await plane.settled(run)
     plane.machine.script = asking(prompt)
     again = await plane.start("again", recovery={"run": "source"})
@@ -237,7 +237,7 @@ async def test_a_recovered_result_of_a_source_that_was_aborted(plane: Plane) -> 
     await plane.executor()
     run = await plane.start("source")
     await plane.until(run, lambda fold: fold.get("good").is_terminal)
-    await plane.append(abort_request(run), AbortAction(action="a0"))
+    await plane.append(abort_request(run, "alice"), AbortAction(action="a0"))
     assert (await plane.settled(run)).phase is P.ABORTED
     plane.machine.script = family(lambda agent: False)
     fold = await recovered(plane, run)

@@ -170,7 +170,7 @@ async def test_a_zombie_asks_for_nothing_and_gives_nothing_up(worker: Worker, bu
     with pytest.raises(LeaseLost):
         await worker.reports.request_abort("a0x")
     assert await worker.attempt.entries("a0x") == []
-    assert [entry async for entry in bus.log.read(REQUESTS, abort_request(RUN))] == []
+    assert [entry async for entry in bus.log.read(REQUESTS, abort_request(RUN, "agent"))] == []
 
 
 async def test_a_child_that_a_zombie_asked_for_in_time_is_the_one_that_its_successor_meets(

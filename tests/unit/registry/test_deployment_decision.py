@@ -41,7 +41,7 @@ def code(verdict: Verdict | None) -> str:
 def test_a_first_version_is_accepted_with_its_digest() -> None:
     task = template()
     assert decide(asked(deploy(task)), history()) == TaskDeployed(
-        version="v1", digest=task.digest(), template=task
+        version="v1", digest=task.digest(), template=task, requested_by="alice"
     )
 
 

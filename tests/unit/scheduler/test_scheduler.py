@@ -51,7 +51,7 @@ async def test_each_instant_is_one_run_with_all_that_was_said(plane: Plane) -> N
     assert start.task == TaskReference(name=TASK, version="v1")
     assert start.inputs["x"].model_dump()["value"] == 1
     assert (start.env_vars, start.custom_context) == ({"A": "1"}, {"e": "f"})
-    assert start.requested_by == "trigger env.task/t"
+    assert start.requested_by == "scheduler"
     assert start.settings is not None
     assert start.settings.model_dump(exclude_defaults=True) == {
         "interruptible": True,
@@ -60,6 +60,8 @@ async def test_each_instant_is_one_run_with_all_that_was_said(plane: Plane) -> N
         "max_action_concurrency": 3,
         "labels": {"a": "b"},
         "annotations": {"c": "d"},
+        "on_behalf_of": "alice",
+        "trigger": "env.task/t",
         "notifications": (told.model_dump(exclude_defaults=True),),
     }
 

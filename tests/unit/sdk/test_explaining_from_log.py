@@ -80,7 +80,7 @@ async def test_output_of_an_earlier_attempt_is_not_taken_for_that_of_the_last(pl
 
 
 async def test_a_run_that_nobody_has_admitted_is_known_by_its_request(plane: Plane) -> None:
-    await plane.say(run_request(KEY), StartRun(task=TASK))
+    await plane.say(run_request(KEY, "alice"), StartRun(task=TASK))
     waiting = await explain_action(plane.mine, ROOT)
     assert waiting is not None
     assert "none answers" in waiting.waits[0].text
@@ -95,10 +95,10 @@ async def test_a_run_that_nobody_has_admitted_is_known_by_its_request(plane: Pla
 
 
 async def test_a_request_that_was_refused_says_why(plane: Plane) -> None:
-    sequence = await plane.say(run_request(KEY), StartRun(task=TASK))
+    sequence = await plane.say(run_request(KEY, "alice"), StartRun(task=TASK))
     for number, reason in ((sequence, "no such thing"), (sequence + 1, "another one's")):
         rejected = MessageRejected(
-            stream=REQUESTS.name, message_subject=run_request(KEY), sequence=number, reason=reason
+            stream=REQUESTS.name, message_subject=run_request(KEY, "alice"), sequence=number, reason=reason
         )
         await plane.say(REJECTED, rejected)
     found = await explain_action(plane.mine, ROOT)

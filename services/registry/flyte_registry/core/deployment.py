@@ -70,7 +70,12 @@ def decide(request: Asked, history: TaskHistory) -> Verdict | None:
     if imported != digest:
         return refuse(request, _version_conflict(request.data, imported))
     if existing is None:
-        return TaskDeployed(version=request.data.version, digest=digest, template=request.data.template)
+        return TaskDeployed(
+            version=request.data.version,
+            digest=digest,
+            template=request.data.template,
+            requested_by=request.at.user,
+        )
     if existing == digest:
         return None
     return refuse(request, _version_conflict(request.data, existing))
@@ -79,7 +84,9 @@ def decide(request: Asked, history: TaskHistory) -> Verdict | None:
 def refuse(request: Asked, failure: Failure) -> TaskDeployRejected:
     """The answer that says no, and why."""
     data = request.data
-    return TaskDeployRejected(version=data.version, digest=data.template.digest(), failure=failure)
+    return TaskDeployRejected(
+        version=data.version, digest=data.template.digest(), failure=failure, requested_by=request.at.user
+    )
 
 
 def too_large(request: Asked) -> TaskDeployRejected:

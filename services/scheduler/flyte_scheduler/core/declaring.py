@@ -14,18 +14,27 @@ from flyte_schemas.trigger_events import (
     TriggerSwitched,
 )
 from flyte_schemas.trigger_state import TaskTriggers, complaint
+from flyte_schemas.users import asked_by
 
 Change = DeployTriggers | CreateTrigger | SwitchTrigger | DeleteTrigger
 
 
 def answer(
-    request: Change, sequence: int, state: TaskTriggers, deployed: tuple[str, TaskTemplate] | None
+    user: str,
+    request: Change,
+    sequence: int,
+    state: TaskTriggers,
+    deployed: tuple[str, TaskTemplate] | None,
 ) -> EventData:
-    """The word that answers a request, which stands at `sequence`.
+    """The word that answers a request, which stands at `sequence`; `user` has sent it.
 
     `deployed` is the version of the task that is spoken of, or its latest; None: there is none.
     """
-    somebody, asked = request.requested_by, getattr(request, "version", None)
+    try:
+        somebody = asked_by(user, request.requested_by)
+    except ValueError as error:
+        return TriggerRefused(reason=str(error))
+    asked = getattr(request, "version", None)
     if deployed is None:
         said = f" in version {asked!r}" if asked else ""
         return TriggerRefused(reason=f"task {request.task} is not deployed{said}")

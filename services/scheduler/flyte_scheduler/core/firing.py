@@ -7,7 +7,8 @@ from flyte_schemas.events import RunSettings, StartRun
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.subjects import RunKey, TriggerKey
 from flyte_schemas.task import TaskReference
-from flyte_schemas.trigger import Trigger
+from flyte_schemas.trigger_state import TriggerState
+from flyte_schemas.users import SCHEDULER
 
 NAME_CHARACTERS = 40
 """How much of the trigger's name stands in the names of its runs."""
@@ -20,13 +21,9 @@ def run_of(key: TriggerKey, instant: datetime) -> RunKey:
     return RunKey(key.project, key.domain, f"{key.name[:NAME_CHARACTERS]}-{digest}-{moment}")
 
 
-def requester(key: TriggerKey) -> str:
-    """Who asks for the runs of a trigger, as their `requested_by` says."""
-    return f"trigger {key.task}/{key.name}"
-
-
-def start_of(key: TriggerKey, trigger: Trigger, version: str, instant: datetime) -> StartRun:
-    """What is asked for."""
+def start_of(key: TriggerKey, state: TriggerState, instant: datetime) -> StartRun:
+    """What is asked for: on behalf of whoever made the trigger, or switched it last."""
+    trigger, version = state.trigger, state.version
     values = dict(trigger.inputs) | dict.fromkeys(trigger.time_inputs, instant.astimezone(UTC).isoformat())
     return StartRun(
         task=TaskReference(name=key.task, version=version),
@@ -41,6 +38,8 @@ def start_of(key: TriggerKey, trigger: Trigger, version: str, instant: datetime)
             queue=trigger.queue or "",
             max_action_concurrency=trigger.max_action_concurrency,
             notifications=trigger.notifications,
+            on_behalf_of=state.updated_by,
+            trigger=f"{key.task}/{key.name}",
         ),
-        requested_by=requester(key),
+        requested_by=SCHEDULER,
     )

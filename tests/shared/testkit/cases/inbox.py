@@ -20,7 +20,7 @@ PAUSE_S = 0.5
 def open_inbox(
     bus: Bus, *, durable: str = "executor", max_in_flight: int = 256, ack_wait_s: float = 30.0
 ) -> AbstractAsyncContextManager[Inbox]:
-    return bus.inbox(REQUESTS, durable, [RUN_REQUESTS], max_in_flight=max_in_flight, ack_wait_s=ack_wait_s)
+    return bus.inbox(REQUESTS, durable, RUN_REQUESTS, max_in_flight=max_in_flight, ack_wait_s=ack_wait_s)
 
 
 @asynccontextmanager

@@ -57,7 +57,7 @@ class ProvisionCases:
     async def test_provisioning_twice_changes_nothing(self, harness: BusHarness) -> None:
         await harness.bus.log.append(numbered(action()))
         revision = await harness.bus.bucket(BUCKETS[0]).put("key", b"1")
-        async with harness.bus.inbox(REQUESTS, "executor", [RUN_REQUESTS]) as inbox:
+        async with harness.bus.inbox(REQUESTS, "executor", RUN_REQUESTS) as inbox:
             await harness.bus.log.append(request(1))
             (delivery,) = await take(aiter(inbox), 1)
             await delivery.ack()
@@ -67,7 +67,7 @@ class ProvisionCases:
         assert entry is not None
         assert entry.revision == revision
         await harness.bus.log.append(request(2))
-        async with harness.bus.inbox(REQUESTS, "executor", [RUN_REQUESTS]) as inbox:
+        async with harness.bus.inbox(REQUESTS, "executor", RUN_REQUESTS) as inbox:
             (delivery,) = await take(aiter(inbox), 1)
             assert delivery.entry.sequence == 2
 

@@ -63,7 +63,9 @@ class DeploymentCases:
         await harness.bus.log.append(request)
         async with registry(harness.bus, tmp_path):
             (deployed,) = await answers(harness.bus, 1)
-        assert deployed.data == TaskDeployed(version="v1", digest=template().digest(), template=template())
+        assert deployed.data == TaskDeployed(
+            version="v1", digest=template().digest(), template=template(), requested_by="alice"
+        )
         assert (deployed.cause, deployed.traceparent) == (request.id, "00-trace")
 
     async def test_the_same_content_again_appends_nothing(
@@ -107,7 +109,7 @@ class DeploymentCases:
     async def test_what_nobody_can_read_is_set_aside_and_the_next_request_answered(
         self, harness: RegistryHarness, tmp_path: Path
     ) -> None:
-        subject = deploy_request(**WHERE, environment="my_env")
+        subject = deploy_request(**WHERE, environment="my_env", user="alice")
         await harness.publish_raw(subject, b"\xff not JSON")
         long_key = "k" * 900_000
         await harness.publish_raw(
@@ -128,7 +130,8 @@ class DeploymentCases:
     ) -> None:
         size = 1_000_000 - len(encode(deploy(template(docs=""))))
         await harness.publish_raw(
-            deploy_request(**WHERE, environment="my_env"), encode(deploy(template(docs="d" * (size - 1))))
+            deploy_request(**WHERE, environment="my_env", user="alice"),
+            encode(deploy(template(docs="d" * (size - 1)))),
         )
         async with registry(harness.bus, tmp_path):
             (refused,) = await answers(harness.bus, 1)

@@ -121,7 +121,7 @@ class Traffic:
         number = 0
         while not self._stopping.is_set():
             number += 1
-            event = numbered(abort_request(RunKey("p", "d", f"r{number}")), 9_000_000 + number)
+            event = numbered(abort_request(RunKey("p", "d", f"r{number}"), "alice"), 9_000_000 + number)
             await bus.log.append(event)
             self.requested.append(event.id)
             await asyncio.sleep(5 * FACT_PAUSE_S)

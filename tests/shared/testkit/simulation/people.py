@@ -58,7 +58,7 @@ class People:
             for _ in range(self.dice.choice((1, 1, 2))):
                 self._said += 1
                 value = f"{name} {self._said}"
-                await say(signal_request(run), SignalCondition(condition=name, value=value))
+                await say(signal_request(run, "alice"), SignalCondition(condition=name, value=value))
 
     def recovery(self, run: RunKey) -> Recovery | None:
         """How a run is recovered by another one, if it is."""

@@ -193,11 +193,11 @@ class World:
         self.runs.append(run)
         start = StartRun(task=self.programs[name].task, inputs={"x": InlineLiteral(value=0)})
         for _ in range(dice.choice((1, 1, 2))):
-            await self._say(run_request(run), start)
+            await self._say(run_request(run, "alice"), start)
         if dice.random() < 0.3:
             await self.chance.pause(60.0)
             action = "a0" if dice.random() < 0.6 else f"a0x{dice.randint(0, 2)}"
-            await self._say(abort_request(run), AbortAction(action=action, reason="enough"))
+            await self._say(abort_request(run, "alice"), AbortAction(action=action, reason="enough"))
         await self._recover(run, start)
 
     async def _recover(self, run: RunKey, start: StartRun) -> None:
@@ -208,7 +208,7 @@ class World:
         again = RunKey(run.project, run.domain, f"{run.run}r")
         self.runs.append(again)
         settings = RunSettings(recovery=recovery)
-        await self._say(run_request(again), start.model_copy(update={"settings": settings}))
+        await self._say(run_request(again, "alice"), start.model_copy(update={"settings": settings}))
 
     async def _answers(self) -> None:
         """People look now and then at what they are asked."""

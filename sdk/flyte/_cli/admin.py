@@ -1,0 +1,224 @@
+"""`flyte admin …`: the keys of an installation, and who is let in: for whoever has the folder of keys."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flyte._cli.setting import PATH, Output
+
+if TYPE_CHECKING:
+    from flyte_bus.identity.keyring import Keyring
+
+Folder = Annotated[
+    Path | None, typer.Option("--dir", click_type=PATH, help="Folder of the keys, else access in FLYTE_HOME.")
+]
+Role = Annotated[str, typer.Option("--role", help="viewer, runner or admin.")]
+
+app = typer.Typer(
+    help="Make the keys of an installation, and let users in and out.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+create = typer.Typer(help="Give users credentials.", no_args_is_help=True, rich_markup_mode=None)
+get = typer.Typer(help="Show users and roles.", no_args_is_help=True, rich_markup_mode=None)
+revoke = typer.Typer(help="Take credentials back.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(create, name="create")
+app.add_typer(get, name="get")
+app.add_typer(revoke, name="revoke")
+
+
+def _keyring(folder: Path | None) -> "Keyring":
+    from flyte._stack import stack_home
+    from flyte_bus.identity.keyring import Keyring
+
+    return Keyring((folder or stack_home() / "access").expanduser().absolute())
+
+
+@app.command("init")
+def init(
+    folder: Folder = None,
+    kubernetes: Annotated[
+        Path | None,
+        typer.Option(
+            "--kubernetes", click_type=PATH, metavar="FILE", help="Write manifests of Secrets, too."
+        ),
+    ] = None,
+    namespace: Annotated[
+        list[str] | None, typer.Option("--namespace", help="Of the services in these; else flyte.")
+    ] = None,
+) -> None:
+    """Make the keys of an installation, once: operator, accounts, roles, and credentials of the services."""
+    keyring = _keyring(folder)
+    keyring.make()
+    typer.echo(f"made the keys of an operator, its accounts and {len(_roles())} roles in {keyring.folder}")
+    if kubernetes is not None:
+        _write_manifests(keyring, kubernetes, namespace or ["flyte"])
+        typer.echo(f"wrote Secrets of the services to {kubernetes}: `kubectl apply -f {kubernetes}`")
+    typer.echo(
+        "next:\n"
+        "  nats-server: `include` accounts.conf in its configuration; no secret is in it\n"
+        "  each service: FLYTE_NATS_CREDS is its own file in credentials/\n"
+        "  first `flyte-provisioner`, which makes the streams; the executor also gets minters/\n"
+        "  you: FLYTE_NATS_CREDS is credentials/operator.creds\n"
+        "  others: `flyte admin create user NAME --role runner --project P --domain D`\n"
+        f"keep {keyring.folder / 'keys'} where no service and no task can read it: who has it has everything"
+    )
+
+
+@create.command("user")
+def create_user(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whom requests will name, e.g. an address.")],
+    role: Role,
+    project: Annotated[list[str], typer.Option("-p", "--project", help="Project; * for all. Or several.")],
+    domain: Annotated[
+        list[str], typer.Option("-d", "--domain", help="Domain; * for all. As many as projects, or one.")
+    ],
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="After how long they end, e.g. 30d; else never.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", click_type=PATH, help="Where to write them, - for stdout; else NAME.creds."),
+    ] = None,
+    folder: Folder = None,
+) -> None:
+    """Give a person credentials: a role in projects and domains."""
+    import click
+
+    from flyte._cli.times import parse_duration
+    from flyte_bus.identity.keyring import write_secret
+    from flyte_schemas.access import USERS
+    from flyte_schemas.users import is_service, user_token
+
+    allowed = [one.name for one in USERS]
+    if role not in allowed:
+        raise click.UsageError(f"--role is {role!r}: a person is one of {', '.join(allowed)}")
+    if is_service(name):
+        raise click.UsageError(f"{name} is the name of a service: a person needs another one")
+    if len(domain) not in (1, len(project)):
+        raise click.UsageError(
+            f"there are {len(project)} projects and {len(domain)} domains: "
+            "give a domain for each project, or one for all"
+        )
+    domains = domain * len(project) if len(domain) == 1 else domain
+    ttl_s = parse_duration(expires).total_seconds() if expires else None
+    path = file or Path(f"{user_token(name)}.creds")
+    if str(path) != "-" and path.exists():
+        raise click.UsageError(f"{path} is there already: name another with --file")
+    made = _keyring(folder).create_user(name, role, list(zip(project, domains, strict=True)), ttl_s)
+    if str(path) == "-":
+        sys.stdout.write(made.text)
+        return
+    write_secret(path.absolute(), made.text, within_private_folder=False)
+    until = made.identity.expires_at
+    typer.echo(
+        f"wrote credentials of {name}, {role} in {', '.join(made.identity.places)}"
+        f"{f' until {until:%Y-%m-%d %H:%M} UTC' if until else ''}, to {path}: for FLYTE_NATS_CREDS"
+    )
+
+
+@get.command("users")
+def get_users(folder: Folder = None, output: Output = None) -> None:
+    """Show who was given credentials; none of them is shown."""
+    from flyte._cli.show import json_text, table
+
+    users = _keyring(folder).users()
+    if output == "json":
+        typer.echo(json_text(users))
+        return
+    rows = [
+        (
+            str(user["name"]),
+            str(user["role"]),
+            ", ".join(user["places"]),
+            str(user["expires_at"] or "never")[:16],
+            "yes" if "revoked_at_s" in user else "",
+        )
+        for user in users
+    ]
+    typer.echo(table(("NAME", "ROLE", "PLACES", "EXPIRES", "REVOKED"), rows))
+
+
+@get.command("roles")
+def get_roles(output: Output = None) -> None:
+    """Show the roles, and who has them."""
+    from flyte._cli.show import json_text, table
+    from flyte_schemas.access import ROLES
+
+    if output == "json":
+        roles = [
+            {
+                "name": role.name,
+                "account": role.account,
+                "what": role.what,
+                "publish": role.publish,
+                "subscribe": role.subscribe,
+            }
+            for role in ROLES.values()
+        ]
+        typer.echo(json_text(roles))
+        return
+    rows = [(role.name, role.account, role.what) for role in ROLES.values()]
+    typer.echo(table(("ROLE", "ACCOUNT", "WHAT"), rows))
+
+
+@revoke.command("user")
+def revoke_user(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The person.")], folder: Folder = None
+) -> None:
+    """Take back all credentials of a person; the server is to read accounts.conf anew."""
+    import click
+
+    keyring = _keyring(folder)
+    taken = keyring.revoke_user(name)
+    if not taken:
+        raise click.ClickException(f"{name} has no credentials: `flyte admin get users` shows who has")
+    typer.echo(f"took back {taken} credentials of {name}{_read_anew(keyring)}")
+
+
+@app.command("rotate")
+def rotate(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The role whose signing key is to be another.")],
+    end_previous: Annotated[
+        bool, typer.Option("--end-previous", help="Let in nobody any more whom the previous key made.")
+    ] = False,
+    folder: Folder = None,
+) -> None:
+    """Give a role a new signing key; credentials of the previous one stay good until it is ended."""
+    import click
+
+    if role not in _roles():
+        raise click.UsageError(f"there is no role {role!r}: {', '.join(_roles())}")
+    keyring = _keyring(folder)
+    if end_previous:
+        ended = keyring.end_previous(role)
+        said = f"the previous key of {role} counts no more" if ended else f"{role} has no previous key"
+    else:
+        keyring.rotate(role)
+        said = f"{role} has a new signing key; hand out what it makes, then `--end-previous`"
+    typer.echo(f"{said}{_read_anew(keyring)}")
+
+
+def _roles() -> list[str]:
+    from flyte_schemas.access import ROLES
+
+    return list(ROLES)
+
+
+def _read_anew(keyring: "Keyring") -> str:
+    """What is left to do until the server knows."""
+    from flyte._stack import find_stack, stack_home
+
+    running = find_stack()
+    if running is not None and keyring.folder == stack_home() / "access":
+        return ": the stack's server knows it within seconds"
+    return f": have nats-server read {keyring.folder / 'accounts.conf'} anew (`nats-server --signal reload`)"
+
+
+def _write_manifests(keyring: "Keyring", path: Path, namespaces: list[str]) -> None:
+    from flyte._cli.admin_manifests import manifests
+    from flyte_bus.identity.keyring import write_secret
+
+    write_secret(path.absolute(), manifests(keyring, namespaces), within_private_folder=False)

@@ -1,0 +1,1 @@
+"""Which questions are passed on, and as what: no bus, no clock."""
