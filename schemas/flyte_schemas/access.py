@@ -109,6 +109,7 @@ _SEES = (
     *_ENDS,
     *(f"flyte.svc.registry.{question}.{{place}}" for question in ("get-task", "list-tasks", "list-runs")),
     "flyte.svc.registry.get-project.{place}",
+    "flyte.svc.executor.list-secrets.{place}",
     "flyte.svc.dataproxy.create-download-location.{place}",
     "flyte.svc.console.open-session.{place}",
     *(f"flyte.svc.{service}.ping" for service in ("registry", "dataproxy", "executor", "scheduler")),
@@ -122,7 +123,11 @@ _RUNS = (
     *(f"flyte.req.{{place}}.{verb}.*.{{user}}" for verb in ("run", "abort", "signal")),
     *_PROXY[:2],
 )
-_CHANGES = tuple(f"flyte.req.{{place}}.{verb}.*.{{user}}" for verb in ("deploy", "trigger"))
+_CHANGES = (
+    *(f"flyte.req.{{place}}.{verb}.*.{{user}}" for verb in ("deploy", "trigger")),
+    "flyte.svc.executor.secrets-key",
+    *(f"flyte.svc.executor.{verb}-secret.{{place}}" for verb in ("put", "delete")),
+)
 
 VIEWER = Role(
     name="viewer",
@@ -141,7 +146,7 @@ RUNNER = Role(
 ADMIN = Role(
     name="admin",
     account=EDGE,
-    what="a person who also deploys there: code that runs, and triggers",
+    what="a person who also deploys there: code that runs, triggers and secrets",
     publish=(*_SEES, *_RUNS, *_CHANGES),
     subscribe=_HEARS,
 )
@@ -159,6 +164,7 @@ def _agent(runs: str) -> tuple[str, ...]:
         f"{DIRECT_GET}.KV_flyte_leases.{LEASE_KEYS}.{{place}}.{runs}.*.*",
         *_read(RUNS, "{place}", runs=runs),
         f"flyte.read.last.{RUNS.name}",
+        f"flyte.svc.executor.give-secrets.{{place}}.{runs}",
         *_TASKS_OF_PLACE,
         *_PROXY,
     )

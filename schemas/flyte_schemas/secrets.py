@@ -69,7 +69,11 @@ def missing_secret(reference: SecretReference, scopes: Sequence[SecretScope], al
     of_group = f" of group {reference.group!r}" if reference.group else ""
     option = f" --group {reference.group}" if reference.group else ""
     narrowest = scopes[0]
-    place = f" -p {narrowest.project} -d {narrowest.domain}" if narrowest.project else ""
+    place = {
+        "project": f" -p {narrowest.project} -d {narrowest.domain}",
+        "domain": f" --scope domain -d {narrowest.domain}",
+        "global": " --scope global",
+    }[narrowest.kind]
     looked_in = ", ".join((*([also] if also else ()), *map(str, scopes)))
     return Failure(
         code="SecretMissing",

@@ -322,7 +322,7 @@ class Attempt:
                     if self._last_word is not None:
                         return
         except ValueError as error:  # pydantic's too
-            self._last_word = Raised(failure=not_understood(error))
+            self._last_word = self._secrets.hidden_in(Raised(failure=not_understood(error)))
 
     async def _heard(self, message: Message) -> None:
         match message:

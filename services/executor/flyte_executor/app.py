@@ -102,8 +102,8 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
     """The service on a connected, provisioned bus. Raises ValueError for keys that are none."""
     issuer = issuer_of(settings.agent_key, settings.worker_key, settings.credential_ttl_s)
     renewals = Renewals(bus, issuer) if issuer is not None else None
-    secrets = Secrets(bus, _secret_store(settings))
-    backend = _backend(bus, settings, issuer)
+    backend, store = _backend(bus, settings, issuer)
+    secrets = Secrets(bus, store)
     measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
@@ -117,9 +117,9 @@ async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
 
 
 def _secret_store(settings: ExecutorSettings) -> SecretStore:
-    """Where secrets lie."""
+    """Where secrets lie, but for those of a cluster."""
     if settings.secrets == "environment":
-        return EnvironmentStore(os.environ)
+        return EnvironmentStore(os.environ)  # takes them out of it, before any process inherits it
     return FileStore(settings.home / FOLDER)
 
 
@@ -138,11 +138,13 @@ def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
     return Sampling(), SpanSender(bus)
 
 
-def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> Backend:
-    """Where attempts run. Raises ValueError."""
+def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> tuple[Backend, SecretStore]:
+    """Where attempts run, and their secrets lie. Raises ValueError."""
+    store = _secret_store(settings)
     if settings.backend == "kubernetes":
         # Only here: it takes a second to import, and other backends do without its packages.
         from flyte_executor.backends.kubernetes.backend import KubernetesBackend
+        from flyte_executor.backends.kubernetes.secret_store import KubernetesStore
         from flyte_executor.backends.kubernetes.settings import from_environment
 
         kubernetes = from_environment()
@@ -152,15 +154,19 @@ def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> Bac
                 f"{CREDS} are the executor's own, and would stand in every pod: give it "
                 "FLYTE_EXECUTOR_AGENT_KEY and FLYTE_EXECUTOR_WORKER_KEY, by which each attempt is let in"
             )
-        return KubernetesBackend(bus, kubernetes, issuer=issuer)
+        backend = KubernetesBackend(bus, kubernetes, issuer=issuer)
+        if settings.secrets == "kubernetes":
+            store = KubernetesStore(lambda: backend.apis, kubernetes)
+        return backend, store
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"
         site = hashlib.sha256(place.encode()).hexdigest()[:16]
-        return DockerBackend(
+        docker = DockerBackend(
             bus.log, site=site, image=settings.image, grace_s=settings.grace_s, issuer=issuer
         )
+        return docker, store
     words = LeftWords(settings.spool, bus.log)
-    return ProcessBackend(
+    processes = ProcessBackend(
         settings.records,
         grace_s=settings.grace_s,
         words=words,
@@ -168,3 +174,4 @@ def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> Bac
         bus=bus,
         handing=None if issuer is None else Handing(issuer, settings.credentials),
     )
+    return processes, store

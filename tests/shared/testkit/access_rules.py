@@ -209,6 +209,8 @@ class Rules:
             return self.role in PEOPLE or (self.role == "console" and is_named)
         if service == "worker":
             return self.role == "executor"
+        if "secret" in question:
+            return self._may_ask_of_secrets(question, about)
         if question == "take-work":
             return self.role == "worker" and about[1:] == [POOL]
         if question == "renew-credential":
@@ -230,6 +232,17 @@ class Rules:
             return service == "dataproxy"
         is_upload = question in ("create-upload-location", "complete-upload")
         return self.role in PEOPLE and PEOPLE[self.role] >= is_upload
+
+    def _may_ask_of_secrets(self, question: str, about: list[str]) -> bool:
+        """Who keeps a place's secrets is its admin; wider scopes are the operator's alone."""
+        if question == "secrets-key":
+            return self.role == "admin"
+        if question == "give-secrets":
+            is_agent = self.role in ("agent", "worker")
+            return is_agent and tuple(about[:2]) == OWN and self._is_own_run(about[2])
+        if question == "list-secrets":
+            return self.role in PEOPLE and tuple(about) == OWN
+        return question in ("put-secret", "delete-secret") and self.role == "admin" and tuple(about) == OWN
 
     def _may_call(self, rest: list[str]) -> bool:
         """The rest of JetStream's API."""
@@ -271,6 +284,7 @@ def said() -> Iterator[str]:
             yield from (f"flyte.read.FLYTE_{name}.{place}.{run}" for name in READABLE)
             yield f"$KV.flyte_leases.{place}.{run}.a0.1"
             yield f"flyte.svc.executor.renew-credential.{place}.{run}"
+            yield f"flyte.svc.executor.give-secrets.{place}.{run}"
             yield f"$JS.API.DIRECT.GET.FLYTE_RUNS.flyte.run.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_LOGS.flyte.log.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_REQUESTS.flyte.req.{place}.run.{run}.you"
@@ -280,6 +294,9 @@ def said() -> Iterator[str]:
         )
         yield from (f"flyte.read.FLYTE_{name}.{place}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED"))
         yield from (f"flyte.seal.{place}.{RUN}", f"$JS.API.DIRECT.GET.FLYTE_SEALS.flyte.seal.{place}.{RUN}")
+        yield from (f"flyte.svc.executor.{verb}-secret.{place}" for verb in ("put", "delete"))
+        yield from (f"flyte.svc.executor.{verb}-domain-secret.{domain}" for verb in ("put", "delete"))
+        yield f"flyte.svc.executor.list-secrets.{place}"
         yield f"$JS.API.DIRECT.GET.FLYTE_TASKS.flyte.task.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.FLYTE_TRIGGERS.flyte.trigger.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.computing.in.{place}.abc"
@@ -298,6 +315,8 @@ def _without_place() -> Iterator[str]:
         yield f"flyte.svc.{service}.ping"
     for service, questions in ASKED_ANYWHERE.items():
         yield from (f"flyte.svc.{service}.{question}" for question in questions)
+    yield from (f"flyte.svc.executor.{verb}-global-secret" for verb in ("put", "delete"))
+    yield "flyte.svc.executor.secrets-key"
     yield from (f"flyte.svc.executor.take-work.e1.{pool}" for pool in (POOL, "pool-other"))
     yield from (f"flyte.svc.worker.stop-attempt.s1.{worker}" for worker in (WORKER, "w-other"))
     yield from (f"flyte.{asked}.{stream}" for asked in ("read.last", "info") for stream in STREAMS)

@@ -20,6 +20,7 @@ from flyte_schemas.envelope import AnyEvent, Event
 from flyte_schemas.events import EventData, MessageRejected, RunSettings, StartRun, TaskDeployed
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.policies import SecretReference
 from flyte_schemas.run import RunFold
 from flyte_schemas.streams import REJECTED, RUNS
 from flyte_schemas.subjects import (
@@ -118,9 +119,16 @@ class Plane:
         await life.executor.start()
         return life
 
-    async def deploy(self, task: TaskReference, *, project: str = "project", **policies: object) -> None:
+    async def deploy(
+        self,
+        task: TaskReference,
+        *,
+        project: str = "project",
+        secrets: tuple[SecretReference, ...] = (),
+        **policies: object,
+    ) -> None:
         """Put a version of a task into the log, with these policies."""
-        deployed = template(task.name, policies=Policies.model_validate(policies))
+        deployed = template(task.name, policies=Policies.model_validate(policies), secrets=secrets)
         subject = task_subject(project, "domain", task.name)
         data = TaskDeployed(version=task.version, digest=deployed.digest(), template=deployed)
         await self.append(subject, data)

@@ -17,7 +17,6 @@ class EnvironmentStore:
     """Fills `SecretStore` with variables: `FLYTE_SECRET_GROUP_KEY`, `FLYTE_SECRET_KEY` without a group."""
 
     name = "environment"
-    gives_values = True
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         names = [name for name in environment if name.startswith(PREFIX)]
@@ -31,8 +30,8 @@ class EnvironmentStore:
         """Raises StoreRefuses: it is read-only."""
         raise StoreRefuses(self._refusal(group, key))
 
-    async def list(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
-        """See `SecretStore.list`. A name is as its variable says: where a group ends is not to be seen."""
+    async def visible(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
+        """See `SecretStore.visible`. A name is as its variable says: where a group ends is not to be seen."""
         if SecretScope() not in scopes:
             return []
         return [SecretSummary(key=name.removeprefix(PREFIX)) for name in self._values if name != PREFIX]

@@ -14,7 +14,6 @@ class FileStore:
     """Fills `SecretStore` with a `SecretFile` below a folder."""
 
     name = "file"
-    gives_values = True
 
     def __init__(self, folder: Path) -> None:
         self._file = SecretFile(folder)
@@ -38,8 +37,8 @@ class FileStore:
         except SecretFileUnusable as error:
             raise StoreRefuses(str(error)) from error
 
-    async def list(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
-        """See `SecretStore.list`."""
+    async def visible(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
+        """See `SecretStore.visible`."""
         try:
             kept = await asyncio.to_thread(self._file.read)
         except SecretFileUnusable as error:

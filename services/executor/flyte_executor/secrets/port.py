@@ -19,11 +19,6 @@ class SecretStore(Protocol):
         """What people call it."""
         ...
 
-    @property
-    def gives_values(self) -> bool:
-        """Whether agents ask for values; else their pods have them from the cluster."""
-        ...
-
     async def put(self, content: SecretContent, now: datetime) -> bool:
         """Keep a secret; whether one was there, which it replaces."""
         ...
@@ -32,7 +27,7 @@ class SecretStore(Protocol):
         """Remove a secret; whether it was there."""
         ...
 
-    async def list(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
+    async def visible(self, scopes: Sequence[SecretScope]) -> list[SecretSummary]:
         """The secrets of these scopes, in any order."""
         ...
 

@@ -124,7 +124,7 @@ class Secrets:
     async def _list(self, question: ListSecrets) -> SecretList:
         scopes = scopes_of(question.project, question.domain)
         try:
-            found = await self._store.list(scopes)
+            found = await self._store.visible(scopes)
         except StoreRefuses as error:
             raise _refused(str(error)) from error
         found.sort(key=lambda one: (one.group or "", one.key, scopes.index(one.scope)))

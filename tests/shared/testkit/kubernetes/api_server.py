@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from testkit.kubernetes.secrets import SecretResources
 from testkit.kubernetes.store import Document, Refused, Store, selected
 from testkit.kubernetes_models import complaints
 
@@ -29,6 +30,7 @@ class ApiServer:
         self.store = store or Store()
         self.calls: list[str] = []
         self.quota: int | None = None
+        self.secrets = SecretResources()
         self.templates: dict[tuple[str, str], Document] = {}
         self.secrets: dict[tuple[str, str], Document] = {}
         self.troubles: dict[str, deque[Trouble]] = {}
@@ -47,6 +49,7 @@ class ApiServer:
         app.router.add_delete("/api/v1/namespaces/{namespace}/pods/{name}", self._delete)
         app.router.add_post("/api/v1/namespaces/{namespace}/secrets", self._create_secret)
         app.router.add_get("/api/v1/namespaces/{namespace}/podtemplates/{name}", self._template)
+        self.secrets.add_routes(app.router)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

@@ -288,3 +288,17 @@ def test_secrets_are_where_the_sdk_says() -> None:
 
     mount = str(PurePosixPath(SECRETS_FOLDER))
     assert primary(pod(launch(**secret(mount=mount))))["volumeMounts"][-1]["mountPath"] == mount
+
+
+def test_where_the_cluster_keeps_no_secrets_the_agent_asks_for_them() -> None:
+    of = launch(
+        secrets=(
+            SecretReference(key="a", as_env_var="K"),
+            SecretReference(key="b", mount="/etc/flyte/secrets"),
+        )
+    )
+    given, asked = pod(of), pod(of, pod_secrets=False)
+    names = [{one["name"] for one in primary(made)["env"]} for made in (given, asked)]
+    assert names[0] - names[1] == {"K", "FLYTE_POD_SECRETS"}
+    assert [volume["name"] for volume in asked["spec"]["volumes"]] == ["flyte-home"]
+    assert "secretKeyRef" not in str(asked)

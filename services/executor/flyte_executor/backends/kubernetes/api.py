@@ -36,6 +36,9 @@ WATCH_S = 240
 """How long a watch is to stay open; then it is begun again where it was."""
 WATCH_SPREAD_S = 60
 """The part of that which is chance, so that many do not begin at once."""
+_JSON = "application/json"
+_BODIES = {"PATCH": "application/merge-patch+json"}
+"""What the bodies of a method are, where they are not plain JSON."""
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -113,6 +116,34 @@ class Api:
     async def pod_template(self, namespace: str, name: str) -> Document | None:
         """A PodTemplate; None when it is not there. Raises ApiError and ApiUnavailable."""
         return await self._found(f"/api/v1/namespaces/{namespace}/podtemplates/{name}")
+
+    async def secret(self, namespace: str, name: str) -> Document | None:
+        """A Secret; None when it is not there. Raises ApiError and ApiUnavailable."""
+        return await self._found(f"{_secrets(namespace)}/{name}")
+
+    async def list_secrets(self, namespace: str, selector: str) -> list[Document]:
+        """The Secrets of a namespace that have these labels. Raises ApiError and ApiUnavailable."""
+        while True:
+            with suppress(Expired):  # in the middle of its pages
+                found, _ = await self._list(_secrets(namespace), selector)
+                return found
+
+    async def create_secret(self, secret: Document) -> None:
+        """Make a Secret. Raises ApiError, also where there is one of this name, and ApiUnavailable."""
+        await self._call("POST", _secrets(secret["metadata"]["namespace"]), body=secret)
+
+    async def change_secret(self, namespace: str, name: str, patch: Document) -> None:
+        """Merge into a Secret of the version that the patch names. Raises ApiError and ApiUnavailable."""
+        await self._call("PATCH", f"{_secrets(namespace)}/{name}", body=patch)
+
+    async def delete_secret(self, namespace: str, name: str, version: str) -> None:
+        """Remove a Secret of this version. Raises ApiError and ApiUnavailable."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"resourceVersion": version},
+        }
+        await self._call("DELETE", f"{_secrets(namespace)}/{name}", body=options)
 
     async def delete_pod(self, namespace: str, name: str, uid: str, *, grace_s: float) -> None:
         """Have this very pod end, and be removed; nothing happens when it is gone, or another has its name.
@@ -240,7 +271,7 @@ class Api:
             path,
             method,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            header_params={"Accept": "application/json", "Content-Type": _BODIES.get(method, _JSON)},
             body=body,
             auth_settings=["BearerToken"],
             _preload_content=False,
@@ -274,6 +305,10 @@ async def _configuration(context: str | None) -> Configuration:
 
 def _pods(namespace: str | None) -> str:
     return "/api/v1/pods" if namespace is None else f"/api/v1/namespaces/{namespace}/pods"
+
+
+def _secrets(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/secrets"
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:

@@ -31,6 +31,7 @@ from flyte_executor.backends.kubernetes.manifest import (
     worker_pod,
 )
 from flyte_executor.backends.kubernetes.pods import WORKER, Pod
+from flyte_executor.backends.kubernetes.secret_store import check_secrets
 from flyte_executor.backends.kubernetes.settings import KubernetesSettings
 from flyte_executor.backends.kubernetes.status import Ended
 from flyte_executor.backends.kubernetes.telling import Telling
@@ -80,6 +81,11 @@ class KubernetesBackend:
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[Server] = []
         self._is_closing = False
+
+    @property
+    def apis(self) -> list[Api]:
+        """The clusters' API servers, once it has started; the first is where most things run."""
+        return [cluster.api for cluster in self._clusters.values()]
 
     @property
     def workers(self) -> Workers:
@@ -182,6 +188,8 @@ class KubernetesBackend:
                 "FLYTE_EXECUTOR_K8S_NAMESPACES"
             )
         cluster = self._clusters[context_of(launch, self._settings)]
+        if self._settings.pod_secrets:
+            await check_secrets(cluster.api, namespace, launch, self._settings)
         named = None
         if (name := template_name(launch)) is not None:
             try:

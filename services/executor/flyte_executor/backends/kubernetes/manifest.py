@@ -202,7 +202,7 @@ def _equip(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
         mount(draft, "flyte-tmp", "/tmp", {"emptyDir": {}})
     if template.resources.shm:
         mount(draft, "flyte-shm", "/dev/shm", shared_memory(template.resources.shm))
-    if files := secret_files(template.secrets, settings.secret):
+    if settings.pod_secrets and (files := secret_files(template.secrets, settings.secret)):
         mount(draft, "flyte-secrets", FOLDER, files, read_only=True)
 
 

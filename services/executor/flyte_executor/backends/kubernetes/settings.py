@@ -42,6 +42,7 @@ class KubernetesSettings:
     `credentials`: the Secret that has `FLYTE_NATS_USER` and `FLYTE_NATS_PASSWORD`; empty: the executor's own
     stand in the pods.
     `secret`: the Secret of what is in no group. `service_account`: of runs that name none.
+    `pod_secrets`: whether secrets are the cluster's, which gives them to pods; else agents ask for them.
     `nodes`: by kind of pod, what it asks for and where it may run (`nodes.py`).
     `run_as_user`: who runs tasks, and to whose group volumes belong; None: whoever the image says.
     `grace_s`: from SIGTERM to SIGKILL. `calls`: requests to an API server at a time.
@@ -54,6 +55,7 @@ class KubernetesSettings:
     nats_url: str = ""
     credentials: str = ""
     secret: str = SECRET
+    pod_secrets: bool = True
     service_account: str = ""
     image_pull_secrets: tuple[str, ...] = ()
     priority_class: str = ""
@@ -67,7 +69,7 @@ class KubernetesSettings:
 def from_environment(environment: Mapping[str, str] | None = None) -> KubernetesSettings:
     """Settings from `FLYTE_EXECUTOR_K8S_{CONTEXTS,NAMESPACE,NAMESPACES,NATS_URL,CREDENTIALS,SECRET,
     SERVICE_ACCOUNT,IMAGE_PULL_SECRETS,PRIORITY_CLASS,NODES,RUN_AS_USER,READ_ONLY_ROOT,CALLS}` and
-    `FLYTE_EXECUTOR_{IMAGE,GRACE_S}`. Raises ValueError.
+    `FLYTE_EXECUTOR_{IMAGE,GRACE_S,SECRETS}`. Raises ValueError.
     """
     given = os.environ if environment is None else environment
 
@@ -82,6 +84,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
         nats_url=said("NATS_URL"),
         credentials=_one("CREDENTIALS", said("CREDENTIALS")),
         secret=_one("SECRET", said("SECRET", SECRET)),
+        pod_secrets=(given.get("FLYTE_EXECUTOR_SECRETS") or "kubernetes") == "kubernetes",
         service_account=_one("SERVICE_ACCOUNT", said("SERVICE_ACCOUNT")),
         image_pull_secrets=_named("IMAGE_PULL_SECRETS", _listed(said("IMAGE_PULL_SECRETS"))),
         priority_class=_one("PRIORITY_CLASS", said("PRIORITY_CLASS")),

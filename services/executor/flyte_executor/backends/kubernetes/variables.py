@@ -16,6 +16,8 @@ from flyte_executor.backends.port import Launch
 
 CREDENTIALS = ("FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD")
 """Who the agent is on the bus: keys of the Secret that the settings name."""
+GIVEN = "FLYTE_POD_SECRETS"
+"""Tells the agent that it need not ask for secrets."""
 _OURS = "FLYTE_"
 
 
@@ -40,8 +42,10 @@ def variables(
     for name in CREDENTIALS if settings.credentials and own is None else ():
         reference = {"secretKeyRef": {"name": settings.credentials, "key": name}}
         told[name] = {"name": name, "valueFrom": reference}
-    for secret in secret_variables(launch.template.secrets, settings.secret):
-        told[secret["name"]] = secret
+    if settings.pod_secrets and launch.template.secrets:
+        told[GIVEN] = _plain(GIVEN, "1")
+        for secret in secret_variables(launch.template.secrets, settings.secret):
+            told[secret["name"]] = secret
     for name, value in users.items():
         if _stands_in_a_pod(name, value):
             told[name] = _plain(name, value)
