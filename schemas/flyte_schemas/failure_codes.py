@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flyte_schemas.failure import FailureKind
+from flyte_schemas.limits import LIMIT_CODES
 
 MAX_SYSTEM_FAILURES = "MaxSystemFailuresExceeded"
 """Of an action of which the platform lost too many attempts in a row."""
@@ -344,6 +345,7 @@ FAILURE_CODES = (
         "objects were to be removed that may belong to work under way",
         "let `flyte gc --older-than` be an hour at least",
     ),
+    *(_user(code, meaning, remedy, _NEVER) for code, meaning, remedy in LIMIT_CODES),
     # -- answers to commands and questions -----------------------------------------------------------------
     _user(
         "InvalidTemplate",

@@ -129,22 +129,21 @@ def refused(place: Place, per_s: float, waiting: int) -> Failure:
 
 
 _OF_BYTES = {
-    "event_bytes_per_run": (EVENTS_EXCEEDED, "the run has written {use:,} bytes of events, and may write"),
-    "log_bytes_per_run": (LOGS_EXCEEDED, "the run has printed {use:,} bytes, and may print"),
-    "event_bytes_per_day": (EVENTS_EXCEEDED, "runs of {place} wrote {use:,} bytes of events today, of"),
-    "log_bytes_per_day": (LOGS_EXCEEDED, "runs of {place} printed {use:,} bytes today, of"),
+    "event_bytes_per_run": "the run has written {use:,} bytes of events, and may write",
+    "log_bytes_per_run": "the run has printed {use:,} bytes, and may print",
+    "event_bytes_per_day": "runs of {place} wrote {use:,} bytes of events today, of",
+    "log_bytes_per_day": "runs of {place} printed {use:,} bytes today, of",
 }
 
 
 def too_many_bytes(what: str, place: Place, use: int, limit: int) -> Failure:
     """Of a run that is over a limit of bytes, or may not begin; `what` is the name of that limit."""
-    code, words = _OF_BYTES[what]
-    wait = "a new day of UTC begins anew; or have" if what.endswith("day") else "let it say less, or have"
-    return _exceeded(
-        code,
-        f"{words.format(use=use, place=place)} {limit:,}",
-        f"{wait} the limit raised: {_command(place, what)}",
-    )
+    message = f"{_OF_BYTES[what].format(use=use, place=place)} {limit:,}"
+    wait = "wait for the next day of UTC" if what.endswith("day") else "let it say less"
+    hint = f"{wait}, or have the limit raised: {_command(place, what)}"
+    if what.startswith("event"):
+        return _exceeded(EVENTS_EXCEEDED, message, hint)
+    return _exceeded(LOGS_EXCEEDED, message, hint)
 
 
 def no_room(place: Place, size: int, use: int, limit: int) -> Failure:
@@ -165,3 +164,28 @@ def _command(place: Place, what: str) -> str:
 
 def _exceeded(code: str, message: str, hint: str) -> Failure:
     return Failure(code=code, kind=FailureKind.USER, message=message, hint=hint, recoverable=False)
+
+
+LIMIT_CODES = (
+    (
+        REQUESTS_EXCEEDED,
+        "the project asks for more than its limit lets through, and too much of it waits already",
+        "ask for less at a time, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        EVENTS_EXCEEDED,
+        "the run, or its project today, has written more into the log of runs than it may",
+        "call larger children and fewer steps, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        LOGS_EXCEEDED,
+        "the tasks of the run, or of its project today, have printed more than they may",
+        "print less, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        ARTIFACTS_EXCEEDED,
+        "the project keeps as many bytes of artifacts as it may",
+        "remove what nobody needs with `flyte gc`, or have the limit raised (docs/limits.md)",
+    ),
+)
+"""Codes, what they mean, and what to do, for `flyte_schemas.failure_codes`."""

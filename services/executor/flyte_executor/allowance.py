@@ -28,12 +28,12 @@ USAGE_KEY = "executor.usage"
 
 
 class Allowance:
-    """What projects may do and have done. `changed` is called when limits are others than before."""
+    """What projects may do and have done."""
 
-    def __init__(self, bus: Bus, now: Now, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, bus: Bus, now: Now) -> None:
         self._bus = bus
         self._now = now
-        self.limits = KnownLimits(bus, changed)
+        self.limits = KnownLimits(bus)
         self.usage = Usage()
         self._stopped: set[RunKey] = set()
         self._runs_stopped = bus.meter.counter(

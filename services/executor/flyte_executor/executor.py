@@ -20,11 +20,13 @@ from flyte_executor.alarms import Alarms
 from flyte_executor.allowance import Allowance
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
+from flyte_executor.core.lines import place_of
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost, report_silent, report_waiting
 from flyte_executor.held_back import HeldBack
+from flyte_executor.lanes import Lanes
 from flyte_executor.leases import Leases
 from flyte_executor.measures import Measures
 from flyte_executor.outlook import Outlook
@@ -57,7 +59,8 @@ class Executor:
         self._backend = backend
         self._settings = settings
         self._runs = LiveRuns(bus)
-        self.allowance = Allowance(bus, now, self._on_limits)
+        self.allowance = Allowance(bus, now)
+        self.allowance.limits.listeners.append(self._on_limits)
         self._placement = Placement(settings.slots, self.allowance.live_actions)
         self._alarms = Alarms(bus, self._look_again, now)
         self._outlook = Outlook(bus, self._runs, settings, self._alarms, self.allowance)
@@ -66,7 +69,7 @@ class Executor:
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
         self._busy: Counter[RunKey] = Counter()
-        self._appending = asyncio.Semaphore(settings.max_appends)
+        self._lanes = Lanes(settings.max_settling)
         self._is_stopping = False
         self._has_read = asyncio.Event()
         self._measures = Measures(bus)
@@ -235,7 +238,8 @@ class Executor:
         again = True
         while again:
             self._settling[key] = False
-            await self._settle(key)
+            async with self._lanes.inside(place_of(key.run)):
+                await self._settle(key)
             again = self._settling[key]
         del self._settling[key]
         self._runs.slim(key)
@@ -257,8 +261,7 @@ class Executor:
         state = self._runs.state(key)
         event = decision_event(key, decision, state, self._now())
         try:
-            async with self._appending:
-                sequence = await self._bus.log.append(event, expected=state.version)
+            sequence = await self._bus.log.append(event, expected=state.version)
         except Conflict:
             self._measures.conflicts.value += 1
             return False
