@@ -1,7 +1,7 @@
 """What one project's warm actions take while another project floods the stack, without and with limits.
 
-The machine is shared too: whoever keeps its processors busy slows everybody, and no limit of ours changes that.
-So there is a row for busy processes that say nothing to the stack; what a flood adds to that is the stack's.
+The machine is shared too: whoever keeps its processors busy slows everybody, and no limit of ours changes
+that. So there is a row for busy processes that say nothing to the stack; what a flood adds to that is ours.
 Each turn measures everything once, in the same order, so that other load of the machine hits all rows alike.
 
 `python -m bench.noisy_neighbour` measures only these rows.
@@ -139,9 +139,10 @@ import time
 
 import flyte
 import flyte.remote
+from flyte._client.limits import limits_of
 
 flyte.init_from_config(project="noisy")
-until = time.monotonic() + 120
+until = time.monotonic() + 300
 while time.monotonic() < until:
     live = [run for run in flyte.remote.Run.listall(limit=500) if not run.done()]
     if not live:
@@ -149,6 +150,15 @@ while time.monotonic() < until:
     for run in live:
         run.abort("the measurement is over")
     time.sleep(1)
+written = None  # what the runs leave behind is aborted after them
+while time.monotonic() < until:
+    before, written = written, [
+        line.use for line in limits_of(flyte.remote.Project.get("noisy"), "development")
+        if line.what == "event_bytes_per_day"
+    ]
+    if written == before:
+        break
+    time.sleep(3)
 """
 
 
@@ -187,7 +197,7 @@ def _rows(measured: "_Measured") -> Iterator[Row]:
                 figures=tuple(one[at] for one in found),
                 floor=floor,
                 floor_is="the same alone",
-                goal="≤ 2 × alone beyond busy processes" if what.endswith("limited") else "—",
+                goal="≤ 2 times beside busy processes" if what.endswith("limited") else "—",
             )
 
 
