@@ -9,7 +9,19 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "shared"))
 
-from bench import commands, console, folders, large, local, log, losses, objects, read_model, recovery
+from bench import (
+    commands,
+    console,
+    folders,
+    large,
+    local,
+    log,
+    losses,
+    noisy_neighbour,
+    objects,
+    read_model,
+    recovery,
+)
 from bench.rows import HEADER, Row
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -32,6 +44,7 @@ def main() -> int:
         folders.rows,
         large.rows,
         console.rows,
+        noisy_neighbour.rows,
     ):
         for row in source():
             print(row.line(), flush=True)

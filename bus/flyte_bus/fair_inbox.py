@@ -102,9 +102,11 @@ class FairInbox:
         self._tasks = [asyncio.create_task(loop, name="requests") for loop in loops]
         for task in self._tasks:
             task.add_done_callback(lambda _: self._moved.set())
+        self._limits.listeners.append(self._moved.set)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._limits.listeners.remove(self._moved.set)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,11 +13,11 @@ log = Facts(__name__)
 
 
 class KnownLimits:
-    """What `flyte update project` has set, followed. `changed` is called after each change."""
+    """What `flyte update project` has set, followed; those in `listeners` are called after each change."""
 
-    def __init__(self, bus: Bus, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._changed = changed
+        self.listeners: list[Callable[[], None]] = []
         self._book = LimitBook()
         self._of: dict[Place, Limits] = {}
 
@@ -40,7 +40,8 @@ class KnownLimits:
         """Keep up with what is set, for ever."""
         async for entry in self._bus.bucket(SETTINGS_BUCKET).watch(LIMITS_KEY):
             self._take(entry)
-            self._changed()
+            for listener in self.listeners:
+                listener()
 
     def _take(self, entry: KeyEntry) -> None:
         try:

@@ -108,6 +108,11 @@ class Delivery(Protocol):
         ...
 
     @property
+    def size_bytes(self) -> int:
+        """The size of the message, also where its content was not sent along."""
+        ...
+
+    @property
     def is_settled(self) -> bool:
         """Whether its fate was told to the server."""
         ...
@@ -268,11 +273,13 @@ class Bus(Protocol):
         *,
         max_in_flight: int = 256,
         ack_wait_s: float = 30.0,
+        sizes_only: bool = False,
     ) -> AbstractAsyncContextManager[Inbox]:
         """Pull from the shared consumer `durable`, which is created when it is not there.
 
         At most `max_in_flight` messages are out at a time without acknowledgement, over all who pull; one
-        that is not acknowledged within `ack_wait_s` is delivered again.
+        that is not acknowledged within `ack_wait_s` is delivered again. With `sizes_only` the server keeps
+        the content to itself: of each message there are its subject, its place and its size.
         """
         ...
 

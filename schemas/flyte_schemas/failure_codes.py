@@ -10,6 +10,7 @@ from flyte_schemas.failure_code import FailureCode as FailureCode
 from flyte_schemas.failure_code import Retried as Retried
 from flyte_schemas.failure_code import system_code as _system
 from flyte_schemas.failure_code import user_code as _user
+from flyte_schemas.limits import LIMIT_CODES
 
 MAX_SYSTEM_FAILURES = "MaxSystemFailuresExceeded"
 """Of an action of which the platform lost too many attempts in a row."""
@@ -326,6 +327,7 @@ FAILURE_CODES = (
         "objects were to be removed that may belong to work under way",
         "let `flyte gc --older-than` be an hour at least",
     ),
+    *(_user(code, meaning, remedy, _NEVER) for code, meaning, remedy in LIMIT_CODES),
     # -- answers to commands and questions -----------------------------------------------------------------
     _user(
         "InvalidTemplate",

@@ -5,6 +5,7 @@ counts. It holds for each domain by itself: what two domains of a project use is
 says anything there is no limit: projects take turns all the same.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -91,10 +92,12 @@ class LimitBook(Word):
                 return whose
         return ""
 
-    def changed(self, whose: str, said: Limits) -> "LimitBook":
-        """The book, in which these are said of somebody; of what these do not speak nothing changes."""
+    def changed(self, whose: str, said: Mapping[str, float | None]) -> "LimitBook":
+        """The book, in which these are said of somebody (None: nothing is); of others nothing changes."""
         known = self.limits.get(whose, NO_LIMITS)
-        return LimitBook(limits=self.limits | {whose: said.over(known)})
+        limits = Limits.model_validate(known.model_dump() | dict(said))
+        rest = {one: theirs for one, theirs in self.limits.items() if one != whose}
+        return LimitBook(limits=rest if limits == NO_LIMITS else rest | {whose: limits})
 
 
 def whose_limits(project: str, domain: str | None) -> str:
@@ -120,30 +123,27 @@ def refused(place: Place, per_s: float, waiting: int) -> Failure:
     return _exceeded(
         REQUESTS_EXCEEDED,
         f"{place} may make {per_s:g} requests a second, and {waiting:,} of its requests wait already",
-        "ask again later, ask for less at a time, or have the limit raised: flyte update project "
-        f"{place.project} --domain {place.domain} --max-requests-per-s N",
+        "ask again later, ask for less at a time, or have the limit raised: "
+        + _command(place, "requests_per_s"),
     )
 
 
 _OF_BYTES = {
-    "event_bytes_per_run": (EVENTS_EXCEEDED, "the run has written {use:,} bytes of events, and may write"),
-    "log_bytes_per_run": (LOGS_EXCEEDED, "the run has printed {use:,} bytes, and may print"),
-    "event_bytes_per_day": (EVENTS_EXCEEDED, "runs of {place} wrote {use:,} bytes of events today, of"),
-    "log_bytes_per_day": (LOGS_EXCEEDED, "runs of {place} printed {use:,} bytes today, of"),
+    "event_bytes_per_run": "the run has written {use:,} bytes of events, and may write",
+    "log_bytes_per_run": "the run has printed {use:,} bytes, and may print",
+    "event_bytes_per_day": "runs of {place} wrote {use:,} bytes of events today, of",
+    "log_bytes_per_day": "runs of {place} printed {use:,} bytes today, of",
 }
 
 
 def too_many_bytes(what: str, place: Place, use: int, limit: int) -> Failure:
     """Of a run that is over a limit of bytes, or may not begin; `what` is the name of that limit."""
-    code, words = _OF_BYTES[what]
-    option = what.replace("_", "-")
-    wait = "a new day of UTC begins anew; or have" if what.endswith("day") else "let it say less, or have"
-    return _exceeded(
-        code,
-        f"{words.format(use=use, place=place)} {limit:,}",
-        f"{wait} the limit raised: flyte update project {place.project} --domain {place.domain} "
-        f"--max-{option} N",
-    )
+    message = f"{_OF_BYTES[what].format(use=use, place=place)} {limit:,}"
+    wait = "wait for the next day of UTC" if what.endswith("day") else "let it say less"
+    hint = f"{wait}, or have the limit raised: {_command(place, what)}"
+    if what.startswith("event"):
+        return _exceeded(EVENTS_EXCEEDED, message, hint)
+    return _exceeded(LOGS_EXCEEDED, message, hint)
 
 
 def no_room(place: Place, size: int, use: int, limit: int) -> Failure:
@@ -151,10 +151,41 @@ def no_room(place: Place, size: int, use: int, limit: int) -> Failure:
     return _exceeded(
         ARTIFACTS_EXCEEDED,
         f"{place} keeps {use:,} bytes of artifacts of at most {limit:,}: there is no room for {size:,} more",
-        "remove what nobody needs with `flyte gc`, or have the limit raised: flyte update project "
-        f"{place.project} --domain {place.domain} --max-artifact-bytes N",
+        "remove what nobody needs with `flyte gc`, or have the limit raised: "
+        + _command(place, "artifact_bytes"),
     )
+
+
+def _command(place: Place, what: str) -> str:
+    """What raises a limit."""
+    name = what.replace("_", "-")
+    return f"flyte update project {place.project} --domain {place.domain} --limit {name}=N"
 
 
 def _exceeded(code: str, message: str, hint: str) -> Failure:
     return Failure(code=code, kind=FailureKind.USER, message=message, hint=hint, recoverable=False)
+
+
+LIMIT_CODES = (
+    (
+        REQUESTS_EXCEEDED,
+        "the project asks for more than its limit lets through, and too much of it waits already",
+        "ask for less at a time, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        EVENTS_EXCEEDED,
+        "the run, or its project today, has written more into the log of runs than it may",
+        "call larger children and fewer steps, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        LOGS_EXCEEDED,
+        "the tasks of the run, or of its project today, have printed more than they may",
+        "print less, or have the limit raised (docs/limits.md)",
+    ),
+    (
+        ARTIFACTS_EXCEEDED,
+        "the project keeps as many bytes of artifacts as it may",
+        "remove what nobody needs with `flyte gc`, or have the limit raised (docs/limits.md)",
+    ),
+)
+"""Codes, what they mean, and what to do, for `flyte_schemas.failure_codes`."""

@@ -40,6 +40,7 @@ class JetStreamBus:
         *,
         max_in_flight: int = 256,
         ack_wait_s: float = 30.0,
+        sizes_only: bool = False,
     ) -> AbstractAsyncContextManager[Inbox]:
         return JetStreamInbox(
             self._connection,
@@ -48,6 +49,7 @@ class JetStreamBus:
             subjects,
             max_in_flight=max_in_flight,
             ack_wait_s=ack_wait_s,
+            sizes_only=sizes_only,
         )
 
     async def serve(self, endpoint: Endpoint[AskT, AnswerT], handler: Handler[AskT, AnswerT]) -> Server:

@@ -23,6 +23,8 @@ log = Facts(__name__)
 NANOSECONDS = 1_000_000_000
 PULL_EXPIRES_S = 20
 """A pull request ends by itself after so long, and is made again."""
+SIZE_HEADER = "Nats-Msg-Size"
+"""How large a message is of which only headers are sent."""
 MOST_AHEAD = 256
 """How many messages are asked for ahead of whoever iterates, whatever may be in flight."""
 
@@ -36,6 +38,7 @@ class JetStreamDelivery:
         self.is_settled = False
         """Whether its fate was told to the server."""
         self.deliveries, sequence = _positions(message.reply)
+        self.size_bytes = int((message.headers or {}).get(SIZE_HEADER, len(message.data)))
         self.entry = Entry(stream, message.subject, sequence, content_of(message.data), message.data)
 
     async def ack(self) -> None:
@@ -76,6 +79,7 @@ class JetStreamInbox:
         *,
         max_in_flight: int,
         ack_wait_s: float,
+        sizes_only: bool = False,
     ) -> None:
         self._connection = connection
         self._stream = stream
@@ -90,6 +94,7 @@ class JetStreamInbox:
             "max_ack_pending": max_in_flight,
             "max_deliver": -1,
             "filter_subjects": list(subjects),
+            "headers_only": sizes_only,
         }
         self._queue: deque[JetStreamDelivery] = deque()
         self._wake = asyncio.Event()

@@ -67,11 +67,12 @@ class MemoryBus:
         *,
         max_in_flight: int = 256,
         ack_wait_s: float = 30.0,
+        sizes_only: bool = False,
     ) -> AsyncIterator[Inbox]:
         """See `Bus.inbox`."""
         await self._link.reach()
         consumer = self._link.server.consumer(stream.name, durable, subjects, max_in_flight, ack_wait_s)
-        inbox = MemoryInbox(self._link, consumer)
+        inbox = MemoryInbox(self._link, consumer, sizes_only=sizes_only)
         try:
             yield inbox
         finally:

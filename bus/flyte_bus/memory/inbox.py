@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator
 from flyte_bus.memory.consumer import Handed, MemoryConsumer
 from flyte_bus.memory.link import Link
 from flyte_bus.ports import Delivery, Entry
+from flyte_schemas.envelope import Malformed
+
+NOTHING = Malformed("only its size was sent")
 
 
 class MemoryDelivery:
     """Fills `Delivery`."""
 
-    def __init__(self, link: Link, consumer: MemoryConsumer, handed: Handed) -> None:
+    def __init__(self, link: Link, consumer: MemoryConsumer, handed: Handed, *, bare: bool) -> None:
+        self._bare = bare
         self._link = link
         self._consumer = consumer
         self._handed = handed
@@ -18,12 +22,18 @@ class MemoryDelivery:
 
     @property
     def entry(self) -> Entry:
-        return self._handed.entry
+        entry = self._handed.entry
+        return Entry(entry.stream, entry.subject, entry.sequence, NOTHING, b"") if self._bare else entry
 
     @property
     def deliveries(self) -> int:
         """See `Delivery.deliveries`."""
         return self._handed.deliveries
+
+    @property
+    def size_bytes(self) -> int:
+        """See `Delivery.size_bytes`."""
+        return len(self._handed.entry.raw)
 
     @property
     def is_settled(self) -> bool:
@@ -57,7 +67,8 @@ class MemoryDelivery:
 class MemoryInbox:
     """Fills `Inbox`; `close` ends its iterators."""
 
-    def __init__(self, link: Link, consumer: MemoryConsumer) -> None:
+    def __init__(self, link: Link, consumer: MemoryConsumer, *, sizes_only: bool = False) -> None:
+        self._sizes_only = sizes_only
         self._link = link
         self._consumer = consumer
         self._is_open = True
@@ -68,7 +79,7 @@ class MemoryInbox:
         while await self._link.outlast() and self._is_open:
             handed = self._consumer.take(clock())
             if handed is not None:
-                self._in_hand = MemoryDelivery(self._link, self._consumer, handed)
+                self._in_hand = MemoryDelivery(self._link, self._consumer, handed, bare=self._sizes_only)
                 yield self._in_hand
                 continue
             due = self._consumer.next_due()

@@ -18,15 +18,22 @@ def get_project(
 ) -> None:
     """List the projects; or show one."""
     as_json = output == "json"
-    settle(context)
+    config = settle(context)
     from flyte._cli.show import json_text, table
     from flyte._client.projects import Project
 
     found = [Project.get(name)] if name else list(Project.listall(archived=archived))
-    if as_json:
-        documents = [project.to_dict() for project in found]
-        typer.echo(json_text(documents[0] if name else documents))
+    if as_json and not name:
+        typer.echo(json_text([project.to_dict() for project in found]))
         return
+    if name:
+        from flyte._cli.limits import limits_table
+        from flyte._client.limits import document, limits_of
+
+        limits = limits_of(found[0], config.domain)
+        if as_json:
+            typer.echo(json_text(found[0].to_dict() | {"limits": document(limits)}))
+            return
     rows = []
     for project in found:
         numbers = project.domains.values()
@@ -42,6 +49,8 @@ def get_project(
             )
         )
     typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE", "DOMAINS", "TASKS", "RUNS"), rows))
+    if name:
+        typer.echo(f"\n{limits_table(limits)}")
 
 
 @app.command("config")

@@ -31,7 +31,7 @@ app = typer.Typer(
 @app.command("project")
 def update_project(
     context: typer.Context,
-    id: Annotated[str, typer.Argument(help="The project.")],
+    id: Annotated[str | None, typer.Argument(help="The project.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="A name for people.")] = None,
     description: Annotated[str | None, typer.Option("--description", help="What it is for.")] = None,
     label: Annotated[
@@ -40,10 +40,45 @@ def update_project(
     archived: Annotated[
         bool | None, typer.Option("--archive/--unarchive", help="Whether it is listed.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", metavar="WHAT=N", help="What it may use (docs/limits.md): a number, none, default."
+        ),
+    ] = None,
+    domain: Annotated[str | None, typer.Option("-d", "--domain", help="The limits are of this one.")] = None,
+    all_projects: Annotated[bool, typer.Option("--all", help="The limits are those of all.")] = False,
     output: Output = None,
 ) -> None:
-    """Change what is written down of a project."""
+    """Change what is written down of a project, or its limits."""
+    if (id is None) != all_projects or (all_projects and (domain or not limit)):
+        raise click.UsageError("name one project; or say --all and the --limit that holds for all", context)
     settle(context)
+    if limit:
+        _limit(id, domain, limit)
+    elif domain:
+        raise click.UsageError("--domain is about limits: say --limit WHAT=N", context)
+    if id is None or (limit and not (name or description or label or archived is not None)):
+        return
+    _update(id, name, description, label, archived, output)
+
+
+def _limit(id: str | None, domain: str | None, limit: list[str]) -> None:
+    from flyte._client.limits import parse_limits, set_limits
+
+    set_limits(id, domain, parse_limits(limit))
+    whose = "all projects" if id is None else f"project {id}" + (f" in {domain}" if domain else "")
+    typer.echo(f"set limits of {whose}: {', '.join(limit)}")
+
+
+def _update(
+    id: str,
+    name: str | None,
+    description: str | None,
+    label: list[str] | None,
+    archived: bool | None,
+    output: str | None,
+) -> None:
     from flyte._cli.show import json_text
     from flyte._client.projects import Project
 

@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from flyte_bus.known_limits import KnownLimits
 from flyte_bus.ports import Bus
-from flyte_bus.service import serve_ping, stop_all
+from flyte_bus.service import Supervisor, serve_ping, stop_all
 from flyte_dataproxy.endpoints import Endpoints
 from flyte_dataproxy.http import ArtifactServer
 from flyte_dataproxy.measures import TransferMeasures
+from flyte_dataproxy.rooms import Rooms
 from flyte_dataproxy.settings import STALE_UPLOAD_S, DataproxySettings, S3Settings
 from flyte_dataproxy.store.local import LocalStore
 from flyte_dataproxy.store.port import ArtifactKeep, ArtifactLocations
@@ -20,18 +22,20 @@ from flyte_dataproxy.tidying import Tidying
 from flyte_schemas.endpoints import COMPLETE_UPLOAD, CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
 from flyte_schemas.streams import TASKS
 from flyte_schemas.tidying import LIST_ARTIFACTS, REMOVE_ARTIFACTS, REMOVE_UNFINISHED_UPLOADS
+from flyte_schemas.usage import GET_STORED
 
 log = structlog.get_logger()
 
 
 class DataproxyService:
-    """The dataproxy, between its start and its stop. It has no loop of its own: others ask, it answers."""
+    """The dataproxy, between its start and its stop. Others ask, it answers."""
 
     def __init__(self, bus: Bus, settings: DataproxySettings) -> None:
         self._bus = bus
         self._settings = settings
         self._held = AsyncExitStack()
-        self._stopped = asyncio.Event()
+        self._limits = KnownLimits(bus)
+        self._tasks = Supervisor("dataproxy")
         self._keep: ArtifactKeep | None = None
         self.url = ""
         """Where objects are served, once started."""
@@ -53,9 +57,19 @@ class DataproxyService:
         locations, keep = await (self._in_folder() if s3 is None else self._in_s3(s3))
         self._keep = keep
         max_bytes = self._settings.max_object_bytes
+        await self._limits.load()
+        self._tasks.keep("limits", self._limits.follow())
+        self._held.push_async_callback(self._tasks.stop)
+        rooms = Rooms(
+            keep=keep,
+            limits=self._limits,
+            clock=time.time,
+            meter=self._bus.meter,
+            url_ttl_s=self._settings.url_ttl_s,
+        )
         await self._answer(
-            Endpoints(locations=locations, max_object_bytes=max_bytes, clock=time.time),
-            Tidying(keep=keep, clock=time.time),
+            Endpoints(locations=locations, rooms=rooms, max_object_bytes=max_bytes, clock=time.time),
+            Tidying(keep=keep, rooms=rooms, clock=time.time),
         )
 
     async def _in_folder(self) -> tuple[ArtifactLocations, ArtifactKeep]:
@@ -92,6 +106,7 @@ class DataproxyService:
             await bus.serve(CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
             await bus.serve(COMPLETE_UPLOAD, endpoints.complete_upload),
             await bus.serve(CREATE_DOWNLOAD_LOCATION, endpoints.create_download_location),
+            await bus.serve(GET_STORED, endpoints.get_stored),
             await bus.serve(LIST_ARTIFACTS, tidying.list_artifacts),
             await bus.serve(REMOVE_ARTIFACTS, tidying.remove_artifacts),
             await bus.serve(REMOVE_UNFINISHED_UPLOADS, tidying.remove_unfinished_uploads),
@@ -102,11 +117,11 @@ class DataproxyService:
     async def stop(self) -> None:
         """Stop answering, then stop serving. Harmless when it was not started or has stopped."""
         await self._held.aclose()
-        self._stopped.set()
+        await self._tasks.stop()
 
     async def wait(self) -> None:
-        """Return when the service was stopped."""
-        await self._stopped.wait()
+        """Return when the service was stopped. Raises LoopDied when it knows of no limits any more."""
+        await self._tasks.wait()
 
     async def trouble(self) -> str:
         """See `flyte_bus.service.Service.trouble`."""

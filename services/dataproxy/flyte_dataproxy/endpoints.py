@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flyte_bus.errors import Refusal
 from flyte_dataproxy.core.keys import ArtifactKey, Content, InvalidKey
+from flyte_dataproxy.rooms import Rooms
 from flyte_dataproxy.settings import REQUIRED_YOUTH_S
 from flyte_dataproxy.store.port import ArtifactLocations, Kept, StoreFailed, Upload, UploadLost
 from flyte_schemas.endpoints import (
@@ -19,6 +20,8 @@ from flyte_schemas.endpoints import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
+from flyte_schemas.limits import Place
+from flyte_schemas.usage import GetStored, StoredNow
 
 _UPLOADS_ANEW = "Deploy the task, or run it, once more: that uploads what is missing."
 
@@ -30,11 +33,15 @@ class Endpoints:
     """
 
     locations: ArtifactLocations
+    rooms: Rooms
     max_object_bytes: int
     clock: Callable[[], float]
 
     async def create_upload_location(self, question: CreateUploadLocation) -> UploadLocation:
-        """No URL when the object is there already, in this size. Raises Refusal, code `ArtifactTooLarge`."""
+        """No URL when the object is there already, in this size.
+
+        Raises Refusal, code `ArtifactTooLarge` or `ArtifactLimitExceeded`.
+        """
         content = _content_of(question)
         if question.size_bytes > self.max_object_bytes:
             raise _refusal(
@@ -47,6 +54,7 @@ class Endpoints:
             if kept is not None and kept.size_bytes == content.size_bytes:
                 await self._keep_young(kept)
                 return UploadLocation(uri=content.key.uri, exists=True)
+            await self.rooms.take(content.key, content.size_bytes)
             upload = await self.locations.upload(content, question.upload_id, question.wanted)
         return _told(content.key, upload)
 
@@ -55,10 +63,16 @@ class Endpoints:
         if kept.modified < self.clock() - REQUIRED_YOUTH_S:
             await self.locations.touch(kept.key)
 
+    async def get_stored(self, question: GetStored) -> StoredNow:
+        """How much a place keeps."""
+        with telling():
+            return StoredNow(artifact_bytes=await self.rooms.stored(Place(question.project, question.domain)))
+
     async def complete_upload(self, question: CompleteUpload) -> UploadCompleted:
-        """Raises Refusal, code `UploadLost`."""
+        """Raises Refusal, code `UploadLost` or `ArtifactLimitExceeded`."""
         content = _content_of(question)
         with telling():
+            await self.rooms.take(content.key, content.size_bytes)
             try:
                 await self.locations.complete(content, question.upload_id)
             except UploadLost as error:

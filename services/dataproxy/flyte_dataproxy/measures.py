@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from flyte_bus.meter import PATIENT_S, Meter
+from flyte_bus.meter import PATIENT_S, Count, Meter
 
 
 class TransferMeasures:
@@ -35,3 +35,9 @@ class TransferMeasures:
             yield
         finally:
             self._took.child(method).since(began)
+
+
+def uploads_over_limit(meter: Meter) -> Count:
+    """How many uploads got no location for that."""
+    about = "Uploads that were refused since their project keeps as many bytes as it may."
+    return meter.counter("flyte_dataproxy_uploads_over_limit_total", about).child()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from flyte_bus.errors import Refusal
 from flyte_dataproxy.core.keys import ArtifactKey, InvalidKey
 from flyte_dataproxy.endpoints import telling
+from flyte_dataproxy.rooms import Rooms
 from flyte_dataproxy.settings import MAX_LISTED
 from flyte_dataproxy.store.port import ArtifactKeep, Kept
 from flyte_schemas.artifacts import MIN_GARBAGE_AGE_S
@@ -30,6 +31,7 @@ class Tidying:
     """The handlers. `clock`: seconds since the epoch. All raise Refusal with code `ArtifactStoreFailed`."""
 
     keep: ArtifactKeep
+    rooms: Rooms
     clock: Callable[[], float]
 
     async def list_artifacts(self, question: ListArtifacts) -> ArtifactList:
@@ -58,6 +60,7 @@ class Tidying:
                 if kept is None or kept.modified >= before:
                     continue
                 await self.keep.remove(key)
+                self.rooms.removed(key, kept.size_bytes)
                 count, size_bytes = count + 1, size_bytes + kept.size_bytes
         return ArtifactsRemoved(count=count, size_bytes=size_bytes)
 

@@ -14,11 +14,13 @@ from flyte_bus.known_limits import KnownLimits
 from flyte_bus.ports import Bus, Entry
 from flyte_executor.clock import Now
 from flyte_executor.core.lines import place_of
+from flyte_executor.core.placement import Placement
 from flyte_executor.core.usage import Usage
 from flyte_schemas.failure import Failure
 from flyte_schemas.limits import Place
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey
+from flyte_schemas.usage import UsageNow
 
 log = structlog.get_logger()
 
@@ -26,12 +28,12 @@ USAGE_KEY = "executor.usage"
 
 
 class Allowance:
-    """What projects may do and have done. `changed` is called when limits are others than before."""
+    """What projects may do and have done."""
 
-    def __init__(self, bus: Bus, now: Now, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, bus: Bus, now: Now) -> None:
         self._bus = bus
         self._now = now
-        self.limits = KnownLimits(bus, changed)
+        self.limits = KnownLimits(bus)
         self.usage = Usage()
         self._stopped: set[RunKey] = set()
         self._runs_stopped = bus.meter.counter(
@@ -64,7 +66,7 @@ class Allowance:
 
     def take(self, run: RunKey, entry: Entry) -> None:
         """Count an event."""
-        self.usage.begin_day(self._today())
+        self.usage.begin_day(self.today())
         self.usage.wrote(run, len(entry.raw), entry.sequence)
 
     def is_over_now(self, run: RunKey) -> bool:
@@ -84,12 +86,23 @@ class Allowance:
 
     def refusal(self, place: Place) -> Failure | None:
         """Why a new run may not begin."""
-        self.usage.begin_day(self._today())
+        self.usage.begin_day(self.today())
         return self.usage.over_today(place, self.limits.of(place))
+
+    def now(self, place: Place, placement: Placement) -> UsageNow:
+        """What a place uses now."""
+        self.usage.begin_day(self.today())
+        return UsageNow(
+            live_actions=placement.under_way[place],
+            waiting_actions=placement.waiting_by_place[place],
+            event_bytes_today=self.usage.events.today[place],
+            log_bytes_today=self.usage.logs.today[place],
+        )
 
     def count(self, failure: Failure) -> None:
         """A run was ended, or not begun."""
         self._runs_stopped.child(failure.code).add()
 
-    def _today(self) -> str:
+    def today(self) -> str:
+        """The day of UTC that it is."""
         return self._now().date().isoformat()

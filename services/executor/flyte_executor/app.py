@@ -11,7 +11,7 @@ import structlog
 from flyte_bus.ports import Bus, Server
 from flyte_bus.secrets.file import FOLDER
 from flyte_bus.security import CREDS
-from flyte_bus.service import Supervisor, serve_ping
+from flyte_bus.service import Supervisor, serve_ping, stop_all
 from flyte_executor.backends.docker import DockerBackend
 from flyte_executor.backends.handing import Handing
 from flyte_executor.backends.left_words import LeftWords
@@ -20,6 +20,7 @@ from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
 from flyte_executor.credentials import Issuer, issuer_of
 from flyte_executor.executor import Executor
+from flyte_executor.printed import Printed
 from flyte_executor.renewals import Renewals
 from flyte_executor.requests import Admission
 from flyte_executor.secrets.environment import EnvironmentStore
@@ -30,6 +31,7 @@ from flyte_executor.settings import SERVICE, ExecutorSettings
 from flyte_schemas.backends import BACKEND_KEY, BackendNote
 from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.tracing import PROTOCOL, PROTOCOLS, is_asked_for, protocol_of
+from flyte_schemas.usage import GET_USAGE
 
 if TYPE_CHECKING:
     from flyte_executor.spans import Sampling, SpanSender
@@ -58,7 +60,7 @@ class ExecutorService:
         self._note = note
         self._secrets = secrets
         self._tasks = Supervisor(SERVICE)
-        self._ping: Server | None = None
+        self._servers: tuple[Server, ...] = ()
 
     async def start(self) -> None:
         await self._secrets.start()  # before the agents that it finds, or makes, ask
@@ -67,10 +69,14 @@ class ExecutorService:
         await self._executor.start()
         await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
+        self._tasks.keep("printed", Printed(self._bus, self._executor).run())
         if self._spans is not None:
             self._tasks.keep("spans", self._spans.run())
         self._tasks.spawn("executor", self._executor.wait())
-        self._ping = await serve_ping(self._bus, SERVICE)
+        self._servers = (
+            await self._bus.serve(GET_USAGE, self._executor.usage),
+            await serve_ping(self._bus, SERVICE),
+        )
 
     async def wait(self) -> None:
         await self._tasks.wait()
@@ -79,8 +85,8 @@ class ExecutorService:
         return await self._executor.trouble()
 
     async def stop(self) -> None:
-        if self._ping is not None:
-            await self._ping.stop()
+        servers, self._servers = self._servers, ()
+        await stop_all(servers)
         await self._tasks.stop()
         await self._executor.stop()
         await self._secrets.stop()

@@ -20,22 +20,26 @@ from flyte_executor.alarms import Alarms
 from flyte_executor.allowance import Allowance
 from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
+from flyte_executor.core.lines import place_of
 from flyte_executor.core.liveness import Suspect
 from flyte_executor.core.placement import Placement
 from flyte_executor.core.times import WakeAt
 from flyte_executor.decisions import decision_event, report_lost, report_silent, report_waiting
 from flyte_executor.held_back import HeldBack
+from flyte_executor.lanes import Lanes
 from flyte_executor.leases import Leases
 from flyte_executor.measures import Measures
 from flyte_executor.outlook import Outlook
-from flyte_executor.runs import LiveRuns
+from flyte_executor.runs import LiveRuns, is_of_a_worker
 from flyte_executor.settings import LOOK_AGAIN_S, LOOKS, SERVICE, ExecutorSettings
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Malformed
-from flyte_schemas.events import AttemptFailed, AttemptPlaced, AttemptReclaimed, AttemptStarted, EventData
+from flyte_schemas.events import AttemptFailed, EventData
+from flyte_schemas.limits import Place
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import RUNS
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, RunKey
+from flyte_schemas.usage import GetUsage, UsageNow
 
 log = structlog.get_logger()
 
@@ -55,7 +59,8 @@ class Executor:
         self._backend = backend
         self._settings = settings
         self._runs = LiveRuns(bus)
-        self.allowance = Allowance(bus, now, self._on_limits)
+        self.allowance = Allowance(bus, now)
+        self.allowance.limits.listeners.append(self._on_limits)
         self._placement = Placement(settings.slots, self.allowance.live_actions)
         self._alarms = Alarms(bus, self._look_again, now)
         self._outlook = Outlook(bus, self._runs, settings, self._alarms, self.allowance)
@@ -64,7 +69,7 @@ class Executor:
         self._tasks = Supervisor(SERVICE)
         self._settling: dict[ActionKey, bool] = {}
         self._busy: Counter[RunKey] = Counter()
-        self._appending = asyncio.Semaphore(settings.max_appends)
+        self._lanes = Lanes(settings.max_settling)
         self._is_stopping = False
         self._has_read = asyncio.Event()
         self._measures = Measures(bus)
@@ -88,8 +93,9 @@ class Executor:
         self._tasks.keep("alarms", self._alarms.run())
         self._tasks.keep("leases", self._leases.run())
         self._tasks.keep("limits", self.allowance.limits.follow())
-        held_back = HeldBack(self._placement, self.allowance, self._runs, self._on_waiting)
-        self._tasks.keep("held back", held_back.run())
+        self._tasks.keep(
+            "held back", HeldBack(self._placement, self.allowance, self._runs, self._on_waiting).run()
+        )
 
     async def wait(self) -> None:
         """Return after `stop`. Raises LoopDied when a part of this died."""
@@ -103,6 +109,19 @@ class Executor:
                 return await self._backend.trouble() if isinstance(self._backend, TellsTrouble) else ""
             await asyncio.sleep(LOOK_AGAIN_S)
         return f"it has read {RUNS.name} up to {self._runs.position} of {end}"
+
+    async def usage(self, question: GetUsage) -> UsageNow:
+        """What a project uses in a domain."""
+        return self.allowance.now(Place(question.project, question.domain), self._placement)
+
+    def holds(self, run: RunKey) -> bool:
+        """Whether anything of a run lives."""
+        return self._runs.holds(run)
+
+    def look_at(self, run: RunKey) -> None:
+        """A run may be over a limit of its project now."""
+        if self.holds(run) and self.allowance.is_over_now(run):
+            self._touch(run.action(ROOT_ACTION))
 
     async def stop(self) -> None:
         """Decide and launch nothing more, and let the backend go."""
@@ -124,17 +143,14 @@ class Executor:
                     self._runs.slim(key)
                     self._runs.let_go(key.run)
                     continue
-                if self.allowance.is_over_now(key.run):
-                    self._touch(key.run.action(ROOT_ACTION))
+                self.look_at(key.run)
                 if known is not None:
                     self._measures.read(known, entry.content)
                 if known is None:
                     self._touch_all(key.run)
                 elif entry.sequence <= known.version:
                     pass  # our own word, which was folded when it was written
-                elif (
-                    _is_of_a_worker(entry) and key not in self._settling and self._runs.state(key).is_claimed
-                ):
+                elif is_of_a_worker(entry) and key not in self._settling and self._runs.state(key).is_claimed:
                     self._take_note(key)
                 elif self._runs.state(key).traced is None:  # nothing follows from a step
                     self._touch(key)
@@ -222,7 +238,8 @@ class Executor:
         again = True
         while again:
             self._settling[key] = False
-            await self._settle(key)
+            async with self._lanes.inside(place_of(key.run)):
+                await self._settle(key)
             again = self._settling[key]
         del self._settling[key]
         self._runs.slim(key)
@@ -244,8 +261,7 @@ class Executor:
         state = self._runs.state(key)
         event = decision_event(key, decision, state, self._now())
         try:
-            async with self._appending:
-                sequence = await self._bus.log.append(event, expected=state.version)
+            sequence = await self._bus.log.append(event, expected=state.version)
         except Conflict:
             self._measures.conflicts.value += 1
             return False
@@ -346,8 +362,7 @@ class Executor:
         """Limits are others than before."""
         self._launch(self._placement.look())
         for run in self._runs.living():
-            if self.allowance.over(root := run.action(ROOT_ACTION)) is not None:
-                self._touch(root)
+            self.look_at(run)
 
     # -- losses ------------------------------------------------------------------------------------------
 
@@ -381,10 +396,3 @@ class Executor:
         )
         if is_lost:
             self._measures.lost.child("silent").add()
-
-
-def _is_of_a_worker(entry: Entry) -> bool:
-    """Whether it says that a worker has an attempt: what is due does not change with that."""
-    if isinstance(entry.content, Malformed):
-        return False
-    return isinstance(entry.content.data, AttemptPlaced | AttemptStarted | AttemptReclaimed)

@@ -13,7 +13,13 @@ from flyte_bus.history import read_run
 from flyte_bus.ports import Bus, Entry
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Malformed
-from flyte_schemas.events import ActionRequested, ConditionRequested
+from flyte_schemas.events import (
+    ActionRequested,
+    AttemptPlaced,
+    AttemptReclaimed,
+    AttemptStarted,
+    ConditionRequested,
+)
 from flyte_schemas.imported import RunImported
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.run import RunFold
@@ -154,3 +160,10 @@ class LiveRuns:
         live = [[run.project, run.domain, run.run] for run in self._folds]
         document = {"sequence": self.position, "live": live}
         await self._bus.bucket(SETTINGS_BUCKET).put(CHECKPOINT_KEY, orjson.dumps(document))
+
+
+def is_of_a_worker(entry: Entry) -> bool:
+    """Whether it says that a worker has an attempt: what is due does not change with that."""
+    if isinstance(entry.content, Malformed):
+        return False
+    return isinstance(entry.content.data, AttemptPlaced | AttemptStarted | AttemptReclaimed)

@@ -47,7 +47,7 @@ class ExecutorSettings:
     `max_system_failures`: attempts in a row that the platform may lose before an action fails.
     `grace_s`: from SIGTERM to SIGKILL when an attempt is stopped.
     `stop_attempts`: whether attempts end with the executor (embedded) or go on without it.
-    `max_appends`: decisions that are on their way to the log at a time.
+    `max_settling`: of each project and domain so many actions are decided upon at a time.
     `checkpoint_s`: how often the executor notes how far it has read.
     `backend`: where attempts run, one of `BACKENDS`; `image`: that of tasks which name none, in docker.
     `secrets`: where secrets lie, one of `SECRET_STORES`.
@@ -61,7 +61,7 @@ class ExecutorSettings:
     max_system_failures: int = 4
     grace_s: float = 5.0
     stop_attempts: bool = False
-    max_appends: int = 64
+    max_settling: int = 32
     checkpoint_s: float = 5.0
     lease_ttl_s: int = LEASE_TTL_S
     backend: str = "process"

@@ -42,6 +42,7 @@ from flyte_schemas.subjects import ActionKey, RunKey, action_subject, run_reques
 from flyte_schemas.task import BundleReference, TaskReference
 from flyte_schemas.tidying import LIST_ARTIFACTS, REMOVE_ARTIFACTS, REMOVE_UNFINISHED_UPLOADS, RemoveArtifacts
 from flyte_schemas.vocabulary import UnknownData
+from testkit.cases.artifact_locations import rooms_of
 from testkit.events import event
 from testkit.tasks import template
 
@@ -64,8 +65,9 @@ class Store:
         places = ServedLocations(
             self.kept, SECRET, public_url=server.url, url_ttl_s=600, clock=lambda: time.time()
         )
-        endpoints = Endpoints(locations=places, max_object_bytes=10**9, clock=lambda: self.now)
-        tidying = Tidying(keep=self.kept, clock=lambda: self.now)
+        rooms = rooms_of(self.kept, self.bus, lambda: self.now)
+        endpoints = Endpoints(locations=places, rooms=rooms, max_object_bytes=10**9, clock=lambda: self.now)
+        tidying = Tidying(keep=self.kept, rooms=rooms, clock=lambda: self.now)
         serve: Any = self.bus.serve
         for endpoint, handler in (
             (CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),

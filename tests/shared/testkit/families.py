@@ -15,7 +15,7 @@ from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.meter import Counters, Gauges, Meter, Spreads
 from flyte_bus.service import rejections
 from flyte_console.settings import ConsoleSettings
-from flyte_dataproxy.measures import TransferMeasures
+from flyte_dataproxy.measures import TransferMeasures, uploads_over_limit
 from flyte_executor.settings import ExecutorSettings
 from flyte_executor.spans import SpanSender
 from flyte_guard.measures import Measures as GuardMeasures
@@ -48,6 +48,7 @@ async def families(home: Path) -> dict[str, dict[str, Family]]:
         await flyte_registry.app.build(bus, in_folder(home))
         add("registry", bus.meter)
         TransferMeasures(bus.meter)
+        uploads_over_limit(bus.meter)
         add("dataproxy", bus.meter)
         flyte_scheduler.app.build(bus, SchedulerSettings())
         add("scheduler", bus.meter)

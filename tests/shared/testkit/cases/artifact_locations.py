@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,9 +14,13 @@ import pytest
 
 from flyte._runtime.contents import BytesSource, Digests, digests_of
 from flyte._runtime.transfer import ArtifactCorrupted, Artifacts
+from flyte_bus.known_limits import KnownLimits
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.ports import Bus
 from flyte_dataproxy.core.keys import ArtifactKey, Content
 from flyte_dataproxy.endpoints import Endpoints
+from flyte_dataproxy.rooms import Rooms
+from flyte_dataproxy.store.memory import MemoryStore
 from flyte_dataproxy.store.port import ArtifactKeep, ArtifactLocations, UploadLost
 from flyte_schemas.artifacts import PART_BYTES
 from flyte_schemas.endpoints import COMPLETE_UPLOAD, CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
@@ -55,11 +60,17 @@ def _send(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
             return error.code, error.read()
 
 
+def rooms_of(keep: ArtifactKeep, bus: Bus, clock: Callable[[], float] = time.time) -> Rooms:
+    """What projects keep in this store, on a bus where limits may be set."""
+    return Rooms(keep=keep, limits=KnownLimits(bus), clock=clock, meter=bus.meter, url_ttl_s=600)
+
+
 @asynccontextmanager
 async def client_of(locations: ArtifactLocations) -> AsyncIterator[Artifacts]:
     """A client of these locations."""
-    endpoints = Endpoints(locations=locations, max_object_bytes=1024**3, clock=lambda: 0.0)
     async with MemoryBus(MemoryServer()) as bus:
+        rooms = rooms_of(MemoryStore(), bus)
+        endpoints = Endpoints(locations=locations, rooms=rooms, max_object_bytes=1024**3, clock=lambda: 0.0)
         for endpoint, handler in (
             (CREATE_UPLOAD_LOCATION, endpoints.create_upload_location),
             (COMPLETE_UPLOAD, endpoints.complete_upload),

@@ -271,3 +271,29 @@ class InboxCases:
             await asyncio.sleep(0.2)
             await other.close()
             assert numbers(await pulled) == [1]
+
+    async def test_who_says_that_he_works_on_it_has_more_time(self, harness: BusHarness) -> None:
+        await harness.bus.log.append(request(1))
+        async with pulling(harness.bus, ack_wait_s=SHORT_S) as deliveries:
+            await until(lambda: len(deliveries) == 1)
+            for _ in range(4):
+                await asyncio.sleep(SHORT_S / 2)
+                await deliveries[0].working()
+            assert len(deliveries) == 1
+            assert not deliveries[0].is_settled
+            await deliveries[0].ack()
+            assert deliveries[0].is_settled
+
+    async def test_sizes_come_without_what_was_said(self, harness: BusHarness) -> None:
+        await harness.bus.log.append(request(1))
+        async with open_inbox(harness.bus) as inbox:
+            (whole,) = await take(aiter(inbox), 1)
+            await whole.ack()
+        sizes = harness.bus.inbox(REQUESTS, "sizes", [RUN_REQUESTS], sizes_only=True)
+        async with sizes as inbox:
+            (bare,) = await take(aiter(inbox), 1)
+            await bare.ack()
+        assert bare.entry.raw == b""
+        assert isinstance(bare.entry.content, Malformed)
+        assert (bare.entry.subject, bare.entry.sequence) == (whole.entry.subject, whole.entry.sequence)
+        assert bare.size_bytes == whole.size_bytes == len(whole.entry.raw) > 0

@@ -132,6 +132,10 @@ class _FaultyDelivery:
         return self._delivery.deliveries
 
     @property
+    def size_bytes(self) -> int:
+        return self._delivery.size_bytes
+
+    @property
     def is_settled(self) -> bool:
         return self._delivery.is_settled
 
@@ -174,8 +178,16 @@ class FaultyBus(MemoryBus):
         *,
         max_in_flight: int = 256,
         ack_wait_s: float = 30.0,
+        sizes_only: bool = False,
     ) -> AsyncIterator[Inbox]:
-        inner = super().inbox(stream, durable, subjects, max_in_flight=max_in_flight, ack_wait_s=ack_wait_s)
+        inner = super().inbox(
+            stream,
+            durable,
+            subjects,
+            max_in_flight=max_in_flight,
+            ack_wait_s=ack_wait_s,
+            sizes_only=sizes_only,
+        )
         async with inner as inbox:
             yield _FaultyInbox(inbox, self._chance, self.die)
 

@@ -38,6 +38,7 @@ from testkit.simulation.backend import MachineBackend
 from testkit.simulation.chance import Chance
 from testkit.simulation.circumstances import Circumstances
 from testkit.simulation.faulty_bus import FaultyBus
+from testkit.simulation.limits import exceeded, set_limits
 from testkit.simulation.lives import Clock, Life, Story
 from testkit.simulation.machine import TTL_S, Machine
 from testkit.simulation.people import People
@@ -76,6 +77,7 @@ class World:
         self.runs: list[RunKey] = []
         self.crashes = 0
         self._requests = 0
+        self._executors = 0
         self._now = (0.0, MORNING)
         self._progress: dict[RunKey, RunFold] = {}
         self._seen = 0
@@ -89,6 +91,7 @@ class World:
     async def run(self) -> Story:
         """Live through trouble and peace, and tell what was wrong."""
         await self.plain.provision()
+        await set_limits(self.plain, self.told.seed)
         for program in self.programs.values():
             await self._deploy(program)
         story = asyncio.create_task(self._story())
@@ -106,8 +109,9 @@ class World:
         dice = self.chance.dice
         wrongs: list[str] = []
         executors, runs = dice.choice(EXECUTORS_OF_A_WORLD), dice.choice(RUNS_OF_A_WORLD)
+        self._executors = self.told.at_most(executors, self.told.executors)
         living: list[Coroutine[Any, Any, None]] = [
-            *(self._executor() for _ in range(self.told.at_most(executors, self.told.executors))),
+            *(self._executor() for _ in range(self._executors)),
             *(self._client(number) for number in range(self.told.at_most(runs, self.told.runs))),
             self._killer(),
             self._answers(),
@@ -285,6 +289,7 @@ class World:
         fresh = {run: await self._fold(run) for run in self.runs}
         folds = list(fresh.values())
         wrongs += await self._circles(folds)
+        wrongs += exceeded(self._log(), self.told.seed, self._executors)
         wrongs += foreign_values(folds)
         wrongs += late_ends(folds, MORNING + timedelta(seconds=self.told.trouble_s))
         wrongs += wrongly_lost(self._log(), self.machine, self.chance.written_at)

@@ -105,10 +105,6 @@ class Api:
         """
         return await self._call("POST", _pods(pod["metadata"]["namespace"]), body=pod, patience_s=0.0)
 
-    async def create_secret(self, secret: Document) -> None:
-        """Make a Secret. Raises ApiError, also where there is one of this name, and ApiUnavailable."""
-        await self._call("POST", f"/api/v1/namespaces/{secret['metadata']['namespace']}/secrets", body=secret)
-
     async def pod(self, namespace: str, name: str) -> Document | None:
         """A pod as it is now; None when it is not there. Raises ApiError and ApiUnavailable."""
         return await self._found(f"{_pods(namespace)}/{name}")

@@ -1,0 +1,100 @@
+"""Requests as services get them: by turns of projects, none lost, none out of hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from flyte_bus.fair_inbox import FairInbox, Turn
+from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_schemas.limits import LIMITS_KEY, LimitBook, Place
+from flyte_schemas.streams import SETTINGS_BUCKET
+from flyte_schemas.subjects import RUN_REQUESTS, RunKey, parse_request, run_request
+from testkit.cases.harness import GUARD_S
+from testkit.events import event, request
+
+
+@pytest.fixture
+async def bus() -> AsyncIterator[MemoryBus]:
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        yield bus
+
+
+async def ask(bus: MemoryBus, project: str, *names: str) -> None:
+    content = request(1).data
+    for name in names:
+        subject = run_request(RunKey(project, "d", name))
+        await bus.log.append(event(subject, content, id=f"{project}.{name}"))
+
+
+async def limit(bus: MemoryBus, project: str, per_s: float) -> None:
+    book = LimitBook().changed(Place(project, "d").key, {"requests_per_s": per_s})
+    await bus.bucket(SETTINGS_BUCKET).put(LIMITS_KEY, book.model_dump_json(exclude_none=True).encode())
+
+
+def inbox_of(bus: MemoryBus) -> FairInbox:
+    return FairInbox(bus, "executor", [RUN_REQUESTS], ack_wait_s=1.0)
+
+
+def name(turn: Turn) -> str:
+    place = parse_request(turn.delivery.entry.subject)
+    assert place is not None
+    return place.name
+
+
+async def taken(inbox: FairInbox, count: int) -> list[Turn]:
+    """So many, each acknowledged."""
+    found: list[Turn] = []
+    async with asyncio.timeout(GUARD_S):
+        async for some in inbox:
+            for turn in some:
+                await turn.delivery.ack()
+            found += some
+            if len(found) >= count:
+                return found
+    raise AssertionError("the inbox has ended")
+
+
+async def test_one_request_is_seen_behind_a_flood_of_another_project(bus: MemoryBus) -> None:
+    await ask(bus, "b", *(f"b{number}" for number in range(400)))
+    await ask(bus, "a", "a0")
+    async with inbox_of(bus) as inbox:
+        await asyncio.sleep(0.1)
+        first = await taken(inbox, 2)
+        assert [name(turn) for turn in first] == ["b0", "a0"]
+
+
+async def test_those_beyond_what_may_wait_are_refused_and_told_why(bus: MemoryBus) -> None:
+    await limit(bus, "b", 0.001)
+    await ask(bus, "b", *(f"b{number}" for number in range(15)))
+    async with inbox_of(bus) as inbox:
+        await asyncio.sleep(0.1)
+        found = await taken(inbox, 6)
+    refused = [turn for turn in found if turn.refused is not None]
+    assert [name(turn) for turn in refused] == [f"b{number}" for number in range(10, 15)]
+    assert refused[0].refused is not None
+    assert refused[0].refused.code == "RequestLimitExceeded"
+    assert "b/d may make 0.001 requests a second, and 10 of its requests wait" in refused[0].refused.message
+
+
+async def test_what_waits_stays_in_hand_and_goes_back_at_the_end(bus: MemoryBus) -> None:
+    await limit(bus, "b", 0.001)
+    await ask(bus, "b", "b0", "b1", "b2")
+    async with inbox_of(bus) as inbox:
+        assert [name(turn) for turn in await taken(inbox, 1)] == ["b0"]
+        await asyncio.sleep(1.5)  # longer than a delivery may be out
+    await limit(bus, "b", 0.0)
+    async with inbox_of(bus) as inbox:
+        again = await taken(inbox, 2)
+    assert [(name(turn), turn.delivery.deliveries) for turn in again] == [("b1", 2), ("b2", 2)]
+
+
+async def test_a_limit_that_is_set_while_it_is_open_holds(bus: MemoryBus) -> None:
+    async with inbox_of(bus) as inbox:
+        await limit(bus, "b", 0.001)
+        await asyncio.sleep(0.1)
+        await ask(bus, "b", *(f"b{number}" for number in range(13)))
+        await asyncio.sleep(0.1)
+        found = await taken(inbox, 4)
+    assert [turn.refused is not None for turn in found].count(True) == 3
