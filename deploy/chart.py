@@ -17,7 +17,17 @@ HERE = Path(__file__).parent
 OVERLAY = HERE / "kubernetes" / "overlays" / "production"
 CHART = HERE / "helm" / "flytejet"
 VERSION = "0.1.0"
-SERVICES = ("nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "console")
+SERVICES = (
+    "nats",
+    "registry",
+    "dataproxy",
+    "executor",
+    "scheduler",
+    "notifier",
+    "console",
+    "guard",
+    "provisioner",
+)
 _MARK = re.compile(r"^(?P<indent> *)(?P<before>.*?)'?@@(?P<kind>value|yaml) (?P<path>[\w.]+)@@'?", re.M)
 _HEAD = "# Written by deploy/chart.py from deploy/kubernetes/overlays/production: change it there.\n"
 
@@ -66,12 +76,12 @@ def _take_values(document: Document, values: Document) -> None:
     if kind == "ConfigMap" and name != "nats":
         values.setdefault("config", {})[name] = document["data"]
         document["data"] = f"@@yaml config.{name}@@"
-    elif kind in ("Deployment", "StatefulSet"):
+    elif kind in ("Deployment", "StatefulSet", "Job"):
         (container,) = document["spec"]["template"]["spec"]["containers"]
         own = values[name] = {"image": container["image"], "resources": container["resources"]}
         container["image"] = f"@@value {name}.image@@"
         container["resources"] = f"@@yaml {name}.resources@@"
-        if name != "nats":  # whose number its routes and addresses say, too
+        if kind == "Deployment":  # the number of NATS servers stands in their routes and addresses, too
             own["replicas"] = document["spec"]["replicas"]
             document["spec"]["replicas"] = f"@@value {name}.replicas@@"
         for claim in document["spec"].get("volumeClaimTemplates", ()):

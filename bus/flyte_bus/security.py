@@ -4,14 +4,20 @@ Whoever names one of them, or writes `tls://`, wants TLS: a connection without i
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flyte_schemas.trust import BUS_CA as CA
+from flyte_schemas.trust import is_text
+
 if TYPE_CHECKING:
     from flyte_bus.identity.credentials import Credentials
+    from flyte_bus.identity.wallet import Wallet
 
-CA, CERT, KEY, CREDS = "FLYTE_NATS_CA", "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
+USER, PASSWORD = "FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD"
+CERT, KEY, CREDS = "FLYTE_NATS_CERT", "FLYTE_NATS_KEY", "FLYTE_NATS_CREDS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +27,7 @@ class Security:
 
     `cert` and `key`: by which the client is known, for servers that verify clients.
     `creds`: the credentials of a NATS user (a JWT and its seed), in place of user and password, in a file;
-    `creds_text`: the same in place of a file.
+    `creds_text`: the same in place of a file; `wallet`: the same, exchanged meanwhile for later ones.
     """
 
     ca: Path | None = None
@@ -30,17 +36,20 @@ class Security:
     key: Path | None = None
     creds: Path | None = None
     creds_text: str = field(default="", repr=False)
+    wallet: "Wallet | None" = field(default=None, repr=False)
 
     @property
     def has_credentials(self) -> bool:
         """Whether the server is to know us by a token, and not by a password."""
-        return self.creds is not None or bool(self.creds_text)
+        return self.creds is not None or bool(self.creds_text) or self.wallet is not None
 
     def credentials(self) -> "Credentials | None":
         """The credentials as they stand now: a file may be written anew while it is used.
 
         Raises NotCredentials for a file that cannot be read, or that holds none.
         """
+        if self.wallet is not None:
+            return self.wallet.current
         from flyte_bus.identity.credentials import Credentials, NotCredentials
 
         if self.creds is None:
@@ -68,12 +77,13 @@ def from_environment(ca: str = "", creds: str = "") -> Security:
     text = given if is_text(given) else ""
     credentials = os.environ.get(CREDS) or ""
     are_text = is_text(credentials)
+    said = os.environ
     found = Security(
-        ca=None if text else _file(CA, ca),
+        ca=None if text else file_of(said, CA, ca),
         ca_text=text,
-        cert=_file(CERT),
-        key=_file(KEY),
-        creds=None if are_text else _file(CREDS, creds),
+        cert=file_of(said, CERT),
+        key=file_of(said, KEY),
+        creds=None if are_text else file_of(said, CREDS, creds),
         creds_text=credentials if are_text else "",
     )
     if (found.cert is None) != (found.key is None):
@@ -81,13 +91,9 @@ def from_environment(ca: str = "", creds: str = "") -> Security:
     return found
 
 
-def is_text(value: str) -> bool:
-    """Whether a variable holds certificates or credentials, and not the name of a file."""
-    return value.lstrip().startswith("-----BEGIN ")
-
-
-def _file(variable: str, other: str = "") -> Path | None:
-    text = os.environ.get(variable) or other
+def file_of(variables: Mapping[str, str], variable: str, other: str = "") -> Path | None:
+    """The file that a variable names, else `other`; None for neither. Raises ValueError."""
+    text = variables.get(variable) or other
     if not text:
         return None
     path = Path(text).expanduser()

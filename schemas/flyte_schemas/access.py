@@ -20,6 +20,7 @@ from flyte_schemas.streams import (
     LOGS,
     REQUESTS,
     RUNS,
+    SEALS,
     STREAMS,
     TASKS,
     TIMERS,
@@ -90,6 +91,7 @@ def _read(stream: StreamSpec, place: str, *, runs: str = "") -> tuple[str, ...]:
     )
 
 
+_SEALS = (f"flyte.read.{SEALS.name}.{{place}}", f"{DIRECT_GET}.{SEALS.name}.flyte.seal.{{place}}.*")
 _INBOX = ("{inbox}.>",)
 _ENDS = tuple(f"flyte.read.last.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS))
 _PROXY = tuple(
@@ -103,6 +105,7 @@ _TASKS_OF_PLACE = _read(TASKS, "{place}")
 _SEES = (
     *(subject for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS) for subject in _read(stream, "{place}")),
     *(f"flyte.read.{stream.name}.{{place}}.*" for stream in (RUNS, LOGS)),
+    *_SEALS,
     *_ENDS,
     *(f"flyte.svc.registry.{question}.{{place}}" for question in ("get-task", "list-tasks", "list-runs")),
     "flyte.svc.registry.get-project.{place}",
@@ -170,14 +173,23 @@ AGENT = Role(
     name="agent",
     account=EDGE,
     what="what runs one attempt: it says and sees what happens to its own run",
-    publish=(*_agent("{run}"), *_read(RUNS, "{place}", runs="{source}")),
+    publish=(
+        *_agent("{run}"),
+        *_read(RUNS, "{place}", runs="{source}"),
+        "flyte.svc.executor.renew-credential.{place}.{run}",
+    ),
     subscribe=("flyte.live.run.{place}.{run}.*", *_INBOX),
 )
 WORKER = Role(
     name="worker",
     account=EDGE,
     what="a process of a pool, which runs attempts of any run of its place, one after the other",
-    publish=(*_agent("*"), "flyte.svc.executor.take-work.*.{pool}"),
+    publish=(
+        *_agent("*"),
+        f"flyte.read.{RUNS.name}.{{place}}",
+        "flyte.svc.executor.take-work.*.{pool}",
+        "flyte.svc.executor.renew-worker.{place}.{pool}.{worker}",
+    ),
     subscribe=("flyte.live.run.{place}.*.*", "flyte.svc.worker.stop-attempt.*.{worker}", *_INBOX),
     answers=True,
 )
@@ -186,8 +198,8 @@ GUARD = Role(
     account=EDGE,
     what="the service that reads the log for EDGE, and only what the asker's subject permits",
     publish=(
-        *(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
-        *(f"{STREAM_INFO}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS)),
+        *(f"{DIRECT_GET}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, SEALS)),
+        *(f"{STREAM_INFO}.{stream.name}" for stream in (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, SEALS)),
     ),
     subscribe=("flyte.read.>", "flyte.svc.guard.ping", *_INBOX),
     answers=True,
@@ -237,8 +249,9 @@ def _service(name: str, what: str, *publish: str) -> Role:
 
 REGISTRY = _service(
     "registry",
-    "writes task versions, and answers what there is",
+    "writes task versions, seals runs, and answers what there is",
     "flyte.task.>",
+    "flyte.seal.>",
     *_consumer(REQUESTS, "registry"),
     "$JS.API.STREAM.LIST",
     "$JS.API.INFO",
@@ -264,7 +277,7 @@ SCHEDULER = _service(
     "keeps the triggers, and asks for a run at each instant",
     "flyte.trigger.>",
     "flyte.timer.set.>",
-    "flyte.req.*.*.run.*.*",
+    "flyte.req.*.*.run.*.scheduler",
     *_consumer(REQUESTS, "scheduler"),
     *_consumer(TIMERS, "scheduler"),
 )

@@ -1,9 +1,9 @@
 """What an executor tells an agent to do: run one attempt, or be a worker of a pool that is used again."""
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from flyte_schemas.events import ActionRequested
-from flyte_schemas.subjects import ActionKey, AttemptKey, RunKey
+from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, RunKey
 from flyte_schemas.words import Name, Word
 
 
@@ -58,9 +58,25 @@ class PoolOrder(Word):
     concurrency: PositiveInt = 1
 
 
-_ADAPTER: TypeAdapter[Order | PoolOrder] = TypeAdapter(Order | PoolOrder)
+NOWHERE = AttemptKey(RunKey("flyte", "exercise", "none").action(ROOT_ACTION), 1)
+"""An attempt that does not exist, by which agents in reserve are exercised."""
 
 
-def read_order(line: bytes) -> Order | PoolOrder:
-    """An order from JSON. Raises pydantic's ValidationError."""
-    return _ADAPTER.validate_json(line)
+SPARE_CREDENTIALS = "FLYTE_AGENT_SPARE_CREDENTIALS"
+"""The variable that names a file by which agents in reserve get ready; each order then has its own."""
+
+
+class Commission(Word):
+    """An order as a zygote is given it.
+
+    `credentials` is a file in which its agent finds who it is on the bus, now or soon; it is removed when it
+    was read. Empty: the agent's variables say so.
+    """
+
+    order: Order | PoolOrder
+    credentials: str = ""
+
+
+def read_commission(line: bytes) -> Commission:
+    """A commission from JSON. Raises pydantic's ValidationError."""
+    return Commission.model_validate_json(line)

@@ -1,5 +1,7 @@
 """Questions for the registry about all that it knows: the projects, and how far it has read."""
 
+from typing import Literal
+
 from pydantic import NonNegativeFloat, NonNegativeInt
 
 from flyte_schemas.endpoints import PLACE, Endpoint
@@ -39,13 +41,13 @@ class ProjectList(Word):
 
 
 class GetProject(Word):
-    """One project, and of its domains this one; whoever may see no other place asks so.
+    """One project, and of its domains this one (`*`: all there are); who may see no more asks so.
 
-    The answer has the project even when nobody wrote it down and the log has nothing of it.
+    The answer has a project that is named even when nobody wrote it down and the log has nothing of it.
     """
 
-    project: Name
-    domain: Name
+    project: Name | Literal["*"]
+    domain: Name | Literal["*"]
 
 
 class GetProgress(Word):

@@ -7,7 +7,7 @@ bound to a place ask the guard, on a subject that names the place, and the guard
 from typing import NamedTuple
 
 from flyte_schemas.names import is_name
-from flyte_schemas.streams import LOGS, NOTICES, REQUESTS, RUNS, STREAMS, TASKS, TRIGGERS
+from flyte_schemas.streams import LOGS, NOTICES, REQUESTS, RUNS, SEALS, STREAMS, TASKS, TRIGGERS
 
 READ_PREFIX = "flyte.read."
 LAST_PREFIX = "flyte.read.last."
@@ -23,6 +23,7 @@ _PREFIXES = {
     TRIGGERS.name: "flyte.trigger",
     NOTICES.name: "flyte.notice",
     REQUESTS.name: "flyte.req",
+    SEALS.name: "flyte.seal",
 }
 _OF_RUNS = frozenset(stream.name for stream in (RUNS, LOGS, NOTICES))
 _NAMES = frozenset(stream.name for stream in STREAMS)
@@ -59,6 +60,8 @@ def pattern_of(stream: str, scope: Scope) -> str | None:
         bounds is None or stream == REQUESTS.name
     ):  # whose subjects have one token more since they say who asks
         return bounds
+    if stream == SEALS.name:
+        return bounds.removesuffix(">") + "*"
     return bounds.removesuffix(">") + ("*.*" if scope.run is None else "*")
 
 

@@ -169,6 +169,16 @@ def notice_subject(key: ActionKey) -> str:
     return f"flyte.notice.{key.run.project}.{key.run.domain}.{key.run.run}.{key.action}"
 
 
+def seal_subject(run: RunKey) -> str:
+    """Where the seals of a run stand."""
+    return f"flyte.seal.{run.project}.{run.domain}.{run.run}"
+
+
+def seal_filter(project: str, domain: str) -> str:
+    """Matches the seals of all runs of a project and domain."""
+    return f"flyte.seal.{project}.{domain}.*"
+
+
 def lease_key(attempt: AttemptKey) -> str:
     """Where in the bucket of leases the worker of an attempt shows that it lives."""
     run = attempt.action.run
@@ -212,6 +222,15 @@ def parse_action(subject: str) -> ActionKey | None:
     match subject.split("."):
         case ["flyte", "run" | "log" | "notice", project, domain, run, action]:
             return ActionKey(RunKey(project, domain, run), action)
+        case _:
+            return None
+
+
+def parse_seal(subject: str) -> RunKey | None:
+    """The run of `flyte.seal.…`; None for anything else."""
+    match subject.split("."):
+        case ["flyte", "seal", project, domain, run]:
+            return RunKey(project, domain, run)
         case _:
             return None
 

@@ -38,6 +38,7 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.imported import RunImported, TaskImported
 from flyte_schemas.notices import NotificationFailed
+from flyte_schemas.seals import RunSealed
 from flyte_schemas.trigger_events import (
     CreateTrigger,
     DeleteTrigger,
@@ -95,6 +96,7 @@ DATA_TYPES: tuple[type[EventData], ...] = (
     TriggerDeleted,
     TriggerRefused,
     NotificationFailed,
+    RunSealed,
 )
 
 

@@ -17,6 +17,8 @@ class Stack:
     started_at: str
     version: str
     home: Path
+    seal_key: str = ""
+    """The public key with which its registry signs seals."""
     console_url: str = ""
     """Where the web page is; empty without one."""
     nats_credentials: str = ""
@@ -41,6 +43,7 @@ def find_stack(home: Path | None = None) -> Stack | None:
             started_at=str(document.get("started_at", "")),
             version=str(document.get("version", "")),
             home=home,
+            seal_key=str(document.get("seal_key", "")),
             console_url=str(document.get("console_url", "")),
             nats_credentials=str(document.get("nats_credentials", "")),
         )

@@ -12,7 +12,7 @@ import pytest
 from testkit.docker_engine import BASE, DockerEngine
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "console")
+SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "guard", "console")
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -72,27 +74,73 @@ async def test_a_server_is_trusted_by_whom_it_is_vouched_for(start: Start, autho
     await works(settings(server, Security(ca=authority.ca)))
     await works(settings(server, Security(ca=authority.ca), scheme="tls"))
     await works(settings(server, Security(ca_text=authority.ca.read_text())))
-    await is_refused(settings(server, Security()), "certificate verify failed")
+    await is_refused(
+        settings(server, Security()), "nobody whom we trust vouches .*: name its CA in FLYTE_NATS_CA"
+    )
 
 
 async def test_a_server_with_a_strangers_certificate_or_another_name_is_refused(
     start: Start, authority: Authority, tmp_path: Path
 ) -> None:
     server = start(authority.server_config("elsewhere.example"))
-    await is_refused(settings(server, Security(ca=authority.ca)), "certificate verify failed")
+    await is_refused(settings(server, Security(ca=authority.ca)), "is for another name .*127.0.0.1")
     stranger = Authority(tmp_path / "stranger")
-    await is_refused(settings(server, Security(ca=stranger.ca)), "certificate verify failed")
+    await is_refused(settings(server, Security(ca=stranger.ca)), "nobody whom we trust vouches")
+
+
+async def test_an_expired_certificate_is_called_so(start: Start, authority: Authority) -> None:
+    server = start(authority.server_config("127.0.0.1", expired=True))
+    await is_refused(settings(server, Security(ca=authority.ca)), "has expired: have it renewed")
 
 
 async def test_a_server_that_verifies_clients_knows_them_by_their_certificates(
-    start: Start, authority: Authority
+    start: Start, authority: Authority, tmp_path: Path
 ) -> None:
     server = start(authority.server_config("127.0.0.1", verify=True))
     cert, key = authority.issue("client", "client.example")
     await works(settings(server, Security(ca=authority.ca, cert=cert, key=key)))
-    without = BusSettings(url=server.url, patience_s=1.0, security=Security(ca=authority.ca))
-    with pytest.raises(BusUnavailable):
-        await connect(without)
+    await is_refused(settings(server, Security(ca=authority.ca)), "certificate required.*FLYTE_NATS_CERT")
+    other, its_key = Authority(tmp_path / "stranger").issue("client", "client.example")
+    strange = Security(ca=authority.ca, cert=other, key=its_key)
+    await is_refused(settings(server, strange), "refuses our own certificate.*FLYTE_NATS_CERT")
+
+
+async def test_certificates_are_renewed_under_a_client_that_stays(
+    start: Start, authority: Authority, tmp_path: Path
+) -> None:
+    """The server's when it reads its configuration anew, the client's and its CA at the next handshake.
+
+    Both CAs are trusted while they change. The server may end connections when it reads its configuration.
+    """
+    server = start(authority.server_config("127.0.0.1", verify=True))
+    files = tmp_path / "client"
+    files.mkdir()
+    mine = Security(ca=files / "ca.crt", cert=files / "client.crt", key=files / "client.key")
+    put_there(authority, files)
+    old = authority.ca.read_text()
+    async with await connect(settings(server, mine)) as bus:
+        await bus.provision()
+        assert await bus.log.append(numbered(action("a0"), 1)) == 1
+        renewed = Authority(authority.ca.parent)
+        new = renewed.ca.read_text()
+        for ca in (renewed.ca, files / "ca.crt"):
+            ca.write_text(old + new)
+        renewed.server_config("127.0.0.1", verify=True)
+        server.send(signal.SIGHUP)
+        assert await bus.log.append(numbered(action("a0"), 2)) == 2
+        renewed.ca.write_text(new)
+        put_there(renewed, files)
+        server.kill()
+        server.start()
+        assert await bus.log.append(numbered(action("a0"), 3)) == 3
+    await is_refused(settings(server, Security(ca_text=old)), "nobody whom we trust vouches")
+
+
+def put_there(authority: Authority, folder: Path) -> None:
+    """A client's files, as whoever renews certificates leaves them."""
+    cert, key = authority.issue("client", "client.example")
+    for file in (cert, key, authority.ca):
+        shutil.copy(file, folder / file.name)
 
 
 async def test_credentials_stand_for_user_and_password(start: Start, tmp_path: Path) -> None:

@@ -3,18 +3,27 @@
 import ast
 import importlib.util
 import json
+import os
 import re
 import shutil
+import signal
+import socket
+import ssl
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flyte._cli.admin_manifests import manifests
+from flyte_bus.identity.keyring import Keyring
+from flyte_schemas.access import SERVICES
 from testkit.certificates import Authority
 from testkit.kubernetes_models import complaints
+from testkit.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -44,7 +53,8 @@ def _minor_of_kubectl() -> int:
 def settings_in_code() -> set[str]:
     """Every variable that the bus, the services and the agent read."""
     found: set[str] = set()
-    for path in (*ROOT.glob("bus/flyte_bus/*.py"), *ROOT.glob("services/**/settings.py")):
+    named = (ROOT / "schemas/flyte_schemas/trust.py", *ROOT.glob("bus/flyte_bus/*.py"))
+    for path in (*named, *ROOT.glob("services/**/settings.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):
                 found.add(node.value)
@@ -83,19 +93,119 @@ def test_the_buss_configuration_is_one(name: str, tmp_path: Path) -> None:
     ]
     authority = Authority(tmp_path)
     cert, key = authority.issue("tls", "flyte-nats-0.flyte-nats.flyte.svc")
+    Keyring(tmp_path / "nats-accounts").make()
+    folder = tmp_path / "nats"
+    folder.mkdir()
     for file, text in config.items():
-        (tmp_path / file).write_text(text.replace("/etc/nats-tls", str(tmp_path)))
+        (folder / file).write_text(text.replace("/etc/nats-tls", str(tmp_path)))
     assert (cert.name, key.name) == ("tls.crt", "tls.key")
-    _checked(tmp_path / "nats.conf")
-    (tmp_path / "tls.conf").write_text("tls {")
+    _checked(folder / "nats.conf")
+    (folder / "tls.conf").write_text("tls {")
     with pytest.raises(subprocess.CalledProcessError):
-        _checked(tmp_path / "nats.conf")
+        _checked(folder / "nats.conf")
+
+
+def test_what_the_production_overlay_takes_is_what_admin_init_and_cert_manager_make(tmp_path: Path) -> None:
+    """Each Secret and ConfigMap that a pod cannot be without, and each key of it that is named."""
+    keyring = Keyring(tmp_path / "access")
+    keyring.make()
+    documents = [*yaml.safe_load_all(manifests(keyring, ["flyte"])), *overlay("production")]
+    made = {
+        (one["kind"], one["metadata"]["name"]): {*one.get("stringData", {}), *one.get("data", {})}
+        for one in documents
+        if one["kind"] in ("Secret", "ConfigMap")
+    }
+    for path in (DEPLOY / "kubernetes" / "certificates").glob("*.yaml"):
+        for one in yaml.safe_load_all(path.read_text()):
+            if one["kind"] == "Certificate":
+                made["Secret", one["spec"]["secretName"]] = {"tls.crt", "tls.key", "ca.crt"}
+    taken = [place for one in documents for place in _taken(one)]
+    assert {place[:2] for place in taken} <= made.keys()
+    assert all(key is None or key in made[kind, name] for kind, name, key in taken)
+    named = {place[1] for place in taken}
+    assert {"flyte-nats-tls", "flyte-console-tls", "flyte-nats-accounts", "flyte-nats-minters"} <= named
+    assert {f"flyte-nats-{role.name}" for role in SERVICES} <= named
+    assert "flyte-nats-credentials" not in named
+
+
+def _taken(document: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """The Secrets and ConfigMaps that a workload names: kind, name, and the key where one is named."""
+    if document["kind"] not in ("Deployment", "StatefulSet", "Job"):
+        return
+    spec = document["spec"]["template"]["spec"]
+    for container in spec["containers"]:
+        for source in container.get("envFrom", ()):
+            for word, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+                if word in source and not source[word].get("optional"):
+                    yield kind, source[word]["name"], None
+        for variable in container.get("env", ()):
+            if "secretKeyRef" in variable.get("valueFrom", {}):
+                yield "Secret", *(variable["valueFrom"]["secretKeyRef"][word] for word in ("name", "key"))
+    for volume in spec.get("volumes", ()):
+        if "secret" in volume:
+            yield "Secret", volume["secret"]["secretName"], None
+        if "configMap" in volume:
+            yield "ConfigMap", volume["configMap"]["name"], None
+
+
+def test_a_bus_takes_a_new_certificate_when_its_file_is_replaced(tmp_path: Path) -> None:
+    """By the script that the manifests start it with."""
+    authority = Authority(tmp_path / "tls")
+    cert, key = authority.issue("tls", "127.0.0.1")
+    tls = f'tls {{ cert_file: "{cert}", key_file: "{key}" }}'
+    where = f'pid_file: "{tmp_path}/nats.pid"\nports_file_dir: "{tmp_path}"\nlog_file: "{tmp_path}/log"\n'
+    (tmp_path / "nats.conf").write_text(f'listen: "127.0.0.1:-1"\n{where}{tls}\n')
+    script = (DEPLOY / "kubernetes" / "base" / "run.sh").read_text()
+    for there, here in (
+        ("/etc/nats-tls", tmp_path / "tls"),
+        ("/etc/nats-accounts", tmp_path / "none"),
+        ("/run/nats", tmp_path),
+        ("/etc/nats/", f"{tmp_path}/"),
+    ):
+        script = script.replace(there, str(here))
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    variables = {"PATH": programs, "LOOK_EVERY_S": "0.05"}
+    started = subprocess.Popen(["sh", "-c", script], env=variables, start_new_session=True)
+    try:
+        first = _certificate_of(_port_in(tmp_path))
+        authority.issue("tls", "127.0.0.1")
+        wait_for("the new certificate", lambda: _certificate_of(_port_in(tmp_path)) != first)
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+def _port_in(folder: Path) -> int:
+    wait_for("a port", lambda: any(path.read_text().endswith("}") for path in folder.glob("*.ports")))
+    (path,) = folder.glob("*.ports")
+    (url,) = json.loads(path.read_text())["nats"]
+    return int(url.rpartition(":")[2])
+
+
+def _certificate_of(port: int) -> bytes:
+    """What the server shows in a handshake, which NATS begins after its first line."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        while plain.recv(1) != b"\n":
+            pass
+        with context.wrap_socket(plain) as secured:
+            return secured.getpeercert(binary_form=True) or b""
 
 
 def test_the_composed_bus_has_a_configuration() -> None:
     _checked(DEPLOY / "compose" / "nats.conf")
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    assert set(services) == {"nats", "registry", "dataproxy", "executor", "scheduler", "notifier", "console"}
+    assert set(services) == {
+        "nats",
+        "registry",
+        "dataproxy",
+        "executor",
+        "scheduler",
+        "notifier",
+        "guard",
+        "console",
+    }
 
 
 def _checked(path: Path) -> None:

@@ -1,11 +1,12 @@
 """The folder of an installation's keys: made once, for its owner's eyes only.
 
-    keys/operator.nk, keys/{SYS,CORE,EDGE}.nk   the roots: whoever has the operator's has everything
-    keys/roles/ROLE.nk                          the signing key of each role; ROLE.previous.nk: still taken
-    accounts.conf                               what nats-server is told: no secret is in it
-    credentials/NAME.creds                      of each service, and of the operator
-    minters/ROLE.json                           what makes users of a role: agents and workers
-    users.json                                  who was given credentials, and whose were taken back
+    keys/operator.{nk,jwt}        the root: whoever has it has everything
+    keys/{SYS,CORE,EDGE}.nk       the accounts
+    keys/roles/ROLE.nk            the signing key of each role; ROLE.previous.nk: still taken
+    accounts.conf                 what nats-server is told: no secret is in it
+    credentials/NAME.creds        of each service, and of the operator
+    minters/ROLE.json             what makes users of a role: agents and workers
+    users.json                    who was given credentials, and whose were taken back
 
 Only `credentials` and `minters` have to be anywhere near a service, and each only at its own.
 """
@@ -57,14 +58,15 @@ class Keyring:
         write_secret(half / "operator.nk", KeyPair.create("operator").seed)
         for account in (SYSTEM, CORE, EDGE):
             write_secret(half / f"{account}.nk", KeyPair.create("account").seed)
-        for role in ROLES:
-            write_secret(half / "roles" / f"{role}.nk", KeyPair.create("account").seed)
         private_folder(self.folder)
         half.rename(self.folder / "keys")
         self.complete()
 
     def complete(self) -> None:
-        """Make what follows from the keys: the accounts anew, what else is missing."""
+        """Make what follows from the keys, and keys of roles that earlier versions did not know."""
+        for role in ROLES:
+            if not self._key_file(f"roles/{role}").exists():
+                write_secret(self._key_file(f"roles/{role}"), KeyPair.create("account").seed)
         self.write_accounts()
         for name in (*(role.name for role in SERVICES), OPERATOR.name):
             if not self.credentials(name).exists():
@@ -101,7 +103,7 @@ class Keyring:
             tokens[public] = account_token(operator, account, publics, signing, revoked[account], now)
         preloaded = "".join(f"  {public}: {token}\n" for public, token in tokens.items())
         return (
-            f"operator: {operator_token(operator, system, now)}\nsystem_account: {system}\n"
+            f"operator: {self._operator_token(system)}\nsystem_account: {system}\n"
             f"resolver: MEMORY\nresolver_preload: {{\n{preloaded}}}\n"
         )
 
@@ -189,6 +191,13 @@ class Keyring:
 
     def _key_file(self, name: str) -> Path:
         return self.folder / "keys" / f"{name}.nk"
+
+    def _operator_token(self, system: str) -> str:
+        """The operator's token, made once: a server that runs takes no other, though it says the same."""
+        path = self.folder / "keys" / "operator.jwt"
+        if not path.exists():
+            write_secret(path, operator_token(self._key("operator"), system, int(time.time())))
+        return path.read_text("ascii")
 
     def _write_users(self, users: list[dict[str, Any]]) -> None:
         write_secret(self.folder / USERS_FILE, json.dumps(users, indent=2, ensure_ascii=False) + "\n")

@@ -7,6 +7,7 @@ straight way its bytes go to the reader as soon as they are parsed: half the pri
 import asyncio
 import itertools
 import re
+import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
+
+from flyte_bus.tls import RenewedContext
 
 Take = Callable[[bytes, bytes], None]
 """Takes one message: the bytes of its headers, and its payload."""
@@ -65,6 +68,8 @@ class Client(NatsClient):
         super().__init__()
         self.wants_tls = False
         """Whether a server that does not insist on TLS is left at once, before it was told a password."""
+        self.tls: RenewedContext | None = None
+        """What each handshake begins with: of the files as they are then."""
         self._straight: dict[int, Take] = {}
         self._questions: dict[bytes, tuple[str, asyncio.Future[Answer]]] = {}
         self.on_denied: Callable[[Denied], None] = lambda _: None
@@ -122,6 +127,10 @@ class Client(NatsClient):
             answer.set_exception(nats.errors.NoRespondersError())
         else:
             answer.set_result(Answer(headers, data))
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        return super().ssl_context if self.tls is None else self.tls.current
 
     async def _process_connect_init(self) -> None:
         """As nats-py's, but what fails is dropped: a failed handshake has no end that could be waited for."""

@@ -19,7 +19,7 @@ from flyte_bus.errors import BusError, BusUnavailable, NotAllowed, NotStored, St
 from flyte_bus.facts import Facts
 from flyte_bus.jetstream.client import Answer, Client, Denied, NoTls, Take, status
 from flyte_bus.jetstream.codes import FULL, PASSING
-from flyte_bus.jetstream.handshake import options_of
+from flyte_bus.jetstream.handshake import context_of, options_of, said_of
 from flyte_bus.jetstream.patience import Patience
 from flyte_bus.jetstream.standing import Standing
 from flyte_bus.meter import Meter
@@ -72,6 +72,11 @@ class Connection:
         options, self.standing.access = options_of(self.settings)
         self.client.on_denied = self.standing.deny
         self.client.wants_tls = self.settings.wants_tls
+        if self.settings.wants_tls:
+            self.client.tls = context_of(self.settings)
+            options["tls"] = self.client.tls.current
+        if self.settings.security.wallet is not None:
+            self.settings.security.wallet.on_exchange(self._come_again)
         try:
             async with asyncio.timeout(self.settings.patience_s):
                 await self.client.connect(
@@ -95,6 +100,11 @@ class Connection:
                 raise self.standing.not_let_in(reason) from error
             raise BusUnavailable(f"cannot reach NATS at {self.settings.shown_url}: {reason}") from error
         self._is_open = True
+
+    async def _come_again(self) -> None:
+        """Our credentials were exchanged for later ones: have the server let us in by these."""
+        _, self.standing.access = options_of(self.settings)
+        await self.client.force_reconnect()
 
     async def close(self) -> None:
         """Close for good; listeners are called once more, to see it."""
@@ -314,7 +324,7 @@ class Connection:
         return None
 
     async def _on_error(self, error: Exception) -> None:
-        text = str(error) or type(error).__name__
+        text = said_of(error) or str(error) or type(error).__name__
         log.debug("bus.connection.error", error=text)
         if not self._is_refused:
             self._last_error = text

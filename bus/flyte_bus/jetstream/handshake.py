@@ -1,4 +1,4 @@
-"""How a connection is made safe: the options of nats-py for TLS and credentials."""
+"""How a connection is made safe: TLS, the options of nats-py for credentials, and what a refusal means."""
 
 import base64
 import ssl
@@ -8,8 +8,11 @@ from flyte_bus.access import Access, access_of
 from flyte_bus.errors import BusError
 from flyte_bus.facts import Facts
 from flyte_bus.identity.credentials import Credentials
-from flyte_bus.security import CA, CERT, CREDS, Security
+from flyte_bus.security import CERT, CREDS, KEY, Security
 from flyte_bus.settings import BusSettings
+from flyte_bus.tls import RenewedContext
+from flyte_schemas.trust import BUS_CA as CA
+from flyte_schemas.trust import refusal
 
 log = Facts(__name__)
 
@@ -24,8 +27,6 @@ def options_of(settings: BusSettings) -> tuple[dict[str, Any], Access | None]:
     if settings.user:
         options |= {"user": settings.user, "password": settings.password}
     security = settings.security
-    if settings.wants_tls:
-        options["tls"] = _context(settings)
     if security.has_credentials:
         proofs, access = _proofs(security)
         options |= proofs
@@ -62,8 +63,19 @@ def _credentials(security: Security) -> Credentials:
     return found
 
 
-def _context(settings: BusSettings) -> ssl.SSLContext:
+def said_of(error: BaseException) -> str:
+    """A refusal of TLS in a sentence; "" for what is none."""
+    return refusal(error, setting=CA, client=f"{CERT} and {KEY}")
+
+
+def context_of(settings: BusSettings) -> RenewedContext:
+    """What handshakes begin with. Raises BusError for files that do not hold what they should."""
     security = settings.security
+    files = [file for file in (security.ca, security.cert, security.key) if file is not None]
+    return RenewedContext(lambda: _context(security), files)
+
+
+def _context(security: Security) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(
             cafile=None if security.ca is None else str(security.ca), cadata=security.ca_text or None

@@ -10,11 +10,10 @@ from pathlib import Path
 from flyte_bus import event_loop, health, security
 from flyte_bus.errors import BusError
 from flyte_bus.health import Health, HealthSettings, served
+from flyte_bus.listening import PortTaken
 from flyte_bus.security import Security
 from flyte_bus.service import LoopDied, configure_logging
 from flyte_bus.settings import replicas_from_environment
-from flyte_console.http import server as console
-from flyte_dataproxy.http import PortTaken
 from flyte_dataproxy.store.port import StoreUnusable
 from flyte_embedded.app import Stack
 from flyte_embedded.home import HomeInUse
@@ -27,7 +26,6 @@ _CANNOT_START = (
     BusError,
     StoreUnusable,
     PortTaken,
-    console.PortTaken,
     ValueError,
 )
 

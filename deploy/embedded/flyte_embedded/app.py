@@ -31,10 +31,12 @@ from flyte_bus.settings import SERVICE_PATIENCE_S, BusSettings
 from flyte_console.app import ConsoleService
 from flyte_console.settings import ConsoleSettings
 from flyte_embedded.home import Home
-from flyte_embedded.nats_server import Access, NatsServer
+from flyte_embedded.nats_server import ACCESS, Access, NatsServer
 from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
-from flyte_schemas.access import OPERATOR
+from flyte_executor.settings import ExecutorSettings
+from flyte_registry.app import RegistryService
+from flyte_schemas.access import AGENT, OPERATOR, WORKER
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -54,6 +56,7 @@ class Stack:
         self.access: Access | None = None
         self.console_url = ""
         """Where the web page is, once started."""
+        self._seal_key = ""
         self.meters: list[Meter] = []
         """What the services count."""
 
@@ -77,6 +80,8 @@ class Stack:
             await service.start()
             self._services[name] = service
             self._tasks.spawn(name, service.wait())
+            if isinstance(service, RegistryService):
+                self._seal_key = service.seal_key
             if isinstance(service, ConsoleService):
                 self.console_url = service.url
                 keep_port(self._settings.home / CONSOLE_FILE, service.port)
@@ -157,7 +162,8 @@ class Stack:
             case "guard":
                 return flyte_guard.app.build(bus)
             case "registry":
-                return await flyte_registry.app.build(bus, flyte_registry.settings.from_environment())
+                registry = flyte_registry.settings.from_environment(self._settings.home / ACCESS)
+                return await flyte_registry.app.build(bus, registry)
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
             case "console":
@@ -169,8 +175,16 @@ class Stack:
             case "scheduler":
                 return flyte_scheduler.app.build(bus, flyte_scheduler.settings.SchedulerSettings())
             case _:
-                executor = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
-                return await flyte_executor.app.build(bus, executor)
+                return await flyte_executor.app.build(bus, self._executor_settings())
+
+    def _executor_settings(self) -> ExecutorSettings:
+        """What the variables say; by the keys of this home each attempt is let in by itself."""
+        said = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
+        keyring = self.access.keyring if self.access else None
+        if keyring is None:
+            return said
+        agent, worker = (keyring.minter_file(role.name) for role in (AGENT, WORKER))
+        return replace(said, agent_key=agent, worker_key=worker)
 
     def _console_settings(self) -> ConsoleSettings:
         """What the variables say; without a port there, the one that this home had before, so links last."""
@@ -187,6 +201,7 @@ class Stack:
             "started_at": datetime.now(UTC).isoformat(),
             "version": installed_version(),
             "console_url": self.console_url,
+            "seal_key": self._seal_key,
             "home": str(self._settings.home),
             "artifacts": self._settings.artifacts or str(self._settings.home / "artifacts"),
         }

@@ -92,19 +92,12 @@ def events(
 
 def _moment(context: typer.Context, text: str) -> "datetime":
     """Raises BadParameter."""
-    from datetime import UTC, datetime
-
-    from flyte._cli.times import BadText, parse_duration, parse_moment
+    from flyte._cli.times import BadText, parse_since
 
     try:
-        return datetime.now(UTC) - parse_duration(text)
-    except BadText:
-        pass
-    try:
-        return parse_moment(text)
+        return parse_since(text)
     except BadText as error:
-        wanted = "expected how long ago, e.g. 10m or 2 days, or a time, e.g. 2024-01-02T03:04:05Z"
-        raise click.BadParameter(wanted, context, param_hint="--since") from error
+        raise click.BadParameter(str(error), context, param_hint="--since") from error
 
 
 async def _show(

@@ -33,6 +33,7 @@ from flyte_schemas.events import (
 from flyte_schemas.failure import Failure
 from flyte_schemas.imported import RunImported
 from flyte_schemas.notices import NotificationFailed
+from flyte_schemas.seals import RunSealed
 from flyte_schemas.trigger_events import (
     TriggerCreated,
     TriggerDeleted,
@@ -127,6 +128,8 @@ def _about_triggers(event: AnyEvent) -> str:
             return f"refused: {_first_line(reason)}"
         case NotificationFailed(target=target, tries=tries, error=error):
             return f"nobody took the notification for {target} in {tries} tries: {_first_line(error)}"
+        case RunSealed(count=count, key=key):
+            return f"sealed: {count} events, signed by {key}"
         case _:
             return event.type
 

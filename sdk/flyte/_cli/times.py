@@ -28,6 +28,19 @@ def parse_moment(text: str, now: datetime.datetime | None = None) -> datetime.da
     return moment + distance if found[2] == "+" else moment - distance
 
 
+def parse_since(text: str) -> datetime.datetime:
+    """So long ago (`10m`), or a point in time. Raises BadText."""
+    try:
+        return datetime.datetime.now(datetime.UTC) - parse_duration(text)
+    except BadText:
+        pass
+    try:
+        return parse_moment(text)
+    except BadText as error:
+        wanted = "expected how long ago, e.g. 10m or 2 days, or a time, e.g. 2024-01-02T03:04:05Z"
+        raise BadText(wanted) from error
+
+
 def parse_duration(text: str) -> datetime.timedelta:
     """`PT1H30M`, `10 days`, `10m`, `1:24` (minutes and seconds), or seconds. Raises BadText."""
     plain = text.strip()

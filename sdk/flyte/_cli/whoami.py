@@ -9,7 +9,10 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("whoami")
 def whoami(context: typer.Context, output: Output = None) -> None:
-    """Show the user, the control plane, and the project and domain that commands work in."""
+    """Show the user, the control plane, and the project and domain that commands work in.
+
+    With credentials also their role, the places (project.domain) that it holds for, and when they expire.
+    """
     config = settle(context)
     from flyte._cli.show import json_text
     from flyte._client.users import User
@@ -19,5 +22,7 @@ def whoami(context: typer.Context, output: Output = None) -> None:
         "domain": config.domain,
         "configuration": config.source,
     }
-    as_json = output == "json"
-    typer.echo(json_text(facts) if as_json else "\n".join(f"{key:<14} {text}" for key, text in facts.items()))
+    if output == "json":
+        return typer.echo(json_text(facts))
+    facts["places"] = ", ".join(facts["places"])
+    return typer.echo("\n".join(f"{key:<14} {text}" for key, text in facts.items() if text))

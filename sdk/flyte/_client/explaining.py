@@ -11,9 +11,9 @@ from flyte._explaining.explain import explain, not_admitted
 from flyte._explaining.explanation import Explanation, Surroundings
 from flyte._explaining.record import RunRecord
 from flyte._explaining.waits import slot_queue
-from flyte_bus.errors import NoAnswer, Refusal
+from flyte_bus.errors import NoAnswer, NotAllowed, Refusal
 from flyte_bus.history import find_task, last_request, read_run
-from flyte_bus.ports import Bus
+from flyte_bus.ports import Bus, Entry
 from flyte_schemas.caching import GLOBAL, bucket_keys, cache_key, reservation_key
 from flyte_schemas.endpoints import LIST_RUNS, ListRuns, Ping, ping_endpoint
 from flyte_schemas.envelope import Malformed
@@ -56,14 +56,23 @@ async def _only_asked_for(bus: Bus, key: ActionKey) -> Explanation | None:
     request = entry.content
     if not isinstance(request.data, StartRun):
         return None
-    refusal = ""
-    async with aclosing(bus.log.read(REJECTED, REJECTED.subjects[0])) as entries:
-        async for rejected in entries:
-            data = None if isinstance(rejected.content, Malformed) else rejected.content.data
-            if isinstance(data, MessageRejected) and data.sequence == entry.sequence:
-                refusal = data.reason if data.message_subject == entry.subject else refusal
+    refusal = await _rejection(bus, entry)
     around = Surroundings(now=_now(), templates={}, has_executor=await _has_executor(bus))
     return not_admitted(key.run.run, request.data.task.name, request.time, refusal, around)
+
+
+async def _rejection(bus: Bus, request: Entry) -> str:
+    """Why a request was set aside; empty when it was not, or for who may not see what is."""
+    refusal = ""
+    try:
+        async with aclosing(bus.log.read(REJECTED, REJECTED.subjects[0])) as entries:
+            async for rejected in entries:
+                data = None if isinstance(rejected.content, Malformed) else rejected.content.data
+                if isinstance(data, MessageRejected) and data.sequence == request.sequence:
+                    refusal = data.reason if data.message_subject == request.subject else refusal
+    except NotAllowed:
+        pass
+    return refusal
 
 
 async def _surroundings(bus: Bus, key: ActionKey, record: RunRecord) -> Surroundings:
@@ -123,7 +132,10 @@ async def _computing(
         key = run.action(action)
         digest = cache_key(template.name, template.interface, rule, requested.inputs)
         place = bucket_keys(key, digest)[scope]
-        entry = await bus.bucket(CACHE_BUCKET).get(reservation_key(place))
+        try:
+            entry = await bus.bucket(CACHE_BUCKET).get(reservation_key(place))
+        except NotAllowed:  # results of all projects: who computes them is not for everybody to see
+            continue
         holder = entry.value.decode(errors="replace") if entry and entry.value else ""
         if holder and holder != str(key):
             found[action] = holder

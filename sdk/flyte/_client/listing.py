@@ -1,6 +1,6 @@
 """Runs, tasks and projects as the registry lists them, page by page."""
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -19,7 +19,14 @@ from flyte_schemas.endpoints import (
     TaskList,
     TaskSummary,
 )
-from flyte_schemas.overview import LIST_PROJECTS, ListProjects, ProjectList
+from flyte_schemas.overview import (
+    GET_PROJECT,
+    LIST_PROJECTS,
+    GetProject,
+    ListProjects,
+    ProjectList,
+    ProjectSummary,
+)
 from flyte_schemas.streams import RUNS
 
 T = TypeVar("T")
@@ -119,10 +126,34 @@ async def list_tasks(question: ListTasks) -> list[Listed[TaskSummary]]:
 
 
 async def list_projects() -> ProjectList:
-    """All projects that somebody wrote down, or that the log has something of."""
+    """All projects that somebody wrote down, or that the log has something of; of those one may see.
+
+    Who sees some places only is told of these, one question each.
+    """
     with translated():
         bus = await _session.client().bus()
-        return await _answered(bus.ask(LIST_PROJECTS, ListProjects(), timeout_s=PATIENCE_S))
+        access = bus.access
+        if access is None or not access.is_guarded:
+            return await _answered(bus.ask(LIST_PROJECTS, ListProjects(), timeout_s=PATIENCE_S))
+        asked = (GetProject(project=project, domain=domain) for project, domain in access.places)
+        answers = [await _answered(bus.ask(GET_PROJECT, one, timeout_s=PATIENCE_S)) for one in asked]
+    return _together(answers)
+
+
+def _together(answers: Sequence[ProjectList]) -> ProjectList:
+    """Answers about a place each, as one; it is as old as the oldest of them."""
+    found: dict[str, ProjectSummary] = {}
+    for summary in (project for answer in answers for project in answer.projects):
+        known = found.get(summary.record.id)
+        domains = {one.name: one for one in (*(known.domains if known else ()), *summary.domains)}
+        found[summary.record.id] = summary.model_copy(
+            update={"domains": tuple(domains[name] for name in sorted(domains))}
+        )
+    return ProjectList(
+        projects=tuple(found[id] for id in sorted(found)),
+        as_of_sequence=min((answer.as_of_sequence for answer in answers), default=0),
+        tasks_as_of_sequence=min((answer.tasks_as_of_sequence for answer in answers), default=0),
+    )
 
 
 async def _answered(asked: Awaitable[T]) -> T:

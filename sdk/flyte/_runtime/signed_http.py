@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flyte._runtime.contents import CHUNK_BYTES
+from flyte._runtime.trusted import https_context, https_refusal
 from flyte_schemas.endpoints import DownloadLocation
 
 SOCKET_TIMEOUT_S = 30.0
@@ -177,17 +178,27 @@ def _target(server: SplitResult) -> str:
 
 def _connect(server: SplitResult, url: str) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
     """A new connection, what to ask for on it, and headers to send along: perhaps through a proxy."""
-    kind = http.client.HTTPSConnection if server.scheme == "https" else http.client.HTTPConnection
     proxy = None if server.hostname in _LOOPBACK else _proxy_for(server)
     if proxy is None:
-        return kind(server.hostname or "", server.port, timeout=SOCKET_TIMEOUT_S), _target(server), {}
+        return _opened(server, server.hostname or "", server.port), _target(server), {}
     authority = proxy.netloc.rpartition("@")[0]
     login = {"Proxy-Authorization": f"Basic {b64encode(unquote(authority).encode()).decode()}"}
-    connection = kind(proxy.hostname or "", proxy.port, timeout=SOCKET_TIMEOUT_S)
+    connection = _opened(server, proxy.hostname or "", proxy.port)
     if server.scheme == "https":
         connection.set_tunnel(server.hostname or "", server.port, headers=login if authority else {})
         return connection, _target(server), {}
     return connection, url, login if authority else {}
+
+
+def _opened(server: SplitResult, host: str, port: int | None) -> http.client.HTTPConnection:
+    """A connection to `host`, on which `server` is spoken to. Raises Broken."""
+    if server.scheme != "https":
+        return http.client.HTTPConnection(host, port, timeout=SOCKET_TIMEOUT_S)
+    try:
+        context = https_context()
+    except ValueError as error:
+        raise Broken(str(error)) from error
+    return http.client.HTTPSConnection(host, port, timeout=SOCKET_TIMEOUT_S, context=context)
 
 
 def _proxy_for(server: SplitResult) -> SplitResult | None:
@@ -242,7 +253,7 @@ atexit.register(_pool.close)
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    return https_refusal(error) or str(error) or type(error).__name__
 
 
 def _explain(answer: http.client.HTTPResponse) -> str:

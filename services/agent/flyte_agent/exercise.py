@@ -27,15 +27,13 @@ from flyte_schemas.events import (
     EventData,
     TaskDeployed,
 )
-from flyte_schemas.subjects import ROOT_ACTION, RunKey
+from flyte_schemas.orders import NOWHERE
 from flyte_schemas.task import TaskReference
-
-NOWHERE = RunKey("flyte", "exercise", "none").action(ROOT_ACTION)
 
 
 async def exercise_agent(bus: Bus, settings: AgentSettings) -> None:
     """Read, fold, unpack and speak as an attempt does. Raises BusUnavailable."""
-    await read_action(bus.log, NOWHERE)
+    await read_action(bus.log, NOWHERE.action)
     reduce(_folded, enumerate(_life(), 1), ActionState())
     messages: tuple[Message, ...] = (START, Entered(), RETURNED)
     for message in messages:
@@ -49,7 +47,7 @@ async def exercise_agent(bus: Bus, settings: AgentSettings) -> None:
 def _folded(state: ActionState, numbered: tuple[int, EventData]) -> ActionState:
     number, data = numbered
     event: Event[EventData] = Event(
-        id=f"{number}", source="/exercise", subject=str(NOWHERE), time=datetime.now(UTC), data=data
+        id=f"{number}", source="/exercise", subject=str(NOWHERE.action), time=datetime.now(UTC), data=data
     )
     return evolve(state, decode(encode(event)), number)
 

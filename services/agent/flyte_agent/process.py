@@ -20,6 +20,7 @@ from typing import NoReturn, Protocol
 
 from flyte._runtime.memory import peak_bytes, read_limits
 from flyte._runtime.messages import MAX_FRAME_BYTES, Message, Raised, Returned, Start, pack, unpack
+from flyte_agent.credentials import forget
 from flyte_agent.endings import failure_of_status
 from flyte_agent.memory import MemoryUse
 from flyte_agent.output import OutputPump, Ship, Stream
@@ -82,6 +83,7 @@ def _become_runner(connection: socket.socket, out: int, err: int, agent: int, *,
         os.close(source)
     from flyte._runtime import runner
 
+    forget()
     if exercise:
         from flyte._runtime.exercise import exercise_runner
 

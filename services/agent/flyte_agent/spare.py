@@ -15,11 +15,10 @@ from collections.abc import Callable
 
 from flyte_agent.exercise import exercise_agent
 from flyte_agent.process import Forked, exit_as, fork_runner
-from flyte_agent.run_attempt import connected, live, serve
+from flyte_agent.run_attempt import Connected, connected, live, serve
 from flyte_agent.settings import AgentSettings, from_environment
-from flyte_bus.ports import Bus
 from flyte_bus.process import is_alive, start_time
-from flyte_schemas.orders import read_order
+from flyte_schemas.orders import SPARE_CREDENTIALS, read_commission
 
 END_S = 5.0
 """How long spares that nobody needs any more may take to end."""
@@ -124,16 +123,28 @@ async def _wait_and_serve(connection: socket.socket, forked: Forked, settings: A
     line = await ordered
     if not line:
         os._exit(0)  # whatever is under way (a connection, say) is nobody's any more
-    await serve(ready, read_order(line), forked, settings)
+    said = read_commission(line)
+    if said.credentials:  # what it got ready by is good for nothing else
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
+        await serve(connected(settings, said.credentials), said.order, forked, settings)
+    else:
+        await serve(ready, said.order, forked, settings)
     writer.close()
 
 
-async def _ready(settings: AgentSettings) -> Bus:
-    """A connection, and everything exercised on it. Raises BusUnavailable."""
-    bus = await connected(settings)
+async def _ready(settings: AgentSettings) -> Connected:
+    """A connection, and everything exercised on it. Raises BusUnavailable.
+
+    Where each order has credentials of its own, the connection is closed: a later one is quicker for it.
+    """
+    spare = os.environ.get(SPARE_CREDENTIALS, "")
+    to = await connected(settings, spare, keeps_file=True)
     try:
-        await exercise_agent(bus, settings)
+        await exercise_agent(to.bus, settings)
+        if spare:
+            await to.bus.close()
     except BaseException:
-        await bus.close()
+        await to.bus.close()
         raise
-    return bus
+    return to

@@ -7,6 +7,7 @@ input ends, it ends, and the agents live on. It keeps some agents in reserve (`f
 
 import gc
 import os
+import resource
 import signal
 import sys
 
@@ -24,7 +25,7 @@ from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.process import start_time
 from flyte_bus.secrets.mounts import clear_mounts
 from flyte_schemas.envelope import one_sentence
-from flyte_schemas.orders import read_order
+from flyte_schemas.orders import read_commission
 
 _PRELOADED = (runner,)
 """Imported here so that no agent has to."""
@@ -32,6 +33,8 @@ _PRELOADED = (runner,)
 
 def serve() -> int:
     """Fork an agent for each line of standard input, until it ends."""
+    # uvloop leaves second descriptors of our standard streams open, and a task could read the orders by them.
+    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system reaps the agents
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the executor's to handle
     settings = from_environment()
@@ -54,7 +57,7 @@ def serve() -> int:
 def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     """An agent for this order; what to say of it. An order that cannot be served harms no other."""
     try:
-        order = read_order(line)
+        said = read_commission(line)
         if (spare := reserve.take(line)) is not None:
             return {"pid": spare.pid, "started": spare.started}
         pid = os.fork()
@@ -65,7 +68,7 @@ def _answer(line: bytes, reserve: Reserve) -> dict[str, object]:
     if pid == 0:
         reserve.let_go()
         _become_agent()
-        exit_as(lambda: run_order(order))
+        exit_as(lambda: run_order(said.order, said.credentials))
     return {"pid": pid, "started": start_time(pid)}
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flyte_bus.tls import Certificate, certificate_of
+from flyte_schemas.trust import trusted_by
+
 SERVICE = "console"
 """What the console calls itself on the bus."""
 
@@ -20,7 +23,8 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 class ConsoleSettings:
     """`port` 0 takes a free one. `public_url` is where browsers find it, when that is not the address that is
     bound (an ingress, say). `allowed_hosts`: by which names a request may call it; none is the names of this
-    machine when it listens there alone, and any name when others are to reach it.
+    machine when it listens there alone, and any name when others are to reach it. With a `certificate` it
+    speaks HTTPS; `trusted` vouches for the artifact store (`flyte_schemas.trust`).
 
     Raises ValueError for an address that cannot be.
     """
@@ -32,6 +36,8 @@ class ConsoleSettings:
     project: str = "default"
     domain: str = "development"
     """What the page shows first."""
+    certificate: Certificate | None = None
+    trusted: str = ""
 
     ask_patience_s: float = 5.0
     """How long a question to the bus or to a service may take before the answer is 503."""
@@ -86,8 +92,8 @@ class ConsoleSettings:
 
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettings:
-    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL` and `_ALLOWED_HOSTS`, and from
-    `FLYTE_TASK_PROJECT` and `FLYTE_TASK_DOMAIN`.
+    """Settings from `FLYTE_CONSOLE_HOST`, `_PORT`, `_PUBLIC_URL`, `_ALLOWED_HOSTS`, `_CERT` and `_KEY`, and
+    from `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, `FLYTE_CA` and `FLYTE_NATS_CA`.
 
     Raises ValueError naming the variable that cannot be read.
     """
@@ -103,6 +109,8 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> ConsoleSettin
         allowed_hosts=tuple(host.strip() for host in hosts if host.strip()),
         project=variables.get("FLYTE_TASK_PROJECT") or unset.project,
         domain=variables.get("FLYTE_TASK_DOMAIN") or unset.domain,
+        certificate=certificate_of(variables, ("FLYTE_CONSOLE_CERT", "FLYTE_CONSOLE_KEY")),
+        trusted=trusted_by(variables),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Self
 import structlog
 from aiohttp import ClientPayloadError, web
 
+from flyte_bus.listening import Listening, listen
 from flyte_dataproxy.core.signing import Grant, Verdict, from_request, verify
 from flyte_dataproxy.measures import TransferMeasures
 from flyte_dataproxy.reception import Unwelcome, receive, too_large
@@ -32,16 +33,16 @@ _TOO_LATE = Unwelcome("UrlExpired", "the URL has expired: ask the dataproxy for 
 log = structlog.get_logger()
 
 
-class PortTaken(OSError):
-    """The address that the dataproxy should listen on cannot be bound."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactServer:
-    """A running server; `url` is the address that it is bound to."""
+    """A running server, and where it listens."""
 
-    url: str
+    listening: Listening
     runner: web.AppRunner
+
+    @property
+    def url(self) -> str:
+        return self.listening.url
 
     @classmethod
     async def start(
@@ -59,25 +60,17 @@ class ArtifactServer:
         runner = web.AppRunner(
             app, access_log=None, lingering_time=LINGER_S, shutdown_timeout=STOP_GRACE_S, handle_signals=False
         )
+        listening = listen(
+            settings.host, settings.port, setting="FLYTE_DATAPROXY_PORT", certificate=settings.certificate
+        )
         await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise PortTaken(
-                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
-                "set FLYTE_DATAPROXY_PORT to a free port"
-            ) from error
-        return cls(url=f"http://{_authority(runner)}", runner=runner)
+        for one in listening.sockets:
+            await web.SockSite(runner, one, ssl_context=listening.tls).start()
+        return cls(listening=listening, runner=runner)
 
     async def stop(self) -> None:
         """Let running transfers end for a moment, then cut them off."""
         await self.runner.cleanup()
-
-
-def _authority(runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _Handlers:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flyte_bus.tls import Certificate, certificate_of
+
 CHUNK_BYTES = 256 * 1024
 """How much of an object is in memory at a time, for each transfer."""
 DISK_THREADS = 8
@@ -66,7 +68,7 @@ class DataproxySettings:
     `root`, and S3 serves them: `host`, `port`, `public_url` and `idle_timeout_s` mean nothing then.
 
     `public_url` is what clients are told (an ingress, say); None means the address that is bound. An upload
-    that sends nothing for `idle_timeout_s` is dropped.
+    that sends nothing for `idle_timeout_s` is dropped. With a `certificate` the server speaks HTTPS.
 
     Raises ValueError when the address that is bound is none that a client could use.
     """
@@ -79,6 +81,7 @@ class DataproxySettings:
     url_ttl_s: float = 900.0
     max_object_bytes: int = 5 * 1024**3
     idle_timeout_s: float = 60.0
+    certificate: Certificate | None = None
 
     def __post_init__(self) -> None:
         if self.public_url is None and self.host in _EVERY_ADDRESS:
@@ -92,7 +95,8 @@ class DataproxySettings:
 
 def from_environment(variables: Mapping[str, str] = os.environ) -> DataproxySettings:
     """Settings from `FLYTE_HOME` (default `~/.flyte`; objects lie in its `artifacts`) and
-    `FLYTE_DATAPROXY_ROOT`, `_HOST`, `_PORT`, `_PUBLIC_URL`, `_URL_TTL_S`, `_MAX_OBJECT_BYTES`.
+    `FLYTE_DATAPROXY_ROOT`, `_HOST`, `_PORT`, `_PUBLIC_URL`, `_URL_TTL_S`, `_MAX_OBJECT_BYTES`, `_CERT` and
+    `_KEY`.
 
     A root `s3://BUCKET/PREFIX` is reached by `FLYTE_AWS_ENDPOINT`, `FLYTE_AWS_ACCESS_KEY_ID` and
     `FLYTE_AWS_SECRET_ACCESS_KEY` (else AWS's own variables, profiles and roles), `AWS_REGION`,
@@ -112,6 +116,7 @@ def from_environment(variables: Mapping[str, str] = os.environ) -> DataproxySett
         public_url=variables.get("FLYTE_DATAPROXY_PUBLIC_URL") or None,
         url_ttl_s=_whole(variables, "FLYTE_DATAPROXY_URL_TTL_S", int(unset.url_ttl_s)),
         max_object_bytes=_whole(variables, "FLYTE_DATAPROXY_MAX_OBJECT_BYTES", unset.max_object_bytes),
+        certificate=certificate_of(variables, ("FLYTE_DATAPROXY_CERT", "FLYTE_DATAPROXY_KEY")),
     )
 
 

@@ -10,13 +10,17 @@ import structlog
 
 from flyte_bus.ports import Bus, Server
 from flyte_bus.secrets.file import FOLDER
+from flyte_bus.security import CREDS
 from flyte_bus.service import Supervisor, serve_ping
 from flyte_executor.backends.docker import DockerBackend
+from flyte_executor.backends.handing import Handing
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.measured import MeasuredBackend
 from flyte_executor.backends.port import Backend
 from flyte_executor.backends.process import ProcessBackend
+from flyte_executor.credentials import Issuer, issuer_of
 from flyte_executor.executor import Executor
+from flyte_executor.renewals import Renewals
 from flyte_executor.requests import Admission
 from flyte_executor.secrets.environment import EnvironmentStore
 from flyte_executor.secrets.file import FileStore
@@ -44,7 +48,9 @@ class ExecutorService:
         note: BackendNote,
         secrets: Secrets,
         spans: "SpanSender | None" = None,
+        renewals: Renewals | None = None,
     ) -> None:
+        self._renewals = renewals
         self._spans = spans
         self._bus = bus
         self._executor = executor
@@ -56,6 +62,8 @@ class ExecutorService:
 
     async def start(self) -> None:
         await self._secrets.start()  # before the agents that it finds, or makes, ask
+        if self._renewals is not None:
+            await self._renewals.start()
         await self._executor.start()
         await self._bus.bucket(SETTINGS_BUCKET).put(BACKEND_KEY, self._note.model_dump_json().encode())
         self._tasks.keep("admission", self._admission.run())
@@ -76,6 +84,8 @@ class ExecutorService:
         await self._tasks.stop()
         await self._executor.stop()
         await self._secrets.stop()
+        if self._renewals is not None:
+            await self._renewals.stop()
 
 
 def check_bus(said: str, own: str) -> None:
@@ -89,16 +99,19 @@ def check_bus(said: str, own: str) -> None:
 
 
 async def build(bus: Bus, settings: ExecutorSettings) -> ExecutorService:
-    """The service on a connected, provisioned bus."""
-    backend, store = _backend(bus, settings)
+    """The service on a connected, provisioned bus. Raises ValueError for keys that are none."""
+    issuer = issuer_of(settings.agent_key, settings.worker_key, settings.credential_ttl_s)
+    renewals = Renewals(bus, issuer) if issuer is not None else None
+    backend, store = _backend(bus, settings, issuer)
     secrets = Secrets(bus, store)
     measured = MeasuredBackend(backend, settings.backend, bus.meter)
     note = BackendNote(name=settings.backend, runs_images=settings.backend != "process")
     executor = Executor(bus, measured, settings)
     if (tracing := _tracing(bus)) is None:
-        return ExecutorService(bus, executor, Admission(bus), note, secrets)
+        return ExecutorService(bus, executor, Admission(bus), note, secrets, renewals=renewals)
     sampling, spans = tracing
-    return ExecutorService(bus, executor, Admission(bus, begun=sampling.begun), note, secrets, spans)
+    admission = Admission(bus, begun=sampling.begun)
+    return ExecutorService(bus, executor, admission, note, secrets, spans, renewals)
 
 
 def _secret_store(settings: ExecutorSettings) -> SecretStore:
@@ -123,7 +136,7 @@ def _tracing(bus: Bus) -> "tuple[Sampling, SpanSender] | None":
     return Sampling(), SpanSender(bus)
 
 
-def _backend(bus: Bus, settings: ExecutorSettings) -> tuple[Backend, SecretStore]:
+def _backend(bus: Bus, settings: ExecutorSettings, issuer: Issuer | None) -> tuple[Backend, SecretStore]:
     """Where attempts run, and their secrets lie. Raises ValueError."""
     store = _secret_store(settings)
     if settings.backend == "kubernetes":
@@ -134,17 +147,29 @@ def _backend(bus: Bus, settings: ExecutorSettings) -> tuple[Backend, SecretStore
 
         kubernetes = from_environment()
         check_bus(kubernetes.nats_url, os.environ.get("FLYTE_NATS_URL", ""))
-        backend = KubernetesBackend(bus, kubernetes)
+        if issuer is None and os.environ.get(CREDS):
+            raise ValueError(
+                f"{CREDS} are the executor's own, and would stand in every pod: give it "
+                "FLYTE_EXECUTOR_AGENT_KEY and FLYTE_EXECUTOR_WORKER_KEY, by which each attempt is let in"
+            )
+        backend = KubernetesBackend(bus, kubernetes, issuer=issuer)
         if settings.secrets == "kubernetes":
             store = KubernetesStore(lambda: backend.apis, kubernetes)
         return backend, store
     if settings.backend == "docker":
         place = f"{platform.node()}:{settings.home.resolve()}"
         site = hashlib.sha256(place.encode()).hexdigest()[:16]
-        docker = DockerBackend(bus.log, site=site, image=settings.image, grace_s=settings.grace_s)
+        docker = DockerBackend(
+            bus.log, site=site, image=settings.image, grace_s=settings.grace_s, issuer=issuer
+        )
         return docker, store
     words = LeftWords(settings.spool, bus.log)
     processes = ProcessBackend(
-        settings.records, grace_s=settings.grace_s, words=words, work=settings.work, bus=bus
+        settings.records,
+        grace_s=settings.grace_s,
+        words=words,
+        work=settings.work,
+        bus=bus,
+        handing=None if issuer is None else Handing(issuer, settings.credentials),
     )
     return processes, store

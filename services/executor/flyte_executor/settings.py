@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from flyte_bus.security import file_of
 from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 
 SERVICE = "executor"
@@ -21,6 +22,10 @@ ABORT_TRY_AGAIN_S = 0.25
 LOOKS, LOOK_AGAIN_S = 20, 0.05
 """An executor that has not read the log up to its end after so many looks says that it is not ready."""
 
+
+CREDENTIAL_TTL_S = 3600.0
+"""How long an agent's credentials are good, in seconds; it asks for later ones after half of that."""
+LEAST_CREDENTIAL_TTL_S = 10
 
 CLUSTER_SLOTS = 1000
 """How many attempts with a pod of their own run at a time, where nothing else is said."""
@@ -47,6 +52,8 @@ class ExecutorSettings:
     `backend`: where attempts run, one of `BACKENDS`; `image`: that of tasks which name none, in docker.
     `secrets`: where secrets lie, one of `SECRET_STORES`.
     `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
+    `agent_key`, `worker_key`: files of the signing keys by which agents and workers of pools are let in, each
+    with credentials of its own that are good for `credential_ttl_s`; None: agents are whom the variables say.
     """
 
     home: Path
@@ -60,11 +67,19 @@ class ExecutorSettings:
     backend: str = "process"
     image: str = ""
     secrets: str = "file"
+    agent_key: Path | None = None
+    worker_key: Path | None = None
+    credential_ttl_s: float = CREDENTIAL_TTL_S
 
     @property
     def records(self) -> Path:
         """Where the agents of this machine keep their records."""
         return self.home / "agents"
+
+    @property
+    def credentials(self) -> Path:
+        """Where the agents of this machine find who they are."""
+        return self.home / "credentials"
 
     @property
     def work(self) -> Path:
@@ -79,7 +94,7 @@ class ExecutorSettings:
 
 def from_environment() -> ExecutorSettings:
     """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, and
-    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE,SECRETS}`.
+    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE,SECRETS,AGENT_KEY,WORKER_KEY,CREDENTIAL_TTL_S}`.
 
     Raises ValueError.
     """
@@ -101,4 +116,15 @@ def from_environment() -> ExecutorSettings:
         backend=backend,
         image=environment.get("FLYTE_EXECUTOR_IMAGE", ""),
         secrets=secrets,
+        agent_key=file_of(environment, "FLYTE_EXECUTOR_AGENT_KEY"),
+        worker_key=file_of(environment, "FLYTE_EXECUTOR_WORKER_KEY"),
+        credential_ttl_s=_credential_ttl(environment.get("FLYTE_EXECUTOR_CREDENTIAL_TTL_S", "")),
     )
+
+
+def _credential_ttl(text: str) -> float:
+    if text and (not text.isdecimal() or int(text) < LEAST_CREDENTIAL_TTL_S):
+        raise ValueError(
+            f"FLYTE_EXECUTOR_CREDENTIAL_TTL_S is {text!r}: give whole seconds from {LEAST_CREDENTIAL_TTL_S}"
+        )
+    return float(text or CREDENTIAL_TTL_S)

@@ -1,5 +1,6 @@
 """Puts the registry together: the consumer of deploy requests, the read model, the questions."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import structlog
@@ -11,6 +12,8 @@ from flyte_registry.deployments import Deployments
 from flyte_registry.measures import Measures
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.questions import Questions
+from flyte_registry.seal_key import seal_key
+from flyte_registry.sealing import Sealer
 from flyte_registry.settings import LOOK_PATIENCE_S, SERVICE, RegistrySettings
 
 log = structlog.get_logger()
@@ -20,14 +23,25 @@ class RegistryService:
     """The registry, between its start and its stop."""
 
     def __init__(
-        self, bus: Bus, deployments: Deployments, projection: Projection, questions: Questions
+        self,
+        bus: Bus,
+        deployments: Deployments,
+        projection: Projection,
+        questions: Questions,
+        sealer: Sealer | None,
     ) -> None:
         self._bus = bus
         self._deployments = deployments
         self._projection = projection
         self._questions = questions
+        self._sealer = sealer
         self._servers: tuple[Server, ...] = ()
         self._loops = Supervisor(SERVICE)
+
+    @property
+    def seal_key(self) -> str:
+        """The public key of its seals; empty when it seals nothing."""
+        return self._sealer.public_key if self._sealer is not None else ""
 
     async def start(self) -> None:
         """Open the read model and begin. Raises ReadModelInUse when another registry has the file."""
@@ -35,6 +49,8 @@ class RegistryService:
         for stream in FOLLOWED:
             self._loops.keep(f"follow {stream.name}", self._projection.follow(stream))
         self._loops.keep("deployments", self._deployments.run())
+        if self._sealer is not None:
+            self._loops.keep("sealing", self._sealer.run())
         self._servers = (*await self._questions.serve(), await serve_ping(self._bus, SERVICE))
         log.info("registry.started")
 
@@ -59,14 +75,24 @@ class RegistryService:
 
 
 async def build(bus: Bus, settings: RegistrySettings) -> RegistryService:
-    """The registry on a connected and provisioned bus; nothing happens before its `start`."""
+    """The registry on a connected and provisioned bus; nothing happens before its `start`.
+
+    Raises SealKeyUnusable.
+    """
     projection = Projection(bus, settings, _now)
+    sealer = None
+    if settings.seal_key_file is not None:
+        key = await asyncio.to_thread(seal_key, settings.seal_key_file)
+        sealer = Sealer(bus, projection, key, settings, _now)
+        projection.on_runs = sealer.note
+        log.info("registry.seals", key=key.public, file=str(settings.seal_key_file))
     Measures(bus, FOLLOWED, lambda: projection.places).show()
     return RegistryService(
         bus,
         Deployments(bus, settings, _now),
         projection,
         Questions(bus, projection, settings),
+        sealer,
     )
 
 

@@ -46,14 +46,23 @@ CREATE TABLE labels (
     place INTEGER NOT NULL, label TEXT NOT NULL, value TEXT NOT NULL, sequence INTEGER NOT NULL,
     PRIMARY KEY (place, label, value, sequence)
 ) WITHOUT ROWID;
+CREATE TABLE unsealed (
+    project TEXT NOT NULL, domain TEXT NOT NULL, run TEXT NOT NULL, sequence INTEGER NOT NULL,
+    action TEXT NOT NULL, leaf BLOB NOT NULL, PRIMARY KEY (project, domain, run, sequence)
+) WITHOUT ROWID;
+CREATE TABLE sealed (
+    project TEXT NOT NULL, domain TEXT NOT NULL, run TEXT NOT NULL,
+    count INTEGER NOT NULL, through INTEGER NOT NULL, head TEXT NOT NULL, sealed_at INTEGER NOT NULL,
+    PRIMARY KEY (project, domain, run)
+) WITHOUT ROWID;
 """
 """What is folded on (`states`) and what is listed (`runs`) are apart: a list reads narrow rows alone.
 
 A run's number is where its root was asked for, so every index ends in the order of a list. Times are whole
 microseconds since 1970, `words` is what a search looks into.
 """
-TABLES = ("positions", "tasks", "places", "states", "runs", "labels")
-SCHEMA_VERSION = 4
+TABLES = ("positions", "tasks", "places", "states", "runs", "labels", "unsealed", "sealed")
+SCHEMA_VERSION = 5
 """Raise it when the tables, or what stands in them, change: a file of another version is made anew."""
 
 LOCK_PATIENCE_S = 2.0

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from copy import deepcopy
@@ -25,6 +26,7 @@ from flyte_registry.core.pace import Pace, eta_s
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, concerns_run, fold_run, task_row
 from flyte_registry.read_model import DiskFull, ReadModel
+from flyte_registry.seal_table import unsealed_of
 from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.overview import StreamProgress
@@ -39,6 +41,9 @@ PAUSE_S = 0.02
 """Between two transactions: one for many events costs little more than one for a single event."""
 TELL_S = 5.0
 """While there is much to read, so often it is told how much was read."""
+
+OnRuns = Callable[[Mapping[RunKey, tuple[int, bool]]], None]
+"""By run, how many events it has more, and whether its root has ended."""
 
 RECENT = 2_000
 """So many runs are kept in memory as they were written."""
@@ -59,6 +64,9 @@ class Projection:
         self._as_of = {stream.name: 0 for stream in FOLLOWED}
         self._paces = {stream.name: Pace() for stream in FOLLOWED}
         self._recent: dict[RunKey, RunRow] = {}
+        self.on_runs: OnRuns | None = None
+        """Whom to tell of events of runs, once they are in the model; they are kept there until sealed."""
+        self._touched: dict[RunKey, tuple[int, bool]] = {}
         self._moved = asyncio.Condition()
         self._awaited = asyncio.Event()
         self._took = bus.meter.histogram(
@@ -195,6 +203,9 @@ class Projection:
             began = perf_counter()
             as_of = await self._take_in_once_there_is_room(stream, batch)
             self._took.child(stream.name).since(began)
+            touched, self._touched = self._touched, {}
+            if self.on_runs is not None and touched:
+                self.on_runs(touched)
             async with self._moved:
                 self._as_of[stream.name] = as_of
                 self._paces[stream.name].note(time.monotonic(), as_of)
@@ -225,14 +236,17 @@ class Projection:
         """One transaction: the entries that are new, and the place that they reach."""
         position = deepcopy(self._positions[stream.name])
         rows: dict[RunKey, RunRow] = {}
+        touched: dict[RunKey, tuple[int, bool]] = {}
         with model.transaction():
             new = [entry for entry in batch if position.admit(entry.sequence, _mark(entry))]
             if stream == TASKS:
                 _take_in_tasks(model, new)
             else:
                 rows = self._take_in_runs(model, new)
+                touched = self._keep_for_seals(model, new, rows)
             model.put_position(stream.name, position)
         self._positions[stream.name] = position
+        self._touched |= touched
         self._remember(rows)
         return position.as_of
 
@@ -249,6 +263,20 @@ class Projection:
         for row in rows.values():
             model.runs.put(row)
         return rows
+
+    def _keep_for_seals(
+        self, model: ReadModel, entries: Sequence[Entry], rows: Mapping[RunKey, RunRow]
+    ) -> dict[RunKey, tuple[int, bool]]:
+        """Note the events that are to be sealed; what there is to tell of their runs."""
+        if self.on_runs is None:
+            return {}
+        events = [one for one in map(unsealed_of, entries) if one is not None]
+        model.seals.add(events)
+        found: dict[RunKey, tuple[int, bool]] = {}
+        for run, count in Counter(run for run, _ in events).items():
+            row = rows.get(run) or self._recent.get(run) or model.runs.get(run)
+            found[run] = (count, row is not None and row.root.is_terminal)
+        return found
 
     def _remember(self, rows: dict[RunKey, RunRow]) -> None:
         """The runs that were written last are likely to be written next: they need not be read for it."""

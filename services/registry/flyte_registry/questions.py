@@ -11,7 +11,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_registry.core.cursors import Place, WrongCursor, cursor_of, place_of
 from flyte_registry.core.nearest import nearest
 from flyte_registry.core.pace import in_words
-from flyte_registry.core.projects import CountsByPlace, at_place, overview
+from flyte_registry.core.projects import CountsByPlace, overview
 from flyte_registry.core.rows import TaskRow, run_summary
 from flyte_registry.projection import FOLLOWED, Projection
 from flyte_registry.read_model import ReadModel
@@ -44,6 +44,7 @@ from flyte_schemas.overview import (
 )
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.projects import PROJECTS_KEY, ProjectBook
+from flyte_schemas.reading import ANY
 from flyte_schemas.streams import RUNS, SETTINGS_BUCKET, TASKS, StreamSpec
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.words import Word
@@ -123,20 +124,20 @@ class Questions:
 
     async def list_projects(self, question: ListProjects) -> ProjectList:
         """The projects of the book and of the log. Raises Refusal `RegistryBehind`."""
-        return await self._projects(None)
+        return await self._projects()
 
     async def get_project(self, question: GetProject) -> ProjectList:
-        """One project, with one of its domains. Raises Refusal `RegistryBehind`."""
-        return await self._projects((question.project, question.domain))
+        """A part of the same. Raises Refusal `RegistryBehind`."""
+        return await self._projects(question.project, question.domain)
 
-    async def _projects(self, place: tuple[str, str] | None) -> ProjectList:
+    async def _projects(self, project: str = ANY, domain: str = ANY) -> ProjectList:
         tasks_as_of = await self._catch_up(TASKS)
         await self._catch_up(RUNS)
         counted, as_of = await self._projection.ask_as_of(RUNS, _counts_by_place)
         entry = await self._bus.bucket(SETTINGS_BUCKET).get(PROJECTS_KEY)
         book = ProjectBook.model_validate_json(entry.value) if entry and entry.value else ProjectBook()
         return ProjectList(
-            projects=tuple(overview(book, *counted) if place is None else [at_place(book, *counted, place)]),
+            projects=tuple(overview(book, *counted, project=project, domain=domain)),
             as_of_sequence=as_of,
             tasks_as_of_sequence=tasks_as_of,
         )

@@ -17,6 +17,7 @@ import orjson
 from flyte_registry.core.position import Position
 from flyte_registry.model_file import TABLES, open_file
 from flyte_registry.run_table import RunTable
+from flyte_registry.seal_table import SealTable
 from flyte_registry.task_table import TaskTable
 
 
@@ -31,6 +32,7 @@ class ReadModel:
         self._db = open_file(file)
         self.tasks = TaskTable(self._db)
         self.runs = RunTable(self._db)
+        self.seals = SealTable(self._db)
 
     def close(self) -> None:
         self._db.close()

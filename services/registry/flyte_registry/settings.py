@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ LOOK_PATIENCE_S = 0.8
 """How long the read model may lag behind a stream before the registry says that it is not ready."""
 
 READ_MODEL_FILE = "registry.sqlite3"
+SEAL_KEY_FILE = "seal.key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,14 @@ class RegistrySettings:
     """Where the read model lies, and how much the registry takes on at once."""
 
     read_model_file: Path
+    seal_key_file: Path | None = None
+    """The key that runs are sealed with, made when it is not there; None: nothing is sealed."""
+    seal_quiet_s: float = 1.0
+    """So long after its last word a run that is over is sealed."""
+    seal_every_events: int = 500
+    """So many events of a run are sealed though it goes on."""
+    seal_after_s: float = 600.0
+    """After so long they are sealed, however few they are."""
 
     max_in_flight: int = 256
     """Deploy requests that may be out without acknowledgement."""
@@ -51,10 +60,16 @@ class RegistrySettings:
 
 def in_folder(folder: Path) -> RegistrySettings:
     """Settings of a registry that keeps its files in `folder`."""
-    return RegistrySettings(read_model_file=folder / READ_MODEL_FILE)
+    return RegistrySettings(read_model_file=folder / READ_MODEL_FILE, seal_key_file=folder / SEAL_KEY_FILE)
 
 
-def from_environment() -> RegistrySettings:
-    """The files are in `$FLYTE_REGISTRY_HOME`, else in `registry` of `$FLYTE_HOME` (`~/.flyte`)."""
+def from_environment(keys: Path | None = None) -> RegistrySettings:
+    """The files are in `$FLYTE_REGISTRY_HOME`, else in `registry` of `$FLYTE_HOME` (`~/.flyte`).
+
+    `$FLYTE_REGISTRY_SEAL_KEY` names the key for seals, where it is not to be `seal.key` in the folder `keys`,
+    or, without one, there.
+    """
     home = Path(os.environ.get("FLYTE_HOME", "") or Path.home() / ".flyte")
-    return in_folder(Path(os.environ.get("FLYTE_REGISTRY_HOME", "") or home / "registry"))
+    found = in_folder(Path(os.environ.get("FLYTE_REGISTRY_HOME", "") or home / "registry"))
+    key = os.environ.get("FLYTE_REGISTRY_SEAL_KEY", "") or (keys / SEAL_KEY_FILE if keys else "")
+    return replace(found, seal_key_file=Path(key)) if key else found

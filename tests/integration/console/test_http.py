@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from flyte_bus.listening import PortTaken
 from flyte_bus.meter import Meter
 from flyte_console.http.assets import FOR_EVER, load_assets
-from flyte_console.http.server import ConsoleServer, PortTaken
+from flyte_console.http.server import ConsoleServer
 from flyte_console.measures import Measures
 from flyte_console.settings import ConsoleSettings, from_environment
 from testkit.console import ALIVE, DONE, World

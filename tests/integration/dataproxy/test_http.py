@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession
 
+from flyte_bus.listening import PortTaken
 from flyte_bus.memory import MemoryBus
 from flyte_dataproxy.app import DataproxyService, build
-from flyte_dataproxy.http import PortTaken
 from flyte_dataproxy.settings import DataproxySettings
 from testkit.cases.artifact_store import CONTENT, key_of
 

@@ -21,6 +21,7 @@ SERVICES = ("registry", "dataproxy", "executor", "scheduler", "notifier", "conso
 EDGE = (*PEOPLE, "agent", "worker", "guard")
 
 WRITERS = {"run": "executor", "task": "registry", "trigger": "scheduler", "notice": "notifier"}
+WRITERS |= {"seal": "registry"}
 REQUIRED = {"run": 1, "abort": 1, "signal": 1, "deploy": 2, "trigger": 2}
 READABLE = ("REQUESTS", "TASKS", "TRIGGERS", "RUNS", "LOGS")
 STREAM_CALLS = (
@@ -45,7 +46,7 @@ CONSUMERS = {
 }
 WATCHED = {"executor": ("flyte_leases",), "notifier": ("flyte_settings", "flyte_outbox")}
 BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox")
-STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "TIMERS", "REJECTED", "NOTICES")),)
+STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED", "NOTICES")),)
 STREAMS += tuple(f"KV_{bucket}" for bucket in BUCKETS)
 ASKED = {
     "registry": ("get-task", "list-tasks", "list-runs", "get-project"),
@@ -86,7 +87,7 @@ class Rules:
             case ["flyte", "svc", service, *rest]:
                 return self._may_ask(service, rest)
             case ["flyte", "info", stream]:
-                return self.role == "guard" and stream.removeprefix("FLYTE_") in READABLE
+                return self.role == "guard" and stream.removeprefix("FLYTE_") in (*READABLE, "SEALS")
             case ["flyte", "rejected"]:
                 return self.role in SERVICES
             case ["flyte", "timer", "set", *_]:
@@ -135,7 +136,7 @@ class Rules:
 
     def _may_request(self, place: tuple[str, str], verb: str, name: str, user: list[str]) -> bool:
         if self.role == "scheduler":
-            return verb == "run" and len(user) == 1
+            return verb == "run" and user == ["scheduler"]
         if place != OWN or verb not in REQUIRED:
             return False
         if self.role in PEOPLE:
@@ -165,7 +166,7 @@ class Rules:
         if self.role in SERVICES:
             return True
         if not subject:
-            return self.role == "guard" and stream.removeprefix("FLYTE_") in READABLE
+            return self.role == "guard" and stream.removeprefix("FLYTE_") in (*READABLE, "SEALS")
         match subject:
             case ["$KV", "flyte_leases", *key]:
                 return self.role in ("agent", "worker") and self._may_put("flyte_leases", key)
@@ -175,7 +176,7 @@ class Rules:
                 return self.role in PEOPLE and (project, domain) == OWN
             case ["flyte", kind, project, domain, *rest] if (project, domain) == OWN:
                 if self.role in PEOPLE:
-                    return kind in ("req", "task", "trigger", "run", "log")
+                    return kind in ("req", "task", "trigger", "run", "log", "seal")
                 if self.role in ("agent", "worker"):
                     return kind == "task" or (kind == "run" and self._sees_run(rest[0]))
         return False
@@ -188,14 +189,14 @@ class Rules:
                 return self.role in (*PEOPLE, "agent", "worker") and stream.removeprefix("FLYTE_") in known
             case [stream, project, domain, *run]:
                 name = stream.removeprefix("FLYTE_")
-                if (project, domain) != OWN or name not in READABLE:
+                if (project, domain) != OWN or name not in (*READABLE, "SEALS"):
                     return False
                 if self.role in PEOPLE:
                     return not run or name in ("RUNS", "LOGS")
                 if self.role in ("agent", "worker"):
-                    return (name == "TASKS" and not run) or (
-                        name == "RUNS" and len(run) == 1 and self._sees_run(run[0])
-                    )
+                    if not run:  # who sees each run of a place sees the place's
+                        return name == "TASKS" or (name == "RUNS" and self.role == "worker")
+                    return name == "RUNS" and len(run) == 1 and self._sees_run(run[0])
         return False
 
     def _may_ask(self, service: str, rest: list[str]) -> bool:
@@ -209,6 +210,10 @@ class Rules:
             return self._may_ask_of_secrets(question, about)
         if question == "take-work":
             return self.role == "worker" and about[1:] == [POOL]
+        if question == "renew-credential":
+            return self.role == "agent" and about == [*OWN, RUN]
+        if question == "renew-worker":
+            return self.role == "worker" and about == [*OWN, POOL, WORKER]
         if question in ASKED_ANYWHERE.get(service, ()):
             return (self.role in PEOPLE and question == "get-progress") or (
                 self.role == "console" and service == "registry"
@@ -276,6 +281,7 @@ def said() -> Iterator[str]:
             yield from (f"flyte.read.FLYTE_{name}.{place}.{run}" for name in READABLE)
             yield f"$KV.flyte_leases.{place}.{run}.a0.1"
             yield f"flyte.svc.executor.give-secrets.{place}.{run}"
+            yield f"flyte.svc.executor.renew-credential.{place}.{run}"
             yield f"$JS.API.DIRECT.GET.FLYTE_RUNS.flyte.run.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_LOGS.flyte.log.{place}.{run}.a0"
             yield f"$JS.API.DIRECT.GET.FLYTE_REQUESTS.flyte.req.{place}.run.{run}.you"
@@ -283,7 +289,8 @@ def said() -> Iterator[str]:
         yield from (
             f"flyte.{kind}.{place}.env.task" for kind in ("task", "trigger", "live.task", "live.trigger")
         )
-        yield from (f"flyte.read.FLYTE_{name}.{place}" for name in (*READABLE, "TIMERS", "REJECTED"))
+        yield from (f"flyte.read.FLYTE_{name}.{place}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED"))
+        yield from (f"flyte.seal.{place}.{RUN}", f"$JS.API.DIRECT.GET.FLYTE_SEALS.flyte.seal.{place}.{RUN}")
         yield from (f"flyte.svc.executor.{verb}-secret.{place}" for verb in ("put", "delete"))
         yield from (f"flyte.svc.executor.{verb}-domain-secret.{domain}" for verb in ("put", "delete"))
         yield f"flyte.svc.executor.list-secrets.{place}"
@@ -291,6 +298,8 @@ def said() -> Iterator[str]:
         yield f"$JS.API.DIRECT.GET.FLYTE_TRIGGERS.flyte.trigger.{place}.env.task"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.computing.in.{place}.abc"
         yield f"$JS.API.DIRECT.GET.KV_flyte_cache.$KV.flyte_cache.in.{place}.abc"
+        for pool, worker in ((POOL, WORKER), (POOL, "w-other"), ("pool-other", WORKER)):
+            yield f"flyte.svc.executor.renew-worker.{place}.{pool}.{worker}"
         for service, questions in ASKED.items():
             yield from (f"flyte.svc.{service}.{question}.{place}" for question in questions)
     yield from _without_place()

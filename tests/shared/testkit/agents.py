@@ -24,7 +24,7 @@ from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import Event
 from flyte_schemas.events import ActionQueued, ActionRequested, EventData, LogWritten, TaskDeployed
 from flyte_schemas.literals import AnyLiteral, InlineLiteral
-from flyte_schemas.orders import Order
+from flyte_schemas.orders import Commission, Order
 from flyte_schemas.streams import LOGS
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, log_subject, task_subject
 from flyte_schemas.task import BundleReference, Policies, TaskReference
@@ -113,7 +113,7 @@ class Zygote:
 
     def fork(self, order: Order) -> AgentProcess:
         """An agent for this order."""
-        answer = self.ask(order.model_dump_json().encode())
+        answer = self.ask(Commission(order=order).model_dump_json().encode())
         return AgentProcess(answer["pid"], answer["started"])
 
     def descendants(self, count: int) -> list[int]:

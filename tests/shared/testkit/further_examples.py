@@ -2,7 +2,8 @@
 
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.notices import NotificationFailed
-from flyte_schemas.subjects import ActionKey, notice_subject, trigger_request, triggers_subject
+from flyte_schemas.seals import RunSealed
+from flyte_schemas.subjects import ActionKey, notice_subject, seal_subject, trigger_request, triggers_subject
 from flyte_schemas.trigger import CronSchedule, RateSchedule, Trigger
 from flyte_schemas.trigger_events import (
     CreateTrigger,
@@ -34,6 +35,15 @@ OFTEN = Trigger(
 _ASKED = trigger_request("flytesnacks", "development", "my_env", "alice")
 _SAID = triggers_subject("flytesnacks", "development", TASK)
 
+_SEAL = RunSealed(
+    through=42,
+    count=3,
+    head="0f" * 32,
+    marks=("7 a0 00112233445566ff", "9 a0 0123456789abcdef", "42 c1 fedcba9876543210"),
+    key="UAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAPT7",
+    signature="ab" * 64,
+)
+
 FURTHER_EXAMPLES: tuple[AnyEvent, ...] = (
     event(_ASKED, DeployTriggers(task=TASK, version="v1", requested_by="somebody"), id="t1"),
     event(_ASKED, CreateTrigger(task=TASK, version="v1", trigger=OFTEN, requested_by="somebody"), id="t2"),
@@ -59,4 +69,5 @@ FURTHER_EXAMPLES: tuple[AnyEvent, ...] = (
         ),
         id="notice.1",
     ),
+    event(seal_subject(RUN), _SEAL, id="seal.1"),
 )

@@ -14,6 +14,8 @@ from typing import Self
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from flyte_bus.listening import Listening, listen
+from flyte_bus.tls import http_context
 from flyte_console.answers.parts import Problem
 from flyte_console.core.asks import Ask
 from flyte_console.http.assets import ASK_AGAIN, Asset, digest_of, load_assets
@@ -23,6 +25,7 @@ from flyte_console.problems import Trouble, away, not_found, troubled
 from flyte_console.routes import AnyRoute, BytesRoute, Download, Encoded, JsonRoute, StreamRoute
 from flyte_console.settings import ASSETS, ConsoleSettings
 from flyte_console.streams import Sent
+from flyte_schemas.trust import CA
 
 STOP_GRACE_S = 2.0
 """How long answers may go on after a stop, in seconds."""
@@ -49,22 +52,25 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger()
 
 
-class PortTaken(OSError):
-    """The address that the console should listen on cannot be bound."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleServer:
-    """A running server; `url` is the address that it is bound to."""
+    """A running server, and where it listens."""
 
-    url: str
-    port: int
+    listening: Listening
     runner: web.AppRunner
     handlers: "_Handlers"
 
+    @property
+    def url(self) -> str:
+        return self.listening.url
+
+    @property
+    def port(self) -> int:
+        return self.listening.port
+
     @classmethod
     async def start(cls, routes: Sequence[AnyRoute], settings: ConsoleSettings, measures: Measures) -> Self:
-        """Bind and serve. Raises PortTaken."""
+        """Bind and serve. Raises PortTaken; ValueError for what vouches for the artifact store."""
         handlers = _Handlers(settings, await asyncio.to_thread(load_assets, ASSETS), measures)
         app = web.Application(middlewares=[handlers.guard])
         app.on_response_prepare.append(handlers.begun)
@@ -79,22 +85,13 @@ class ConsoleServer:
             handler_cancellation=True,
             max_line_size=MAX_URL_BYTES,
         )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.host, settings.port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise PortTaken(
-                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
-                "set FLYTE_CONSOLE_PORT to a free port"
-            ) from error
-        host, port = runner.addresses[0][:2]
-        return cls(
-            url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
-            port=port,
-            runner=runner,
-            handlers=handlers,
+        listening = listen(
+            settings.host, settings.port, setting="FLYTE_CONSOLE_PORT", certificate=settings.certificate
         )
+        await runner.setup()
+        for one in listening.sockets:
+            await web.SockSite(runner, one, ssl_context=listening.tls).start()
+        return cls(listening=listening, runner=runner, handlers=handlers)
 
     async def stop(self) -> None:
         """End the streams, let other answers end for a moment, then cut them off."""
@@ -111,6 +108,7 @@ class _Handlers:
         self._streams: set[asyncio.Task[object]] = set()
         self._is_closing = False
         self._http: ClientSession | None = None
+        self._trusted = http_context(settings.trusted, CA) if settings.trusted else None
 
     async def close(self) -> None:
         """End every stream: their readers come back to whoever serves next, with their last id."""
@@ -215,7 +213,8 @@ class _Handlers:
             timeout = ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=STORE_TIMEOUT_S)
             self._http = ClientSession(timeout=timeout, auto_decompress=False)
         try:
-            async with self._http.get(found.signed_url, headers=found.headers) as source:
+            tls = True if self._trusted is None else self._trusted.current
+            async with self._http.get(found.signed_url, headers=found.headers, ssl=tls) as source:
                 if source.status != 200:
                     raise away(f"the artifact store answered {source.status}")
                 await response.prepare(request)

@@ -9,12 +9,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from flyte_bus.security import CA, CERT, CREDS, KEY, is_text
+from flyte_bus.security import CERT, CREDS, KEY, PASSWORD, USER
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.backends.quantities import amount_of
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import Resources
+from flyte_schemas.trust import BUS_CA, CA, is_text
 
 HOME = "/tmp/flytejet"
 """Where an agent keeps its files in a container; any user may write there."""
@@ -56,6 +57,13 @@ def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
     return kept | {"FLYTE_HOME": HOME, "FLYTE_IMAGE": image, "FLYTE_AGENT_SPARES": "0"}
 
 
+def own_variables(variables: Mapping[str, str], credentials: str) -> dict[str, str]:
+    """The same for an agent that has credentials of its own, in place of those that all would share."""
+    return {name: value for name, value in variables.items() if name not in (USER, PASSWORD)} | {
+        CREDS: credentials
+    }
+
+
 def run_words(
     launch: Launch, order: Order, *, site: str, image: str, variables: Mapping[str, str]
 ) -> list[str]:
@@ -76,8 +84,8 @@ def agent_words(order: Order | PoolOrder) -> list[str]:
 
 
 def _files(variables: Mapping[str, str]) -> list[str]:
-    """The files that the bus's variables name, in the container where they are here."""
-    named = (variables.get(name) for name in (CA, CERT, KEY, CREDS))
+    """The files that the variables of TLS and of the bus name, in the container where they are here."""
+    named = (variables.get(name) for name in (CA, BUS_CA, CERT, KEY, CREDS))
     places = dict.fromkeys(place for place in named if place and not is_text(place))
     return [f"type=bind,source={place},target={place},readonly" for place in places]
 

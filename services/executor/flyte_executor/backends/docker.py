@@ -24,11 +24,13 @@ from flyte_executor.backends.containers import (
     SITE_LABEL,
     container_name,
     image_of,
+    own_variables,
     run_words,
     variables_of,
 )
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
+from flyte_executor.credentials import Issuer
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey
 
@@ -47,10 +49,14 @@ class DockerUnusable(ValueError):
 
 class DockerBackend:
     """The port `Backend` on one engine; `site` tells its containers from those of others, `image` is for
-    tasks that name none. Pools are not kept here: each attempt has a container of its own.
+    tasks that name none. Pools are not kept here: each attempt has a container of its own. `issuer` lets each
+    in by credentials of its own; None: all are whom our variables say.
     """
 
-    def __init__(self, events: EventLog, *, site: str, image: str, grace_s: float) -> None:
+    def __init__(
+        self, events: EventLog, *, site: str, image: str, grace_s: float, issuer: Issuer | None = None
+    ) -> None:
+        self._issuer = issuer
         self._events = events
         self._site = site
         self._image = image
@@ -105,6 +111,8 @@ class DockerBackend:
         image = image_of(launch, self._image)
         name = container_name(launch.attempt, self._site)
         variables = variables_of(os.environ, image) | {"FLYTE_WORKER": _worker(name)}
+        if self._issuer is not None:
+            variables = own_variables(variables, self._issuer.for_launch(launch, queues=True).text)
         words = run_words(launch, order, site=self._site, image=image, variables=variables)
         self._live.add(launch.attempt)  # its end may be told before docker says that it began
         code, _, said = await _docker(*words, variables=variables, timeout_s=PULL_TIMEOUT_S)

@@ -28,6 +28,7 @@ from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
 from flyte_bus.secrets.mounts import clear_mounts
+from flyte_executor.backends.handing import Handing, told_to_agents
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
@@ -35,7 +36,7 @@ from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
-from flyte_schemas.orders import Order, PoolOrder
+from flyte_schemas.orders import Commission, Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey
 
 log = structlog.get_logger()
@@ -68,9 +69,21 @@ class ProcessBackend:
     """The port `Backend` on one machine. `folder` holds the records; `grace_s` is from SIGTERM to SIGKILL.
 
     `words` are those that dead agents have left, `work` is where they worked. Workers ask for work on `bus`.
+    `handing` lets each agent in by credentials of its own; None: agents are whom our variables say.
     """
 
-    def __init__(self, folder: Path, *, grace_s: float, words: LeftWords, work: Path, bus: Bus) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        grace_s: float,
+        words: LeftWords,
+        work: Path,
+        bus: Bus,
+        handing: Handing | None = None,
+    ) -> None:
+        self._handing = handing
+        self._place_of: dict[str, tuple[str, str]] = {}
         self._folder = folder
         self._grace_s = grace_s
         self._words = words
@@ -95,6 +108,8 @@ class ProcessBackend:
     async def start(self, on_gone: OnGone, on_waiting: OnWaiting) -> frozenset[AttemptKey]:
         self._on_gone = on_gone
         self._folder.mkdir(parents=True, exist_ok=True)
+        if self._handing is not None:
+            self._handing.start()
         self._adopt()
         self._spawn("words left", self._words.deliver())  # also of those that left no record
         await self._warm_zygote()  # it loads what agents need while nobody waits for it yet
@@ -106,9 +121,10 @@ class ProcessBackend:
         """See `Backend.launch`. Once begun it is finished, so that no agent is forked and then forgotten."""
         order = order_for(launch)
         if launch.pool is not None:
+            self._place_of[launch.pool.name] = order.project, order.domain
             self._workers.give(launch.work, launch.pool, launch.most_workers)
             return
-        task = asyncio.create_task(self._launch(order), name=f"launch {launch.attempt}")
+        task = asyncio.create_task(self._launch(launch, order), name=f"launch {launch.attempt}")
         self._launches.add(task)
         task.add_done_callback(self._launches.discard)
         await asyncio.shield(task)
@@ -152,17 +168,23 @@ class ProcessBackend:
         await asyncio.gather(*self._watches, return_exceptions=True)
         if self._zygote is not None:
             await _finish(self._zygote, self._grace_s)
+        if self._handing is not None:
+            await self._handing.stop()
 
-    async def _launch(self, order: Order) -> None:
+    async def _launch(self, launch: Launch, order: Order) -> None:
         async with self._zygote_lock:
             if self._live.get(order.key):
                 return
-            pid, started = await self._fork(order)
+            file = None if self._handing is None else self._handing.of_launch(launch)
+            pid, started = await self._fork(order, file)
             self._watch(Record(orders=(order,), pid=pid, started=started, host=platform.node()))
 
     async def _make_worker(self, order: PoolOrder) -> str:
         async with self._zygote_lock:
-            name = process_name(*await self._fork(order))
+            file = None if self._handing is None else self._handing.place()
+            name = process_name(*await self._fork(order, file))
+        if self._handing is not None and file is not None:  # its name is known only now, and it waits
+            self._handing.to_worker(file, self._place_of[order.pool], order.pool, name)
         self._spawn(f"watch worker {name}", self._until_worker_gone(name))
         return name
 
@@ -174,10 +196,11 @@ class ProcessBackend:
             self._watch_worker(question.worker, question.pool, question.has)
         return await self._workers.take(question)
 
-    async def _fork(self, order: Order | PoolOrder) -> tuple[int, str]:
+    async def _fork(self, order: Order | PoolOrder, file: Path | None) -> tuple[int, str]:
         """Have the zygote fork an agent; a zygote that died is replaced, once. Raises LaunchFailed."""
+        said = Commission(order=order, credentials="" if file is None else str(file))
         for _ in range(2):
-            answer = await self._ask_zygote(order.model_dump_json().encode() + b"\n")
+            answer = await self._ask_zygote(said.model_dump_json().encode() + b"\n")
             if answer is not None:
                 if "error" in answer:
                     raise LaunchFailed(f"the zygote could not fork an agent: {answer['error']}")
@@ -214,6 +237,7 @@ class ProcessBackend:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,
+                env=told_to_agents(os.environ, None if self._handing is None else self._handing.spares),
             )
         return self._zygote
 

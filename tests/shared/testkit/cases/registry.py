@@ -260,6 +260,8 @@ class QuestionCases:
             await happen(harness.bus, "r1", *STARTED)
             found = await harness.bus.ask(LIST_PROJECTS, ListProjects())
             mine = await harness.bus.ask(GET_PROJECT, GetProject(**WHERE))
+            every = await harness.bus.ask(GET_PROJECT, GetProject(project="*", domain=WHERE["domain"]))
+            none = await harness.bus.ask(GET_PROJECT, GetProject(project=WHERE["project"], domain="other"))
             empty = await harness.bus.ask(GET_PROJECT, GetProject(project="garden", domain="production"))
         assert [(one.record.id, one.written) for one in found.projects] == [
             (WHERE["project"], False),
@@ -267,7 +269,8 @@ class QuestionCases:
         ]
         assert found.projects[0].domains == (DomainSummary(name=WHERE["domain"], tasks=1, runs=1),)
         assert (found.as_of_sequence, found.tasks_as_of_sequence) == (3, 2)
-        assert mine.projects == found.projects[:1]
+        assert (mine.projects, every.projects) == (found.projects[:1], found.projects)
+        assert [(one.record.id, one.domains) for one in none.projects] == [(WHERE["project"], ())]
         assert [(one.record.name, one.domains) for one in empty.projects] == [("The garden", ())]
 
     async def test_an_answer_waits_for_the_place_in_the_log_that_is_asked_for(

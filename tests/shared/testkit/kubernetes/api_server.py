@@ -30,7 +30,8 @@ class ApiServer:
         self.store = store or Store()
         self.calls: list[str] = []
         self.quota: int | None = None
-        self.secrets = SecretResources()
+        self.secret_resources = SecretResources()
+        self.secrets = self.secret_resources.secrets
         self.templates: dict[tuple[str, str], Document] = {}
         self.troubles: dict[str, deque[Trouble]] = {}
         self.before: Trouble | None = None
@@ -47,7 +48,7 @@ class ApiServer:
         app.router.add_get("/api/v1/namespaces/{namespace}/pods/{name}", self._get)
         app.router.add_delete("/api/v1/namespaces/{namespace}/pods/{name}", self._delete)
         app.router.add_get("/api/v1/namespaces/{namespace}/podtemplates/{name}", self._template)
-        self.secrets.add_routes(app.router)
+        self.secret_resources.add_routes(app.router)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

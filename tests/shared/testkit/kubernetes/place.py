@@ -3,6 +3,7 @@
 from flyte_bus.ports import Bus
 from flyte_executor.backends.kubernetes.backend import KubernetesBackend
 from flyte_executor.backends.kubernetes.settings import KubernetesSettings
+from flyte_executor.credentials import Issuer
 from testkit.cases.harness import until
 from testkit.executor_plane import Life, Plane
 from testkit.kubernetes.api_server import ApiServer
@@ -25,12 +26,13 @@ class Place:
         self.script: Script = succeed
         self.node = Node(self.store, self._container)
         self.settings = SETTINGS
+        self.issuer: Issuer | None = None
 
     def _container(self, pod: Document) -> ScriptedContainer:
         return ScriptedContainer(self.plane.bus, pod, lambda: self.script)
 
     def backend(self, bus: Bus) -> KubernetesBackend:
-        return KubernetesBackend(bus, self.settings, BUS)
+        return KubernetesBackend(bus, self.settings, BUS, self.issuer)
 
     async def executor(self) -> Life:
         return await self.plane.executor(backend=self.backend)

@@ -21,6 +21,7 @@ from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Server
 from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, ClusterUnusable, Document
 from flyte_executor.backends.kubernetes.cluster import Cluster, GivenUp, refused
+from flyte_executor.backends.kubernetes.letting_in import LettingIn, own_variable
 from flyte_executor.backends.kubernetes.manifest import (
     attempt_pod,
     context_of,
@@ -38,6 +39,7 @@ from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnW
 from flyte_executor.backends.stopping import stopped_inside
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
+from flyte_executor.credentials import Issuer
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.failure_codes import SHARED_PROCESS_ENDED
@@ -61,8 +63,13 @@ class KubernetesBackend:
     """The port `Backend` on one cluster, or on one for each context. `environment` is the executor's own."""
 
     def __init__(
-        self, bus: Bus, settings: KubernetesSettings, environment: dict[str, str] | None = None
+        self,
+        bus: Bus,
+        settings: KubernetesSettings,
+        environment: dict[str, str] | None = None,
+        issuer: Issuer | None = None,
     ) -> None:
+        self._letting_in = None if issuer is None else LettingIn(issuer, bus.log)
         self._bus = bus
         self._settings = settings
         self._environment = dict(os.environ) if environment is None else environment
@@ -191,7 +198,14 @@ class KubernetesBackend:
                 raise refused(error) from error
             except ApiUnavailable as error:
                 raise LaunchFailed(f"the cluster's API server does not answer: {error}") from error
-        return await cluster.create(make(named=named), waits, given_up)
+        pod = await cluster.create(make(named=named), waits, given_up)
+        if self._letting_in is not None:
+            try:
+                await self._letting_in.let_in(cluster.api, pod)
+            except (ApiError, ApiUnavailable) as error:
+                await cluster.remove(pod, grace_s=0.0)
+                raise LaunchFailed(f"its pod could not be given its credentials: {error}") from error
+        return pod
 
     def _variant(
         self, make: Callable[..., Document], pod_name: str, /, *args: Any, **words: Any
@@ -200,8 +214,10 @@ class KubernetesBackend:
         worker = f"{pod_name}/{secrets.token_hex(4)}"
         environment = self._environment | {"FLYTE_WORKER": worker}
 
+        own = None if self._letting_in is None else own_variable(pod_name)
+
         def made(named: Document | None) -> Document:
-            pod = make(*args, **words, site=self._site, environment=environment, named=named)
+            pod = make(*args, **words, site=self._site, environment=environment, named=named, own=own)
             pod["metadata"]["annotations"][WORKER] = worker
             return pod
 
@@ -323,6 +339,9 @@ class KubernetesBackend:
     async def _begin(self, context: str | None, cluster: Cluster) -> None:
         try:
             await cluster.begin()
+            if self._letting_in is not None:
+                left = [pod for pod in cluster.pods if pod.waits_for]
+                await self._letting_in.let_in_left(cluster.api, left)
         except (ApiError, ApiUnavailable) as error:
             which = f"context {context}" if context else "the cluster"
             raise ClusterUnusable(

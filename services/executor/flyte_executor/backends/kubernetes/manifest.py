@@ -72,14 +72,16 @@ def attempt_pod(
     site: str,
     environment: Mapping[str, str],
     named: Mapping[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The pod of one attempt, `metadata.namespace` included. Raises LaunchFailed.
 
-    `environment` is the executor's own; `named` the PodTemplate that the task names, None when there is none.
+    `environment` is the executor's own; `named` the PodTemplate that the task names, None when there is none;
+    `own` the variable that lets this agent in, None where all are let in as the executor is.
     """
     draft = draft_of(launch.template.pod_template, named)
     fill(draft.spec, _deadline(launch, settings))
-    _complete(draft, launch, order, settings, environment, interruptible=launch.interruptible)
+    _complete(draft, launch, order, settings, environment, own, interruptible=launch.interruptible)
     run, task = launch.attempt.action.run, {"task": launch.template.name}
     place = {"project": run.project, "domain": run.domain, "site": site}
     who = {"run": run.run, "action": order.action, "attempt": str(order.attempt)}
@@ -104,13 +106,14 @@ def worker_pod(
     site: str,
     environment: Mapping[str, str],
     named: Mapping[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The pod of a worker of a pool, for which `launch` is the first attempt. Raises LaunchFailed.
 
     It serves attempts that may be interrupted and such that may not, so it runs where nothing is taken away.
     """
     draft = draft_of(launch.template.pod_template, named)
-    _complete(draft, launch, order, settings, environment, interruptible=False)
+    _complete(draft, launch, order, settings, environment, own, interruptible=False)
     run = launch.attempt.action.run
     place = {"project": run.project, "domain": run.domain, "site": site}
     place |= {"environment": launch.template.environment, "pool": pool.name}
@@ -149,6 +152,7 @@ def _complete(
     order: Order | PoolOrder,
     settings: KubernetesSettings,
     environment: Mapping[str, str],
+    own: dict[str, Any] | None,
     *,
     interruptible: bool,
 ) -> None:
@@ -157,7 +161,7 @@ def _complete(
     draft.primary["image"] = image
     draft.primary["command"] = [AGENT]
     draft.primary["args"] = [literal(word) for word in agent_words(order)]
-    draft.primary["env"] = variables(launch, draft, settings, environment, image)
+    draft.primary["env"] = variables(launch, draft, settings, environment, image, own)
     _place(draft, launch, settings, interruptible=interruptible)
     _equip(draft, launch, settings)
     _identify(draft, launch, settings)

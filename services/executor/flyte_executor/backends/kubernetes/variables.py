@@ -22,15 +22,24 @@ _OURS = "FLYTE_"
 
 
 def variables(
-    launch: Launch, draft: Draft, settings: KubernetesSettings, environment: Mapping[str, str], image: str
+    launch: Launch,
+    draft: Draft,
+    settings: KubernetesSettings,
+    environment: Mapping[str, str],
+    image: str,
+    own: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
-    """All of them, as a container's `env`. Raises LaunchFailed."""
+    """All of them, as a container's `env`. Raises LaunchFailed. `own` lets its agent in by itself."""
     agents = variables_of(environment, image)
+    if own is not None:
+        agents = {name: value for name, value in agents.items() if name not in CREDENTIALS}
     if settings.nats_url:
         agents["FLYTE_NATS_URL"] = settings.nats_url
     users = launch.template.env_vars | (launch.requested.env_vars if launch.requested else {})
     told = {name: _plain(name, value) for name, value in sorted(agents.items())}
-    for name in CREDENTIALS if settings.credentials else ():
+    if own is not None:
+        told[own["name"]] = own
+    for name in CREDENTIALS if settings.credentials and own is None else ():
         reference = {"secretKeyRef": {"name": settings.credentials, "key": name}}
         told[name] = {"name": name, "valueFrom": reference}
     if settings.pod_secrets and launch.template.secrets:
