@@ -48,7 +48,7 @@ async def test_a_group_is_a_secret_that_is_gone_with_its_last_key(
     assert not await store.put(content("b", group="team"), NOON)
     assert await store.put(content("a", "new", group="team"), LATER)
     assert not await store.put(content("single"), NOON)
-    kept = place.server.secrets.secrets
+    kept = place.server.secrets
     assert set(kept) == {("p-d", "team"), ("p-d", "flyte-secrets")}
     assert base64.b64decode(kept["p-d", "team"]["data"]["a"]) == b"new"
     listed = {(one.group, one.key): one for one in await store.visible(scopes_of("p", "d"))}
@@ -64,7 +64,7 @@ async def test_a_group_is_a_secret_that_is_gone_with_its_last_key(
 
 async def test_a_login_is_a_secret_by_which_pods_pull_images(place: Place, store: KubernetesStore) -> None:
     await store.put(content("registry", "{}", type="image_pull"), NOON)
-    kept = place.server.secrets.secrets["p-d", "registry"]
+    kept = place.server.secrets["p-d", "registry"]
     assert kept["type"] == "kubernetes.io/dockerconfigjson"
     assert list(kept["data"]) == [".dockerconfigjson"]
     (one,) = await store.visible(scopes_of("p", "d"))
@@ -72,11 +72,11 @@ async def test_a_login_is_a_secret_by_which_pods_pull_images(place: Place, store
     with pytest.raises(StoreRefuses, match="is of type image_pull, and not regular: delete it first"):
         await store.put(content("key", group="registry"), NOON)
     assert await store.delete(SCOPE, None, "registry")
-    assert place.server.secrets.secrets == {}
+    assert place.server.secrets == {}
 
 
 async def test_what_somebody_else_has_made_is_not_touched(place: Place, store: KubernetesStore) -> None:
-    place.server.secrets.put(theirs("nats-credentials", {"password": "eA=="}))
+    place.server.secret_resources.put(theirs("nats-credentials", {"password": "eA=="}))
     for change in (
         store.put(content("password", group="nats-credentials"), NOON),
         store.delete(SCOPE, "nats-credentials", "password"),
@@ -84,7 +84,7 @@ async def test_what_somebody_else_has_made_is_not_touched(place: Place, store: K
         with pytest.raises(StoreRefuses, match=f"kubectl label secret nats-credentials {LABEL}=regular"):
             await change
     assert await store.visible(scopes_of("p", "d")) == []
-    place.server.secrets.put(theirs("handed-over", {"old": "eA=="}, labels={LABEL: "regular"}))
+    place.server.secret_resources.put(theirs("handed-over", {"old": "eA=="}, labels={LABEL: "regular"}))
     assert not await store.put(content("new", group="handed-over"), NOON)
     assert {(one.key, one.created_at) for one in await store.visible(scopes_of("p", "d"))} == {
         ("old", None),
@@ -120,7 +120,7 @@ async def test_a_scope_is_what_namespaces_are_of(
 
 
 async def test_who_has_no_rights_says_so(place: Place, store: KubernetesStore) -> None:
-    place.server.secrets.may = False
+    place.server.secret_resources.may = False
     with pytest.raises(StoreRefuses, match="give its account rights on secrets"):
         await store.put(content("key"), NOON)
 
@@ -138,9 +138,9 @@ async def test_a_task_whose_secret_is_missing_fails_without_a_pod(place: Place) 
     assert "looked in Secret team of namespace flyte" in root.failure.message
     assert "`flyte create secret key --group team --scope global`" in root.failure.hint
     assert place.created() == 0
-    place.server.secrets.put(theirs("team", {"key": "eA=="}, namespace="flyte"))
+    place.server.secret_resources.put(theirs("team", {"key": "eA=="}, namespace="flyte"))
     there = await place.plane.start("there", task=task)
     assert (await place.plane.settled(there)).phase is ActionPhase.SUCCEEDED
-    place.server.secrets.may = False  # who may not look leaves it to the cluster
+    place.server.secret_resources.may = False  # who may not look leaves it to the cluster
     unseen = await place.plane.start("unseen", task=task)
     assert (await place.plane.settled(unseen)).phase is ActionPhase.SUCCEEDED

@@ -30,9 +30,9 @@ class ApiServer:
         self.store = store or Store()
         self.calls: list[str] = []
         self.quota: int | None = None
-        self.secrets = SecretResources()
+        self.secret_resources = SecretResources()
+        self.secrets = self.secret_resources.secrets
         self.templates: dict[tuple[str, str], Document] = {}
-        self.secrets: dict[tuple[str, str], Document] = {}
         self.troubles: dict[str, deque[Trouble]] = {}
         self.before: Trouble | None = None
         self.after: Trouble | None = None
@@ -47,9 +47,8 @@ class ApiServer:
         app.router.add_post("/api/v1/namespaces/{namespace}/pods", self._create)
         app.router.add_get("/api/v1/namespaces/{namespace}/pods/{name}", self._get)
         app.router.add_delete("/api/v1/namespaces/{namespace}/pods/{name}", self._delete)
-        app.router.add_post("/api/v1/namespaces/{namespace}/secrets", self._create_secret)
         app.router.add_get("/api/v1/namespaces/{namespace}/podtemplates/{name}", self._template)
-        self.secrets.add_routes(app.router)
+        self.secret_resources.add_routes(app.router)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -150,16 +149,6 @@ class ApiServer:
         if self.quota is not None and used >= self.quota and (namespace, name) not in self.store.pods:
             raise full(name, used, self.quota)
         return web.json_response(self.store.create(pod), status=201)
-
-    async def _create_secret(self, request: web.Request) -> web.Response:
-        secret, namespace = orjson.loads(await request.read()), request.match_info["namespace"]
-        name = secret["metadata"]["name"]
-        if found := complaints(secret):
-            raise Refused(422, "Invalid", f'Secret "{name}" is invalid: {"; ".join(found)}')
-        if (namespace, name) in self.secrets:
-            raise Refused(409, "AlreadyExists", f'secrets "{name}" already exists')
-        self.secrets[namespace, name] = secret
-        return web.json_response({**secret, "stringData": None}, status=201)
 
     async def _get(self, request: web.Request) -> web.Response:
         return web.json_response(self.store.get(request.match_info["namespace"], request.match_info["name"]))
