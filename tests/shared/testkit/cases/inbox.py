@@ -289,7 +289,7 @@ class InboxCases:
         async with open_inbox(harness.bus) as inbox:
             (whole,) = await take(aiter(inbox), 1)
             await whole.ack()
-        sizes = harness.bus.inbox(REQUESTS, "sizes", [RUN_REQUESTS], sizes_only=True)
+        sizes = harness.bus.inbox(REQUESTS, "sizes", RUN_REQUESTS, sizes_only=True)
         async with sizes as inbox:
             (bare,) = await take(aiter(inbox), 1)
             await bare.ack()
