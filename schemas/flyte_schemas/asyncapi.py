@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flyte_schemas import endpoints, overview
+from flyte_schemas import endpoints, overview, tidying
 from flyte_schemas.channels import types_on
 from flyte_schemas.endpoints import Endpoint, Ping, Pong, ping_endpoint
 from flyte_schemas.events import AbortAction, DeployTask, EventData, SignalCondition, StartRun
@@ -61,7 +61,7 @@ _REQUESTS: dict[str, tuple[str, tuple[type[EventData], ...]]] = {
 
 def questions() -> dict[str, Endpoint[Any, Any]]:
     """The questions that anybody may ask, by a name."""
-    words = (*vars(endpoints).values(), *vars(overview).values())
+    words = (*vars(endpoints).values(), *vars(overview).values(), *vars(tidying).values())
     found = (one for one in words if isinstance(one, Endpoint))
     asked = {_camel(one.subject.rpartition(".")[2]): one for one in found}
     return asked | {"ping": ping_endpoint("{service}")}

@@ -56,7 +56,8 @@ class SealedRun:
     """One run under examination. `findings` are complete after `finish`."""
 
     run: RunKey
-    trusted: frozenset[str]
+    trusted: frozenset[str] | None
+    """Whose seals count; None: anybody's, of a file that says itself who has sealed it."""
     is_genuine: Genuine
     findings: list[Finding] = field(default_factory=list)
     seals: int = 0
@@ -80,7 +81,7 @@ class SealedRun:
         marks = [mark_of(text) for text in seal.marks]
         if not self.is_genuine(signed_bytes(self.run, seal), _bytes(seal.signature), seal.key):
             return self._find("signature", f"{seal.key} has not signed this", sequence)
-        if seal.key not in self.trusted:
+        if self.trusted is not None and seal.key not in self.trusted:
             return self._find("unknown key", f"{seal.key} is not among the trusted keys", sequence)
         if seal.count <= self._covered and seal.through <= self.through:
             return None  # once more what was sealed

@@ -112,6 +112,12 @@ SEALS = StreamSpec(
 
 STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES, SEALS)
 
+# Keys of a bucket that users or agents may use begin with project and domain, so that a permission can name
+# them (`flyte_schemas.access`): leases with `{project}.{domain}.{run}.…` (`subjects.lease_key`), and in the
+# cache `computing.in.{project}.{domain}.…`, for who looks why an action waits (`caching.reservation_key`).
+# Results themselves are the executor's to read, and `global.…` is of all places. The settings' keys are
+# whole words: `executor.backend` for everybody who deploys; `projects`, `notifications` and checkpoints for
+# services and the operator. The outbox is the notifier's alone.
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(
     name="flyte_leases", description="Who is alive: a key expires when it is not renewed."

@@ -18,6 +18,7 @@ from flyte._archive.records import (
     OBJECTS,
     PARTS,
     SEAL,
+    SEALS,
     TASKS,
     VERSION,
     Damaged,
@@ -36,6 +37,7 @@ from flyte_schemas.chain import Chain
 
 KINDS: dict[str, type[Record]] = {
     MANIFEST: Manifest,
+    SEALS: Message,
     EVENTS: Message,
     TASKS: Message,
     LOGS: Message,
@@ -89,6 +91,8 @@ class Reader:
         is_as_written = self._is_as_written()
         chain, named = Chain(), set(PARTS)
         for part in PARTS:
+            if part == SEALS and part not in self._archive.namelist():
+                continue
             self._starts[part] = (chain.head, chain.count)
             before = chain.count
             for record in self._walk(part, KINDS[part], chain):
@@ -216,8 +220,10 @@ def _check_version(body: bytes, part: str, path: Path) -> None:
         return
     found = json.loads(body)
     version = found.get("version") if isinstance(found, dict) else None
-    if version != VERSION:
-        raise Damaged(f"{path} is of version {version} of the format, and this flyte reads version {VERSION}")
+    if version not in range(1, VERSION + 1):
+        raise Damaged(
+            f"{path} is of version {version} of the format, and this flyte reads versions 1 to {VERSION}"
+        )
 
 
 def _number_in(body: bytes) -> int | None:

@@ -15,19 +15,20 @@ from flyte_schemas.envelope import MAX_EVENT_BYTES, one_sentence
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.words import Name, Sha256, Word
 
-VERSION = 1
-"""Of the format; a file of a later one is refused."""
+VERSION = 2
+"""Of the format; a file of a later one is refused. What version 1 had not is the part SEALS."""
 
-MANIFEST, EVENTS, TASKS, LOGS, OBJECTS, SEAL = (
+MANIFEST, SEALS, EVENTS, TASKS, LOGS, OBJECTS, SEAL = (
     "manifest.jsonl",
+    "seals.jsonl",
     "events.jsonl",
     "tasks.jsonl",
     "logs.jsonl",
     "objects.jsonl",
     "seal.jsonl",
 )
-PARTS = (MANIFEST, EVENTS, TASKS, LOGS, OBJECTS, SEAL)
-"""In the order of the chain."""
+PARTS = (MANIFEST, SEALS, EVENTS, TASKS, LOGS, OBJECTS, SEAL)
+"""In the order of the chain; SEALS are not there where nobody has sealed the run."""
 OBJECT_FOLDER = "objects/"
 
 MAX_LINE_BYTES = 8 * MAX_EVENT_BYTES
@@ -46,7 +47,7 @@ class Manifest(Record):
     """What the file is: the first record."""
 
     format: Literal["flytejet-run"]
-    version: Literal[1]
+    version: Literal[1, 2]
     project: Name
     domain: Name
     run: Name

@@ -13,6 +13,7 @@ from flyte_schemas.addresses import run_address
 from flyte_schemas.names import is_name
 
 if TYPE_CHECKING:
+    from flyte._archive.checking import Contents
     from flyte._client.exporting import Exported
     from flyte._client.importing import Imported
 
@@ -114,7 +115,30 @@ def import_(
                 return await import_run(await _session.client().bus(), reader, contents, key, who())
 
         done = block_on(work())
-    typer.echo(json_text(_document(done)) if output == "json" else _imported_text(done, place))
+    vouched = _vouched(contents)
+    if output == "json":
+        return typer.echo(json_text(_document(done) | vouched))
+    return typer.echo(f"{_imported_text(done, place)}{_vouched_text(vouched)}")
+
+
+def _vouched(contents: "Contents") -> dict[str, object]:
+    """What the stack that the run came from has sealed, and whether its keys are trusted here."""
+    from flyte._client.verifying import trusted_keys
+
+    is_trusted = bool(contents.keys) and contents.keys <= trusted_keys()
+    return {
+        "sealed_events": contents.sealed,
+        "sealed_with": sorted(contents.keys),
+        "seals_are_trusted": is_trusted,
+    }
+
+
+def _vouched_text(vouched: "dict[str, object]") -> str:
+    if not vouched["sealed_events"]:
+        return "\nthe stack that it came from had sealed nothing of it"
+    keys = ", ".join(vouched["sealed_with"]) if isinstance(vouched["sealed_with"], list) else ""
+    known = "" if vouched["seals_are_trusted"] else ", which FLYTE_SEAL_KEYS does not name: whose is it?"
+    return f"\nas it was sealed there ({vouched['sealed_events']} events, by {keys}{known})"
 
 
 def _exported_text(done: "Exported") -> str:

@@ -15,6 +15,7 @@ from flyte._archive.records import (
     MANIFEST,
     OBJECTS,
     SEAL,
+    SEALS,
     TASKS,
     VERSION,
     Manifest,
@@ -39,6 +40,7 @@ from flyte_schemas.subjects import (
     log_filter,
     parse_action,
     run_filter,
+    seal_subject,
     task_subject,
 )
 
@@ -81,6 +83,10 @@ async def export_run(
                     with_objects=with_objects,
                 )
             )
+        if seals := await export.seals():
+            with writer.part(SEALS):
+                for entry in seals:
+                    writer.add(Message.of(writer.number, entry.sequence, entry.subject, entry.raw))
         with writer.part(EVENTS):
             await export.events()
         with writer.part(TASKS):
@@ -116,6 +122,10 @@ class _Export:
     endings: Endings = field(default_factory=Endings)
     versions: dict[str, set[str]] = field(default_factory=dict)
     roots: set[str] = field(default_factory=set)
+
+    async def seals(self) -> list[Entry]:
+        """The run's seals, before its events are read: what comes meanwhile is not sealed yet."""
+        return [entry async for entry in self.bus.log.read(streams.SEALS, seal_subject(self.run))]
 
     async def events(self) -> None:
         async with aclosing(self.bus.log.read(streams.RUNS, run_filter(self.run))) as entries:

@@ -16,7 +16,11 @@ from datetime import datetime
 from flyte._client.references import OVERLAP_BYTES, may_hold_references, references_in
 from flyte._runtime.transfer import Artifacts
 from flyte_bus.ports import Bus
-from flyte_schemas.endpoints import (
+from flyte_schemas.envelope import AnyEvent, Malformed
+from flyte_schemas.run import RunFold
+from flyte_schemas.streams import CACHE_BUCKET, REQUESTS, RUNS, TASKS, TRIGGERS
+from flyte_schemas.subjects import RunKey, parse_action
+from flyte_schemas.tidying import (
     LIST_ARTIFACTS,
     REMOVE_ARTIFACTS,
     REMOVE_UNFINISHED_UPLOADS,
@@ -26,10 +30,6 @@ from flyte_schemas.endpoints import (
     RemoveArtifacts,
     RemoveUnfinishedUploads,
 )
-from flyte_schemas.envelope import AnyEvent, Malformed
-from flyte_schemas.run import RunFold
-from flyte_schemas.streams import CACHE_BUCKET, REQUESTS, RUNS, TASKS, TRIGGERS
-from flyte_schemas.subjects import RunKey, parse_action
 
 READ_BYTES = 8 * 1024**2
 """How much of an object is in memory at a time, for each that is read for references."""

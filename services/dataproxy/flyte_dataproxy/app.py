@@ -17,15 +17,9 @@ from flyte_dataproxy.store.port import ArtifactKeep, ArtifactLocations
 from flyte_dataproxy.store.secret import load_or_make
 from flyte_dataproxy.store.served import ServedLocations
 from flyte_dataproxy.tidying import Tidying
-from flyte_schemas.endpoints import (
-    COMPLETE_UPLOAD,
-    CREATE_DOWNLOAD_LOCATION,
-    CREATE_UPLOAD_LOCATION,
-    LIST_ARTIFACTS,
-    REMOVE_ARTIFACTS,
-    REMOVE_UNFINISHED_UPLOADS,
-)
+from flyte_schemas.endpoints import COMPLETE_UPLOAD, CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
 from flyte_schemas.streams import TASKS
+from flyte_schemas.tidying import LIST_ARTIFACTS, REMOVE_ARTIFACTS, REMOVE_UNFINISHED_UPLOADS
 
 log = structlog.get_logger()
 

@@ -14,7 +14,8 @@ from flyte_dataproxy.endpoints import telling
 from flyte_dataproxy.settings import MAX_LISTED
 from flyte_dataproxy.store.port import ArtifactKeep, Kept
 from flyte_schemas.artifacts import MIN_GARBAGE_AGE_S
-from flyte_schemas.endpoints import (
+from flyte_schemas.failure import Failure, FailureKind
+from flyte_schemas.tidying import (
     ArtifactList,
     ArtifactsRemoved,
     ArtifactSummary,
@@ -22,7 +23,6 @@ from flyte_schemas.endpoints import (
     RemoveArtifacts,
     RemoveUnfinishedUploads,
 )
-from flyte_schemas.failure import Failure, FailureKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,15 +24,7 @@ from flyte_dataproxy.settings import DataproxySettings
 from flyte_dataproxy.store.memory import MemoryStore
 from flyte_dataproxy.store.served import ServedLocations
 from flyte_dataproxy.tidying import Tidying
-from flyte_schemas.endpoints import (
-    COMPLETE_UPLOAD,
-    CREATE_DOWNLOAD_LOCATION,
-    CREATE_UPLOAD_LOCATION,
-    LIST_ARTIFACTS,
-    REMOVE_ARTIFACTS,
-    REMOVE_UNFINISHED_UPLOADS,
-    RemoveArtifacts,
-)
+from flyte_schemas.endpoints import COMPLETE_UPLOAD, CREATE_DOWNLOAD_LOCATION, CREATE_UPLOAD_LOCATION
 from flyte_schemas.events import (
     ActionQueued,
     ActionRequested,
@@ -48,6 +40,7 @@ from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.streams import CACHE_BUCKET
 from flyte_schemas.subjects import ActionKey, RunKey, action_subject, run_request, task_subject
 from flyte_schemas.task import BundleReference, TaskReference
+from flyte_schemas.tidying import LIST_ARTIFACTS, REMOVE_ARTIFACTS, REMOVE_UNFINISHED_UPLOADS, RemoveArtifacts
 from flyte_schemas.vocabulary import UnknownData
 from testkit.events import event
 from testkit.tasks import template

@@ -11,6 +11,7 @@ from flyte._archive.records import (
     MANIFEST,
     OBJECTS,
     SEAL,
+    SEALS,
     TASKS,
     Manifest,
     Message,
@@ -46,9 +47,14 @@ STORY: tuple[EventData, ...] = (
 )
 
 
-def write_archive(path: Path, story: Iterable[EventData] = STORY) -> None:
-    """A small whole file: a few events, one of them nobody can read, a version, some output, an object."""
-    counts = {EVENTS: 0, TASKS: 0, LOGS: 0}
+def write_archive(
+    path: Path, story: Iterable[EventData] = STORY, *, seals: Iterable[tuple[str, bytes]] = ()
+) -> None:
+    """A small whole file: a few events, one of them nobody can read, a version, some output, an object.
+
+    `seals` are subjects and bytes of what stands among the seals.
+    """
+    counts, seals = {SEALS: 0, EVENTS: 0, TASKS: 0, LOGS: 0}, list(seals)
     with writing(path) as writer:
 
         def put(part: str, subject: str, raw: bytes) -> None:
@@ -60,7 +66,7 @@ def write_archive(path: Path, story: Iterable[EventData] = STORY) -> None:
                 Manifest(
                     number=0,
                     format="flytejet-run",
-                    version=1,
+                    version=2 if seals else 1,
                     project=KEY.project,
                     domain=KEY.domain,
                     run=KEY.run,
@@ -69,6 +75,10 @@ def write_archive(path: Path, story: Iterable[EventData] = STORY) -> None:
                     with_objects=True,
                 )
             )
+        if seals:
+            with writer.part(SEALS):
+                for subject, raw in seals:
+                    put(SEALS, subject, raw)
         with writer.part(EVENTS):
             for number, data in enumerate(story):
                 put(EVENTS, _ROOT, encode(event(_ROOT, data, id=f"{KEY}/a0.{number}", after_s=number)))

@@ -18,6 +18,7 @@ from flyte_console.settings import ConsoleSettings
 from flyte_dataproxy.measures import TransferMeasures
 from flyte_executor.settings import ExecutorSettings
 from flyte_executor.spans import SpanSender
+from flyte_guard.measures import Measures as GuardMeasures
 from flyte_notifier.settings import NotifierSettings
 from flyte_registry.settings import in_folder
 from flyte_scheduler.settings import SchedulerSettings
@@ -52,6 +53,8 @@ async def families(home: Path) -> dict[str, dict[str, Family]]:
         add("scheduler", bus.meter)
         flyte_notifier.app.build(bus, NotifierSettings())
         add("notifier", bus.meter)
+        GuardMeasures(bus.meter)
+        add("guard", bus.meter)
         await flyte_console.app.build(bus, ConsoleSettings())
         add("console", bus.meter)
     return parts

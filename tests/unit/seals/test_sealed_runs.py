@@ -1,6 +1,6 @@
 """Whatever is done to the events of a sealed run is found, and what is honest is never reported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -8,45 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flyte_schemas.sealed
-from flyte_bus.identity.keys import KeyPair, is_signed
-from flyte_registry.seal_table import Standing, Unsealed
+from flyte_bus.identity.keys import is_signed
 from flyte_schemas.sealed import PROBLEMS, Finding, SealedRun
-from flyte_schemas.seals import RunSealed, leaf, mark_of, signed_bytes
+from flyte_schemas.seals import RunSealed, mark_of
 from flyte_schemas.subjects import RunKey, action_subject
-
-RUN = RunKey("p", "d", "r")
-KEY = KeyPair("user", bytes(range(32)))
-OTHER = KeyPair("user", bytes(32))
-
-Told = tuple[int, str, bytes]
-"""Sequence, action, bytes."""
-
-
-def hashed(told: Told) -> Unsealed:
-    sequence, action, raw = told
-    return Unsealed(sequence, action, leaf(sequence, action_subject(RUN.action(action)), raw))
-
-
-def sealed(told: Sequence[Told], cuts: Iterable[int], key: KeyPair = KEY) -> list[RunSealed]:
-    """The seals of a run that was sealed after each of these numbers of events."""
-    seals, standing, done = [], Standing(), 0
-    for cut in sorted(set(cuts)):
-        events = [hashed(one) for one in told[done:cut]]
-        standing, done = standing.after(events), cut
-        seal = RunSealed(
-            through=standing.through,
-            count=standing.count,
-            head=standing.head,
-            marks=tuple(event.mark for event in events),
-            key=key.public,
-        )
-        seals.append(signed(seal, key))
-    return seals
-
-
-def signed(seal: RunSealed, key: KeyPair, run: RunKey = RUN) -> RunSealed:
-    signature = key.sign(signed_bytes(run, seal)).hex()
-    return seal.model_copy(update={"signature": signature})
+from testkit.seals import KEY, OTHER, RUN, Told, sealed, signed
 
 
 def examined(

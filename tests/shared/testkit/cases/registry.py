@@ -269,8 +269,7 @@ class QuestionCases:
         ]
         assert found.projects[0].domains == (DomainSummary(name=WHERE["domain"], tasks=1, runs=1),)
         assert (found.as_of_sequence, found.tasks_as_of_sequence) == (3, 2)
-        assert mine.projects == found.projects[:1]
-        assert every.projects == found.projects
+        assert (mine.projects, every.projects) == (found.projects[:1], found.projects)
         assert [(one.record.id, one.domains) for one in none.projects] == [(WHERE["project"], ())]
         assert [(one.record.name, one.domains) for one in empty.projects] == [("The garden", ())]
 
