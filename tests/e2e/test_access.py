@@ -1,0 +1,87 @@
+"""People with roles, as they type: who looks, who runs, who deploys, and who is let out again."""
+
+import stat
+from pathlib import Path
+
+from testkit.cli import Cli, outputs_of
+from testkit.waiting import wait_for
+
+FLOW = """\
+import flyte
+
+env = flyte.TaskEnvironment(name="access")
+
+
+@env.task
+async def main(x: int = 4) -> int:
+    return 2 * x
+"""
+
+
+def test_people_do_what_their_roles_say_and_no_more(cli: Cli) -> None:
+    cli.write("flow.py", FLOW)
+    place = ("--project", "open", "--domain", "production")
+    viewer, runner, admin = (as_user(cli, name, role, *place) for name, role in ROLES.items())
+    assert outputs_of(admin.ok("run", *place, "flow.py", "main")) == "Outputs: ActionOutputs(o0=8)"
+    assert outputs_of(runner.ok("run", *place, "deployed-task", "access.main", "--x", "5")).endswith(
+        "(o0=10)"
+    )
+    listed = viewer.ok("get", "run", *place)
+    assert listed.count("access.main") == 2
+    assert "vera" in viewer.ok("whoami")
+
+    for user, words, told in (
+        (
+            viewer,
+            ("run", *place, "deployed-task", "access.main"),
+            "vera (viewer in open/production) may not start runs",
+        ),
+        (
+            runner,
+            ("run", *place, "--version", "v2", "flow.py", "main"),
+            "may not deploy tasks in open/production",
+        ),
+        (admin, ("run", "--project", "closed", "--domain", "production", "flow.py", "main"), "may not"),
+        (
+            viewer,
+            ("get", "run", "--project", "closed", "--domain", "production"),
+            "may not ask the registry to list runs",
+        ),
+    ):
+        refused = user(*words)
+        assert refused.returncode == 1 and told in refused.stderr, refused.stderr
+        assert "flyte admin create user" in refused.stderr
+
+    assert "took back 1 credentials of vera" in cli.ok("admin", "revoke", "user", "vera")
+    wait_for("vera to be let out", lambda: viewer("get", "run", *place).returncode != 0)
+    assert runner("get", "run", *place).returncode == 0
+
+
+ROLES = {"vera": "viewer", "rob": "runner", "ada": "admin"}
+
+
+def as_user(cli: Cli, name: str, role: str, *place: str) -> Cli:
+    """A command line of somebody who was given credentials."""
+    cli.ok("admin", "create", "user", name, "--role", role, *place)
+    path = cli.folder / f"{name}.creds"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return Cli(cli.folder, {**cli.variables, "FLYTE_NATS_CREDS": str(path)})
+
+
+def test_a_stack_is_its_owners_alone(cli: Cli) -> None:
+    home = Path(cli.variables["FLYTE_HOME"])
+    for path in ("access", "access/keys", "access/credentials", "nats", "."):
+        assert stat.S_IMODE((home / path).stat().st_mode) == 0o700, path
+    for path in (home / "access").rglob("*"):
+        is_public = path.is_dir() or path.suffix == ".pub"
+        assert is_public or stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE((home / "stack.json").stat().st_mode) == 0o600
+    stranger = Cli(cli.folder, {"FLYTE_HOME": str(cli.folder / "other")})
+    refused = stranger("--endpoint", endpoint_of(cli), "get", "run")
+    assert refused.returncode == 1 and "Authorization Violation" in refused.stderr
+    assert "there are keys in" in cli("admin", "init").stderr
+
+
+def endpoint_of(cli: Cli) -> str:
+    (line,) = [line for line in cli.ok("status").splitlines() if line.startswith("endpoint")]
+    return line.split()[1]
