@@ -141,6 +141,11 @@ async def test_a_task_whose_secret_is_missing_fails_without_a_pod(place: Place) 
     place.server.secret_resources.put(theirs("team", {"key": "eA=="}, namespace="flyte"))
     there = await place.plane.start("there", task=task)
     assert (await place.plane.settled(there)).phase is ActionPhase.SUCCEEDED
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "another", "uid": "u"}
+    another_pods = theirs("team", {"key": "eA=="}, namespace="flyte", ownerReferences=[owner])
+    place.server.secret_resources.put(another_pods)
+    stolen = await place.plane.start("stolen", task=task)
+    assert (await place.plane.settled(stolen)).phase is ActionPhase.FAILED
     place.server.secret_resources.may = False  # who may not look leaves it to the cluster
     unseen = await place.plane.start("unseen", task=task)
     assert (await place.plane.settled(unseen)).phase is ActionPhase.SUCCEEDED

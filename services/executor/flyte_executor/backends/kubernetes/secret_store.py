@@ -188,7 +188,8 @@ def scope_kind(settings: KubernetesSettings) -> ScopeKind | None:
 async def check_secrets(api: Api, namespace: str, launch: Launch, settings: KubernetesSettings) -> None:
     """Raise LaunchFailed for a secret that is not there: a pod would wait for it.
 
-    An executor that may not look leaves it to the cluster to say so.
+    What lets the agents of pods in is for no task to see: it counts as missing. An executor that may not look
+    leaves it to the cluster to say so.
     """
     run = launch.attempt.action.run
     scopes = {
@@ -205,7 +206,8 @@ async def check_secrets(api: Api, namespace: str, launch: Launch, settings: Kube
             found = await api.secret(namespace, name)
         except (ApiError, ApiUnavailable):
             return
-        if found is None or reference.key not in (found.get("data") or {}):
+        is_ours = name == settings.credentials or (found and found["metadata"].get("ownerReferences"))
+        if found is None or is_ours or reference.key not in (found.get("data") or {}):
             where = f"Secret {name} of namespace {namespace}"
             failure = missing_secret(reference, [scopes[scope_kind(settings)]], where)
             raise LaunchFailed(failure.message, failure)
