@@ -7,7 +7,7 @@ straight way its bytes go to the reader as soon as they are parsed: half the pri
 import asyncio
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nats.errors
 from nats.aio.client import Client as NatsClient
@@ -125,6 +125,9 @@ class Client(NatsClient):
         except Exception as error:  # somebody else's message; the connection goes on
             await self._error_cb(error)
 
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Any:
+        return super()._build_message(sid, _in_utf8(subject), _in_utf8(reply), *rest)
+
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
         """Quicker than nats-py's own."""
@@ -151,4 +154,9 @@ def header(headers: bytes, name: bytes) -> bytes:
     if at < 0:
         raise KeyError(name.decode())
     begin = at + len(name) + 3
-    return headers[begin : headers.index(b"\r\n", begin)].strip()
+    return _in_utf8(headers[begin : headers.index(b"\r\n", begin)].strip())
+
+
+def _in_utf8(text: bytes) -> bytes:
+    """The same; what is not UTF-8 in it is escaped, since a subject of any bytes is one for the server."""
+    return text if text.isascii() else text.decode("utf-8", "backslashreplace").encode()
