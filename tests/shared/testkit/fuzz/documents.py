@@ -8,9 +8,10 @@ from testkit.fuzz.chooser import Chooser
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 2**64, 10**400, 1.5, -0.0, 1e308,
     float("nan"), float("inf"), "", " ", "\x00", "\ud800", "a" * 70_000, "ü\u202e\U0001f600",
-    "../../etc/passwd", "/", ".", "..", "*", ">", "a.b", "a b", "a\nb\r\n", "%2e%2e%2f", "${HOME}", "-1", "%s%n",
-    "{0.__class__}", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00", "PT1S",
-    "flyte://artifacts/a/b/c", "flyte://artifacts/../x", "file:///etc", [], {}, [None], [[]], {"": None},
+    "../../etc/passwd", "/", ".", "..", "*", ">", "a.b", "a b", "a\nb\r\n", "%2e%2e%2f", "${HOME}", "-1",
+    "{0.__class__}", "%s%n", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59", "PT1S",
+    "2026-01-01T00:00:00", "flyte://artifacts/a/b/c", "flyte://artifacts/../x", "file:///etc",
+    [], {}, [None], [[]], {"": None},
     {"type": "inline"}, {"a": {"a": {"a": 1}}}, ["x"] * 300,
 )  # fmt: skip
 """What stands where something else was expected."""

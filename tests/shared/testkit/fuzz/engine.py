@@ -77,8 +77,12 @@ class Driven:
         if warm is not None and self._since_open > WARM:
             self._compare(entry, warm, now)
         if last:
-            await asyncio.sleep(0)
-            if others := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+            for _ in range(100):  # connections that were cut off end a moment later
+                others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+                if not others:
+                    return
+                await asyncio.sleep(0.02)
+            if others:
                 raise Broken(f"{entry.name}: {len(others)} tasks are left: {others[:3]}")
 
     def _compare(self, entry: Entry, warm: Held, now: Held) -> None:

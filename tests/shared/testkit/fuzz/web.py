@@ -51,9 +51,10 @@ class Web(Entry):
         self, chooser: Chooser, target: str, *, method: str = "GET", body: bytes = b""
     ) -> tuple[int, bytes]:
         """Send a request as bytes, perhaps with its end cut off; the status (0: hung up) and the answer."""
+        method = chooser.pick(METHODS) if chooser.one_in(3) else method
         host, _, port = self.url.removeprefix("http://").partition(":")
         lines = [
-            f"{chooser.pick(METHODS) if chooser.one_in(3) else method} {target} {VERSIONS[chooser.one_in(12)]}",
+            f"{method} {target} {VERSIONS[chooser.one_in(12)]}",
             f"Host: {host}",
         ]
         for _ in range(max(0, chooser.below(6) - 3)):
@@ -66,7 +67,8 @@ class Web(Entry):
         reader, writer = await asyncio.open_connection(host, int(port))
         try:
             writer.write(head + body)
-            writer.write_eof()
+            if chooser.one_in(20):
+                writer.write_eof()  # most servers take that for the end of the whole connection
             async with asyncio.timeout(SLOW_S):
                 answer = await reader.read(1 << 20)
         except TimeoutError:
@@ -81,7 +83,7 @@ class Web(Entry):
 
     def judge(self, status: int, answer: bytes, target: str) -> None:
         """Raises Broken for a fault of the server's."""
-        if (status >= 500 and status != 501) or b"Traceback" in answer:
+        if (status >= 500 and status != 501) or b"Traceback (most recent" in answer:
             raise Broken(f"{target!r} was answered {status}: {answer[:300]!r}")
 
 
