@@ -77,7 +77,7 @@ class Typing(Entry):
             except SystemExit as ended:
                 code = ended.code or 0
         out.flush()
-        return code, out.buffer.getvalue().decode("utf-8", "replace")  # type: ignore[attr-defined]
+        return code, out.buffer.getvalue().decode("utf-8", "replace")
 
 
 def _all_commands(command: click.Command, words: tuple[str, ...]) -> "list[tuple[str, ...]]":
