@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
+from flyte_schemas.moments import LONGEST_S
+
 SHORTHANDS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -129,10 +131,10 @@ def parse(text: str) -> Expression | timedelta:
     """
     if every := re.fullmatch(r"@every ((?:\d+[hms])+)", text):
         parts = re.findall(r"(\d+)([hms])", every[1])
-        interval = timedelta(seconds=sum(int(number) * _UNITS_S[unit] for number, unit in parts))
-        if not interval:
-            raise ValueError(f"cron expression {text!r}: the interval is 0")
-        return interval
+        seconds = sum(int(number) * _UNITS_S[unit] for number, unit in parts)
+        if not 0 < seconds <= LONGEST_S:
+            raise ValueError(f"cron expression {text!r}: the interval is {'too long' if seconds else '0'}")
+        return timedelta(seconds=seconds)
     fields = SHORTHANDS.get(text, text).split()
     if len(fields) != len(_FIELDS):
         wanted = ", ".join(field.name for field in _FIELDS)

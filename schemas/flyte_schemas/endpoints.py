@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from flyte_schemas.artifacts import parts_of
 from flyte_schemas.failure import Failure
@@ -17,7 +17,7 @@ from flyte_schemas.names import is_name
 from flyte_schemas.orders import Order, Work
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.task import TaskTemplate
-from flyte_schemas.words import ContentName, Md5, Name, TaskName, Version, Word, WorkerName
+from flyte_schemas.words import ContentName, Md5, Moment, Name, Seconds, TaskName, Version, Word, WorkerName
 
 AskT = TypeVar("AskT", bound=Word)
 AnswerT = TypeVar("AnswerT", bound=Word)
@@ -242,10 +242,10 @@ class ListRuns(Word):
     task_name: TaskName | None = None
     task_version: Version | None = None
     requested_by: str | None = None
-    requested_after: datetime | None = None
-    requested_before: datetime | None = None
-    updated_after: datetime | None = None
-    updated_before: datetime | None = None
+    requested_after: Moment | None = None
+    requested_before: Moment | None = None
+    updated_after: Moment | None = None
+    updated_before: Moment | None = None
     labels: dict[str, str] = {}
     label_keys: tuple[str, ...] = ()
     paused_only: bool = False
@@ -308,7 +308,7 @@ class TakeWork(Word):
     done: tuple[Order, ...] = ()
     has: tuple[Order, ...] = ()
     most: NonNegativeInt = 1
-    patience_s: PositiveFloat
+    patience_s: Seconds
 
 
 class WorkGiven(Word):

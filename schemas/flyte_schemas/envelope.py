@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, NotRequired, TypeVar
 
 import orjson
-from pydantic import AwareDatetime, StringConstraints, TypeAdapter, ValidationError, with_config
+from pydantic import StringConstraints, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads this one only, before Python 3.12
 
 from flyte_schemas.events import EventData
 from flyte_schemas.vocabulary import DATA_TYPES, UnknownData
-from flyte_schemas.words import Word
+from flyte_schemas.words import Moment, Word
 
 MAX_EVENT_BYTES = 1_000_000
 """What nats-server takes by default is 1 MiB a message; an event stays below it with its headers."""
@@ -61,7 +61,7 @@ class _Head(TypedDict):
     type: str
     source: str
     subject: str
-    time: AwareDatetime
+    time: Moment
     datacontenttype: NotRequired[Literal["application/json"]]
     cause: NotRequired[str | None]
     traceparent: NotRequired[str | None]

@@ -5,17 +5,16 @@ else happened meanwhile.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from flyte_schemas.failure import Failure
 from flyte_schemas.literals import Answer, AnyLiteral
 from flyte_schemas.notify import Notification
 from flyte_schemas.recovery import Recovery
 from flyte_schemas.task import TaskOverrides, TaskReference, TaskTemplate
-from flyte_schemas.words import Name, Sha256, Version, Word
+from flyte_schemas.words import Moment, Name, Seconds, Sha256, Version, Word
 
 
 class EventData(Word):
@@ -198,7 +197,7 @@ class ActionRetried(EventData):
     TYPE: ClassVar[str] = "flyte.action.retried.v1"
     attempt: PositiveInt
     reason: str
-    retry_at: datetime | None = None
+    retry_at: Moment | None = None
     """Not before this time; None: at once."""
 
 
@@ -245,7 +244,7 @@ class TraceEnded(EventData):
     group: str | None = None
     inputs: Mapping[str, AnyLiteral] = {}
     outputs: Mapping[str, AnyLiteral] = {}
-    started_at: datetime
+    started_at: Moment
 
 
 class TraceSucceeded(TraceEnded):
@@ -287,7 +286,7 @@ class ConditionRequested(EventData):
     prompt_type: Literal["text", "markdown"] = "text"
     data_type: Literal["bool", "int", "float", "str"] = "bool"
     description: str = ""
-    timeout_s: PositiveFloat | None = None
+    timeout_s: Seconds | None = None
     parent: Name
     parent_attempt: PositiveInt
     group: str | None = None
@@ -320,7 +319,7 @@ class TimerDue(EventData):
     """It is `at` or later: whoever set this timer wants to look at the action again."""
 
     TYPE: ClassVar[str] = "flyte.timer.due.v1"
-    at: datetime
+    at: Moment
 
 
 # -- logs: written by agents -------------------------------------------------------------------------------

@@ -4,12 +4,11 @@ Both keep a stack from taking the past of another for its own present: no execut
 imported, and a task version that came with it is the latest of nobody.
 """
 
-from datetime import datetime
 from typing import ClassVar
 
 from flyte_schemas.events import EventData
 from flyte_schemas.task import TaskTemplate
-from flyte_schemas.words import Sha256, Version
+from flyte_schemas.words import Moment, Sha256, Version
 
 
 class RunImported(EventData):
@@ -21,7 +20,7 @@ class RunImported(EventData):
     TYPE: ClassVar[str] = "flyte.run.imported.v1"
     origin: str
     digest: Sha256
-    exported_at: datetime
+    exported_at: Moment
     imported_by: str = ""
 
 

@@ -1,14 +1,13 @@
 """Notifications that an operator configures, those that are on their way, and those that reached nobody."""
 
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from flyte_schemas.events import EventData
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.words import Name, Word
+from flyte_schemas.words import Moment, Name, Word
 
 RULES_KEY = "notifications"
 """Where the rules stand that were created by a command, in the settings' bucket."""
@@ -33,7 +32,7 @@ class Rule(Word):
     only_by_name: bool = False
     kind: Kind
     settings: dict[str, Any] = {}
-    created_at: AwareDatetime | None = None
+    created_at: Moment | None = None
 
     def concerns(self, project: str, domain: str, task: str) -> bool:
         """Whether its patterns match."""
@@ -62,8 +61,8 @@ class Delivery(Word):
     subject: str
     sequence: PositiveInt
     tries: NonNegativeInt = 0
-    next_at: datetime
-    claimed_until: datetime | None = None
+    next_at: Moment
+    claimed_until: Moment | None = None
     error: str = ""
 
 

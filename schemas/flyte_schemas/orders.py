@@ -1,10 +1,10 @@
 """What an executor tells an agent to do: run one attempt, or be a worker of a pool that is used again."""
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from flyte_schemas.events import ActionRequested
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey, AttemptKey, RunKey
-from flyte_schemas.words import Name, Word
+from flyte_schemas.words import Name, Seconds, Word
 
 
 class Order(Word):
@@ -54,7 +54,7 @@ class PoolOrder(Word):
     pool: str
     owner: Name
     site: Name
-    idle_ttl_s: PositiveFloat
+    idle_ttl_s: Seconds
     concurrency: PositiveInt = 1
 
 

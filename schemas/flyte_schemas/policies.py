@@ -6,17 +6,18 @@ executor.
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from flyte_schemas.words import Word
+from flyte_schemas.moments import LONGEST_S
+from flyte_schemas.words import Seconds, Word
 
 
 class Backoff(Word):
     """The pause before the n-th further attempt (n from 0): `min(base_s * factor**n, cap_s)`."""
 
-    base_s: NonNegativeFloat
+    base_s: float = Field(ge=0, le=LONGEST_S)
     factor: float = Field(default=1.0, ge=1.0)
-    cap_s: NonNegativeFloat | None = None
+    cap_s: float | None = Field(default=None, ge=0, le=LONGEST_S)
 
 
 class CacheRule(Word):
@@ -36,11 +37,11 @@ class Policies(Word):
     retries: NonNegativeInt = 0
     """Further attempts after the first, for failures of kind `user`."""
     backoff: Backoff | None = None
-    max_runtime_s: PositiveFloat | None = None
+    max_runtime_s: Seconds | None = None
     """The longest that one attempt may run, in seconds."""
-    max_queued_s: PositiveFloat | None = None
+    max_queued_s: Seconds | None = None
     """The longest that one attempt may wait to be placed, in seconds."""
-    deadline_s: PositiveFloat | None = None
+    deadline_s: Seconds | None = None
     """The longest that all attempts together may take, in seconds from the first queueing."""
     interruptible: bool = False
     cache: CacheRule = CacheRule()
@@ -52,8 +53,8 @@ class Reuse(Word):
     min_replicas: NonNegativeInt
     max_replicas: PositiveInt
     concurrency: PositiveInt = 1
-    idle_ttl_s: PositiveFloat
-    scaledown_ttl_s: PositiveFloat
+    idle_ttl_s: Seconds
+    scaledown_ttl_s: Seconds
     scope: Literal["global", "run"] = "global"
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import NonNegativeInt, PositiveInt
 
 from flyte_schemas.endpoints import Endpoint
-from flyte_schemas.words import Word
+from flyte_schemas.words import Moment, Word
 
 
 class ListArtifacts(Word):
@@ -34,13 +34,13 @@ class RemoveArtifacts(Word):
     """Remove those of these objects that were last modified `before`; nothing of the log is asked for."""
 
     uris: tuple[str, ...]
-    before: datetime
+    before: Moment
 
 
 class RemoveUnfinishedUploads(Word):
     """Remove what is there of uploads that began `before` and were never completed; `apply` false counts."""
 
-    before: datetime
+    before: Moment
     apply: bool = False
 
 

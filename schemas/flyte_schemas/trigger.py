@@ -1,12 +1,12 @@
 """Triggers: what starts a run of a task without anybody asking."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NaiveDatetime, PositiveInt
 
+from flyte_schemas.moments import LONGEST_S
 from flyte_schemas.notify import Notification
-from flyte_schemas.words import Name, Word
+from flyte_schemas.words import Moment, Name, Word
 
 
 class CronSchedule(Word):
@@ -21,8 +21,8 @@ class RateSchedule(Word):
     """Every `interval_minutes`, counted from `start_time`, or from when the trigger was switched on."""
 
     kind: Literal["fixed-rate"] = "fixed-rate"
-    interval_minutes: NonNegativeInt
-    start_time: datetime | None = None
+    interval_minutes: int = Field(ge=0, le=int(LONGEST_S // 60))
+    start_time: Moment | NaiveDatetime | None = None
 
 
 class ArtifactArrival(Word):

@@ -6,9 +6,10 @@ surprise later.
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from flyte_schemas.artifacts import CONTENT_NAME_PATTERN
+from flyte_schemas.moments import EARLIEST, LATEST, LONGEST_S
 from flyte_schemas.names import NAME_PATTERN, TASK_NAME_PATTERN
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -18,6 +19,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 ContentName = Annotated[str, StringConstraints(pattern=f"^{CONTENT_NAME_PATTERN}$")]
 WorkerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/-]{1,300}$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
 class Word(BaseModel):

@@ -165,7 +165,16 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise errors.InitializationError(
             "ConfigFileNotFoundError", "user", f"there is no configuration file {path}"
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # The last ones come of `!!int x`, which PyYAML does not look at first, and of 1,000 brackets.
+    except (
+        OSError,
+        ValueError,
+        yaml.YAMLError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        RecursionError,
+    ) as error:
         raise errors.InitializationError(
             "ConfigFileInvalidError", "user", f"configuration file {path} cannot be read: {error}"
         ) from error

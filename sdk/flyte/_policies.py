@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from flyte_schemas.moments import LONGEST_S
+
 if TYPE_CHECKING:
     from flyte_schemas.policies import Backoff as WireBackoff
 
@@ -115,9 +117,11 @@ def seconds_of(option: str, value: object) -> float:
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = float(min(value, 2 * LONGEST_S))
     else:
         raise TypeError(f"{option} must be seconds or a timedelta, not {value!r}")
     if not seconds >= 0 or math.isinf(seconds):
         raise ValueError(f"{option} must not be negative or endless, got {value!r}")
+    if seconds > LONGEST_S:
+        raise ValueError(f"{option} must not be longer than {LONGEST_S:g} seconds; leave it out for no limit")
     return seconds

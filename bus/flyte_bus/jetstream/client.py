@@ -9,7 +9,7 @@ import itertools
 import re
 import ssl
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nats.errors
 from nats.aio.client import Client as NatsClient
@@ -172,6 +172,9 @@ class Client(NatsClient):
         except Exception as error:  # somebody else's message; the connection goes on
             await self._error_cb(error)
 
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Any:
+        return super()._build_message(sid, _in_utf8(subject), _in_utf8(reply), *rest)
+
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
         """Quicker than nats-py's own."""
@@ -198,10 +201,15 @@ def header(headers: bytes, name: bytes) -> bytes | None:
     if at < 0:
         return None
     begin = at + len(name) + 3
-    return headers[begin : headers.find(b"\r\n", begin)].strip()
+    return _in_utf8(headers[begin : headers.find(b"\r\n", begin)].strip())
 
 
 def number(headers: bytes, name: bytes) -> int | None:
     """The same, of a header that is a whole number."""
     value = header(headers, name)
     return int(value) if value is not None and value.isdigit() else None
+
+
+def _in_utf8(text: bytes) -> bytes:
+    """The same; what is not UTF-8 in it is escaped, since a subject of any bytes is one for the server."""
+    return text if text.isascii() else text.decode("utf-8", "backslashreplace").encode()

@@ -57,8 +57,18 @@ def dockerfile_of(spec: ImageSpec) -> Dockerfile:
         raise ImageBuildError(f"image {spec.name} has a Dockerfile of its own, or stands for another image")
     steps = list(_steps(spec))
     lines = [line for step in steps for line in step.lines]
+    for line in (f"# {spec.name}", *lines):
+        if _ends_elsewhere(line):
+            raise ImageBuildError(
+                f"image {spec.name}: a line of its Dockerfile would end elsewhere: {line!r}"
+            )
     labels = [step.label for step in steps for line in step.lines if line.startswith(_COUNTED)]
     return Dockerfile("\n".join([f"# {spec.name}:{spec.tag}", *lines, ""]), tuple(labels))
+
+
+def _ends_elsewhere(line: str) -> bool:
+    """Whether what somebody wrote would make two instructions of one, or one of two."""
+    return "\n" in line or "\r" in line or line.endswith("\\")
 
 
 def _steps(spec: ImageSpec) -> Iterator[_Step]:

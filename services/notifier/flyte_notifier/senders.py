@@ -44,6 +44,10 @@ class Unsendable(NotSent):
     """It never will be: no use in trying again."""
 
 
+_NOT_AS_CHECKED = (AttributeError, LookupError, TypeError, ValueError)
+"""What comes of settings that `flyte.notify` has not checked: a request may hold any."""
+
+
 class Senders:
     """Sends by whatever kind; use it as a context manager."""
 
@@ -65,6 +69,12 @@ class Senders:
 
     async def send(self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str) -> None:
         """Send it; `id` is the delivery's, the same with every try. Raises NotSent, Unsendable."""
+        try:
+            await self._send(kind, settings, told, id)
+        except _NOT_AS_CHECKED as error:
+            raise Unsendable(f"its settings are not those of a {kind}: {type(error).__name__}") from error
+
+    async def _send(self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str) -> None:
         match kind:
             case "webhook":
                 body = settings.get("body", told)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import ActionTimedOut, AttemptFailed
 from flyte_schemas.exhausted import past_deadline, waited_too_long
+from flyte_schemas.moments import LONGEST_S
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Backoff, Policies
 
@@ -43,9 +44,11 @@ def retry_at(backoff: Backoff | None, failures: int, now: datetime) -> datetime 
     """When the attempt after the `failures`-th failure may begin; None: at once."""
     if backoff is None:
         return None
-    delay_s = backoff.base_s * backoff.factor ** (failures - 1)
-    if backoff.cap_s is not None:
-        delay_s = min(delay_s, backoff.cap_s)
+    longest_s = LONGEST_S if backoff.cap_s is None else backoff.cap_s
+    try:
+        delay_s = min(backoff.base_s * backoff.factor ** (failures - 1), longest_s)
+    except OverflowError:
+        delay_s = longest_s if backoff.base_s else 0.0
     return now + timedelta(seconds=delay_s) if delay_s > 0 else None
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from flyte_executor.backends.kubernetes.nodes import NodeRule
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_schemas.events import RunSettings
+from flyte_schemas.moments import LONGEST_S
 from flyte_schemas.policies import PodTemplate, Policies, SecretReference
 from flyte_schemas.subjects import AttemptKey, RunKey
 from flyte_schemas.task import Accelerator, Resources
@@ -108,7 +109,9 @@ launches = st.builds(
     resources=st.just(Resources()) | resources,
     secrets=st.just(()) | st.lists(secrets, max_size=3).map(tuple),
     pod_template=st.none() | templates,
-    policies=st.builds(Policies, max_runtime_s=st.none() | st.floats(min_value=0, exclude_min=True)),
+    policies=st.builds(
+        Policies, max_runtime_s=st.none() | st.floats(min_value=0, max_value=LONGEST_S, exclude_min=True)
+    ),
     settings=st.just(RunSettings()) | runs,
     interruptible=st.booleans(),
 )
