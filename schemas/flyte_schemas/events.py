@@ -139,9 +139,7 @@ class AttemptReclaimed(EventData):
 
 
 class AttemptStarted(EventData):
-    """The user's function was entered; or it is next, in a process that had all it needs: then this is the
-    claim as well, and the attempt was never placed.
-    """
+    """The user's function was entered; or is next, in a warm process: then this is the claim as well."""
 
     TYPE: ClassVar[str] = "flyte.attempt.started.v1"
     attempt: PositiveInt

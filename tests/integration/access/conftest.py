@@ -1,6 +1,4 @@
-"""One secured server for the tests of this folder, which leave its streams as they are, but for more in
-them.
-"""
+"""One secured server for the tests of this folder, which only add to its streams."""
 
 import asyncio
 from collections.abc import Iterator
