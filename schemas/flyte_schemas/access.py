@@ -110,6 +110,7 @@ _SEES = (
     *(f"flyte.svc.registry.{question}.{{place}}" for question in ("get-task", "list-tasks", "list-runs")),
     "flyte.svc.registry.get-project.{place}",
     "flyte.svc.executor.list-secrets.{place}",
+    *(f"flyte.svc.{question}.{{place}}" for question in ("executor.get-usage", "dataproxy.get-stored")),
     "flyte.svc.dataproxy.create-download-location.{place}",
     "flyte.svc.console.open-session.{place}",
     *(f"flyte.svc.{service}.ping" for service in ("registry", "dataproxy", "executor", "scheduler")),
@@ -237,6 +238,10 @@ def _watches(bucket: str) -> tuple[str, ...]:
     )
 
 
+_LIMITS = _watches("flyte_settings")
+"""What `flyte update project` has set, followed by those who keep to it."""
+
+
 def _service(name: str, what: str, *publish: str) -> Role:
     return Role(
         name=name,
@@ -254,10 +259,11 @@ REGISTRY = _service(
     "flyte.task.>",
     "flyte.seal.>",
     *_consumer(REQUESTS, "registry"),
+    *_LIMITS,
     "$JS.API.STREAM.LIST",
     "$JS.API.INFO",
 )
-DATAPROXY = _service("dataproxy", "signs the addresses of objects")
+DATAPROXY = _service("dataproxy", "signs the addresses of objects", *_LIMITS)
 EXECUTOR = _service(
     "executor",
     "decides what happens next to each action",
@@ -269,7 +275,9 @@ EXECUTOR = _service(
     *_consumer(REQUESTS, "executor"),
     *_consumer(TIMERS, "executor"),
     *_consumer(RUNS, "executor-traces"),
+    *_consumer(LOGS, "executor-printed"),
     *_watches("flyte_leases"),
+    *_LIMITS,
     "flyte.svc.dataproxy.create-download-location.*.*",
     "flyte.svc.worker.stop-attempt.>",
 )
@@ -281,6 +289,7 @@ SCHEDULER = _service(
     "flyte.req.*.*.run.*.scheduler",
     *_consumer(REQUESTS, "scheduler"),
     *_consumer(TIMERS, "scheduler"),
+    *_LIMITS,
 )
 NOTIFIER = _service(
     "notifier",

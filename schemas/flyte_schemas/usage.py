@@ -2,7 +2,7 @@
 
 from pydantic import NonNegativeInt
 
-from flyte_schemas.endpoints import Endpoint
+from flyte_schemas.endpoints import PLACE, Endpoint
 from flyte_schemas.words import Name, Word
 
 
@@ -35,5 +35,5 @@ class StoredNow(Word):
     artifact_bytes: NonNegativeInt
 
 
-GET_USAGE = Endpoint("flyte.svc.executor.get-usage", GetUsage, UsageNow)
-GET_STORED = Endpoint("flyte.svc.dataproxy.get-stored", GetStored, StoredNow)
+GET_USAGE = Endpoint("flyte.svc.executor.get-usage", GetUsage, UsageNow, PLACE)
+GET_STORED = Endpoint("flyte.svc.dataproxy.get-stored", GetStored, StoredNow, PLACE)

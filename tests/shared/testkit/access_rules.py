@@ -39,17 +39,20 @@ CONSUMERS = {
     ("FLYTE_TIMERS", "executor"): "executor",
     ("FLYTE_TIMERS", "scheduler"): "scheduler",
     ("FLYTE_RUNS", "executor-traces"): "executor",
+    ("FLYTE_LOGS", "executor-printed"): "executor",
     ("FLYTE_RUNS", "notifier"): "notifier",
     ("FLYTE_RUNS", "notifier-events"): "notifier",
     ("FLYTE_RUNS", "stranger"): "",
 }
-WATCHED = {"executor": ("flyte_leases",), "notifier": ("flyte_settings", "flyte_outbox")}
+WATCHED = {"executor": ("flyte_leases", "flyte_settings"), "notifier": ("flyte_settings", "flyte_outbox")}
+WATCHED |= dict.fromkeys(("registry", "scheduler", "dataproxy"), ("flyte_settings",))
 BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox", "flyte_sessions")
 STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED", "NOTICES")),)
 STREAMS += tuple(f"KV_{bucket}" for bucket in BUCKETS)
 ASKED = {
     "registry": ("get-task", "list-tasks", "list-runs", "get-project"),
-    "dataproxy": ("create-upload-location", "complete-upload", "create-download-location"),
+    "dataproxy": ("create-upload-location", "complete-upload", "create-download-location", "get-stored"),
+    "executor": ("get-usage",),
     "console": ("open-session",),
 }
 ASKED_ANYWHERE = {
@@ -228,7 +231,7 @@ class Rules:
         if tuple(about) != OWN:
             return False
         if self.role in ("agent", "worker"):
-            return service == "dataproxy"
+            return service == "dataproxy" and question != "get-stored"
         is_upload = question in ("create-upload-location", "complete-upload")
         return self.role in PEOPLE and PEOPLE[self.role] >= is_upload
 
