@@ -38,6 +38,7 @@ def test_who_did_what_and_that_nobody_changed_it(cli: Cli) -> None:
     said = f"{REASON} (by {user['name']})"
     assert waiting.returncode != 0 and said in waiting.stderr
     assert f"aborted                {said}" in cli.ok("get", "action", "slow", "a0")
+    assert f"aborted: {said}" in cli.ok("get", "run", "slow")
     assert f"was aborted by {user['name']}: {REASON}" in cli.ok("explain", "slow")
     assert f"aborted by {user['name']}: {REASON}" in cli.ok("events", "slow")
     (abort,) = listed(cli, "--user", user["name"], "--verb", "abort", "--since", "1h")

@@ -77,8 +77,9 @@ def get_run(
     runs = block_on(list_runs(asked))
     if key is not None and not runs:
         raise LookupError(f"there is no run {key.run!r} in {key.project}/{key.domain}")
+    aborted = _abort_of(name) if name and runs[0].found.phase.value == "aborted" else {}
     if output == "json":
-        documents = [run.found.model_dump(mode="json") | {"as_of": run.as_of} for run in runs]
+        documents = [run.found.model_dump(mode="json") | {"as_of": run.as_of} | aborted for run in runs]
         typer.echo(json_text(documents[0] if key else documents))
         return
     typer.echo(_table([run.found for run in runs]))
@@ -86,6 +87,16 @@ def get_run(
         from flyte._cli.show import failure_text
 
         typer.echo(failure_text(failure))
+    if found := aborted.get("aborted"):
+        typer.echo(f"aborted: {found['reason']} (by {found['by'] or 'nobody'})")
+
+
+def _abort_of(run: str) -> dict[str, dict[str, str]]:
+    """Why a run was aborted and by whom, as its log says."""
+    from flyte._client.actions import Action
+
+    found = Action.get(uri=run, name="a0").details().abort_info
+    return {"aborted": {"reason": found.reason, "by": found.by}} if found is not None else {}
 
 
 def _show_counts(asked: "ListRuns", *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal
 
 from flyte._archive.records import (
     EVENTS,
@@ -62,19 +63,7 @@ def write_archive(
             writer.add(Message.of(writer.number, 10 * counts[part], subject, raw))
 
         with writer.part(MANIFEST):
-            writer.add(
-                Manifest(
-                    number=0,
-                    format="flytejet-run",
-                    version=2 if seals else 1,
-                    project=KEY.project,
-                    domain=KEY.domain,
-                    run=KEY.run,
-                    exported_at=MORNING,
-                    exported_with="0.0.0",
-                    with_objects=True,
-                )
-            )
+            writer.add(_manifest(2 if seals else 1))
         if seals:
             with writer.part(SEALS):
                 for subject, raw in seals:
@@ -110,6 +99,20 @@ def write_archive(
                     is_finished=True,
                 )
             )
+
+
+def _manifest(version: Literal[1, 2]) -> Manifest:
+    return Manifest(
+        number=0,
+        format="flytejet-run",
+        version=version,
+        project=KEY.project,
+        domain=KEY.domain,
+        run=KEY.run,
+        exported_at=MORNING,
+        exported_with="0.0.0",
+        with_objects=True,
+    )
 
 
 def stored_object(content: bytes) -> StoredObject:
