@@ -1,4 +1,7 @@
-"""One secured server for the tests of this folder, which leave its streams as they are."""ollections.abc import Iterator
+"""One secured server for the tests of this folder, which leave its streams as they are."""
+
+import asyncio
+from collections.abc import Iterator
 
 import pytest
 
