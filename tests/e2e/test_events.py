@@ -1,5 +1,6 @@
 """The stream of events as a user types it: live, gone on with, filtered, and read by a program of his own."""
 
+import getpass
 import json
 import signal
 import subprocess
@@ -53,7 +54,8 @@ def test_whoever_watches_sees_what_happens_and_goes_on_where_he_was(cli: Cli, tm
     assert (live.returncode, rest) == (130, "\n")
     assert all("  seen  " in line for line in lines)
     said = [line[TEXT:].partition(":")[0] for line in lines]
-    assert said == ["requested", "requested by a0", "failed", "requested by a0"]
+    me = getpass.getuser()
+    assert said == [f"requested by {me}", "requested by a0", "failed", "requested by a0"]
 
     # The last ones of the project, deployments among them; then from any of them on, without a gap.
     everything = documents(cli.ok("events", "-p", "watching", "--since", "1h", "-o", "json"))

@@ -46,8 +46,11 @@ class Keyring:
         """Whether keys were made here before, whole or in part."""
         return (self.folder / "keys").exists()
 
-    def make(self) -> None:
-        """Make all keys, and what follows from them. Raises KeyringError where there are some already."""
+    def make(self, *, operator: str = OPERATOR.name) -> None:
+        """Make all keys, and what follows from them; `operator` is whom the administrator's requests name.
+
+        Raises KeyringError where there are some already.
+        """
         if self.is_there:
             raise KeyringError(f"there are keys in {self.folder} already: they are not made anew")
         half = self.folder / "keys.part"
@@ -60,9 +63,9 @@ class Keyring:
             write_secret(half / f"{account}.nk", KeyPair.create("account").seed)
         private_folder(self.folder)
         half.rename(self.folder / "keys")
-        self.complete()
+        self.complete(operator=operator)
 
-    def complete(self) -> None:
+    def complete(self, *, operator: str = OPERATOR.name) -> None:
         """Make what follows from the keys, and keys of roles that earlier versions did not know."""
         for role in ROLES:
             if not self._key_file(f"roles/{role}").exists():
@@ -70,7 +73,8 @@ class Keyring:
         self.write_accounts()
         for name in (*(role.name for role in SERVICES), OPERATOR.name):
             if not self.credentials(name).exists():
-                write_secret(self.credentials(name), self.minter(name).mint(name).text)
+                user = operator if name == OPERATOR.name else name
+                write_secret(self.credentials(name), self.minter(name).mint(user).text)
         for name in MINTED_BY_SERVICES:
             if not self.minter_file(name).exists():
                 write_secret(self.minter_file(name), self.minter(name).text)
