@@ -22,6 +22,8 @@ WAIT_S = 15.0
 """So many requests may wait as are let through in this time …"""
 LEAST_WAITING = 10
 """… and always so many."""
+ABOUT_NOW_S = 0.001
+"""A wait that is shorter is none: a clock may not tell its end from its beginning. What is ahead is owed."""
 
 RateOf = Callable[[Place], float | None]
 """How many requests a second a place may make; None: any number."""
@@ -44,7 +46,8 @@ class Savings:
         most = max(1.0, per_s * BURST_S)
         self.left = min(most, self.left + max(0.0, now - self.at) * per_s)
         self.at = max(now, self.at)
-        return max(0.0, (1.0 - self.left) / per_s)
+        wait_s = (1.0 - self.left) / per_s
+        return wait_s if wait_s > ABOUT_NOW_S else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ import structlog
 from flyte_bus.identity.keyring import ACCOUNTS_FILE, Keyring, KeyringError
 from flyte_bus.security import Security
 from flyte_embedded.ports import free_port, keep_port, known_port
-from flyte_schemas.access import CORE
+from flyte_schemas.access import CORE, OPERATOR
 from flyte_schemas.streams import RUNS
+from flyte_schemas.users import is_service, user_token
 
 log = structlog.get_logger()
 

@@ -24,7 +24,7 @@ async def bus() -> AsyncIterator[MemoryBus]:
 async def ask(bus: MemoryBus, project: str, *names: str) -> None:
     content = request(1).data
     for name in names:
-        subject = run_request(RunKey(project, "d", name))
+        subject = run_request(RunKey(project, "d", name), "ann")
         await bus.log.append(event(subject, content, id=f"{project}.{name}"))
 
 
