@@ -10,6 +10,9 @@ TASK_NAME_PATTERN = r"^[^\s.*>]{1,128}\.[^\s.*>]{1,128}$"
 
 ENVIRONMENT_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 
+SECRETS_FOLDER_VARIABLE = "FLYTE_SECRETS_DIR"
+"""Tells a task where the files of its secrets are."""
+
 
 def is_name(text: str) -> bool:
     """Whether `text` can stand as one token of a subject."""

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from flyte import errors
 from flyte._local_attempt import Failed
-from flyte._runtime.runner import FOLDER_VARIABLE
 from flyte._secret import Secret
 from flyte._stack import stack_home
-from flyte_schemas.secrets import missing_secret, scopes_of, variable_of
+from flyte_schemas.names import SECRETS_FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from flyte_bus.secrets.file import KeptSecret, SecretName
@@ -35,7 +34,7 @@ class LocalSecrets:
     """Looks for those of the tasks of one run; `close` removes the files that it has made."""
 
     def __init__(self, project: str, domain: str) -> None:
-        self._scopes = scopes_of(project, domain)
+        self._place = (project, domain)
         self._kept: dict[SecretName, KeptSecret] | None = None
         self._folder: Path | None = None
 
@@ -43,13 +42,15 @@ class LocalSecrets:
         """The values of those that a task declares; a failure where one is nowhere, or cannot be used."""
         if not secrets:
             return NONE
+        from flyte_schemas.secrets import missing_secret, scopes_of
+
         variables, hidden = dict[str, str](), list[str]()
         try:
             for secret in secrets:
                 value = self._value(secret)
                 if value is None:
                     also = f"the variable {_variable(secret)}"
-                    return _failed(missing_secret(secret.to_wire(), self._scopes, also))
+                    return _failed(missing_secret(secret.to_wire(), scopes_of(*self._place), also))
                 text = value.decode(errors="surrogateescape")
                 hidden.append(text)
                 if secret.as_env_var is not None:
@@ -57,7 +58,7 @@ class LocalSecrets:
                         raise ValueError(f"the value of secret {secret.key!r} is no text: say mount=…")
                     variables[secret.as_env_var] = text
                 if secret.mount is not None:
-                    variables[FOLDER_VARIABLE] = str(self._write(secret, value))
+                    variables[SECRETS_FOLDER_VARIABLE] = str(self._write(secret, value))
         except (OSError, ValueError) as error:
             return Failed(error)
         return Found(variables, tuple(hidden))
@@ -76,13 +77,14 @@ class LocalSecrets:
         if said is not None:
             return os.fsencode(said)
         from flyte_bus.secrets.file import FOLDER, SecretFile, SecretFileUnusable, SecretName
+        from flyte_schemas.secrets import scopes_of
 
         if self._kept is None:
             try:
                 self._kept = SecretFile(stack_home() / FOLDER).read()
             except SecretFileUnusable as error:
                 raise ValueError(str(error)) from error
-        names = (SecretName(scope, secret.group, secret.key) for scope in self._scopes)
+        names = (SecretName(scope, secret.group, secret.key) for scope in scopes_of(*self._place))
         return next((self._kept[name].value for name in names if name in self._kept), None)
 
     def _write(self, secret: Secret, value: bytes) -> Path:
@@ -103,6 +105,8 @@ class LocalSecrets:
 
 
 def _variable(secret: Secret) -> str:
+    from flyte_schemas.secrets import variable_of
+
     return secret.as_env_var or variable_of(secret.group, secret.key)
 
 

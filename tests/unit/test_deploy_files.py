@@ -53,7 +53,11 @@ def _minor_of_kubectl() -> int:
 def settings_in_code() -> set[str]:
     """Every variable that the bus, the services and the agent read."""
     found: set[str] = set()
-    named = (ROOT / "schemas/flyte_schemas/trust.py", *ROOT.glob("bus/flyte_bus/*.py"))
+    named = (
+        ROOT / "schemas/flyte_schemas/trust.py",
+        ROOT / "sdk/flyte/_client/verifying.py",
+        *ROOT.glob("bus/flyte_bus/*.py"),
+    )
     for path in (*named, *ROOT.glob("services/**/settings.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and NAME.fullmatch(node.value):

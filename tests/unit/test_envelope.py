@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from flyte_schemas.envelope import AnyEvent, Event, Malformed, decode, encode
 from flyte_schemas.events import AttemptSucceeded, LogSegment, LogWritten
 from flyte_schemas.literals import InlineLiteral
+from flyte_schemas.moments import EARLIEST, LATEST
 from flyte_schemas.vocabulary import DATA_TYPES, UnknownData
 from testkit.events import MORNING, action, event, numbered
 from testkit.examples import EXAMPLES
@@ -34,7 +35,7 @@ def test_what_is_written_is_read(example: AnyEvent) -> None:
     id=st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1),
     source=st.text(),
     cause=st.none() | st.text(),
-    time=st.datetimes(timezones=st.just(UTC)),
+    time=st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC)),
     text=st.text(),
     size_bytes=st.integers(0, 2**53),
 )

@@ -33,9 +33,7 @@ from flyte._runtime.reports import Report
 from flyte._runtime.stopping import cancelled_by_signal, stopped_by_signal
 from flyte._syncify import block_on
 from flyte_schemas.literals import AnyLiteral
-
-FOLDER_VARIABLE = "FLYTE_SECRETS_DIR"
-"""Tells a task where the files of its secrets are."""
+from flyte_schemas.names import SECRETS_FOLDER_VARIABLE
 
 
 def main(connection: socket.socket) -> int:
@@ -137,7 +135,7 @@ def set_variables(start: Start) -> None:
     if start.secrets is not None:
         os.environ.update(start.secrets.variables)
         if start.secrets.folder:
-            os.environ[FOLDER_VARIABLE] = start.secrets.folder
+            os.environ[SECRETS_FOLDER_VARIABLE] = start.secrets.folder
     os.environ.update(start.template.env_vars)
     os.environ.update(start.env_vars)
 

@@ -275,13 +275,13 @@ def _running() -> tuple[AnyEvent, ...]:
         custom_context={"tenant": "b"},
         overrides=OVERRIDES,
         settings=SETTINGS,
-        requested_by="somebody",
+        requested_by="alice",
     )
     reported = AttemptReported(attempt=1, uri="flyte://raw/0f", sha256="0f" * 32, size_bytes=512, serial=1)
     waiting = AttemptWaiting(attempt=1, message=SCHEDULER)
     failed = AttemptFailed(attempt=1, failure=FAILURE, log_end=17)
     reclaimed = AttemptReclaimed(attempt=1, worker="host/123")
-    abort = AbortAction(action="a0", reason="enough", requested_by="somebody")
+    abort = AbortAction(action="a0", reason="enough", requested_by="alice")
     succeeded = AttemptSucceeded(attempt=2, outputs={"o0": InlineLiteral(value=[1, 2.5, None])}, log_end=17)
     return (
         _event(run_request(RUN, "alice"), "s1", start, source="sdk"),
@@ -354,7 +354,7 @@ def _asking_people() -> tuple[AnyEvent, ...]:
         parent_attempt=1,
         group="batch",
     )
-    signal = SignalCondition(condition="approve", value=True, requested_by="somebody")
+    signal = SignalCondition(condition="approve", value=True, requested_by="alice")
     recovered = ActionRecovered(source="p/d/r1/approve", outputs={"o0": InlineLiteral(value=True)})
     return (
         _event(subject, "r7k2m9.approve.requested", requested, source="agent", cause="r7k2m9.a0.1"),
@@ -363,7 +363,7 @@ def _asking_people() -> tuple[AnyEvent, ...]:
         _event(
             subject,
             "r7k2m9.approve.signalled",
-            ConditionSignalled(value=True, signalled_by="somebody"),
+            ConditionSignalled(value=True, signalled_by="alice"),
             source="executor",
             cause="g1",
         ),

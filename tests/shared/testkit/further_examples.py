@@ -45,22 +45,22 @@ _SEAL = RunSealed(
 )
 
 FURTHER_EXAMPLES: tuple[AnyEvent, ...] = (
-    event(_ASKED, DeployTriggers(task=TASK, version="v1", requested_by="somebody"), id="t1"),
-    event(_ASKED, CreateTrigger(task=TASK, version="v1", trigger=OFTEN, requested_by="somebody"), id="t2"),
-    event(_ASKED, SwitchTrigger(task=TASK, name="often", is_active=True, requested_by="somebody"), id="t3"),
-    event(_ASKED, DeleteTrigger(task=TASK, name="often", requested_by="somebody"), id="t4"),
+    event(_ASKED, DeployTriggers(task=TASK, version="v1", requested_by="alice"), id="t1"),
+    event(_ASKED, CreateTrigger(task=TASK, version="v1", trigger=OFTEN, requested_by="alice"), id="t2"),
+    event(_ASKED, SwitchTrigger(task=TASK, name="often", is_active=True, requested_by="alice"), id="t3"),
+    event(_ASKED, DeleteTrigger(task=TASK, name="often", requested_by="alice"), id="t4"),
     event(
         _SAID,
-        TriggersDeployed(version="v1", triggers=(NIGHTLY,), request_sequence=7, requested_by="somebody"),
+        TriggersDeployed(version="v1", triggers=(NIGHTLY,), request_sequence=7, requested_by="alice"),
         id="trigger.1",
     ),
     event(
         _SAID,
-        TriggerCreated(trigger=OFTEN, version="v1", is_pinned=True, requested_by="somebody"),
+        TriggerCreated(trigger=OFTEN, version="v1", is_pinned=True, requested_by="alice"),
         id="trigger.2",
     ),
-    event(_SAID, TriggerSwitched(name="often", is_active=True, requested_by="somebody"), id="trigger.3"),
-    event(_SAID, TriggerDeleted(name="often", requested_by="somebody"), id="trigger.4"),
+    event(_SAID, TriggerSwitched(name="often", is_active=True, requested_by="alice"), id="trigger.3"),
+    event(_SAID, TriggerDeleted(name="often", requested_by="alice"), id="trigger.4"),
     event(_SAID, TriggerRefused(reason="task my_env.my_task has no trigger 'often'"), id="trigger.5"),
     event(
         notice_subject(ActionKey(RUN, "a0")),

@@ -34,7 +34,7 @@ async def limit(bus: MemoryBus, project: str, per_s: float) -> None:
 
 
 def inbox_of(bus: MemoryBus) -> FairInbox:
-    return FairInbox(bus, "executor", [RUN_REQUESTS], ack_wait_s=1.0)
+    return FairInbox(bus, "executor", RUN_REQUESTS, ack_wait_s=1.0)
 
 
 def name(turn: Turn) -> str:

@@ -96,10 +96,11 @@ def test_a_deployment_that_says_nothing_new_is_known() -> None:
 def test_each_fact_is_told_in_words() -> None:
     told = [event_text(one) for one in FURTHER_EXAMPLES if ".request." not in one.type]
     assert told == [
-        "triggers of version v1: nightly",
-        "trigger often created",
-        "trigger often switched on",
-        "trigger often deleted",
+        "triggers of version v1 deployed by alice: nightly",
+        "trigger often created by alice",
+        "trigger often switched on by alice",
+        "trigger often deleted by alice",
         "refused: task my_env.my_task has no trigger 'often'",
         "nobody took the notification for rule:on-call in 10 tries: HTTP 500",
+        "sealed: 3 events, signed by UAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAPT7",
     ]
