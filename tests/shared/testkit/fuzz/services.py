@@ -41,7 +41,7 @@ from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.policies import Backoff, Policies
 from flyte_schemas.streams import REJECTED
-from flyte_schemas.subjects import RunKey, action_subject, run_request, task_subject
+from flyte_schemas.subjects import RunKey, abort_request, action_subject, run_request, task_subject
 from flyte_schemas.task import TaskReference
 from testkit.executor_plane import Life, Plane
 from testkit.fuzz.chooser import Chooser
@@ -181,16 +181,17 @@ class Messages(Services):
         await self.canary()
 
     def _new_run(self, chooser: Chooser) -> tuple[str, bytes]:
-        """In turn a task that is deployed, a run of it, and a word about that; almost as they should be."""
+        """In turn a task that is deployed, a run of it, a word about that, and its end; almost as they should be."""
         self._asked += 1
-        run = RunKey("project", "domain", f"r{self._asked // 3}")
-        task = TaskReference(name="env.parent", version=f"r{self._asked // 3}")
+        run = RunKey("project", "domain", f"r{self._asked // 4}")
+        task = TaskReference(name="env.parent", version=f"r{self._asked // 4}")
         words: tuple[tuple[str, EventData], ...] = (
             (task_subject("project", "domain", task.name), _deployed(task)),
             (run_request(run, "alice"), StartRun(task=task, settings=_SETTINGS)),
             (action_subject(run.action("a0")), chooser.pick(_OF_A_RUN)),
+            (abort_request(run, "alice"), AbortAction(action="a0", reason="enough")),
         )
-        subject, data = words[self._asked % 3]
+        subject, data = words[self._asked % 4]
         raw = encode(event(subject, data, time=datetime.now(UTC)))
         match chooser.below(4):
             case 0:
@@ -198,11 +199,11 @@ class Messages(Services):
             case 1:
                 return subject, mutated(chooser, raw)
             case _:
-                return subject, changed_at(chooser, raw, *_INNER[self._asked % 3])
+                return subject, changed_at(chooser, raw, *_INNER[self._asked % 4])
 
 
-_INNER = (("data", "template", "policies"), ("data", "settings"), ("data",))
-"""What is worth changing most in each of the three."""
+_INNER = (("data", "template", "policies"), ("data", "settings"), ("data",), ("data",))
+"""What is worth changing most in each of the four."""
 _POLICIES = Policies(
     retries=1,
     backoff=Backoff(base_s=0.001, factor=2.0, cap_s=1.0),
