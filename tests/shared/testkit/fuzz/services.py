@@ -181,7 +181,7 @@ class Messages(Services):
         await self.canary()
 
     def _new_run(self, chooser: Chooser) -> tuple[str, bytes]:
-        """In turn: a task that is deployed, a run of it, a word about that, its end; almost as they should be."""
+        """A task that is deployed, a run of it, a word about that, its end, in turn: almost right."""
         self._asked += 1
         run = RunKey("project", "domain", f"r{self._asked // 4}")
         task = TaskReference(name="env.parent", version=f"r{self._asked // 4}")
