@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,19 @@ def find_stack(home: Path | None = None) -> Stack | None:
             home=home,
             seal_key=str(document.get("seal_key", "")),
             console_url=str(document.get("console_url", "")),
-            nats_credentials=str(document.get("nats_credentials", "")),
+            nats_credentials=_in(home, document),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return stack if is_alive(stack.pid) else None
+
+
+def _in(home: Path, document: dict[str, Any]) -> str:
+    """The file of the owner's credentials, in the home as it is seen from here."""
+    said = str(document.get("nats_credentials", ""))
+    there = str(document.get("home", ""))
+    is_inside = said and there and Path(said).is_relative_to(there)
+    return str(home / Path(said).relative_to(there)) if is_inside else said
 
 
 def is_alive(pid: int) -> bool:

@@ -115,4 +115,5 @@ def test_what_does_not_act_yet_is_deployed_shown_and_no_hindrance(cli: Cli) -> N
     document = json.loads(cli.ok("get", "task", "declaring.main", "v1", "-o", "json"))
     assert document["template"]["policies"]["cache"]["behavior"] == "auto"
     assert document["template"]["pod_template"]["labels"] == {"team": "us"}
+    cli.ok("create", "secret", "token", "--group", "team", "--value", "hidden")
     assert "ran" in outputs_of(cli.ok("run", "--follow", "declaring.py", "pooled"))

@@ -19,7 +19,7 @@ def found():
             if os.path.islink(f"/proc/self/fd/{fd}")]
     return {
         "told": sorted(name for name in os.environ if name.startswith("FLYTE_NATS")),
-        "shown": [part.partition("=")[0] for part in shown.split(chr(0)) if "NATS" in part or "SEED" in part],
+        "shown": [part.partition("=")[0] for part in shown.split(chr(0)) if "NATS" in part or "NKEY" in part],
         "files": sorted(path for path in mine if path.startswith("/") and not path.startswith("/dev/")),
         "spool": os.listdir(os.path.join(os.environ["FLYTE_HOME"], "credentials")),
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flyte_bus.jetstream import JetStreamBus, connect
+from flyte_bus.jetstream import follower as follower_module
 from flyte_bus.jetstream import stream as stream_module
 from flyte_bus.ports import Entry
 from flyte_bus.settings import BusSettings
@@ -85,7 +86,7 @@ async def test_a_follower_holds_little_for_who_does_not_read_and_gives_him_all(
 ) -> None:
     monkeypatch.setattr(stream_module, "BATCH_MESSAGES", 50)
     if limit != "in order":
-        monkeypatch.setattr(stream_module, limit, 50 if limit == "LIVE_BACKLOG" else 50 * 3_000)
+        monkeypatch.setattr(follower_module, limit, 50 if limit == "LIVE_BACKLOG" else 50 * 3_000)
     follow = bus.log.follow_in_order if limit == "in order" else bus.log.follow
     settings = BusSettings(url=nats_server.url, user=nats_server.user, password=nats_server.password)
     count, before = 1_501, held()

@@ -16,7 +16,7 @@ from flyte_bus.ports import Bus
 from flyte_bus.settings import BusSettings
 from flyte_schemas.envelope import Event
 from flyte_schemas.streams import LEASES_BUCKET, REQUESTS, RUNS
-from flyte_schemas.subjects import RunKey, abort_request, action_subject
+from flyte_schemas.subjects import ABORT_REQUESTS, RunKey, abort_request, action_subject
 from testkit.events import numbered
 
 RACERS = 3
@@ -151,7 +151,7 @@ class Traffic:
                 self.followed_race.append(entry.sequence)
 
     async def _take(self, bus: Bus) -> None:
-        async with bus.inbox(REQUESTS, "chaos", [REQUESTS.subjects[2]]) as inbox:
+        async with bus.inbox(REQUESTS, "chaos", ABORT_REQUESTS) as inbox:
             async for delivery in inbox:
                 self.delivered[_id(delivery.entry.content)] += 1
                 await delivery.ack()
