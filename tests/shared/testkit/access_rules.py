@@ -44,8 +44,11 @@ CONSUMERS = {
     ("FLYTE_RUNS", "notifier-events"): "notifier",
     ("FLYTE_RUNS", "stranger"): "",
 }
-WATCHED = {"executor": ("flyte_leases", "flyte_settings"), "notifier": ("flyte_settings", "flyte_outbox")}
-WATCHED |= dict.fromkeys(("registry", "scheduler", "dataproxy"), ("flyte_settings",))
+WATCHED: dict[str, tuple[str, ...]] = {
+    "executor": ("flyte_leases", "flyte_settings"),
+    "notifier": ("flyte_settings", "flyte_outbox"),
+    **dict.fromkeys(("registry", "scheduler", "dataproxy"), ("flyte_settings",)),
+}
 BUCKETS = ("flyte_settings", "flyte_leases", "flyte_cache", "flyte_outbox", "flyte_sessions")
 STREAMS = (*(f"FLYTE_{name}" for name in (*READABLE, "SEALS", "TIMERS", "REJECTED", "NOTICES")),)
 STREAMS += tuple(f"KV_{bucket}" for bucket in BUCKETS)

@@ -15,7 +15,7 @@ import structlog
 
 from flyte_bus.identity.credentials import Credentials
 from flyte_bus.security import CREDS, PASSWORD, USER
-from flyte_executor.backends.port import Launch
+from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.credentials import Issuer
 from flyte_schemas.orders import NOWHERE, SPARE_CREDENTIALS
 
@@ -92,7 +92,7 @@ class Handing:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._issuer.ttl_s / 2)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(LaunchFailed):
                 self._write_spares()
 
     def _write_spares(self) -> None:
@@ -100,7 +100,14 @@ class Handing:
 
     def _write(self, file: Path, credentials: Credentials) -> None:
         half = file.with_suffix(".part")
-        descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(credentials.text)
-        half.replace(file)
+        try:
+            descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w") as out:
+                out.write(credentials.text)
+            half.replace(file)
+        except (
+            OSError
+        ) as error:  # a full disk, say: the attempt is tried again, and so the log waits for room
+            raise LaunchFailed(
+                f"no agent's credentials could be written to {self._folder}: {error}"
+            ) from error
