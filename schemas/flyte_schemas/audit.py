@@ -27,6 +27,7 @@ from flyte_schemas.events import (
     TraceSucceeded,
 )
 from flyte_schemas.imported import RunImported
+from flyte_schemas.limits import LIMIT_CODES
 from flyte_schemas.literals import Literals
 from flyte_schemas.subjects import ActionKey, RunKey, parse_action
 
@@ -41,6 +42,9 @@ DECISIONS = (
     ConditionSignalled,
 )
 """Words that are written expecting what their writer has seen, so each of them takes effect."""
+
+ENDS_FROM_OUTSIDE = frozenset(code for code, *_ in LIMIT_CODES)
+"""Failures that are no attempt's: an action is ended with them while it runs."""
 
 INVARIANTS: dict[str, str] = {
     "identity": "an event's id never stands for two different contents",
@@ -158,6 +162,8 @@ class Audit:
                 self._failed[key] = max(failed, attempt)
             case ActionRetried(attempt=attempt) if attempt > failed:
                 yield "attempt", f"attempt {attempt} had not failed when another was decided upon"
+            case ActionFailed(failure=failure) if failure.code in ENDS_FROM_OUTSIDE:
+                pass  # the run is over a limit of its project, whatever its attempts do
             case ActionFailed() if not before.is_terminal and before.attempt > failed:
                 yield "attempt", f"attempt {before.attempt} had not failed when the action did"
             case _:
