@@ -30,7 +30,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def impatient(bus: MemoryBus) -> Artifacts:
-    return Artifacts(bus.ask, "robots", "development", patience_s=0.5)
+    return Artifacts(bus.ask, "robots", "development", patience_s=2.0)
 
 
 @pytest.fixture
