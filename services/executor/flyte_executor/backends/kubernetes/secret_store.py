@@ -4,7 +4,7 @@ So a scope is what the namespaces of pods are of: a project and domain, a domain
 with our label are changed: what somebody else has made in a namespace stays theirs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import orjson
@@ -104,55 +104,45 @@ class KubernetesStore:
         self, api: Api, namespace: str, name: str, key: str, content: SecretContent, now: datetime
     ) -> bool:
         """Keep a value in one cluster; whether one was there. Raises StoreRefuses."""
-        for _ in range(TRIES):
-            try:
-                found = await api.secret(namespace, name)
-                if found is not None:
-                    _check_ours(found, content.type)
-                times = _times(found)
-                was_there = found is not None and key in (found.get("data") or {})
-                times[key] = [times.get(key, [now.isoformat()])[0], now.isoformat()]
-                body = _body(namespace, name, {key: content.value}, times)
-                if found is None:
-                    body["metadata"]["labels"] = {LABEL: content.type}
-                    await api.create_secret({**body, "type": TYPES[content.type]})
-                else:
-                    body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-                    await api.change_secret(namespace, name, body)
-            except ApiError as error:
-                if error.code == 409:
-                    continue
-                raise _refusal(error) from error
-            except ApiUnavailable as error:
-                raise _refusal(error) from error
+
+        async def put() -> bool:
+            found = await api.secret(namespace, name)
+            if found is not None:
+                _check_ours(found, content.type)
+            times = _times(found)
+            was_there = found is not None and key in (found.get("data") or {})
+            times[key] = [times.get(key, [now.isoformat()])[0], now.isoformat()]
+            body = _body(namespace, name, {key: content.value}, times)
+            if found is None:
+                body["metadata"]["labels"] = {LABEL: content.type}
+                await api.create_secret({**body, "type": TYPES[content.type]})
+            else:
+                body["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+                await api.change_secret(namespace, name, body)
             return was_there
-        raise StoreRefuses(f"Secret {name} of namespace {namespace} was changed by others all the time")
+
+        return await _made(put, namespace, name)
 
     async def _delete_in(self, api: Api, namespace: str, name: str, key: str) -> bool:
         """Remove a key in one cluster, and its Secret with the last; whether it was there."""
-        for _ in range(TRIES):
-            try:
-                found = await api.secret(namespace, name) if is_subdomain(name) else None
-                if found is None or key not in (found.get("data") or {}):
-                    return False
-                _check_ours(found, found["metadata"].get("labels", {}).get(LABEL, ""))
-                version = found["metadata"]["resourceVersion"]
-                if set(found["data"]) == {key}:
-                    await api.delete_secret(namespace, name, version)
-                else:
-                    times = _times(found)
-                    times.pop(key, None)
-                    body = _body(namespace, name, {key: None}, times)
-                    body["metadata"]["resourceVersion"] = version
-                    await api.change_secret(namespace, name, body)
-            except ApiError as error:
-                if error.code == 409:
-                    continue
-                raise _refusal(error) from error
-            except ApiUnavailable as error:
-                raise _refusal(error) from error
+
+        async def delete() -> bool:
+            found = await api.secret(namespace, name) if is_subdomain(name) else None
+            if found is None or key not in (found.get("data") or {}):
+                return False
+            _check_ours(found, found["metadata"].get("labels", {}).get(LABEL, ""))
+            version = found["metadata"]["resourceVersion"]
+            if set(found["data"]) == {key}:
+                await api.delete_secret(namespace, name, version)
+            else:
+                times = _times(found)
+                times.pop(key, None)
+                body = _body(namespace, name, {key: None}, times)
+                body["metadata"]["resourceVersion"] = version
+                await api.change_secret(namespace, name, body)
             return True
-        raise StoreRefuses(f"Secret {name} of namespace {namespace} was changed by others all the time")
+
+        return await _made(delete, namespace, name)
 
     def _summaries(self, secret: Document, scope: SecretScope) -> list[SecretSummary]:
         name, times = secret["metadata"]["name"], _times(secret)
@@ -172,6 +162,19 @@ class KubernetesStore:
                 )
             )
         return found
+
+
+async def _made(change: Callable[[], Awaitable[bool]], namespace: str, name: str) -> bool:
+    """What a change of a Secret says, made anew while it meets another one. Raises StoreRefuses."""
+    for _ in range(TRIES):
+        try:
+            return await change()
+        except ApiError as error:
+            if error.code != 409:
+                raise _refusal(error) from error
+        except ApiUnavailable as error:
+            raise _refusal(error) from error
+    raise StoreRefuses(f"Secret {name} of namespace {namespace} was changed by others all the time")
 
 
 def scope_kind(settings: KubernetesSettings) -> ScopeKind | None:
