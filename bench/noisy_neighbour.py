@@ -105,6 +105,7 @@ def again_and_again(which):
 
 async def requests():
     from flyte import _session
+    from flyte._client.identity import who
     from flyte_schemas.envelope import Event
     from flyte_schemas.events import StartRun
     from flyte_schemas.subjects import RunKey, run_request
@@ -114,8 +115,8 @@ async def requests():
 
     async def ask():
         name = uuid.uuid4().hex
-        start = StartRun(task=TaskReference(name="flood.nobody", version="v0"))
-        subject = run_request(RunKey("noisy", "development", name))
+        start = StartRun(task=TaskReference(name="flood.nobody", version="v0"), requested_by=who())
+        subject = run_request(RunKey("noisy", "development", name), who())
         await bus.log.append(Event(id=name, source="/x", subject=subject, time=datetime.now(UTC), data=start))
 
     while True:
@@ -237,17 +238,19 @@ class _Measured:
 
     @contextmanager
     def _flood(self, kind: str) -> Iterator[None]:
-        driver = subprocess.Popen(
-            [sys.executable, "driver.py", kind],
-            cwd=self.cli.folder,
-            env=clean_environment(**self.cli.variables),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        said = self.cli.folder / "driver.txt"
+        with said.open("w") as file:
+            driver = subprocess.Popen(
+                [sys.executable, "driver.py", kind],
+                cwd=self.cli.folder,
+                env=clean_environment(**self.cli.variables),
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+            )
         try:
             with suppress(subprocess.TimeoutExpired):
                 driver.wait(timeout=FLOODED_S)
-            assert driver.returncode is None, f"the flood of {kind} has ended by itself"
+            assert driver.returncode is None, f"the flood of {kind} has ended by itself:\n{said.read_text()}"
             yield
         finally:
             driver.kill()

@@ -104,6 +104,26 @@ class Client(NatsClient):
             if not answer.done():
                 answer.set_exception(error())
 
+    async def _read_loop(self) -> None:
+        """As nats-py's, which stops for an error of any kind and leaves a connection that hears nothing."""
+        await super()._read_loop()
+        task = asyncio.current_task()
+        if self.is_connected and task is not None and not task.cancelling():
+            await self._process_op_err(ConnectionResetError("the reading of the connection has failed"))
+
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        """nats-py's own overtakes what waits to be sent, and its answer says nothing of that."""
+        if self.is_connected and self._pending and self._transport is not None:
+            self._transport.writelines(self._pending[:])
+            self._pending, self._pending_data_size = [], 0
+        await super()._send_ping(future)
+
+    async def _process_pong(self) -> None:
+        """Who waited for this answer may have gone; nats-py ends the reading of the connection for that."""
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     async def _process_err(self, err_msg: str) -> None:
         """What the server does not permit goes to those who wait for it; all else as nats-py has it.
 

@@ -282,8 +282,6 @@ class Connection:
             subscription = await subscribing
             try:
                 await self._flush()
-                if not denials and self.standing.access is not None:
-                    await self._flush()  # the server may tell of a refusal after it has answered a ping
                 if denials:
                     raise denials[0]
             except BaseException:

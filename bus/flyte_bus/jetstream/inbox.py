@@ -127,6 +127,7 @@ class JetStreamInbox:
 
     async def __aiter__(self) -> AsyncIterator[JetStreamDelivery]:
         while not self._connection.is_closed:
+            self._wake.clear()  # before we look: what comes while we ask the server counts
             if self._is_stale:
                 self._is_stale = False
                 self._outstanding = 0
@@ -136,7 +137,6 @@ class JetStreamInbox:
                 self._in_hand = self._queue.popleft()
                 yield self._in_hand
                 continue
-            self._wake.clear()
             try:
                 async with asyncio.timeout(PULL_EXPIRES_S + 5):
                     await self._wake.wait()
