@@ -26,7 +26,11 @@ AHEAD = 20_000
 AHEAD_BYTES = 64 * 1024**2
 """… and how many bytes."""
 ACK_WAIT_S = 30.0
-REFUSED_AT_ONCE = 64
+REFUSED_AT_ONCE = 8
+REST = 3.0
+"""How long nothing is refused after a bunch was, in times of what that took: others are served meanwhile."""
+A_MOMENT_S = 1e-6
+"""No clock tells less from nothing."""
 GIVE_BACK_S = 2.0
 """How long it may take at the end to give back what is held."""
 FREE_VERBS = frozenset({"abort", "signal"})
@@ -67,6 +71,7 @@ class FairInbox:
         self._turns: Turns[Delivery] = Turns(lambda place: known.of(place).requests_per_s)
         self._refused: deque[Turn] = deque()
         self._was_refused = False
+        self._refuses_at = 0.0
         self._held_bytes = 0
         self._moved = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -119,21 +124,35 @@ class FairInbox:
     async def __aiter__(self) -> AsyncIterator[tuple[Turn, ...]]:
         now = asyncio.get_running_loop().time
         while True:
-            turns = self._next(now())
+            begun = now()
+            turns = self._next(begun)
             if not turns:
-                await self._wait(self._turns.due_in(now()))
+                await self._wait(self._due_in(begun))
                 continue
             self._in_hand = [turn.delivery for turn in turns]
             self._held_bytes -= sum(len(delivery.entry.raw) for delivery in self._in_hand)
             self._has_room.set()
             yield turns
+            if turns[0].refused is not None:
+                self._refuses_at = now() + REST * (now() - begun)
+
+    def _due_in(self, now: float) -> float | None:
+        """When something may have its turn that has none now; None for not before something happens."""
+        due = self._turns.due_in(now)
+        if not self._refused:
+            return due
+        rests = self._refuses_at - now
+        return rests if due is None else min(due, rests)
 
     def _next(self, now: float) -> tuple[Turn, ...]:
         """Those that have their turn and those that are refused, by turns."""
-        if not self._refused or self._was_refused:
+        rests = now < self._refuses_at - A_MOMENT_S
+        if not self._refused or self._was_refused or rests:
             self._was_refused = False
             if (delivery := self._turns.next(now)) is not None:
                 return (Turn(delivery),)
+        if rests:
+            return ()
         self._was_refused = bool(self._refused)
         return tuple(self._refused.popleft() for _ in range(min(len(self._refused), REFUSED_AT_ONCE)))
 
@@ -150,6 +169,7 @@ class FairInbox:
     async def _pull(self, inbox: Inbox) -> None:
         async for delivery in inbox:
             self._take(delivery)
+            await asyncio.sleep(0)  # hundreds may have come at once, and others have work too
             if self._held_bytes > AHEAD_BYTES:
                 self._has_room.clear()
                 await self._has_room.wait()
@@ -171,6 +191,7 @@ class FairInbox:
             await asyncio.sleep(self._ack_wait_s / 3)
             for delivery in self._held():
                 await delivery.working()
+                await asyncio.sleep(0)
 
     def _held(self) -> tuple[Delivery, ...]:
         in_hand = (one for one in self._in_hand if not one.is_settled)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from flyte_bus import fair_inbox
 from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_schemas.limits import LIMITS_KEY, LimitBook, Place
@@ -98,3 +99,40 @@ async def test_a_limit_that_is_set_while_it_is_open_holds(bus: MemoryBus) -> Non
         await asyncio.sleep(0.1)
         found = await taken(inbox, 4)
     assert [turn.refused is not None for turn in found].count(True) == 3
+
+
+async def test_while_a_flood_is_refused_others_have_their_turns(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fair_inbox, "REST", 1e6)
+    await limit(bus, "b", 0.001)
+    await ask(bus, "b", *(f"b{number}" for number in range(100)))
+    await ask(bus, "a", *(f"a{number}" for number in range(20)))
+    async with inbox_of(bus) as inbox:
+        await asyncio.sleep(0.1)
+        found: list[Turn] = []
+        async with asyncio.timeout(GUARD_S):
+            async for some in inbox:
+                await asyncio.sleep(0.001)
+                for turn in some:
+                    await turn.delivery.ack()
+                found += some
+                if name(some[-1]) == "a19":
+                    break
+    refused = [turn for turn in found if turn.refused is not None]
+    assert len(refused) == fair_inbox.REFUSED_AT_ONCE
+    assert [name(turn) for turn in found if turn.refused is None] == [
+        "b0",
+        *(f"a{number}" for number in range(20)),
+    ]
+
+
+async def test_a_refusal_that_rested_comes(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fair_inbox, "REFUSED_AT_ONCE", 1)
+    await limit(bus, "b", 0.001)
+    await ask(bus, "b", *(f"b{number}" for number in range(15)))
+    async with inbox_of(bus) as inbox:
+        await asyncio.sleep(0.1)
+        found = await taken(inbox, 6)
+    refused = [name(turn) for turn in found if turn.refused is not None]
+    assert refused == [f"b{number}" for number in range(10, 15)]
