@@ -20,7 +20,8 @@ GARBAGE_THRESHOLD = 20_000
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """As `asyncio.run`."""
+    """As `asyncio.run`. What is loaded by now stays: no look for garbage goes through it."""
     gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.freeze()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main)

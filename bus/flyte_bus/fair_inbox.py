@@ -69,7 +69,7 @@ class FairInbox:
         self._ack_wait_s = ack_wait_s
         self._durable, self._subjects = durable, subjects
         self._turns: Turns[Delivery] = Turns(lambda place: known.of(place).requests_per_s)
-        self._refused: deque[Turn] = deque()
+        self._refused: deque[tuple[Delivery, Place]] = deque()
         self._was_refused = False
         self._refuses_at = 0.0
         self._held_bytes = 0
@@ -130,10 +130,10 @@ class FairInbox:
                 await self._wait(self._due_in(begun))
                 continue
             self._in_hand = [turn.delivery for turn in turns]
-            self._held_bytes -= sum(len(delivery.entry.raw) for delivery in self._in_hand)
+            self._held_bytes -= sum(delivery.size_bytes for delivery in self._in_hand)
             self._has_room.set()
             yield turns
-            if turns[0].refused is not None:
+            if any(turn.refused for turn in turns):
                 self._refuses_at = now() + REST * (now() - begun)
 
     def _due_in(self, now: float) -> float | None:
@@ -154,7 +154,13 @@ class FairInbox:
         if rests:
             return ()
         self._was_refused = bool(self._refused)
-        return tuple(self._refused.popleft() for _ in range(min(len(self._refused), REFUSED_AT_ONCE)))
+        bunch = [self._refused.popleft() for _ in range(min(len(self._refused), REFUSED_AT_ONCE))]
+        return tuple(Turn(delivery, self._failure(place)) for delivery, place in bunch)
+
+    def _failure(self, place: Place) -> Failure | None:
+        """Why one more of it may not even wait; None: its limit was lifted meanwhile."""
+        per_s = self._limits.of(place).requests_per_s
+        return refused(place, per_s, most_waiting(per_s)) if per_s else None
 
     async def _wait(self, seconds: float | None) -> None:
         self._moved.clear()
@@ -175,14 +181,13 @@ class FairInbox:
                 await self._has_room.wait()
 
     def _take(self, delivery: Delivery) -> None:
-        request = parse_request(delivery.entry.subject)
+        request = parse_request(delivery.subject)
         place = NOWHERE if request is None else Place(request.project, request.domain)
         name, verb = ("", "") if request is None else (request.name, request.verb)
-        self._held_bytes += len(delivery.entry.raw)
+        self._held_bytes += delivery.size_bytes
         if not self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
-            per_s = self._limits.of(place).requests_per_s or 0.0
             self._not_let_in.add()
-            self._refused.append(Turn(delivery, refused(place, per_s, most_waiting(per_s))))
+            self._refused.append((delivery, place))
         self._moved.set()
 
     async def _keep_in_hand(self) -> None:
@@ -195,4 +200,4 @@ class FairInbox:
 
     def _held(self) -> tuple[Delivery, ...]:
         in_hand = (one for one in self._in_hand if not one.is_settled)
-        return (*in_hand, *self._turns, *(turn.delivery for turn in self._refused))
+        return (*in_hand, *self._turns, *(delivery for delivery, _ in self._refused))

@@ -103,6 +103,11 @@ class Delivery(Protocol):
     def entry(self) -> Entry: ...
 
     @property
+    def subject(self) -> str:
+        """The entry's, without a look at its content."""
+        ...
+
+    @property
     def deliveries(self) -> int:
         """How many times it was handed out, this time included."""
         ...

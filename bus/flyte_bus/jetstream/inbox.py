@@ -7,6 +7,7 @@ subscription for as long as the inbox is open, and is several times faster.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
 
 import orjson
 from nats.aio.msg import Msg
@@ -30,16 +31,22 @@ MOST_AHEAD = 256
 
 
 class JetStreamDelivery:
-    """One message, to be acknowledged."""
+    """One message, to be acknowledged; its content is decoded when somebody looks at it."""
 
     def __init__(self, connection: Connection, message: Msg, stream: str) -> None:
         self._connection = connection
         self._reply = message.reply
         self.is_settled = False
         """Whether its fate was told to the server."""
-        self.deliveries, sequence = _positions(message.reply)
+        self.deliveries, self._sequence = _positions(message.reply)
         self.size_bytes = int((message.headers or {}).get(SIZE_HEADER, len(message.data)))
-        self.entry = Entry(stream, message.subject, sequence, content_of(message.data), message.data)
+        self.subject = message.subject
+        self._stream, self._raw = stream, message.data
+
+    @cached_property
+    def entry(self) -> Entry:
+        """See `Delivery.entry`."""
+        return Entry(self._stream, self.subject, self._sequence, content_of(self._raw), self._raw)
 
     async def ack(self) -> None:
         await self._settle(b"+ACK")

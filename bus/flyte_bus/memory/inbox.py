@@ -26,6 +26,11 @@ class MemoryDelivery:
         return Entry(entry.stream, entry.subject, entry.sequence, NOTHING, b"") if self._bare else entry
 
     @property
+    def subject(self) -> str:
+        """See `Delivery.subject`."""
+        return self._handed.entry.subject
+
+    @property
     def deliveries(self) -> int:
         """See `Delivery.deliveries`."""
         return self._handed.deliveries

@@ -136,3 +136,13 @@ async def test_a_refusal_that_rested_comes(bus: MemoryBus, monkeypatch: pytest.M
         found = await taken(inbox, 6)
     refused = [name(turn) for turn in found if turn.refused is not None]
     assert refused == [f"b{number}" for number in range(10, 15)]
+
+
+async def test_what_waits_to_be_refused_is_let_in_when_the_limit_is_lifted(bus: MemoryBus) -> None:
+    await limit(bus, "b", 0.001)
+    await ask(bus, "b", *(f"b{number}" for number in range(15)))
+    async with inbox_of(bus) as inbox:
+        await asyncio.sleep(0.1)
+        await limit(bus, "b", 0.0)
+        await asyncio.sleep(0.1)
+        assert [turn.refused for turn in await taken(inbox, 15)] == [None] * 15

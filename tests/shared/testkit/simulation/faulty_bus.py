@@ -128,6 +128,10 @@ class _FaultyDelivery:
         return self._delivery.entry
 
     @property
+    def subject(self) -> str:
+        return self._delivery.subject
+
+    @property
     def deliveries(self) -> int:
         return self._delivery.deliveries
 
