@@ -39,7 +39,7 @@ def bare() -> Iterator[Row]:
     """What needs no stack."""
     floor = min(several(lambda: python("-c", "pass"), 10))
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": folder})
+        cli = Cli(Path(folder), {"FLYTE_HOME": folder}, is_forked=False)
         cli.write("hello.py", HELLO)
         helps = several(lambda: cli.ok("--help"), 10)
         run_helps = several(lambda: cli.ok("run", "--help"), 10)
@@ -67,7 +67,7 @@ def bare() -> Iterator[Row]:
 def with_stack() -> Iterator[Row]:
     """What needs a stack: starting it, deploying, running."""
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"})
+        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, is_forked=False)
         cli.write("hello.py", HELLO)
         floor = _nats_server_start(Path(folder))
         started = timed(lambda: cli.ok("start", "--detach"))

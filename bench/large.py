@@ -66,7 +66,7 @@ def rows() -> Iterator[Row]:
         with SeaweedServer(folder / "seaweed") as server:
             server.make_bucket()
             with running_stack(folder, server) as home:
-                cli = Cli(folder, {"FLYTE_HOME": str(home)}, limit_s=LIMIT_S)
+                cli = Cli(folder, {"FLYTE_HOME": str(home)}, limit_s=LIMIT_S, is_forked=False)
                 cli.write("large.py", SOURCE)
                 for kind in ("bytes", "array", "frame"):
                     yield from _passed(cli, kind)

@@ -166,7 +166,7 @@ while time.monotonic() < until:
 def rows() -> Iterator[Row]:
     """On a stack of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=600.0)
+        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=600.0, is_forked=False)
         for name, text in (
             ("children.py", children.SOURCE),
             ("flood.py", PROGRAM),

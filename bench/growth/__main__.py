@@ -49,7 +49,7 @@ def main() -> int:
 def _on_a_stack(measure: Measure, size: int) -> Point:
     before = pace()
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=LIMIT_S)
+        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=LIMIT_S, is_forked=False)
         cli.ok("start", "--detach")
         try:
             point = measure(cli, size)

@@ -22,7 +22,9 @@ Figures = dict[str, Figure]
 def rows() -> Iterator[Measured]:
     """Each with its figures; one that fails says why."""
     with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=plan.PROGRAM_LIMIT_S)
+        cli = Cli(
+            Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=plan.PROGRAM_LIMIT_S, is_forked=False
+        )
         cli.write("children.py", children.SOURCE)
         try:
             yield _measured("Flytejet, children in a pool", OURS.durable, lambda got: _warm(cli, got))

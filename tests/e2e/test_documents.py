@@ -54,7 +54,7 @@ def test_the_commands_at_the_top_of_the_readme(tmp_path: Path) -> None:
     program = re.search(r"```python\n# my_example.py\n(.+?)```", readme, re.S)
     console = re.search(r"```console\n(.+?)```", readme, re.S)
     assert program and console
-    cli = Cli(tmp_path, {"FLYTE_HOME": str(tmp_path / "home")})
+    cli = Cli(tmp_path, {"FLYTE_HOME": str(tmp_path / "home")}, is_forked=False)
     cli.write("my_example.py", program[1])
     commands = _commands(console[1])
     assert [words[0] for words in commands] == ["start", "deploy", "run"]

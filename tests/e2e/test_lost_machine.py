@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.cli import Cli
+from testkit.cli import Cli, Running
 from testkit.cluster import Cluster
 from testkit.waiting import wait_for
 
@@ -49,7 +49,7 @@ def cli(brief: Cluster, tmp_path: Path) -> Cli:
     return cli
 
 
-def begin(cli: Cli, tmp_path: Path) -> "subprocess.Popen[str]":
+def begin(cli: Cli, tmp_path: Path) -> Running:
     words = ("--diary", str(tmp_path / "diary"), "--go_on", str(tmp_path / "go on"))
     return cli.spawn("run", "--name", "it", "slow.py", "main", *words)
 
@@ -61,7 +61,7 @@ def entries(tmp_path: Path) -> list[tuple[int, int]]:
     return [(int(attempt), int(agent)) for attempt, agent in map(str.split, lines)]
 
 
-def result(typed: "subprocess.Popen[str]", tmp_path: Path) -> str:
+def result(typed: Running, tmp_path: Path) -> str:
     (tmp_path / "go on").touch()
     printed, _ = typed.communicate(timeout=100)
     assert typed.returncode == 0, printed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from testkit.cli import Cli
+from testkit.cli import Cli, Running
 from testkit.cluster import Cluster
 from testkit.waiting import wait_for
 
@@ -43,7 +43,7 @@ def _finished(diary: Path) -> int:
     return len(diary.read_text().splitlines()) if diary.exists() else 0
 
 
-def _result(typed: "subprocess.Popen[str]") -> str:
+def _result(typed: Running) -> str:
     printed, _ = typed.communicate(timeout=100)
     assert typed.returncode == 0, printed
     return printed

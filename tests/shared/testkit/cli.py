@@ -1,4 +1,8 @@
-"""The CLI as a user types it: the installed `flyte` in a process of its own, in a folder of its own."""
+"""The CLI as a user types it: the installed `flyte` in a process of its own, in a folder of its own.
+
+The process is forked from one that has the command line loaded (`testkit.forking`), unless somebody measures
+what a command costs, or shows what a user has to the letter.
+"""
 
 import os
 import subprocess
@@ -7,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testkit.typed import Typed
+
 BIN = Path(sys.executable).parent
+Running = Typed | subprocess.Popen[str]
+"""A command that was left running."""
 TYPED_LIMIT_S = 90.0
 """No command that a test types takes longer; one of a benchmark may."""
 
@@ -39,13 +47,23 @@ class Cli:
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
-    spawned: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    spawned: list[Running] = field(default_factory=list)
     """The commands that were left running."""
     limit_s: float = TYPED_LIMIT_S
+    is_forked: bool = True
+    """Whether what a command loads was loaded before, for all commands at once."""
 
     def __call__(self, *words: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Type `flyte …` and return what came of it, whatever the exit code."""
-        return self._run([command("flyte"), *words], cwd)
+        if not self.is_forked:
+            return self._run([command("flyte"), *words], cwd)
+        typed = self._typed(words, cwd, apart=True)
+        try:
+            printed, complained = typed.communicate(self.limit_s)
+        except BaseException:
+            typed.kill()
+            raise
+        return subprocess.CompletedProcess(typed.args, typed.wait(), printed, complained)
 
     def ok(self, *words: str, cwd: Path | None = None) -> str:
         """Type a command that must succeed; its standard output."""
@@ -57,19 +75,11 @@ class Cli:
         """Type `python …`."""
         return self._run([sys.executable, *words], cwd)
 
-    def spawn(self, *words: str, cwd: Path | None = None) -> "subprocess.Popen[str]":
+    def spawn(self, *words: str, cwd: Path | None = None) -> Running:
         """Type a command and leave it running; the caller ends it, or `end` does."""
-        process = subprocess.Popen(
-            [command("flyte"), *words],
-            cwd=cwd or self.folder,
-            env=clean_environment(**self.variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.spawned.append(process)
-        return process
+        typed = self._typed(words, cwd) if self.is_forked else self._popen(words, cwd)
+        self.spawned.append(typed)
+        return typed
 
     def end(self) -> str:
         """End the commands that a failed test has left running; what they had printed."""
@@ -84,6 +94,21 @@ class Cli:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+    def _typed(self, words: Sequence[str], cwd: Path | None, *, apart: bool = False) -> Typed:
+        variables = clean_environment(**self.variables)
+        return Typed([command("flyte"), *words], cwd or self.folder, variables, apart=apart)
+
+    def _popen(self, words: Sequence[str], cwd: Path | None) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [command("flyte"), *words],
+            cwd=cwd or self.folder,
+            env=clean_environment(**self.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def _run(self, words: Sequence[str], cwd: Path | None) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

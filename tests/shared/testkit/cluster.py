@@ -8,6 +8,7 @@ from pathlib import Path
 from flyte_bus.process import is_alive
 from testkit.cli import clean_environment, command
 from testkit.nats_server import NatsServer
+from testkit.typed import Typed
 
 SERVICES = ("registry", "dataproxy", "executor")
 STOP_LIMIT_S = 20.0
@@ -30,7 +31,7 @@ class Cluster:
         self.server = NatsServer(folder / "nats", more=nats)
         self._folder = folder
         self._more = more
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Typed] = {}
 
     @property
     def variables(self) -> dict[str, str]:
@@ -54,13 +55,13 @@ class Cluster:
         more = {"FLYTE_EXECUTOR_SLOTS": "8", "FLYTE_HOME": str(home)}
         log = (self._folder / f"{name}.log").open("ab")
         with log:
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = Typed(
                 [command(f"flyte-{service}")],
-                env=clean_environment(**(self.variables | more)),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                self._folder,
+                clean_environment(**(self.variables | more)),
+                loads=(f"flyte_{service}.app",),
+                log=log,
+                is_leader=True,
             )
         return None
 

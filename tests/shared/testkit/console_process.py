@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from testkit.cli import Cli, clean_environment, command
+from testkit.typed import Typed
 from testkit.waiting import wait_for
 
 STOP_LIMIT_S = 15.0
@@ -38,18 +38,18 @@ class ConsoleProcess:
         self._log = folder / "console.log"
         self._port = free_port()
         self._variables = {**variables, "FLYTE_CONSOLE_PORT": str(self._port)}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Typed | None = None
         self.url = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Start it, and return when it answers."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = Typed(
                 [command("flyte-console")],
-                env=clean_environment(**self._variables),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                self._log.parent,
+                clean_environment(**self._variables),
+                loads=("flyte_console.app",),
+                log=log,
             )
         wait_for(f"a console at {self.url}", self._answers)
 

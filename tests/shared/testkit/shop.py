@@ -1,10 +1,9 @@
 """A small shop whose runs are looked at in a browser: what runs, and where its pages are."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from testkit.cli import TYPED_LIMIT_S, Cli
+from testkit.cli import TYPED_LIMIT_S, Cli, Running
 
 PROJECT = "shop"
 
@@ -54,14 +53,14 @@ class Shop:
     cli: Cli
     open_gate: Path
 
-    def run(self, name: str, task: str = "main", gate: Path | None = None) -> "subprocess.Popen[str]":
+    def run(self, name: str, task: str = "main", gate: Path | None = None) -> Running:
         """Start a run and leave it running; item 3 waits until the gate exists."""
         return self.cli.spawn("run", "--name", name, "shop.py", task, "--gate", str(gate or self.open_gate))
 
-    def code(self, run: "subprocess.Popen[str]") -> int:
+    def code(self, run: Running) -> int:
         """The exit code of a command that ran, once it has ended."""
         run.communicate(timeout=TYPED_LIMIT_S)
-        return run.returncode
+        return run.wait()
 
 
 def path_of(*parts: str) -> str:

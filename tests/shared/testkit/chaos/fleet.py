@@ -13,6 +13,7 @@ from flyte_bus.process import is_alive
 from testkit.cli import clean_environment, command
 from testkit.nats_cluster import NatsCluster
 from testkit.nats_server import NatsServer
+from testkit.typed import Typed
 
 SERVICES = {
     "registry": "registry",
@@ -46,7 +47,7 @@ class Fleet:
         self._single = NatsServer(folder / "nats") if nodes == 1 else None
         self._cluster = NatsCluster(folder / "nats", nodes) if nodes > 1 else None
         self._nodes = nodes
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Typed] = {}
 
     @property
     def servers(self) -> Servers:
@@ -84,15 +85,15 @@ class Fleet:
         if name.startswith("nats-server-") and self._cluster is not None:
             return self._cluster.nodes[int(name.rpartition("-")[2])].start()
         with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = Typed(
                 [command(f"flyte-{SERVICES[name]}")],
-                env=clean_environment(
+                self.folder,
+                clean_environment(
                     **self.variables, FLYTE_EXECUTOR_SLOTS=str(SLOTS), FLYTE_LEASE_TTL_S=str(LEASE_S)
                 ),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                loads=(f"flyte_{SERVICES[name]}.app",),
+                log=log,
+                is_leader=True,
             )
         return None
 
