@@ -91,6 +91,26 @@ async def cached(salt: str) -> list[str]:
     return found
 
 
+if __name__ == "__main__":
+    flyte.init_from_config()
+    run = flyte.run(given, File.from_local_sync("in.txt"), Dir.from_local_sync("folder"),
+                    DataFrame(uri="t.csv"), pd.DataFrame({"a": range(20_000)}))
+    run.wait(quiet=True)
+    (made,) = run.outputs()
+    print(Path(made.download_sync()).read_text())
+    print(made.path)
+"""
+
+
+FEW = """\
+from pathlib import Path
+
+import flyte
+from flyte.io import File
+
+env = flyte.TaskEnvironment(name="few_files")
+
+
 @flyte.trace
 async def step(given: File) -> File:
     print("the step runs")
@@ -119,17 +139,8 @@ async def where() -> tuple[str, str]:
 @env.task
 async def parent_of_where() -> tuple[str, str]:
     return await where()
-
-
-if __name__ == "__main__":
-    flyte.init_from_config()
-    run = flyte.run(given, File.from_local_sync("in.txt"), Dir.from_local_sync("folder"),
-                    DataFrame(uri="t.csv"), pd.DataFrame({"a": range(20_000)}))
-    run.wait(quiet=True)
-    (made,) = run.outputs()
-    print(Path(made.download_sync()).read_text())
-    print(made.path)
 """
+"""Without tables: to load what they need takes longer than all else."""
 
 
 def files_of_a_user(cli: Cli) -> None:
@@ -178,16 +189,18 @@ def test_cached_tasks_know_files_by_content_and_tables_by_their_hash(cli: Cli) -
 
 
 def test_a_run_says_where_the_data_of_its_tasks_goes(cli: Cli) -> None:
-    files_of_a_user(cli)
+    cli.write("few_files.py", FEW)
     wanted = cli.folder / "raw"
-    cli.ok("run", "--name", "raw1", "--raw-data-path", str(wanted), "--follow", "files.py", "parent_of_where")
+    cli.ok(
+        "run", "--name", "raw1", "--raw-data-path", str(wanted), "--follow", "few_files.py", "parent_of_where"
+    )
     base, path = json.loads(cli.ok("get", "io", "raw1", "-o", "json"))["outputs"].values()
     assert base.startswith(f"{wanted}/raw1/a") and path.startswith(f"{base}/")
     assert [found.read_text() for found in wanted.rglob("out.txt")] == ["x"]
 
 
 def test_a_recorded_step_keeps_its_file_for_the_next_attempt(cli: Cli) -> None:
-    files_of_a_user(cli)
-    printed = cli.ok("run", "--name", "step1", "--follow", "files.py", "with_step")
+    cli.write("few_files.py", FEW)
+    printed = cli.ok("run", "--name", "step1", "--follow", "few_files.py", "with_step")
     assert "step of given" in outputs_of(printed)
     assert cli.ok("logs", "step1").count("the step runs") == 1

@@ -7,7 +7,7 @@ import pandas as pd
 
 from testkit.cli import Cli
 
-TYPES = """\
+CLASSES = """\
 import asyncio
 import datetime as dt
 import decimal
@@ -17,11 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, NotRequired, TypedDict
 
-import pandas as pd
 from pydantic import BaseModel
 
 import flyte
-from flyte.io import DataFrame, Dir, File
 
 env = flyte.TaskEnvironment(name="types")
 
@@ -62,6 +60,18 @@ class Opaque:
 
 
 @env.task
+async def stats(values: list[float]) -> Stats:
+    return Stats(sum(values) / len(values), len(values))
+"""
+TYPES = (
+    CLASSES
+    + """
+
+import pandas as pd
+from flyte.io import DataFrame, Dir, File
+
+
+@env.task
 async def back(
     data: bytes,
     color: Color,
@@ -82,11 +92,6 @@ async def back(
            Shape, Opaque, Any, Path, decimal.Decimal, set[str], pd.DataFrame, Callable[[int], int], Any]:
     return (data, color, tree, model, mixed, keys, shape, opaque, anything, path, price, names, frame, call,
             untyped)
-
-
-@env.task
-async def stats(values: list[float]) -> Stats:
-    return Stats(sum(values) / len(values), len(values))
 
 
 @env.task
@@ -130,6 +135,12 @@ async def files(file: File, table: pd.DataFrame, frame: DataFrame) -> dict[str, 
                 "frame": str((await frame.open(pd.DataFrame).all())["a"].sum())}
 
 
+"""
+)
+GIVEN = (
+    CLASSES
+    + """
+
 @env.task
 def describe(when: str | dt.datetime, data: bytes, color: Color, call: Callable, shape: Shape) -> str:
     return f"{type(when).__name__} {data!r} {color.name} {call.__name__} {shape}"
@@ -150,6 +161,7 @@ if __name__ == "__main__":
     given.wait(quiet=True)
     print(given.outputs()[0] == Opaque(4))
 """
+)
 
 
 def test_values_of_every_type_pass_between_tasks_locally_and_on_the_stack(cli: Cli) -> None:
@@ -171,17 +183,17 @@ def test_files_and_tables_are_given_by_path_and_made_for_other_tasks(cli: Cli) -
 
 
 def test_a_deployed_task_takes_what_a_task_of_a_file_takes(cli: Cli) -> None:
-    cli.write("types_flow.py", TYPES)
+    cli.write("given.py", GIVEN)
     words = ["--when", "2024-01-02", "--data", "ab", "--color", "PAIR", "--call", "json:loads"]
     words += ["--shape", '{"width": 1}']
     wanted = "datetime b'ab' PAIR loads {'width': 1}"
-    assert wanted in cli.ok("run", "--local", "types_flow.py", "describe", *words)
-    assert wanted in cli.ok("run", "types_flow.py", "describe", *words)
+    assert wanted in cli.ok("run", "--local", "given.py", "describe", *words)
+    assert wanted in cli.ok("run", "given.py", "describe", *words)
     assert wanted in cli.ok("run", "deployed-task", "types.describe", *words)
 
 
 def test_a_script_gets_its_own_classes_back(cli: Cli) -> None:
-    script = cli.write("types_flow.py", TYPES)
+    script = cli.write("given.py", GIVEN)
     done = cli.python("-W", "ignore", str(Path(script).name))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["ActionOutputs(mean=1.5, count=2)", "True"]
