@@ -1,9 +1,11 @@
 """Which subjects a pattern means: `*` is one token, `>` is the rest (at least one token)."""
 
+import re
+from collections.abc import Callable
 from functools import lru_cache
 
-KNOWN = 10_000
-"""For how many pairs of pattern and subject the answer is kept."""
+KNOWN = 1_000
+"""For how many patterns it is kept what they mean."""
 
 
 @lru_cache(maxsize=KNOWN)
@@ -12,13 +14,18 @@ def is_literal(pattern: str) -> bool:
     return not any(token in ("*", ">") for token in pattern.split("."))
 
 
-@lru_cache(maxsize=KNOWN)
 def matches(pattern: str, subject: str) -> bool:
     """Whether `subject` (without wildcards) is one that `pattern` means."""
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for place, token in enumerate(wanted):
+    return matcher(pattern)(subject) is not None
+
+
+@lru_cache(maxsize=KNOWN)
+def matcher(pattern: str) -> Callable[[str], object | None]:
+    """What tells of many subjects whether the pattern means them: None for those that it does not."""
+    tokens = []
+    for token in pattern.split("."):
         if token == ">":
-            return len(tokens) > place
-        if place >= len(tokens) or token not in ("*", tokens[place]):
-            return False
-    return len(wanted) == len(tokens)
+            tokens.append(".*")
+            break
+        tokens.append("[^.]*" if token == "*" else re.escape(token))
+    return re.compile(r"\.".join(tokens), re.DOTALL).fullmatch

@@ -6,6 +6,7 @@ there too. Of a time that comes twice the first fires; in both hours fires only 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -114,7 +115,8 @@ class Expression:
                 day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
                 continue
             if self.matches(day):
-                for hour in self.hours:
+                past = begin.hour if day == begin.date() else 0
+                for hour in self.hours[bisect_left(self.hours, past) :]:
                     for minute in self.minutes:
                         wall = datetime(day.year, day.month, day.day, hour, minute)
                         if wall >= begin:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from flyte_bus.errors import Conflict, StreamFull
-from flyte_bus.matching import is_literal, matches
+from flyte_bus.matching import is_literal, matcher
 from flyte_bus.memory.signal import Signal
 from flyte_bus.ports import Entry, StreamRoom
 from flyte_schemas.envelope import AnyEvent, Malformed, decode
@@ -68,8 +68,9 @@ class MemoryStream:
             for sequence in sequences[bisect_right(sequences, after) : bisect_right(sequences, upto)]:
                 yield self._kept[self._place(sequence)].entry
             return
+        is_meant = matcher(pattern)
         for kept in self._kept[max(self._place(after + 1), 0) : max(self._place(upto + 1), 0)]:
-            if matches(pattern, kept.entry.subject):
+            if is_meant(kept.entry.subject):
                 yield kept.entry
 
     def at(self, sequence: int) -> Entry | None:

@@ -37,11 +37,19 @@ class HeldBack:
         self._allowance = allowance
         self._runs = runs
         self._tell = tell
+        self._somebody_waits = asyncio.Event()
+        placement.listeners.append(self._somebody_waits.set)
 
     async def run(self) -> None:
-        """Look for ever."""
-        before: dict[object, None] = {}
+        """Look for ever, while anybody waits."""
         while True:
+            await self._look_while_anybody_waits()
+            self._somebody_waits.clear()
+            await self._somebody_waits.wait()
+
+    async def _look_while_anybody_waits(self) -> None:
+        before: dict[object, None] = {}
+        while self._placement.waiting:
             await asyncio.sleep(LOOK_S)
             found = tuple(islice(self._placement.held_back(OF_RUN), AT_ONCE))
             for place, attempt in found:

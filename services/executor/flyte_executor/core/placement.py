@@ -10,7 +10,7 @@ a pool has more workers than it has replicas while some of them wait.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flyte_executor.core.lines import LimitOf, Line, Shares, unlimited
 from flyte_schemas.limits import Place
@@ -44,6 +44,8 @@ class Placement:
         self._parents: set[ActionKey] = set()
         self._above: Counter[str] = Counter()
         self._pace_s: dict[str, float] = {}
+        self.listeners: list[Callable[[], None]] = []
+        """They are told when somebody begins to wait."""
 
     @property
     def waiting(self) -> int:
@@ -125,7 +127,11 @@ class Placement:
         self._waiting.setdefault(self._pools[key], Line()).add(attempt)
         if limit is not None:
             self._shares.limit(key.run, limit)
-        return self._next()
+        ready = self._next()
+        if self._waiting:
+            for tell in self.listeners:
+                tell()
+        return ready
 
     def occupy(self, attempt: AttemptKey, pool: Pool | None = None) -> None:
         """This attempt runs here (it is being launched, or was found after a restart)."""
