@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flyte._image_layers import dockerignore_of, files_below
 from flyte._images.dockerfile import Dockerfile, dockerfile_of
-from flyte._images.places import FLYTE_FOLDER, context_names
+from flyte._images.places import MANIFEST_FOLDER, SDK_FOLDER, context_names
 from flyte._images.sdk_wheel import sdk_wheel
 from flyte._images.wanted import Wanted
 from flyte_schemas.image import MANIFEST_PLACE, manifest_of
@@ -20,7 +20,7 @@ def write_context(folder: Path, wanted: Wanted) -> Dockerfile:
     dockerfile = dockerfile_of(wanted.spec)
     wanted.image.validate()
     (folder / DOCKERFILE).write_text(dockerfile.text)
-    _ours(folder / FLYTE_FOLDER, wanted)
+    _ours(folder, wanted)
     ignored = dockerignore_of(wanted.image._layers)
     for index, (layer, word) in enumerate(zip(wanted.image._layers, wanted.spec.layers, strict=True)):
         names = context_names(index, word)
@@ -36,13 +36,15 @@ def write_context(folder: Path, wanted: Wanted) -> Dockerfile:
 
 
 def _ours(folder: Path, wanted: Wanted) -> None:
-    folder.mkdir(parents=True)
+    for name in (SDK_FOLDER, MANIFEST_FOLDER):
+        (folder / name).mkdir(parents=True)
     if wanted.spec.sdk:
         name, data = sdk_wheel()
-        (folder / name).write_bytes(data)
-    (folder / "manifest.json").write_text(manifest_of(wanted.spec).model_dump_json())
+        (folder / SDK_FOLDER / name).write_bytes(data)
+    manifest = folder / MANIFEST_FOLDER
+    (manifest / "manifest.json").write_text(manifest_of(wanted.spec).model_dump_json())
     program = Path(__file__).with_name("write_manifest.py").read_text()
-    (folder / "manifest.py").write_text(program.replace("sys.argv[1]", repr(MANIFEST_PLACE)))
+    (manifest / "manifest.py").write_text(program.replace("sys.argv[1]", repr(MANIFEST_PLACE)))
 
 
 def _copy(source: Path, target: Path, ignored: tuple[str, ...]) -> None:

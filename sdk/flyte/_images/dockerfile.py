@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from flyte._images.places import BUILD_ENVIRONMENT, FLYTE_FOLDER, context_names
-from flyte._images.tools import PIP, POETRY, TOOLS, UV, UV_INSTALL, index_words, secrets_in
+from flyte._images.places import BUILD_ENVIRONMENT, MANIFEST_FOLDER, SDK_FOLDER, context_names
+from flyte._images.tools import INSTALL, POETRY, POETRY_TOOLS, TOOLS, UV, index_words, secrets_in
 from flyte.errors import ImageBuildError
 from flyte_schemas.image import ImageLayer, ImageSpec
 
@@ -22,18 +22,25 @@ WORKDIR = "/app"
 """Where a built image's relative destinations are, unless it says otherwise; Python looks there too."""
 _COUNTED = ("FROM ", "WORKDIR ", "COPY ", "RUN ")
 """The instructions that BuildKit numbers."""
-_PIP_CACHE = "--mount=type=cache,target=/root/.cache/pip"
 _UV_CACHE = "--mount=type=cache,target=/root/.cache/uv"
-_TOOLS_CACHE = f"--mount=type=cache,target={TOOLS},sharing=locked"
+_TOOLS_CACHE = f"--mount=type=cache,id=flyte-tools,target={TOOLS},mode=0777"
+"""Of everybody, since the base of an image may be of another user than root."""
+_INSTALL_CACHES = (_UV_CACHE, _TOOLS_CACHE)
+_POETRY_CACHE = f"--mount=type=cache,id=flyte-poetry,target={POETRY_TOOLS},sharing=locked,mode=0777"
 _ENVIRONMENT = f"--mount=type=secret,id={BUILD_ENVIRONMENT},target=/run/{BUILD_ENVIRONMENT}"
+_EXPORTED = "/tmp/flyte-requirements.txt"
 _APT_CACHES = (
     "--mount=type=cache,target=/var/cache/flyte-apt,sharing=locked",
     "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked",
 )
+_APT_OPTIONS = (
+    "-q -o Dir::Cache=/var/cache/flyte-apt -o Binary::apt-get::APT::Keep-Downloaded-Packages=true "
+    "-o Acquire::Languages=none"
+)
+"""All that apt keeps for the next time is in the caches: its index alone would be 80 MB of each image."""
 _APT = (
-    "mkdir -p /var/cache/flyte-apt/partial && apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get "
-    "-o Dir::Cache::archives=/var/cache/flyte-apt -o Binary::apt-get::APT::Keep-Downloaded-Packages=true "
-    "-q -y --no-install-recommends install"
+    f"mkdir -p /var/cache/flyte-apt/archives/partial && apt-get {_APT_OPTIONS} update && "
+    f"DEBIAN_FRONTEND=noninteractive apt-get {_APT_OPTIONS} -y --no-install-recommends install"
 )
 
 
@@ -86,7 +93,7 @@ def _steps(spec: ImageSpec) -> Iterator[_Step]:
         yield from _steps_of(index, layer, spec)
     path = ":".join(dict.fromkeys(on_path))
     yield _Step("environment", (f'ENV PYTHONPATH="{_quoted(path)}${{PYTHONPATH:+:$PYTHONPATH}}"',))
-    mount = f"--mount=type=bind,source={FLYTE_FOLDER},target=/tmp/flyte"
+    mount = f"--mount=type=bind,source={MANIFEST_FOLDER},target=/tmp/flyte"
     yield _Step("manifest", (f"RUN {mount} python3 /tmp/flyte/manifest.py",))
 
 
@@ -96,10 +103,10 @@ def _steps_of(index: int, layer: ImageLayer, spec: ImageSpec) -> Iterator[_Step]
         case "flyte" if layer.arguments[0] in ("", "local"):
             yield _sdk(spec.sdk)
         case "flyte":
-            yield _pip(layer, f"flytejet {layer.arguments[0]}", [f"flytejet=={layer.arguments[0]}"])
+            yield _packages(layer, f"flytejet {layer.arguments[0]}", [f"flytejet=={layer.arguments[0]}"])
         case "pip" | "uv-script":
             if layer.arguments:
-                yield _pip(layer, label, sorted(set(layer.arguments)))
+                yield _packages(layer, label, sorted(set(layer.arguments)))
         case "apt":
             words = " ".join(shlex.quote(word) for word in sorted(set(layer.arguments)))
             yield _Step(label, (_run(layer, f"{_APT} {words}", *_APT_CACHES),))
@@ -127,23 +134,32 @@ def _steps_of(index: int, layer: ImageLayer, spec: ImageSpec) -> Iterator[_Step]
 
 
 def _sdk(version: str) -> _Step:
-    mount = f"--mount=type=bind,source={FLYTE_FOLDER},target=/tmp/flyte"
-    command = f"{PIP} /tmp/flyte/*.whl"
+    mount = f"--mount=type=bind,source={SDK_FOLDER},target=/tmp/flyte"
+    command = _install("/tmp/flyte/*.whl")
     return _Step(
-        f"flytejet {version}", (f"RUN {_joined(_PIP_CACHE, mount, _ENVIRONMENT)} {_sourced(command)}",)
+        f"flytejet {version}", (f"RUN {_joined(*_INSTALL_CACHES, mount, _ENVIRONMENT)} {_sourced(command)}",)
     )
 
 
-def _pip(layer: ImageLayer, label: str, words: Iterable[str]) -> _Step:
-    command = " ".join([PIP, *index_words(layer.options), *map(shlex.quote, words)])
-    return _Step(label, (_run(layer, command, _PIP_CACHE),))
+def _packages(layer: ImageLayer, label: str, words: Iterable[str]) -> _Step:
+    command = _install(*_options(layer), *map(shlex.quote, words))
+    return _Step(label, (_run(layer, command, *_INSTALL_CACHES),))
+
+
+def _install(*words: str) -> str:
+    return f"set -e; {UV}; {' '.join([INSTALL, *words])}"
+
+
+def _options(layer: ImageLayer) -> list[str]:
+    extra = layer.options.get("extra_args")
+    return [*index_words(layer.options), *([extra] if extra else [])]
 
 
 def _requirements(index: int, layer: ImageLayer) -> Iterator[_Step]:
     (name,) = context_names(index, layer)
     mount = f"--mount=type=bind,source={name},target=/tmp/requirements.txt"
-    command = " ".join([PIP, *index_words(layer.options), "-r /tmp/requirements.txt"])
-    yield _Step(f"requirements {layer.files[0].path}", (_run(layer, command, _PIP_CACHE, mount),))
+    command = _install(*_options(layer), "-r /tmp/requirements.txt")
+    yield _Step(f"requirements {layer.files[0].path}", (_run(layer, command, *_INSTALL_CACHES, mount),))
 
 
 def _copied(index: int, layer: ImageLayer) -> Iterator[_Step]:
@@ -176,29 +192,27 @@ def _project(index: int, layer: ImageLayer) -> _Step:
     names = context_names(index, layer)
     has_lock = any(name.endswith(".lock") for name in names)
     folder = PurePosixPath(names[0]).parent
-    extra, options = layer.options.get("extra_args", ""), " ".join(index_words(layer.options, tool="uv"))
-    install = f"{UV_INSTALL} {options}".strip()
+    extra = layer.options.get("extra_args", "")
+    install = " ".join([INSTALL, *index_words(layer.options)])
     if layer.kind == "uv-project" and has_lock:
-        export = f"$uv export -q --frozen --no-dev --no-emit-workspace --no-hashes {extra}".strip()
-        command = f"{UV}; {export} -o /tmp/flyte-requirements.txt && {install} -r /tmp/flyte-requirements.txt"
+        export = f'"$uv/bin/uv" export -q --frozen --no-dev --no-emit-workspace --no-hashes {extra}'.strip()
+        command = f"{export} -o {_EXPORTED} && {install} -r {_EXPORTED}"
     elif layer.kind == "uv-project":
-        command = f"{UV}; {install} {extra} -r pyproject.toml"
+        command = f"{install} {extra} -r pyproject.toml"
     else:
         lock = "" if has_lock else "$poetry lock -n && "
         export = f"$poetry export -n --without-hashes {extra}".strip()
-        command = (
-            f"{POETRY}; {lock}{export} -o /tmp/flyte-requirements.txt && {PIP} -r /tmp/flyte-requirements.txt"
-        )
-        install = PIP
+        command = f"{POETRY}; {lock}{export} -o {_EXPORTED} && {install} -r {_EXPORTED}"
     if layer.arguments[0] == "install_project":
         command = f"{command} && {install} --no-deps ./project"
-    command = f"set -e; cd /tmp/project; {command}"
-    if "/tmp/flyte-requirements.txt" in command:
-        command = f"{command} && rm /tmp/flyte-requirements.txt"
-    mount = f"--mount=type=bind,source={folder},target=/tmp/project,rw"
-    cache = _UV_CACHE if layer.kind == "uv-project" else _PIP_CACHE
+    command = f"set -e; {UV}; cd /tmp/project; {command}"
+    if _EXPORTED in command:
+        command = f"{command} && rm {_EXPORTED}"
+    mounts = (*_INSTALL_CACHES, f"--mount=type=bind,source={folder},target=/tmp/project,rw")
+    if layer.kind == "poetry-project":
+        mounts = (*mounts, _POETRY_CACHE)
     label = f"{layer.kind} {layer.files[0].path}"
-    return _Step(label, (_run(layer, command, cache, _TOOLS_CACHE, mount),))
+    return _Step(label, (_run(layer, command, *mounts),))
 
 
 def _run(layer: ImageLayer, command: str, *mounts: str) -> str:

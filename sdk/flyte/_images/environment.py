@@ -10,29 +10,30 @@ from flyte._images.tools import StepSecret, secrets_in
 from flyte.errors import ImageBuildError
 from flyte_schemas.image import ImageSpec
 
+_AS_PIP = (
+    ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+    ("PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"),
+    ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", ""),
+    ("PIP_DEFAULT_TIMEOUT", "UV_HTTP_TIMEOUT", ""),
+    ("PIP_RETRIES", "UV_HTTP_RETRIES", ""),
+)
+"""What a variable of pip is called by uv, and was called by an older one."""
 PASSED = frozenset(
     {
-        *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES"),
-        *("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_INSECURE_HOST"),
-        *(
-            "UV_HTTP_TIMEOUT",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "NO_PROXY",
-            "http_proxy",
-            "https_proxy",
-            "no_proxy",
-        ),
+        *(name for names in _AS_PIP for name in names if name),
+        *("UV_INDEX_STRATEGY", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     }
 )
 """Variables that a build's steps see if whoever builds has them: where packages come from."""
 
 
 def variables_for_build(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a build's steps see; uv is told pip's index when it has none of its own."""
+    """The variables that a build's steps see; uv is told what pip knows, unless it knows it itself."""
     found = {name: environment[name] for name in sorted(PASSED & set(environment)) if environment[name]}
-    if "PIP_INDEX_URL" in found and not found.keys() & {"UV_DEFAULT_INDEX", "UV_INDEX_URL"}:
-        found["UV_DEFAULT_INDEX"] = found["PIP_INDEX_URL"]
+    for pips, name, older in _AS_PIP:
+        if pips in found and not found.keys() & {name, older}:
+            found[name] = " ".join(found[pips].split())
     return found
 
 

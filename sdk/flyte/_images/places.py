@@ -4,8 +4,10 @@ from pathlib import PurePosixPath
 
 from flyte_schemas.image import ImageLayer
 
-FLYTE_FOLDER = "flyte"
-"""What is ours: the SDK's wheel, the manifest and the program that writes it."""
+SDK_FOLDER = "flyte/sdk"
+"""The SDK's wheel, and nothing of a single image: BuildKit installs it once for all images on a base."""
+MANIFEST_FOLDER = "flyte/manifest"
+"""The manifest and the program that writes it."""
 BUILD_ENVIRONMENT = "flyte-environment"
 """The secret with the variables of whoever builds."""
 _LOCKS = {"uv-project": "uv.lock", "poetry-project": "poetry.lock", "pixi-project": "pixi.lock"}

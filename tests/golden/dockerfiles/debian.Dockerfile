@@ -2,4 +2,4 @@
 FROM python:3.12-slim-bookworm
 WORKDIR /app
 ENV PYTHONPATH="/app${PYTHONPATH:+:$PYTHONPATH}"
-RUN --mount=type=bind,source=flyte,target=/tmp/flyte python3 /tmp/flyte/manifest.py
+RUN --mount=type=bind,source=flyte/manifest,target=/tmp/flyte python3 /tmp/flyte/manifest.py

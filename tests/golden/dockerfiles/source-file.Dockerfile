@@ -4,4 +4,4 @@ WORKDIR /app
 COPY ["layers/0/tool.py", "./"]
 COPY ["layers/1/data.csv", "/data/new.csv"]
 ENV PYTHONPATH="/app${PYTHONPATH:+:$PYTHONPATH}"
-RUN --mount=type=bind,source=flyte,target=/tmp/flyte python3 /tmp/flyte/manifest.py
+RUN --mount=type=bind,source=flyte/manifest,target=/tmp/flyte python3 /tmp/flyte/manifest.py

@@ -4,4 +4,4 @@ WORKDIR /app
 COPY ["layers/0/src/", "./src/"]
 COPY ["layers/1/src/", "/opt/code/"]
 ENV PYTHONPATH="/app:/opt/code${PYTHONPATH:+:$PYTHONPATH}"
-RUN --mount=type=bind,source=flyte,target=/tmp/flyte python3 /tmp/flyte/manifest.py
+RUN --mount=type=bind,source=flyte/manifest,target=/tmp/flyte python3 /tmp/flyte/manifest.py

@@ -4,4 +4,4 @@ WORKDIR /app
 WORKDIR /work
 WORKDIR below
 ENV PYTHONPATH="/app${PYTHONPATH:+:$PYTHONPATH}"
-RUN --mount=type=bind,source=flyte,target=/tmp/flyte python3 /tmp/flyte/manifest.py
+RUN --mount=type=bind,source=flyte/manifest,target=/tmp/flyte python3 /tmp/flyte/manifest.py

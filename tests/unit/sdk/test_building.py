@@ -21,6 +21,7 @@ from flyte._images.building import build_all, wanted_of
 from flyte._images.context import write_context
 from flyte._images.engine import failed, find_docker
 from flyte._images.environment import variables_for_build, write_secrets
+from flyte._images.places import SDK_FOLDER
 from flyte._images.progress import Progress
 from flyte._images.sdk_wheel import sdk_wheel
 from flyte._images.wanted import Wanted
@@ -161,6 +162,11 @@ def test_uv_is_told_pips_index_and_nothing_else_passes() -> None:
     assert told == {"PIP_INDEX_URL": "https://one", "UV_DEFAULT_INDEX": "https://one"}
     own = variables_for_build({"PIP_INDEX_URL": "https://one", "UV_INDEX_URL": "https://two"})
     assert own["UV_INDEX_URL"] == "https://two" and "UV_DEFAULT_INDEX" not in own
+    more = variables_for_build(
+        {"PIP_EXTRA_INDEX_URL": "https://a\n https://b", "PIP_TRUSTED_HOST": "a", "PIP_DEFAULT_TIMEOUT": "9"}
+    )
+    assert more["UV_INDEX"] == "https://a https://b"
+    assert (more["UV_INSECURE_HOST"], more["UV_HTTP_TIMEOUT"]) == ("a", "9")
 
 
 def test_a_secret_is_read_where_the_image_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,12 +193,27 @@ def test_the_context_has_what_is_read_and_what_is_ignored_counts_for_nothing(pro
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     copied = {name for name in found if name.startswith("layers/1/")}
     assert copied == {"layers/1/source/a.py", "layers/1/source/deep/secret.txt"}
-    assert {"Dockerfile", "flyte/manifest.json", "flyte/manifest.py"} < found
+    assert {"Dockerfile", "flyte/manifest/manifest.json", "flyte/manifest/manifest.py"} < found
     before = image.spec().layers[1]
     (project / "source" / "secret.txt").write_text("changed")
     assert image.spec().layers[1] == before
     (project / "source" / "a.py").write_text("changed")
     assert image.spec().layers[1] != before
+
+
+def test_the_step_that_installs_the_sdk_is_the_same_for_all_images_on_a_base(project: Path) -> None:
+    """Its text, and what it mounts: so docker does it once."""
+    found = []
+    for name in ("one", "two"):
+        folder = project / name
+        folder.mkdir()
+        image = flyte.Image.from_debian_base().with_pip_packages(name).with_env_vars({"NAME": name})
+        lines = write_context(folder, wanted(image)).text.splitlines()
+        (step,) = (line for line in lines if ".whl" in line)
+        assert f"--mount=type=bind,source={SDK_FOLDER}," in step
+        files = {path.name: path.read_bytes() for path in (folder / SDK_FOLDER).iterdir()}
+        found.append((lines[: lines.index(step) + 1][1:], files))
+    assert found[0] == found[1] and len(found[0][1]) == 1
 
 
 def test_the_sdk_is_a_wheel_that_is_the_same_each_time() -> None:
@@ -209,13 +230,13 @@ def test_the_sdk_is_a_wheel_that_is_the_same_each_time() -> None:
 def test_the_manifest_has_the_python_that_is_there(project: Path) -> None:
     image = flyte.Image.from_registry(BASE).with_pip_packages("b", "a")
     write_context(project, wanted(image))
-    program = project / "flyte" / "manifest.py"
+    program = project / "flyte" / "manifest" / "manifest.py"
     program.write_text(program.read_text().replace("'/etc/", f"'{project}/etc/"))
     subprocess.run([sys.executable, program], check=True)
     manifest = json.loads((project / "etc" / "flytejet" / "image.json").read_text())
     assert manifest["packages"] == ["pip a", "pip b"] and manifest["image"] == image.spec().tag
     assert manifest["python"].split(".")[:2] == [str(part) for part in sys.version_info[:2]]
-    (project / "flyte" / "manifest.json").write_text(json.dumps({**manifest, "python": "2.7"}))
+    program.with_name("manifest.json").write_text(json.dumps({**manifest, "python": "2.7"}))
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
     assert "Python 2.7 was declared" in done.stderr and done.returncode == 1
 
