@@ -28,7 +28,9 @@ def pip_conf(folder: Path) -> Path:
     for line in listed.splitlines():
         name, _, value = line.partition("=")
         told.setdefault(name.rpartition(".")[2].replace("-", "_"), value.strip("'"))
-    wanted = {name: told[name] for name in ("index_url", "extra_index_url", "trusted_host") if name in told}
+    names = ("index_url", "extra_index_url", "trusted_host")
+    there = {name: [word for word in told.get(name, "").split() if "file:" not in word] for name in names}
+    wanted = {name: " ".join(words) for name, words in there.items() if words}
     lines = [f"{name.replace('_', '-')} = {value}" for name, value in wanted.items()]
     path = folder / "pip.conf"
     path.write_text("\n".join(["[global]", *lines, ""]))

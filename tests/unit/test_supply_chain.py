@@ -4,12 +4,13 @@ import datetime
 import importlib.metadata
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from deploy import advisories, locked
+from deploy import advisories, locked, uv_variables
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
@@ -124,12 +125,33 @@ def test_the_pages_packages_are_held_by_hashes_and_are_those_asked_for() -> None
     assert all(package["integrity"].startswith("sha512-") for package in packages.values())
 
 
+def test_uv_is_told_what_a_pip_conf_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pip.conf"
+    path.write_text(
+        "[global]\nindex-url = https://one/%20\nextra-index-url =\n  https://two\n  https://three\n"
+        "cert = /ca\nquiet = 1\n[install]\nindex_url = https://me:it's@four\ntrusted-host = two\n"
+        "[freeze]\ntimeout = 3\n"
+    )
+    assert uv_variables.variables(path.read_text()) == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://me:it's@four",
+        "UV_INDEX": "https://two https://three",
+        "SSL_CERT_FILE": "/ca",
+        "UV_INSECURE_HOST": "two",
+    }
+    uv_variables.main(str(path))
+    script = f'{capsys.readouterr().out}printf %s "$UV_DEFAULT_INDEX"'
+    assert subprocess.check_output(["sh", "-c", script], text=True) == "https://me:it's@four"
+    uv_variables.main(str(tmp_path / "none"))
+    assert capsys.readouterr().out == "export UV_INDEX_STRATEGY=unsafe-best-match\n"
+
+
 def test_an_image_installs_only_by_hashes_and_runs_as_nobody_special() -> None:
     text = (ROOT / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
     installs = re.findall(r"\bpip (?:install|wheel) [^&\n]*", text)
-    assert len(installs) == 8
+    assert len(installs) == 7
     for install in installs:
-        assert "--require-hashes" in install or ("--no-deps" in install and "--no-" in install), install
+        assert "--require-hashes" in install or ("--no-deps" in install and "--no-index" in install), install
     stages = [
         stage
         for stage in re.split(r"^FROM ", text, flags=re.M)[1:]
