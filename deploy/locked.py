@@ -2,6 +2,7 @@
 
     python3 deploy/locked.py                      what `import flyte` and `flyte` need
     python3 deploy/locked.py services group:dev   an extra and a dependency group of pyproject.toml besides
+    python3 deploy/locked.py --only group:build   a dependency group, and nothing of what the project needs
 
 It runs before anything is installed, so it imports nothing but the standard library. What needs what is read
 from the lock's own `# via` lines, which do not say for which extra: what only an unused extra of a dependency
@@ -89,8 +90,8 @@ def _entry(lines: list[str]) -> Entry:
     )
 
 
-def roots(project: dict[str, Any], wanted: Iterable[str]) -> set[str]:
-    """The names that the project asks for itself: always, for these extras and for these groups.
+def roots(project: dict[str, Any], wanted: Iterable[str], *, only: bool = False) -> set[str]:
+    """The names that the project asks for itself: always (unless `only`), for these extras and groups.
 
     Raises:
         ValueError: the project has no such extra or group.
@@ -98,7 +99,7 @@ def roots(project: dict[str, Any], wanted: Iterable[str]) -> set[str]:
     extras = project["project"]["optional-dependencies"]
     groups = project["dependency-groups"]
     names: set[str] = set()
-    todo: list[str | dict[str, str]] = list(project["project"]["dependencies"])
+    todo: list[str | dict[str, str]] = [] if only else list(project["project"]["dependencies"])
     for want in wanted:
         known, key = (groups, want.removeprefix(GROUP)) if want.startswith(GROUP) else (extras, want)
         if key not in known:
@@ -144,7 +145,8 @@ def main(wanted: list[str]) -> None:
     """Write the part of the lock for these extras and groups to standard output."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     entries = read((ROOT / "requirements.lock").read_text())
-    for entry in needed(entries, roots(project, wanted)):
+    only = wanted[:1] == ["--only"]
+    for entry in needed(entries, roots(project, wanted[1:] if only else wanted, only=only)):
         sys.stdout.write(entry.text() + "\n")
 
 

