@@ -18,6 +18,7 @@ from flyte_console.answers.parts import Position
 from flyte_console.answers.runs import RunRow, RunsChanged
 from flyte_console.core.asks import Ask
 from flyte_console.core.recent import RecentRuns
+from flyte_console.lingering import Lingering
 from flyte_console.runs import row_of
 from flyte_console.settings import ConsoleSettings
 from flyte_console.streams import Sent
@@ -44,6 +45,7 @@ class PlaceView:
         self.recent = RecentRuns(start, settings.max_changed_runs)
         self.watchers = 0
         self.looked_at = time.monotonic()
+        self.lingering = Lingering()
         self.bells: set[asyncio.Event] = set()
         self._settings = settings
         self._changed: set[str] = set()
@@ -151,13 +153,15 @@ class PlaceViews:
                 self._views[place] = (made, self._loops.spawn(f"follow {place}", made.follow(self._bus)))
         view, _ = self._views[place]
         view.watchers += 1
+        view.lingering.stay()
+        self._make_room()
         try:
             yield view
         finally:
             view.watchers -= 1
             view.looked_at = time.monotonic()
             if not view.watchers:
-                asyncio.get_running_loop().call_later(self._settings.linger_s, self._forget, view)
+                view.lingering.leave(self._settings.linger_s, lambda: self._forget(view))
 
     async def _start(self, after: int) -> int:
         """From where to follow, so that a reader who was told this place misses nothing that is near."""
@@ -167,7 +171,14 @@ class PlaceViews:
 
     def _forget(self, view: PlaceView) -> None:
         kept = self._views.get(view.place)
-        unseen_s = time.monotonic() - view.looked_at
-        if kept and kept[0] is view and not view.watchers and unseen_s >= self._settings.linger_s:
+        if kept and kept[0] is view and not view.watchers:
+            view.lingering.stay()
             del self._views[view.place]
             kept[1].cancel()
+
+    def _make_room(self) -> None:
+        """Follow no more of what nobody looks at than may be, the longest unseen go first."""
+        unseen = [view for view, _ in self._views.values() if not view.watchers]
+        unseen.sort(key=lambda view: view.looked_at)
+        for view in unseen[: max(0, len(self._views) - self._settings.max_views)]:
+            self._forget(view)

@@ -73,9 +73,9 @@ class ConsoleSettings:
     write_timeout_s: float = 60.0
     """A browser that takes nothing for so long is cut off; it goes on where it was."""
     linger_s: float = 30.0
-    """How long a run is followed on after the last one who looked."""
+    """How long a run, or a project's list, is followed on after the last one who looked."""
     max_views: int = 64
-    """Runs that are followed, or kept after their end, at a time."""
+    """Runs that are followed, or kept after their end, at a time; and likewise projects' lists that are."""
     max_kept_actions: int = 30_000
     """Actions of all runs that nobody looks at just now, and that are kept all the same."""
     max_listed: int = 500

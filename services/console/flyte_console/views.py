@@ -16,6 +16,7 @@ from flyte_bus.errors import BusError
 from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor
 from flyte_console.core.rows import RunRows
+from flyte_console.lingering import Lingering
 from flyte_console.settings import ConsoleSettings
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.streams import RUNS
@@ -37,6 +38,7 @@ class RunView:
         self.rows = RunRows()
         self.watchers = 0
         self.looked_at = time.monotonic()
+        self.lingering = Lingering()
         self.is_read = asyncio.Event()
         """Set when all that the log had when the view began was taken in."""
         self.is_settled = False
@@ -108,6 +110,7 @@ class RunViews:
         view = self._views.pop(key, None) or RunView(key)
         self._views[key] = view
         view.watchers += 1
+        view.lingering.stay()
         self._make_room()
         if not view.is_settled and key not in self._followers:
             self._follow(view)
@@ -188,16 +191,13 @@ class RunViews:
         """Stop following a run that nobody has looked at for a while; forget one that is not there."""
 
         def forget() -> None:
-            unseen_s = time.monotonic() - view.looked_at
-            if view.watchers or unseen_s < self._settings.linger_s or self._views.get(view.key) is not view:
-                return
-            if not view.is_settled:
+            if not view.watchers and not view.is_settled and self._views.get(view.key) is view:
                 self._drop(view)
 
         if not len(view.rows):
             self._drop(view)
         elif not view.is_settled:
-            asyncio.get_running_loop().call_later(self._settings.linger_s, forget)
+            view.lingering.leave(self._settings.linger_s, forget)
 
     def _make_room(self) -> None:
         """Let go of what nobody looks at, while there is more than there may be."""
@@ -213,6 +213,7 @@ class RunViews:
             self._drop(view)
 
     def _drop(self, view: RunView) -> None:
+        view.lingering.stay()
         del self._views[view.key]
         if (task := self._followers.pop(view.key, None)) is not None:
             task.cancel()

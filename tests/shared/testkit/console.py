@@ -1,14 +1,20 @@
 """A console that runs in a test, a registry and a dataproxy beside it, and some runs for it to show."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from flyte._runtime.transfer import Artifacts
-from flyte_bus.memory import MemoryServer
+from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.ports import Bus
-from flyte_console.app import ConsoleService
+from flyte_console.app import ConsoleService, build
+from flyte_console.settings import ConsoleSettings
+from flyte_dataproxy import app as dataproxy
+from flyte_dataproxy.settings import DataproxySettings
 from flyte_schemas.events import (
     ActionFailed,
     ActionQueued,
@@ -26,8 +32,10 @@ from flyte_schemas.events import (
 )
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.literals import AnyLiteral, InlineLiteral, ReferencedLiteral
+from flyte_schemas.sessions import ANY, OPEN_SESSION, OpenSession
 from flyte_schemas.subjects import RunKey, action_subject, log_subject, run_request, task_subject
 from flyte_schemas.task import TaskReference
+from testkit.registry import registry
 from testkit.tasks import event, template
 
 PROJECT, DOMAIN = "robots", "development"
@@ -113,3 +121,30 @@ class World:
     async def succeed(self, run: RunKey) -> int:
         """End a run's root."""
         return await self.happen(run, "a0", AttemptSucceeded(attempt=1, log_end=0))
+
+    async def token(self) -> str:
+        """A program's session that may look everywhere."""
+        everywhere = OpenSession(project=ANY, domain=ANY, lasting=True)
+        return (await self.bus.ask(OPEN_SESSION, everywhere)).secret
+
+
+@asynccontextmanager
+async def world_in(folder: Path, limits: ConsoleSettings) -> AsyncIterator[World]:
+    """A world that is there within the block, its objects in `folder`; its browser is signed in."""
+    server = MemoryServer()
+    async with MemoryBus(server) as bus:
+        await bus.provision()
+        store = await dataproxy.build(bus, DataproxySettings(root=folder / "artifacts"))
+        console = await build(bus, limits)
+        async with registry(bus, folder):
+            await store.start()
+            await console.start()
+            try:
+                async with aiohttp.ClientSession() as http:
+                    world = World(bus, server, console, http)
+                    http.headers["Authorization"] = f"Bearer {await world.token()}"
+                    await world.fill(Artifacts(bus.ask, PROJECT, DOMAIN))
+                    yield world
+            finally:
+                await console.stop()
+                await store.stop()
