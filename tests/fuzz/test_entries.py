@@ -1,6 +1,7 @@
 """A share of `make fuzz`: the same inputs each time, into every public entry."""
 
 import asyncio
+import itertools
 import logging
 import tarfile
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyte_agent.bundle import BundleRefused
+from flyte_console.answers.parts import Visitor
+from flyte_console.core.sessions import Session
+from flyte_console.general import visitor
+from flyte_console.problems import away
 from flyte_dataproxy.core.signing import Verdict
 from testkit.fuzz.chooser import Chooser
 from testkit.fuzz.engine import WARM, Driven, input_of, seeded
@@ -19,6 +24,7 @@ from testkit.fuzz.entry import Broken, Entry
 from testkit.fuzz.table import ENTRIES
 
 COUNTS = {"bundles": 80, "archives": 60, "messages": 120, "dataproxy": 80, "console": 60, "commands": 60}
+COUNTS |= {"console-interface": 40}
 """Those whose inputs take longest; of the others several hundred."""
 MANY = 400
 
@@ -148,6 +154,29 @@ def test_a_signature_that_is_not_looked_at_would_be_found(monkeypatch: pytest.Mo
     monkeypatch.setattr("flyte_dataproxy.http.verify", lambda *_: Verdict.VALID)
     with pytest.raises(Broken, match="was not signed"):
         _fed("dataproxy")
+
+
+def test_an_answer_that_the_console_does_not_document_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr("flyte_console.general.visitor", fails)
+    with pytest.raises(Broken, match=r"GET /api/v1/session.*Server error"):
+        _fed("console-interface")
+
+
+def test_who_is_told_to_come_again_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = itertools.count()
+
+    def busy(session: Session) -> Visitor:
+        if next(asked) % 2:
+            raise away("the registry is busy")
+        return visitor(session)
+
+    monkeypatch.setattr("flyte_console.general.visitor", busy)
+    monkeypatch.setattr("flyte_console.http.replies.RETRY_AFTER_S", 0)
+    _fed("console-interface", 40)
+    assert next(asked) > 2
 
 
 def test_a_line_that_is_let_into_a_dockerfile_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

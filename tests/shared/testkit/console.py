@@ -46,6 +46,15 @@ ALIVE = RunKey(PROJECT, DOMAIN, "ralive")
 ASKED = RunKey(PROJECT, DOMAIN, "rasked")
 """A run that nobody has admitted yet."""
 TASK = TaskReference(name="my_env.my_task", version="v1")
+KNOWN = {
+    "project": PROJECT,
+    "domain": DOMAIN,
+    "run": DONE.run,
+    "action": "a1",
+    "name": TASK.name,
+    "version": TASK.version,
+}
+"""Names that are there, by what the console's paths call them."""
 CRASH = Failure(code="ValueError", kind=FailureKind.USER, message="no\nreally", traceback="line 1\n")
 REPORT = b"<h1>all is well</h1><script>document.title = 'ours'</script>"
 LARGE = b'"' + b"x" * 100_000 + b'"'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flyte_console.core.sessions import Session
+from flyte_schemas.moments import EARLIEST, LATEST
 from flyte_schemas.names import is_name
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey, RunKey
@@ -143,7 +144,10 @@ class Ask:
             time = datetime.fromisoformat(text)
         except ValueError as error:
             raise BadAsk(f"{name} is {text!r}: give a time like 2026-01-31T12:00:00Z") from error
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        if not EARLIEST <= time <= LATEST:
+            raise BadAsk(f"{name} is {text!r}: give a time from {EARLIEST:%F} to {LATEST:%F}")
+        return time
 
 
 def version(text: str) -> str:

@@ -113,7 +113,10 @@ class Alone:
             error = error or left
         led = "led by coverage" if self.follows else "from seeds"
         took, gained = time.monotonic() - self.began, self.driven.gained or "nothing"
-        print(f"{self.name}: {self.driven.fed} inputs {led} in {took:.0f} s; gained: {gained}", flush=True)
+        came = "".join(f"; {word}: {count}" for word, count in sorted(self.driven.counts.items()))
+        print(
+            f"{self.name}: {self.driven.fed} inputs {led} in {took:.0f} s; gained: {gained}{came}", flush=True
+        )
         if error is None:
             return 0
         traceback.print_exception(error)

@@ -7,6 +7,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -29,6 +30,8 @@ class Driven:
         """The input that is being fed, or was fed last."""
         self.gained = ""
         """What the process held more at the last look than when the entry was warm."""
+        self.counts: Counter[str] = Counter()
+        """What came of the inputs, of an entry that counts it."""
         self._runner = asyncio.Runner()
         self._folder = tempfile.TemporaryDirectory(prefix="fuzz-")
         self._entry: Entry | None = None
@@ -57,6 +60,7 @@ class Driven:
             await self._entry.guarded(data)
         except BaseException:
             entry, self._entry = self._entry, None  # what is broken is not fed any more
+            self.counts += entry.counts
             with contextlib.suppress(Exception):
                 await entry.close()
             raise
@@ -78,6 +82,7 @@ class Driven:
                 break
             await asyncio.sleep(0.02)
             now = Held.now()
+        self.counts += entry.counts
         await entry.close()
         if warm is not None and self._since_open > WARM:
             self._compare(entry, warm, now)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import resource
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Entry:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.stack = AsyncExitStack()
+        self.counts: Counter[str] = Counter()
+        """What came of the inputs, where that is worth telling."""
 
     async def open(self) -> None:
         """Make what the inputs are for."""

@@ -2,6 +2,7 @@
 
 from testkit.fuzz.entry import Entry
 from testkit.fuzz.files import Configuring, Importing, Unpacking, Valuing
+from testkit.fuzz.interface import ConsoleInterface
 from testkit.fuzz.services import Messages, Questions
 from testkit.fuzz.typed import Typing
 from testkit.fuzz.web import Console, Dataproxy
@@ -11,6 +12,7 @@ ENTRIES: dict[str, type[Entry]] = {
     entry.name: entry
     for entry in (
         Decoding, Folding, Scheduling, Naming, Framing, Imaging, Telling, Unpacking, Importing, Configuring,
-        Valuing, Messages, Questions, Dataproxy, Console, Typing,
+        Valuing, Messages, Questions, Dataproxy, Console,
+        ConsoleInterface, Typing,
     )
 }  # fmt: skip
