@@ -76,6 +76,8 @@ class Shared:
     many_answers: bool = False
     seen_as: str = ""
     """What it is called where it is used, if otherwise; `$1` is what the first wildcard stands for."""
+    tells_asker: bool = False
+    """Whether the server says to who answers by which token the asker was let in."""
 
 
 def _read(stream: StreamSpec, place: str, *, runs: str = "") -> tuple[str, ...]:
@@ -355,9 +357,9 @@ SHARED = (
             "flyte.svc.executor.>",
             "flyte.svc.scheduler.>",
             "flyte.svc.notifier.>",
-            "flyte.svc.console.>",
         )
     ),
+    Shared(subject="flyte.svc.console.>", of=CORE, to=EDGE, tells_asker=True),
     Shared(subject=f"{DIRECT_GET}.*", of=CORE, to=EDGE, many_answers=True),
     Shared(subject=f"{DIRECT_GET}.*.>", of=CORE, to=EDGE),
     Shared(subject="$JS.API.STREAM.INFO.*", of=CORE, to=EDGE, seen_as=f"{STREAM_INFO}.$1"),

@@ -20,18 +20,23 @@ Secret = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
 
 User = Annotated[str, StringConstraints(max_length=256)]
 
+Token = Annotated[str, StringConstraints(max_length=16_384)]
+
 
 class OpenSession(Word):
     """Let me look at this place.
 
-    `user` is shown, and decides nothing. `joined` is the secret of an answer about another place: what is
-    answered now is good for both, and that one for nothing any more. `lasting` asks for a program's token;
-    otherwise the secret is for the address that a browser signs in with, once, and within a minute.
+    `user` is shown, and decides nothing. `token` is what nats-server let the asker in by, and the session
+    ends with it: it is believed of the operator, who is in the services' own account; of others the server
+    says it, and their name. `joined` is the secret of an answer about another place: what is answered now is
+    good for both, and that one for nothing any more. `lasting` asks for a program's token; otherwise the
+    secret is for the address that a browser signs in with, once, and within a minute.
     """
 
     project: Name
     domain: Name
     user: User = ""
+    token: Token = ""
     joined: Secret | None = None
     lasting: bool = False
 

@@ -1,9 +1,14 @@
 """People with roles, as they type: who looks, who runs, who deploys, and who is let out again."""
 
+import json
 import stat
 from pathlib import Path
 
+import requests
+
+from testkit.cases.harness import GUARD_S
 from testkit.cli import Cli, outputs_of
+from testkit.console_process import free_port
 from testkit.waiting import wait_for
 
 FLOW = """\
@@ -55,6 +60,40 @@ def test_people_do_what_their_roles_say_and_no_more(cli: Cli) -> None:
     assert "took back 1 credentials of vera" in cli.ok("admin", "revoke", "user", "vera")
     wait_for("vera to be let out", lambda: viewer("get", "run", *place).returncode != 0)
     assert runner("get", "run", *place).returncode == 0
+
+
+def test_who_is_let_out_is_let_out_of_the_console_too(cli: Cli) -> None:
+    cli.ok("start")
+    console = json.loads(cli.ok("status", "-o", "json"))["console_url"]
+    place = ("--project", "seen", "--domain", "production")
+    users = {name: as_user(cli, name, "viewer", *place) for name in ("wanda", "walt")}
+    tokens = {name: user.ok("console", "--token").strip() for name, user in users.items()}
+    stream = f"{console}/api/v1/projects/seen/domains/production/stream"
+    with requests.get(stream, headers=bearer(tokens["wanda"]), stream=True, timeout=GUARD_S) as followed:
+        lines = followed.iter_lines()
+        next(lines)
+        told = cli.ok("admin", "revoke", "user", "wanda")
+        assert "sessions of the console that were made by them end within seconds" in told
+        for _ in lines:  # heartbeats, until it ends
+            pass
+    assert session_of(console, tokens["wanda"]) == 401
+    assert session_of(console, tokens["walt"]) == 200
+    assert "wanda has no credentials any more" in cli.ok("admin", "revoke", "user", "wanda"), (
+        "again is no harm"
+    )
+    nowhere = cli("--endpoint", f"127.0.0.1:{free_port()}", "admin", "revoke", "user", "wanda")
+    assert nowhere.returncode == 1 and "sessions of the console go on" in nowhere.stderr
+    unknown = cli("admin", "revoke", "user", "nobody")
+    assert unknown.returncode == 1 and "nobody has no credentials" in unknown.stderr
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def session_of(console: str, token: str) -> int:
+    address = f"{console}/api/v1/session"
+    return requests.get(address, headers=bearer(token), timeout=GUARD_S).status_code
 
 
 ROLES = {"vera": "viewer", "rob": "runner", "ada": "admin"}

@@ -63,6 +63,7 @@ def account_token(
                 "account": publics[one.of],
                 "type": "stream" if one.is_stream else "service",
                 **({"local_subject": one.seen_as} if one.seen_as else {}),
+                **({"share": True} if one.tells_asker else {}),
             }
             for one in SHARED
             if one.to == account

@@ -34,6 +34,8 @@ class Identity:
     name: str
     role: str
     public: str
+    issuer: str = ""
+    """The public key that has signed it: its role's, as a rule."""
     account: str = ""
     places: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -95,6 +97,7 @@ def identity_of(jwt: str) -> Identity:
         name=str(claims.get("name", "")),
         role=next(iter(tags.get(ROLE_TAG, ())), ""),
         public=str(claims.get("sub", "")),
+        issuer=str(claims.get("iss", "")),
         account=str(claims["nats"].get("issuer_account", "")),
         places=tuple(tags.get(PLACE_TAG, ())),
         tags={key: tuple(values) for key, values in tags.items()},

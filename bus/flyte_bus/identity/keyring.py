@@ -7,6 +7,7 @@
     credentials/NAME.creds        of each service, and of the operator
     minters/ROLE.json             what makes users of a role: agents and workers
     users.json                    who was given credentials, and whose were taken back
+    ended.json                    signing keys of roles that were ended
 
 Only `credentials` and `minters` have to be anywhere near a service, and each only at its own.
 """
@@ -16,6 +17,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ from flyte_bus.identity.accounts import SYSTEM, account_token, operator_token, s
 from flyte_bus.identity.credentials import Credentials
 from flyte_bus.identity.keys import KeyPair, NotAKey
 from flyte_bus.identity.minting import Minter
+from flyte_bus.revocations import Revoked
 from flyte_schemas.access import AGENT, CORE, EDGE, OPERATOR, ROLES, SERVICES, WORKER, Account
 
-ACCOUNTS_FILE, USERS_FILE = "accounts.conf", "users.json"
+ACCOUNTS_FILE, USERS_FILE, ENDED_FILE = "accounts.conf", "users.json", "ended.json"
 CREDENTIALS, MINTERS = "credentials", "minters"
 MINTED_BY_SERVICES = (AGENT.name, WORKER.name)
 """The roles that a service, the executor, makes users of."""
@@ -119,12 +122,16 @@ class Keyring:
 
     def users(self) -> list[dict[str, Any]]:
         """Who was given credentials. Raises KeyringError."""
-        path = self.folder / USERS_FILE
-        try:
-            found = json.loads(path.read_text("utf-8")) if path.exists() else []
-        except ValueError as error:
-            raise KeyringError(f"{path} cannot be read: {error}") from error
-        return list(found)
+        return self._noted(USERS_FILE)
+
+    def revoked(self) -> list[Revoked]:
+        """The keys that count no more: of users, and those that made users of a role. Raises KeyringError."""
+        taken = [user for user in self.users() if "revoked_at_s" in user]
+        ends = [user["expires_at"] and datetime.fromisoformat(user["expires_at"]) for user in taken]
+        return [
+            *(Revoked(user["public"], end or None) for user, end in zip(taken, ends, strict=True)),
+            *(Revoked(ended["public"]) for ended in self._noted(ENDED_FILE)),
+        ]
 
     def create_user(
         self, name: str, role: str, places: Iterable[tuple[str, str]], ttl_s: float | None = None
@@ -140,7 +147,7 @@ class Keyring:
             "issued_at": known.issued_at.isoformat() if known.issued_at else None,
             "expires_at": known.expires_at.isoformat() if known.expires_at else None,
         }
-        self._write_users([*self.users(), note])
+        self._note(USERS_FILE, [*self.users(), note])
         return made
 
     def revoke_user(self, name: str) -> int:
@@ -154,7 +161,7 @@ class Keyring:
                 user["revoked_at_s"] = int(time.time())
                 taken += 1
         if taken:
-            self._write_users(users)
+            self._note(USERS_FILE, users)
             self.write_accounts()
         return taken
 
@@ -182,6 +189,10 @@ class Keyring:
         """Let in nobody any more whom a role's previous key has made; whether there was one."""
         previous = self._key_file(f"roles/{role}.previous")
         was_there = previous.exists()
+        if was_there:
+            public = self._key(f"roles/{role}.previous").public
+            note = {"role": role, "public": public, "ended_at_s": int(time.time())}
+            self._note(ENDED_FILE, [*self._noted(ENDED_FILE), note])
         previous.unlink(missing_ok=True)
         self.write_accounts()
         return was_there
@@ -203,8 +214,16 @@ class Keyring:
             write_secret(path, operator_token(self._key("operator"), system, int(time.time())))
         return path.read_text("ascii")
 
-    def _write_users(self, users: list[dict[str, Any]]) -> None:
-        write_secret(self.folder / USERS_FILE, json.dumps(users, indent=2, ensure_ascii=False) + "\n")
+    def _noted(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / name
+        try:
+            found = json.loads(path.read_text("utf-8")) if path.exists() else []
+        except ValueError as error:
+            raise KeyringError(f"{path} cannot be read: {error}") from error
+        return list(found)
+
+    def _note(self, name: str, known: list[dict[str, Any]]) -> None:
+        write_secret(self.folder / name, json.dumps(known, indent=2, ensure_ascii=False) + "\n")
 
     def _revocations(self) -> Mapping[Account, dict[str, int]]:
         found: dict[Account, dict[str, int]] = {CORE: {}, EDGE: {}}

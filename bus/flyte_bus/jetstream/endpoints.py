@@ -7,6 +7,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from flyte_bus.answers import address, answer, read_answer
+from flyte_bus.asker import answers_to
 from flyte_bus.bus_measures import QuestionMeasures
 from flyte_bus.errors import BusUnavailable, NoAnswer
 from flyte_bus.facts import Facts
@@ -32,6 +33,7 @@ class EndpointServer(QuestionServer):
         self._measures = QuestionMeasures(connection.meter, endpoint.ask.__name__)
 
     async def _settle(self, message: Msg) -> None:
+        answers_to(message.reply, message.headers)
         try:
             reply = await answer(self._endpoint, self._handler, message.subject, message.data, self._measures)
             await self._connection.publish(message.reply, reply)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from flyte_bus.asker import OTHER_ACCOUNT
 from flyte_bus.jetstream.connection import Connection
 
 QUEUE_GROUP = "flyte"
@@ -14,9 +15,9 @@ QUEUE_GROUP = "flyte"
 def is_inbox(reply: str) -> bool:
     """Whether an answer may be sent there: who answers may say more than who asked, who chooses where to.
 
-    `_R_.` is how the server writes the inbox of another account.
+    The server writes the inbox of another account in its own way.
     """
-    return reply.startswith(("_INBOX.", "_R_."))
+    return reply.startswith(("_INBOX.", OTHER_ACCOUNT))
 
 
 class QuestionServer(ABC):

@@ -24,6 +24,7 @@ import flyte_registry.app
 import flyte_registry.settings
 import flyte_scheduler.app
 import flyte_scheduler.settings
+from flyte_bus import revocations
 from flyte_bus.jetstream import JetStreamBus, connect
 from flyte_bus.meter import Meter
 from flyte_bus.service import Service, Supervisor, installed_version
@@ -167,6 +168,8 @@ class Stack:
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
             case "console":
+                if self.access is not None and self.access.keyring is not None:
+                    await revocations.tell(bus, self.access.keyring.revoked())
                 return await flyte_console.app.build(bus, self._console_settings())
             case "notifier":
                 notifier = flyte_notifier.settings.from_environment()

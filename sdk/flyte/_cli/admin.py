@@ -166,20 +166,28 @@ def get_roles(output: Output = None) -> None:
 
 @revoke.command("user")
 def revoke_user(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The person.")], folder: Folder = None
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The person.")],
+    folder: Folder = None,
 ) -> None:
-    """Take back all credentials of a person; the server is to read accounts.conf anew."""
+    """Take back all credentials of a person, and end their sessions of the console.
+
+    The server is to read accounts.conf anew. Again does no harm: what was not told to the console then is.
+    """
     import click
 
     keyring = _keyring(folder)
     taken = keyring.revoke_user(name)
-    if not taken:
+    if not taken and not any(user["name"] == name for user in keyring.users()):
         raise click.ClickException(f"{name} has no credentials: `flyte admin get users` shows who has")
-    typer.echo(f"took back {taken} credentials of {name}{_read_anew(keyring)}")
+    said = f"took back {taken} credentials of {name}" if taken else f"{name} has no credentials any more"
+    typer.echo(f"{said}{_read_anew(keyring)}")
+    _tell_console(context, keyring)
 
 
 @app.command("rotate")
 def rotate(
+    context: typer.Context,
     role: Annotated[str, typer.Argument(metavar="ROLE", help="The role whose signing key is to be another.")],
     end_previous: Annotated[
         bool, typer.Option("--end-previous", help="Let in nobody any more whom the previous key made.")
@@ -199,6 +207,8 @@ def rotate(
         keyring.rotate(role)
         said = f"{role} has a new signing key; hand out what it makes, then `--end-previous`"
     typer.echo(f"{said}{_read_anew(keyring)}")
+    if end_previous:
+        _tell_console(context, keyring)
 
 
 def _roles() -> list[str]:
@@ -215,6 +225,31 @@ def _read_anew(keyring: "Keyring") -> str:
     if running is not None and keyring.folder == stack_home() / "access":
         return ": the stack's server knows it within seconds"
     return f": have nats-server read {keyring.folder / 'accounts.conf'} anew (`nats-server --signal reload`)"
+
+
+def _tell_console(context: typer.Context, keyring: "Keyring") -> None:
+    """Have sessions of the console end that were made by what counts no more."""
+    import click
+
+    from flyte import errors
+    from flyte._cli.setting import settle
+    from flyte._client.revoking import tell_revoked
+    from flyte._syncify import block_on
+
+    config = settle(context, needs_client=False, keep_endpoint=True)
+    if not config.endpoint:
+        typer.echo(
+            "sessions of the console go on until they end: no NATS is configured here to tell it by; "
+            "type this again with --endpoint"
+        )
+        return
+    try:
+        block_on(tell_revoked(config, keyring))
+    except errors.BaseRuntimeError as error:
+        raise click.ClickException(
+            f"sessions of the console go on, since it could not be told: {error}. Type this again when it can"
+        ) from error
+    typer.echo("sessions of the console that were made by them end within seconds")
 
 
 def _write_manifests(keyring: "Keyring", path: Path, namespaces: list[str]) -> None:

@@ -14,7 +14,7 @@ WILDCARD = "*"
 
 async def open_session(bus: Bus, config: ClientConfig, *, lasting: bool) -> SessionOpened:
     """A session for all places of this client's credentials: a browser's, or (`lasting`) a program's."""
-    user, places = _whose(config)
+    user, token, places = _whose(config)
     opened: SessionOpened | None = None
     with translated():
         for number, (project, domain) in enumerate(places, start=1):
@@ -22,6 +22,7 @@ async def open_session(bus: Bus, config: ClientConfig, *, lasting: bool) -> Sess
                 project=project,
                 domain=domain,
                 user=user,
+                token=token,
                 joined=opened.secret if opened else None,
                 lasting=lasting and number == len(places),
             )
@@ -30,14 +31,15 @@ async def open_session(bus: Bus, config: ClientConfig, *, lasting: bool) -> Sess
     return opened
 
 
-def _whose(config: ClientConfig) -> tuple[str, list[tuple[str, str]]]:
-    """Who asks, and for which places: an operator's credentials name none, and hold everywhere."""
+def _whose(config: ClientConfig) -> tuple[str, str, list[tuple[str, str]]]:
+    """Who asks, by which token, and for which places: an operator's names none, and holds everywhere."""
     credentials = bus_settings(config).security.credentials()
     named = credentials.identity.places if credentials else ()
     places = [(project, domain) for project, _, domain in (place.partition(".") for place in named)]
     everywhere = [(WILDCARD, WILDCARD)]
     user = credentials.identity.name if credentials else who()
-    return user, [(_token(project), _token(domain)) for project, domain in places or everywhere]
+    token = credentials.jwt if credentials else ""
+    return user, token, [(_token(project), _token(domain)) for project, domain in places or everywhere]
 
 
 def _token(name: str) -> str:

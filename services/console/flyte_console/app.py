@@ -53,6 +53,7 @@ class ConsoleService:
         self._held.push_async_callback(self._loops.stop)
         server = await ConsoleServer.start(self.routes, self._settings, self._measures, self._sessions)
         self._held.push_async_callback(server.stop)
+        self._loops.keep("readers", server.handlers.look())
         self.url, self.port = self._settings.public_url or server.url, server.port
         self._sessions.url = self.url
         served = (

@@ -15,12 +15,14 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydantic import ValidationError
 
-from flyte_bus.errors import BusError, Conflict, Refusal
+from flyte_bus.asker import asker
+from flyte_bus.errors import BusError, Conflict
 from flyte_bus.ports import Bus
+from flyte_bus.revocations import any_revoked
 from flyte_console.core.allowance import Allowance
 from flyte_console.core.sessions import SeenPlace, Session, hash_of, new_path, new_secret
+from flyte_console.holders import holder_of, refused
 from flyte_console.settings import ConsoleSettings
-from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.sessions import OpenSession, SessionOpened
 from flyte_schemas.streams import SESSIONS_BUCKET
 
@@ -28,6 +30,7 @@ TOUCHES = 20
 """How often within its idle time the use of a session is noted at most."""
 MAX_PLACES = 256
 """How many places one session covers at most."""
+WHO_GIVES = "Whoever gave you your credentials can give you others."
 
 log = structlog.get_logger()
 
@@ -53,25 +56,32 @@ class Sessions:
 
     async def open(self, asked: OpenSession) -> SessionOpened:
         """Let somebody in who could ask for it. Raises Refusal."""
+        holder = holder_of(asked, asker())
+        if await any_revoked(self._bucket, holder.keys):
+            raise refused(f"the credentials of {holder.user} were taken back", WHO_GIVES)
         if not self._opened.take((asked.project, asked.domain), time.monotonic()):
             most = self._settings.max_opened
-            raise _refused(f"more than {most} sessions a minute were asked for of this place")
+            raise refused(f"more than {most} sessions a minute were asked for of this place")
         places: tuple[SeenPlace, ...] = (SeenPlace(project=asked.project, domain=asked.domain),)
         if asked.joined is not None:
             joined = await self._take(asked.joined)
             if joined is None:
-                raise _refused("the secret to be joined is used up, or no longer good")
+                raise refused("the secret to be joined is used up, or no longer good")
+            if joined.keys != holder.keys:
+                raise refused("the secret to be joined was given to who has other credentials")
             places = (*joined.places, *places)
         if len(places) > MAX_PLACES:
-            raise _refused(f"a session covers {MAX_PLACES} places at most")
+            raise refused(f"a session covers {MAX_PLACES} places at most")
         now = self._clock()
         age_s = self._settings.session_s if asked.lasting else self._settings.code_s
         session = Session(
             kind="program" if asked.lasting else "code",
-            user=asked.user,
+            user=holder.user,
             places=places,
-            ends_at=now + timedelta(seconds=age_s),
+            ends_at=_first(now + timedelta(seconds=age_s), holder.until),
             seen_at=now,
+            keys=holder.keys,
+            until=holder.until,
         )
         secret = new_secret()
         await self._put(secret, session)
@@ -88,9 +98,11 @@ class Sessions:
             kind="browser",
             user=found.user,
             places=found.places,
-            ends_at=now + timedelta(seconds=self._settings.session_s),
+            ends_at=_first(now + timedelta(seconds=self._settings.session_s), found.until),
             seen_at=now,
             path_hash=hash_of(path) if with_path else "",
+            keys=found.keys,
+            until=found.until,
         )
         secret = new_secret()
         await self._put(secret, session)
@@ -123,6 +135,8 @@ class Sessions:
         session = _read(entry.value) if entry else None
         if entry is None or session is None or session.kind == "code" or not self._lives(session):
             return None
+        if await self._was_revoked(key, session):
+            return None
         now = self._clock()
         if now - session.seen_at > timedelta(seconds=self._settings.idle_s / TOUCHES):
             session = session.model_copy(update={"seen_at": now})
@@ -143,11 +157,21 @@ class Sessions:
         session = _read(entry.value) if entry else None
         if entry is None or session is None or session.kind != "code" or not self._lives(session):
             return None
+        if await self._was_revoked(key, session):
+            return None
         try:
             await self._bucket.update(key, b"", revision=entry.revision, ttl_s=self._ttl_s(session))
         except Conflict:
             return None
         return session
+
+    async def _was_revoked(self, key: str, session: Session) -> bool:
+        """Whether the credentials that it was made by count no more; then it is removed, too."""
+        if not await any_revoked(self._bucket, session.keys):
+            return False
+        await self._bucket.delete(key)
+        log.info("console.session.revoked", kind=session.kind, user=session.user)
+        return True
 
     async def _put(self, secret: str, session: Session) -> None:
         value = session.model_dump_json().encode()
@@ -173,6 +197,5 @@ def _named(places: tuple[SeenPlace, ...]) -> list[str]:
     return [f"{place.project}/{place.domain}" for place in places]
 
 
-def _refused(message: str) -> Refusal:
-    hint = "Ask again from the first place on, in a minute."
-    return Refusal(Failure(code="SessionRefused", kind=FailureKind.USER, message=message, hint=hint))
+def _first(one: datetime, other: datetime | None) -> datetime:
+    return one if other is None else min(one, other)

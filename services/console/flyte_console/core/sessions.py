@@ -29,6 +29,8 @@ class Session(Word):
     A `code` opens a `browser`'s session, once; a `program` sends its secret with each request. `seen_at` is
     when somebody last used it, to within a few minutes. `path_hash`: of the part of the address under which
     the browser's cookie is sent, where the address itself is no proof (without TLS, ports share cookies).
+    `keys`: public keys of NATS by which who asked for it was let in; when one of them counts no more, neither
+    does the session. `until`: when those credentials end, and with them the latest session.
     """
 
     kind: Literal["code", "browser", "program"]
@@ -37,6 +39,8 @@ class Session(Word):
     ends_at: datetime
     seen_at: datetime
     path_hash: str = ""
+    keys: tuple[str, ...] = ()
+    until: datetime | None = None
 
     def covers(self, project: str, domain: str) -> bool:
         """Whether who has it may look at this place."""

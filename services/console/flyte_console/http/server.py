@@ -13,6 +13,7 @@ from typing import Self
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from flyte_bus.errors import BusError
 from flyte_bus.listening import Listening, listen
 from flyte_bus.tls import http_context
 from flyte_console.answers.parts import Problem
@@ -21,6 +22,7 @@ from flyte_console.core.sessions import Session
 from flyte_console.http.assets import Asset, load_assets
 from flyte_console.http.door import API, MAX_BODY_BYTES, READING, Door
 from flyte_console.http.headers import PLAIN, SANDBOXED, STRICT_TRANSPORT
+from flyte_console.http.readers import Readers
 from flyte_console.http.replies import PRIVATE, is_known, not_modified, sent, takes_gzip, told, whole
 from flyte_console.measures import Measures
 from flyte_console.problems import Trouble, away, not_found, troubled
@@ -114,16 +116,19 @@ class _Handlers:
         self._doors: dict[str, dict[str, Handler]] = {}
         self._assets = assets
         self._measures = measures
-        self._streams: set[asyncio.Task[object]] = set()
+        self._readers = Readers(settings.fresh_s)
         self._is_closing = False
         self._http: ClientSession | None = None
         self._trusted = http_context(settings.trusted, CA) if settings.trusted else None
 
+    async def look(self) -> None:
+        """Let go of readers who are not let in any more, for ever."""
+        await self._readers.look()
+
     async def close(self) -> None:
         """End every stream: their readers come back to whoever serves next, with their last id."""
         self._is_closing = True
-        for task in tuple(self._streams):
-            task.cancel()
+        self._readers.end()
         if self._http is not None:
             await self._http.close()
 
@@ -245,15 +250,15 @@ class _Handlers:
         return response
 
     async def _stream(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
-        if self._is_closing or len(self._streams) >= self._settings.max_streams:
-            raise away(f"{len(self._streams)} browsers follow something, and no more can")
-        with self._measures.streaming(route.path):
+        if self._is_closing or len(self._readers) >= self._settings.max_streams:
+            raise away(f"{len(self._readers)} browsers follow something, and no more can")
+        with (
+            self._measures.streaming(route.path),
+            self._readers.following(lambda: self._may_go_on(request, ask.session)),
+        ):
             return await self._streamed(request, route, ask)
 
     async def _streamed(self, request: web.Request, route: StreamRoute, ask: Ask) -> web.StreamResponse:
-        task = asyncio.current_task()
-        assert task is not None
-        self._streams.add(task)
         response = web.StreamResponse(
             headers={
                 **PLAIN,
@@ -275,22 +280,20 @@ class _Handlers:
                     await self._write(response, message)
             await response.write_eof()
         except asyncio.CancelledError:
-            if not self._is_closing or not response.prepared:
+            if not self._readers.was_let_go() or not response.prepared:
                 raise
         except Exception as error:
             if not response.prepared:
                 raise
             log.info("console.stream.broken", path=request.path, error=repr(error))
             response.force_close()
-        finally:
-            self._streams.discard(task)
         return response
 
     async def _may_go_on(self, request: web.Request, session: Session) -> bool:
-        """Whether who follows is still let in: looked up every few seconds, and at each heartbeat."""
+        """Whether who follows is still let in."""
         try:
             return (await self._door.session(request)).places == session.places
-        except Trouble:
+        except (Trouble, BusError, TimeoutError):
             return False
 
     async def _write(self, response: web.StreamResponse, message: Sent) -> None:
