@@ -63,7 +63,6 @@ def test_people_do_what_their_roles_say_and_no_more(cli: Cli) -> None:
 
 
 def test_who_is_let_out_is_let_out_of_the_console_too(cli: Cli) -> None:
-    cli.ok("start")
     console = json.loads(cli.ok("status", "-o", "json"))["console_url"]
     place = ("--project", "seen", "--domain", "production")
     users = {name: as_user(cli, name, "viewer", *place) for name in ("wanda", "walt")}
@@ -85,6 +84,21 @@ def test_who_is_let_out_is_let_out_of_the_console_too(cli: Cli) -> None:
     assert nowhere.returncode == 1 and "sessions of the console go on" in nowhere.stderr
     unknown = cli("admin", "revoke", "user", "nobody")
     assert unknown.returncode == 1 and "nobody has no credentials" in unknown.stderr
+
+
+def test_who_is_let_out_while_the_stack_is_down_finds_no_session(lonely_cli: Cli) -> None:
+    lonely_cli.ok("start", "--detach")
+    user = as_user(lonely_cli, "wim", "viewer", "--project", "p", "--domain", "d")
+    token = user.ok("console", "--token").strip()
+    lonely_cli.ok("stop")
+    told = lonely_cli.ok("admin", "revoke", "user", "wim")
+    assert "no NATS is configured here to tell it by" in told
+    lonely_cli.ok("start", "--detach")
+    try:
+        console = json.loads(lonely_cli.ok("status", "-o", "json"))["console_url"]
+        assert session_of(console, token) == 401
+    finally:
+        lonely_cli.ok("stop")
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The matrix of roles, keys and credentials: without a server."""
 
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from flyte_bus.identity.keyring import Keyring, KeyringError
 from flyte_bus.identity.keys import KeyPair, NotAKey
 from flyte_bus.identity.minting import CannotMint, Minter
 from flyte_bus.identity.tokens import NotAToken, claims_of, is_genuine, signed
+from flyte_bus.revocations import Revoked
 from flyte_schemas.access import CORE, EDGE, ROLES, SHARED
 from flyte_schemas.reading import lies_within
 
@@ -32,6 +34,24 @@ def test_edge_is_given_only_what_a_role_there_uses() -> None:
 def test_all_that_has_keys_is_its_owners_alone(keyring: Keyring) -> None:
     for path in (keyring.folder, *keyring.folder.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_it_is_known_which_keys_count_no_more(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "access")
+    keyring.make()
+    assert keyring.revoked() == []
+    ann, brief = (keyring.create_user("ann", "viewer", [("p", "d")], ttl_s=ttl_s) for ttl_s in (None, 600.0))
+    keyring.create_user("bob", "viewer", [("p", "d")])
+    assert keyring.revoke_user("ann") == 2 and keyring.revoke_user("ann") == 0
+    key = ann.identity.issuer
+    keyring.rotate("viewer")
+    assert len(keyring.revoked()) == 2, "a previous key counts until it is ended"
+    assert keyring.end_previous("viewer") and not keyring.end_previous("viewer")
+    assert keyring.revoked() == [
+        Revoked(ann.identity.public),
+        Revoked(brief.identity.public, brief.identity.expires_at),
+        Revoked(key),
+    ]
 
 
 def test_keys_are_made_once(keyring: Keyring) -> None:
