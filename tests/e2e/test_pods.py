@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from testkit.cli import Cli, outputs_of
-from testkit.cluster import Cluster
+from testkit.kubernetes.pod_cluster import PodCluster
 from testkit.kubernetes.processes import PodMachine
 from testkit.waiting import wait_for
 
@@ -45,14 +45,6 @@ def hungry(mark: str) -> int:
         time.sleep(600.0)
     return attempt
 """
-
-
-class PodCluster(Cluster):
-    """Services whose executor says how pods reach the bus: as everybody here does."""
-
-    def start(self, name: str) -> None:
-        self._more["FLYTE_EXECUTOR_K8S_NATS_URL"] = self.server.url
-        super().start(name)
 
 
 @pytest.fixture

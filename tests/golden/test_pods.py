@@ -116,6 +116,7 @@ FEATURES: dict[str, Callable[[], dict[str, Any]]] = {
         )
     ),
     "credentials": lambda: pod(launch(), credentials="bus-user", nats_url="nats://outside:4222"),
+    "bus-tls": lambda: pod(launch(), tls_secret="bus-tls"),
     "secrets-env": lambda: pod(
         launch(
             secrets=(

@@ -1,5 +1,6 @@
 """Launches to make pods of, as small as they can be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flyte_executor.backends.kubernetes.manifest import attempt_pod
@@ -25,13 +26,22 @@ def launch(*, image: str = "registry/image:1", runs: dict[str, str] | None = Non
     return Launch(template=template(image=image, **changes), **fields)
 
 
-def pod(of: Launch, *, named: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
-    """The pod of a launch, with `settings` that differ from the usual. Raises LaunchFailed."""
+def pod(
+    of: Launch,
+    *,
+    named: dict[str, Any] | None = None,
+    told: Mapping[str, str] = ENVIRONMENT,
+    **settings: Any,
+) -> dict[str, Any]:
+    """The pod of a launch, with `settings` that differ from the usual; `told` is what the executor is told.
+
+    Raises LaunchFailed.
+    """
     return attempt_pod(
         of,
         Order.of(of.attempt, of.fence),
         KubernetesSettings(**settings),
         site=SITE,
-        environment=ENVIRONMENT,
+        environment=told,
         named=named,
     )

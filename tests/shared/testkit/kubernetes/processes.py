@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from flyte_executor.backends.containers import HOME
 from testkit.cli import clean_environment, command
 from testkit.kubernetes.api_server import ApiServer
+from testkit.kubernetes.mounts import Mounts, Secrets
 from testkit.kubernetes.node import Node, environment_of
 from testkit.kubernetes.store import Document
 
@@ -19,15 +20,20 @@ LIMIT_S = 30.0
 
 
 class ProcessContainer:
-    """Runs what the first container of a pod is to run; what it would have below HOME lies in `folder`."""
+    """Runs what the first container of a pod is to run; what it would have below HOME lies in `folder`.
 
-    def __init__(self, pod: Document, folder: Path) -> None:
+    So do Secrets that it mounts.
+    """
+
+    def __init__(self, pod: Document, folder: Path, secrets: Secrets) -> None:
         container = pod["spec"]["containers"][0]
         self._words = [command(container["command"][0]), *container["args"]]
         self._grace_s = float(pod["spec"]["terminationGracePeriodSeconds"])
         self._folder = folder
+        self.mounts = Mounts(pod, secrets, folder / "mounts")
         self._variables = {
-            name: value.replace(HOME, str(folder)) for name, value in environment_of(pod).items()
+            name: _elsewhere(value, {HOME: str(folder), **self.mounts.places})
+            for name, value in environment_of(pod).items()
         }
         self._process: asyncio.subprocess.Process | None = None
         self._reason = ""
@@ -35,6 +41,7 @@ class ProcessContainer:
 
     async def run(self) -> tuple[int, str]:
         self._folder.mkdir(parents=True)
+        self.mounts.write()
         with (self._folder / "agent.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._words,
@@ -64,6 +71,12 @@ class ProcessContainer:
             os.kill(self._process.pid, number)
 
 
+def _elsewhere(text: str, places: Mapping[str, str]) -> str:
+    for path, place in places.items():
+        text = text.replace(path, place)
+    return text
+
+
 class PodMachine:
     """An API server, and a node that starts processes, in a thread of their own; a context manager."""
 
@@ -77,7 +90,19 @@ class PodMachine:
         self.node = Node(self.server.store, self._container)
 
     def _container(self, pod: Document) -> ProcessContainer:
-        return ProcessContainer(pod, self._folder / pod["metadata"]["uid"])
+        return ProcessContainer(pod, self._folder / pod["metadata"]["uid"], self.server.secrets)
+
+    def put_secret(self, namespace: str, name: str, data: Mapping[str, str]) -> None:
+        """Have a Secret in the cluster, and in the pods that mount it."""
+
+        async def put() -> None:
+            metadata = {"namespace": namespace, "name": name}
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(data)}
+            self.server.secret_resources.put(secret)
+            for pod in self.node.running:
+                self.node.container(pod).mounts.write()
+
+        self._do(put())
 
     def run_out_of_memory(self, name: str) -> None:
         """End the container of a pod for its memory."""

@@ -168,6 +168,38 @@ def test_what_the_agent_is_told_nobody_overrides() -> None:
     assert "FLYTE_AGENT_PATIENCE_S" not in told
 
 
+def test_files_by_which_the_executor_is_known_to_the_bus_are_not_for_pods() -> None:
+    told = {**ENVIRONMENT, "FLYTE_NATS_CERT": "/mine/tls.crt", "FLYTE_NATS_KEY": "/mine/tls.key"}
+    without = {one["name"]: one.get("value") for one in primary(pod(launch(), told=told))["env"]}
+    assert not {"FLYTE_NATS_CERT", "FLYTE_NATS_KEY"} & without.keys()
+    made = pod(launch(), told=told, tls_secret="bus-tls")
+    own = {one["name"]: one.get("value") for one in primary(made)["env"]}
+    assert own["FLYTE_NATS_CERT"] == "/etc/flyte/bus/tls.crt"
+
+
+def test_a_secret_that_has_a_ca_alone_makes_it_known_and_gives_no_certificate() -> None:
+    made = pod(launch(), tls_secret="bus-tls", tls_keys=("ca.pem",))
+    named = {one["name"] for one in primary(made)["env"]}
+    assert "FLYTE_NATS_CA" in named and "FLYTE_NATS_CERT" not in named
+    (volume,) = [one["secret"] for one in made["spec"]["volumes"] if "secret" in one]
+    assert volume["items"] == [{"key": "ca.pem", "path": "ca.crt"}]
+
+
+def test_a_worker_of_a_pool_has_the_files_too() -> None:
+    reuse = Reuse(min_replicas=1, max_replicas=1, idle_ttl_s=30, scaledown_ttl_s=30)
+    made = worker_pod(
+        PoolOrder(pool="q", owner="o", site=SITE, idle_ttl_s=30),
+        Pool("q", reuse),
+        launch(reuse=reuse),
+        KubernetesSettings(tls_secret="bus-tls"),
+        name="w",
+        site=SITE,
+        environment=ENVIRONMENT,
+    )
+    assert complaints(made) == []
+    assert "/etc/flyte/bus" in {one["mountPath"] for one in primary(made)["volumeMounts"]}
+
+
 def test_a_variable_that_no_pod_can_have_is_left_to_the_tasks_process() -> None:
     names = [one["name"] for one in primary(pod(launch(env_vars={"a b": "1", "Z": "\0", "A": "1"})))["env"]]
     assert "A" in names and not {"a b", "Z"} & set(names)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte_executor.backends.containers import AGENT, HOME, agent_words, image_of
-from flyte_executor.backends.kubernetes import identity
+from flyte_executor.backends.kubernetes import bus_tls, identity
 from flyte_executor.backends.kubernetes.identity import order_of as order_of
 from flyte_executor.backends.kubernetes.identity import pod_name as pod_name
 from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
@@ -195,7 +195,7 @@ def _place(draft: Draft, launch: Launch, settings: KubernetesSettings, *, interr
 
 
 def _equip(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
-    """Its volumes: the agent's folder, shared memory, secrets, and /tmp where nothing else is writable."""
+    """Its volumes: the agent's folder, shared memory, secrets, TLS, and /tmp where all else is read-only."""
     template = launch.template
     mount(draft, "flyte-home", HOME, {"emptyDir": {}})
     if settings.read_only_root:
@@ -204,6 +204,8 @@ def _equip(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:
         mount(draft, "flyte-shm", "/dev/shm", shared_memory(template.resources.shm))
     if settings.pod_secrets and (files := secret_files(template.secrets, settings.secret)):
         mount(draft, "flyte-secrets", FOLDER, files, read_only=True)
+    if of_tls := bus_tls.tls_files(settings):
+        mount(draft, "flyte-bus-tls", bus_tls.FOLDER, of_tls, read_only=True)
 
 
 def _identify(draft: Draft, launch: Launch, settings: KubernetesSettings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 
-from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
+from flyte_executor.backends.kubernetes.names import is_dns_label, is_secret_key, is_subdomain
 from flyte_executor.backends.kubernetes.nodes import NodeRule
 from flyte_schemas.envelope import one_sentence
 
@@ -17,6 +17,9 @@ NAMESPACE = "{project}-{domain}"
 """The namespace of a project's pods, where nothing else is said."""
 SECRET = "flyte-secrets"
 """The Kubernetes Secret of what is in no group, where nothing else is said."""
+TLS_KEYS = ("ca.crt", "tls.crt", "tls.key")
+"""What the CA, a certificate and its key are called in a Secret, where nothing else is said: as cert-manager
+calls them."""
 GRACE_S = 30.0
 """From SIGTERM to SIGKILL, where nothing else is said; Kubernetes' own time."""
 USER = 1000
@@ -41,6 +44,9 @@ class KubernetesSettings:
     `nats_url`: the bus, as pods reach it; empty: as the executor does.
     `credentials`: the Secret that has `FLYTE_NATS_USER` and `FLYTE_NATS_PASSWORD`; empty: the executor's own
     stand in the pods.
+    `tls_secret`: the Secret of the bus's CA, and of a certificate and its key by which the bus knows pods,
+    where it verifies clients; empty: pods trust whom the executor does, and have no certificate. `tls_keys`:
+    what these three are called in it; one alone is the CA's.
     `secret`: the Secret of what is in no group. `service_account`: of runs that name none.
     `pod_secrets`: whether secrets are the cluster's, which gives them to pods; else agents ask for them.
     `nodes`: by kind of pod, what it asks for and where it may run (`nodes.py`).
@@ -54,6 +60,8 @@ class KubernetesSettings:
     image: str = ""
     nats_url: str = ""
     credentials: str = ""
+    tls_secret: str = ""
+    tls_keys: tuple[str, ...] = TLS_KEYS
     secret: str = SECRET
     pod_secrets: bool = True
     service_account: str = ""
@@ -67,9 +75,9 @@ class KubernetesSettings:
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> KubernetesSettings:
-    """Settings from `FLYTE_EXECUTOR_K8S_{CONTEXTS,NAMESPACE,NAMESPACES,NATS_URL,CREDENTIALS,SECRET,
-    SERVICE_ACCOUNT,IMAGE_PULL_SECRETS,PRIORITY_CLASS,NODES,RUN_AS_USER,READ_ONLY_ROOT,CALLS}` and
-    `FLYTE_EXECUTOR_{IMAGE,GRACE_S,SECRETS}`. Raises ValueError.
+    """Settings from `FLYTE_EXECUTOR_K8S_{CONTEXTS,NAMESPACE,NAMESPACES,NATS_URL,CREDENTIALS,TLS_SECRET,
+    TLS_KEYS,SECRET,SERVICE_ACCOUNT,IMAGE_PULL_SECRETS,PRIORITY_CLASS,NODES,RUN_AS_USER,READ_ONLY_ROOT,CALLS}`
+    and `FLYTE_EXECUTOR_{IMAGE,GRACE_S,SECRETS}`. Raises ValueError.
     """
     given = os.environ if environment is None else environment
 
@@ -83,6 +91,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
         image=given.get("FLYTE_EXECUTOR_IMAGE", ""),
         nats_url=said("NATS_URL"),
         credentials=_one("CREDENTIALS", said("CREDENTIALS")),
+        tls_secret=_one("TLS_SECRET", said("TLS_SECRET")),
+        tls_keys=_tls_keys(_listed(said("TLS_KEYS", ",".join(TLS_KEYS)))),
         secret=_one("SECRET", said("SECRET", SECRET)),
         pod_secrets=(given.get("FLYTE_EXECUTOR_SECRETS") or "kubernetes") == "kubernetes",
         service_account=_one("SERVICE_ACCOUNT", said("SERVICE_ACCOUNT")),
@@ -115,6 +125,15 @@ def _named(setting: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _one(setting: str, name: str) -> str:
     return "".join(_named(setting, (name,) if name else ()))
+
+
+def _tls_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    if len(keys) not in (1, len(TLS_KEYS)) or not all(is_secret_key(key) for key in keys):
+        raise ValueError(
+            f"{PREFIX}TLS_KEYS is {','.join(keys)!r}: give the keys of the CA, the certificate and its key "
+            "with commas between them, or that of the CA alone"
+        )
+    return keys
 
 
 def _namespace(pattern: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte_executor.backends.containers import HOME, variables_of
+from flyte_executor.backends.kubernetes.bus_tls import tls_variables, without_executors_own
 from flyte_executor.backends.kubernetes.names import is_variable
 from flyte_executor.backends.kubernetes.secrets import secret_variables
 from flyte_executor.backends.kubernetes.settings import KubernetesSettings
@@ -30,7 +31,7 @@ def variables(
     own: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
     """All of them, as a container's `env`. Raises LaunchFailed. `own` lets its agent in by itself."""
-    agents = variables_of(environment, image)
+    agents = without_executors_own(variables_of(environment, image)) | tls_variables(settings)
     if own is not None:
         agents = {name: value for name, value in agents.items() if name not in CREDENTIALS}
     if settings.nats_url:
