@@ -1,8 +1,9 @@
-"""Writes the Helm chart from the production overlay, so that there is one source of what runs on Kubernetes.
+"""Writes the Helm charts from overlays, so that there is one source of what runs on Kubernetes.
 
-`python deploy/chart.py` writes `deploy/helm/flytejet`; a test tells when it was forgotten. Templates use two
-forms only, `{{ .Values.a.b }}` and `{{- toYaml .Values.a.b | nindent N }}`, which a test can render. The
-namespaces, and how many NATS servers there are, stand in several places and are no values.
+`python deploy/chart.py` writes `deploy/helm/flytejet` from `production`, and `flytejet-closed` from `closed`;
+a test tells when it was forgotten. Templates use two forms only, `{{ .Values.a.b }}` and
+`{{- toYaml .Values.a.b | nindent N }}`, which a test can render. The namespaces, and how many NATS servers
+there are, stand in several places and are no values.
 """
 
 import re
@@ -14,8 +15,8 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-OVERLAY = HERE / "kubernetes" / "overlays" / "production"
-CHART = HERE / "helm" / "flytejet"
+CHARTS = {"flytejet": "production", "flytejet-closed": "closed"}
+"""The overlay of each chart."""
 VERSION = "0.1.0"
 SERVICES = (
     "nats",
@@ -29,20 +30,25 @@ SERVICES = (
     "provisioner",
 )
 _MARK = re.compile(r"^(?P<indent> *)(?P<before>.*?)'?@@(?P<kind>value|yaml) (?P<path>[\w.]+)@@'?", re.M)
-_HEAD = "# Written by deploy/chart.py from deploy/kubernetes/overlays/production: change it there.\n"
+_HEAD = "# Written by deploy/chart.py from deploy/kubernetes/overlays/{overlay}: change it there.\n"
 
 Document = dict[str, Any]
 
 
-def rendered_overlay() -> list[Document]:
-    """The objects of the production overlay, as kubectl puts them together."""
-    words = ["kubectl", "kustomize", str(OVERLAY)]
+def folder(name: str) -> Path:
+    """Where a chart is."""
+    return HERE / "helm" / name
+
+
+def rendered(overlay: str) -> list[Document]:
+    """The objects of an overlay, as kubectl puts them together."""
+    words = ["kubectl", "kustomize", str(HERE / "kubernetes" / "overlays" / overlay)]
     text = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     return list(yaml.safe_load_all(text))
 
 
-def chart(documents: list[Document]) -> dict[str, str]:
-    """The chart's files by their names below its folder."""
+def chart(name: str, documents: list[Document]) -> dict[str, str]:
+    """A chart's files by their names below its folder."""
     values: Document = {}
     templates: dict[str, list[str]] = {}
     for document in documents:
@@ -51,16 +57,17 @@ def chart(documents: list[Document]) -> dict[str, str]:
         templates.setdefault(_file_of(document), []).append(_MARK.sub(_expression, text))
     about = {
         "apiVersion": "v2",
-        "name": "flytejet",
+        "name": name,
         "description": "Deploy and run Python tasks on an event log over NATS JetStream.",
         "type": "application",
         "version": VERSION,
         "appVersion": VERSION,
     }
-    files = {f"templates/{name}.yaml": "---\n".join(parts) for name, parts in templates.items()}
+    files = {f"templates/{file}.yaml": "---\n".join(parts) for file, parts in templates.items()}
     files["Chart.yaml"] = yaml.safe_dump(about, sort_keys=False)
     files["values.yaml"] = yaml.safe_dump(values, sort_keys=False, width=10_000)
-    return {name: _HEAD + text for name, text in sorted(files.items())}
+    head = _HEAD.format(overlay=CHARTS[name])
+    return {file: head + text for file, text in sorted(files.items())}
 
 
 def _file_of(document: Document) -> str:
@@ -78,7 +85,8 @@ def _take_values(document: Document, values: Document) -> None:
         document["data"] = f"@@yaml config.{name}@@"
     elif kind in ("Deployment", "StatefulSet", "Job"):
         (container,) = document["spec"]["template"]["spec"]["containers"]
-        own = values[name] = {"image": container["image"], "resources": container["resources"]}
+        own = values.setdefault(name, {})
+        own |= {"image": container["image"], "resources": container["resources"]}
         container["image"] = f"@@value {name}.image@@"
         container["resources"] = f"@@yaml {name}.resources@@"
         if kind == "Deployment":  # the number of NATS servers stands in their routes and addresses, too
@@ -87,6 +95,9 @@ def _take_values(document: Document, values: Document) -> None:
         for claim in document["spec"].get("volumeClaimTemplates", ()):
             own["volume"] = claim["spec"]
             claim["spec"] = f"@@yaml {name}.volume@@"
+    elif kind == "PersistentVolumeClaim":
+        values.setdefault(name, {})["volume"] = document["spec"]
+        document["spec"] = f"@@yaml {name}.volume@@"
 
 
 def _expression(found: re.Match[str]) -> str:
@@ -99,15 +110,16 @@ def _expression(found: re.Match[str]) -> str:
 
 
 def main() -> int:
-    """Write the chart; what is no part of it any more is removed."""
-    files = chart(rendered_overlay())
-    for path in CHART.rglob("*.yaml"):
-        if str(path.relative_to(CHART)) not in files:
-            path.unlink()
-    for name, text in files.items():
-        path = CHART / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    """Write the charts; what is no part of them any more is removed."""
+    for name, overlay in CHARTS.items():
+        files, place = chart(name, rendered(overlay)), folder(name)
+        for path in place.rglob("*.yaml"):
+            if str(path.relative_to(place)) not in files:
+                path.unlink()
+        for file, text in files.items():
+            path = place / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
     return 0
 
 

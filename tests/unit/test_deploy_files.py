@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -23,11 +24,12 @@ from flyte_bus.identity.keyring import Keyring
 from flyte_schemas.access import SERVICES
 from testkit.certificates import Authority
 from testkit.kubernetes_models import complaints
+from testkit.nats_server import NatsServer
 from testkit.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-OVERLAYS = ("dev", "production")
+OVERLAYS = ("dev", "production", "closed")
 NAME = re.compile(r"FLYTE_[A-Z0-9_]*[A-Z0-9]")
 OLDEST_MINOR = 24
 """Of kubectl 1.x."""
@@ -109,11 +111,12 @@ def test_the_buss_configuration_is_one(name: str, tmp_path: Path) -> None:
         _checked(folder / "nats.conf")
 
 
-def test_what_the_production_overlay_takes_is_what_admin_init_and_cert_manager_make(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["production", "closed"])
+def test_what_an_overlay_takes_is_what_admin_init_and_cert_manager_make(name: str, tmp_path: Path) -> None:
     """Each Secret and ConfigMap that a pod cannot be without, and each key of it that is named."""
     keyring = Keyring(tmp_path / "access")
     keyring.make()
-    documents = [*yaml.safe_load_all(manifests(keyring, ["flyte"])), *overlay("production")]
+    documents = [*yaml.safe_load_all(manifests(keyring, ["flyte"])), *overlay(name)]
     made = {
         (one["kind"], one["metadata"]["name"]): {*one.get("stringData", {}), *one.get("data", {})}
         for one in documents
@@ -125,11 +128,94 @@ def test_what_the_production_overlay_takes_is_what_admin_init_and_cert_manager_m
                 made["Secret", one["spec"]["secretName"]] = {"tls.crt", "tls.key", "ca.crt"}
     taken = [place for one in documents for place in _taken(one)]
     assert {place[:2] for place in taken} <= made.keys()
-    assert all(key is None or key in made[kind, name] for kind, name, key in taken)
+    assert all(key is None or key in made[kind, of] for kind, of, key in taken)
     named = {place[1] for place in taken}
     assert {"flyte-nats-tls", "flyte-console-tls", "flyte-nats-accounts", "flyte-nats-minters"} <= named
     assert {f"flyte-nats-{role.name}" for role in SERVICES} <= named
     assert "flyte-nats-credentials" not in named
+    closed = {"flyte-dataproxy-tls", "flyte-bus-client-tls"}
+    assert closed & named == (closed if name == "closed" else set())
+
+
+def test_certificates_are_for_the_names_that_their_owners_are_called_by() -> None:
+    """And the Secret of pods is in their namespace, where the executor's setting says."""
+    found = {
+        (one["metadata"]["namespace"], one["spec"]["secretName"]): one["spec"]
+        for path in (DEPLOY / "kubernetes" / "certificates").glob("*.yaml")
+        for one in yaml.safe_load_all(path.read_text())
+        if one["kind"] == "Certificate"
+    }
+    data = {one["metadata"]["name"]: one["data"] for one in overlay("closed") if one["kind"] == "ConfigMap"}
+    of_pods = (
+        data["flyte-executor"]["FLYTE_EXECUTOR_K8S_NAMESPACE"],
+        data["flyte-executor"]["FLYTE_EXECUTOR_K8S_TLS_SECRET"],
+    )
+    assert found[of_pods]["usages"] == ["client auth"]
+    objects = urlsplit(data["flyte-dataproxy"]["FLYTE_DATAPROXY_PUBLIC_URL"])
+    assert objects.scheme == "https"
+    assert objects.hostname in found["flyte", "flyte-dataproxy-tls"]["dnsNames"]
+
+
+def test_a_container_finds_each_file_of_tls_where_its_variables_say() -> None:
+    """In a folder that it mounts, as a file that its Secret has."""
+    documents = overlay("closed")
+    data = {one["metadata"]["name"]: one["data"] for one in documents if one["kind"] == "ConfigMap"}
+    found = set()
+    for one in documents:
+        if one["kind"] not in ("Deployment", "Job"):
+            continue
+        spec = one["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        maps = [source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source]
+        told = {name: value for of in maps for name, value in data[of].items()}
+        told |= {variable["name"]: variable["value"] for variable in container["env"]}
+        secrets = {volume["name"] for volume in spec["volumes"] if "secret" in volume}
+        mounts = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] in secrets}
+        for name in (name for name in told if re.fullmatch(r"FLYTE_\w+_(CA|CERT|KEY)", name)):
+            folder, _, file = told[name].rpartition("/")
+            assert folder in mounts, (one["metadata"]["name"], name)
+            if not folder.endswith("minters"):
+                assert file == {"CA": "ca.crt", "CERT": "tls.crt", "KEY": "tls.key"}[name.rpartition("_")[2]]
+            found.add((one["metadata"]["name"], name))
+        assert spec["securityContext"]["fsGroup"] == 1000, "who else could read a file of mode 0440?"
+    assert ("flyte-dataproxy", "FLYTE_DATAPROXY_CERT") in found
+    assert ("flyte-provisioner", "FLYTE_NATS_KEY") in found
+
+
+@pytest.mark.parametrize(("who", "is_server"), [("localhost", True), ("client.example", False)])
+def test_a_clients_certificate_makes_no_server_of_the_bus(who: str, is_server: bool, tmp_path: Path) -> None:
+    """Pods of tasks have certificates of the same authority: the route would show them every account."""
+    authority = Authority(tmp_path)
+    authority.issue("tls", "localhost")
+    text = (DEPLOY / "kubernetes/overlays/production/cluster-tls.conf").read_text()
+    (tmp_path / "cluster-tls.conf").write_text(text.replace("/etc/nats-tls", str(tmp_path)))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    cluster = f'name: c, listen: "127.0.0.1:{port}", routes: ["nats-route://localhost:{port}"]'
+    more = f"server_name: one\ncluster {{ {cluster}\ninclude ../cluster-tls.conf\n}}\n"
+    server = NatsServer(tmp_path / "nats", more=more)
+    context = ssl.create_default_context(cafile=str(authority.ca))
+    context.load_cert_chain(*authority.issue("other", who))
+    server.start()
+    try:
+        assert _is_taken_for_a_server(port, context) == is_server
+    finally:
+        server.kill()
+
+
+def _is_taken_for_a_server(port: int, context: ssl.SSLContext) -> bool:
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secured,
+        secured.makefile("rwb") as words,
+    ):
+        assert words.readline().startswith(b"INFO")
+        words.write(b'CONNECT {"name": "other", "cluster": "c", "tls_required": true}\r\nPING\r\n')
+        words.flush()
+        answers = iter(words.readline, b"")
+        said = next(word for word in answers if word.startswith((b"PONG", b"-ERR")))
+        assert said in (b"PONG\r\n", b"-ERR 'Authorization Violation'\r\n")
+        return said.startswith(b"PONG")
 
 
 def _taken(document: dict[str, Any]) -> Iterator[tuple[str, str, str | None]]:
@@ -218,20 +304,23 @@ def _checked(path: Path) -> None:
     subprocess.run([program, "-t", "-c", path], env=variables, capture_output=True, check=True, timeout=60)
 
 
-def test_the_chart_is_the_production_overlay() -> None:
+@pytest.mark.parametrize("name", ["flytejet", "flytejet-closed"])
+def test_a_chart_is_its_overlay(name: str) -> None:
     """Rendered with its own values; its templates have two forms of expressions, and no other."""
     spec = importlib.util.spec_from_file_location("chart", DEPLOY / "chart.py")
     assert spec is not None and spec.loader is not None
     chart = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(chart)
-    wanted = overlay("production")
-    written = {str(one.relative_to(chart.CHART)): one.read_text() for one in chart.CHART.rglob("*.yaml")}
-    assert chart.chart(overlay("production")) == written, "run: python deploy/chart.py"
+    assert name in chart.CHARTS and len(chart.CHARTS) == 2
+    wanted = overlay(chart.CHARTS[name])
+    place = chart.folder(name)
+    written = {str(one.relative_to(place)): one.read_text() for one in place.rglob("*.yaml")}
+    assert chart.chart(name, overlay(chart.CHARTS[name])) == written, "run: python deploy/chart.py"
     values = yaml.safe_load(written["values.yaml"])
     found = [
         document
-        for name, text in written.items()
-        if name.startswith("templates/")
+        for file, text in written.items()
+        if file.startswith("templates/")
         for document in yaml.safe_load_all(_rendered(text, values))
     ]
     order = lambda one: (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"])  # noqa: E731
