@@ -155,6 +155,7 @@ class Attempt:
         await self._runner.end(0.0)
 
     async def _run_claimed(self) -> None:
+        self._pump.slow_down(self._settings.output_bytes_per_s)
         self._pump.start()
         shipping = asyncio.create_task(self._pump.run())
         shipping.add_done_callback(self._shipping_ended)
@@ -368,6 +369,7 @@ class Attempt:
 
     async def _drain(self, shipping: "asyncio.Task[None]") -> None:
         """Ship all that was printed; what the task left behind may hold the pipes, but not for long."""
+        self._pump.hurry()
         if self._runner.stays:
             self._pump.close()
         deadline = asyncio.get_running_loop().time() + self._settings.leftover_s

@@ -64,6 +64,7 @@ class LaneOutput(OutputPump):
         self._has_room.set()
         self._changed.set()
         self._all_read.set()
+        self._hurried.set()
 
     @property
     def _is_open(self) -> bool:

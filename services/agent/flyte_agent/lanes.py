@@ -210,6 +210,8 @@ class Lane:
         """End the attempt: by cancelling it, else with the process; nothing happens when it is over."""
         if not self.is_busy:
             return 0
+        if self.printed is not None:
+            self.printed.hurry()  # its last word comes behind what it printed
         if grace_s > 0 and self._shared.stays:
             await self.send(Cancel())
             with contextlib.suppress(TimeoutError, ValueError):

@@ -1,7 +1,7 @@
 """The user's output: read from the pipes as it comes, shipped in order, never dropped.
 
-When the bus is slow or away, reading pauses, the pipe fills, and the user's `print` waits: nothing is lost
-and memory stays bounded.
+When the bus is slow or away, or the task prints more than its pace allows, reading pauses, the pipe fills,
+and the user's `print` waits: nothing is lost and memory stays bounded.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from flyte_agent.pace import Pace
 from flyte_schemas.events import LogSegment, LogWritten
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ BUFFER_PIECES = 16 * 1024
 """… in how many turns of the two streams."""
 CHUNK_PIECES = 2_000
 """How many turns one chunk tells of: each costs some bytes of its own."""
+BURST_BYTES = 16 * 1024**2
+"""How much goes at once before the pace counts."""
 PIPE_BYTES = 1024**2
 """What a pipe holds at most, where the system does not say how much."""
 
@@ -71,6 +74,8 @@ class OutputPump:
         self._open = set(pipes)
         self._changed = asyncio.Event()
         self._all_read = asyncio.Event()
+        self._pace: Pace | None = None
+        self._hurried = asyncio.Event()
         self.shipped = 0
         """Bytes shipped so far: the offset of the next chunk."""
         self.progress = 0
@@ -90,6 +95,15 @@ class OutputPump:
         """From here on ship no value that it hides."""
         self._redactor = redactor if redactor.is_needed else None
 
+    def slow_down(self, bytes_per_s: float) -> None:
+        """From here on ship no more than this in the long run; 0: as fast as it goes."""
+        now = asyncio.get_running_loop().time()
+        self._pace = Pace(bytes_per_s, BURST_BYTES, now) if bytes_per_s else None
+
+    def hurry(self) -> None:
+        """The task is about to end: what is left, which is no more than is ever held, goes at once."""
+        self._hurried.set()
+
     def start(self) -> None:
         """Begin to read."""
         for name in self._pipes:
@@ -105,7 +119,7 @@ class OutputPump:
                 continue
             if self._pending_bytes < CHUNK_BYTES and self._is_open:
                 await self._linger()
-            await self._ship_chunk()
+            await self._rest(await self._ship_chunk())
             if not self._is_full:
                 self._go_on()
 
@@ -123,6 +137,14 @@ class OutputPump:
         """Wait for more output, unless there will be none."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._all_read.wait(), LINGER_S)
+
+    async def _rest(self, size_bytes: int) -> None:
+        """Wait as long as the pace wants after so many bytes, unless there is a hurry."""
+        now = asyncio.get_running_loop().time()
+        pause_s = self._pace.spend(size_bytes, now) if self._pace is not None else 0.0
+        if pause_s > 0 and self._is_open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurried.wait(), pause_s)
 
     def close(self) -> None:
         """Take what is in the pipes now and read no more, whoever still holds the other ends."""
@@ -173,6 +195,7 @@ class OutputPump:
         self._changed.set()
         if not self._is_open:
             self._all_read.set()
+            self._hurried.set()
 
     def _decode(self, name: Stream, data: bytes, *, final: bool = False) -> None:
         """Take the text of `data`; the bytes of half a character count when the character is whole."""
@@ -200,7 +223,7 @@ class OutputPump:
         self._pending_bytes += size
         self._changed.set()
 
-    async def _ship_chunk(self) -> None:
+    async def _ship_chunk(self) -> int:
         pieces = [self._pending.popleft()]
         size = pieces[0].size_bytes
         while self._pending and len(pieces) < CHUNK_PIECES:
@@ -214,6 +237,7 @@ class OutputPump:
             LogWritten(attempt=self._attempt, offset=self.shipped, size_bytes=size, segments=segments)
         )
         self.shipped += size
+        return size
 
 
 def _capacity(pipe: int) -> int:

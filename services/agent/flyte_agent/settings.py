@@ -8,6 +8,8 @@ from flyte_bus.process import process_name, start_time
 from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 from flyte_schemas.image import MANIFEST_PLACE
 
+OUTPUT_BYTES_PER_S = 2.0 * 1024**2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
@@ -22,6 +24,7 @@ class AgentSettings:
     `worker`: what its backend calls this agent, where it has a machine of its own; empty: by its process.
     `pod_has_secrets`: whether the cluster has given the task's secrets to the agent's container.
     `image`: the image that the agent was started in, empty when it is in none of a task's.
+    `output_bytes_per_s`: how much an attempt may print in the long run; 0: as fast as the log takes it.
     `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
 
@@ -37,6 +40,7 @@ class AgentSettings:
     leftover_s: float = 5.0
     spares: int = 2
     lease_ttl_s: int = LEASE_TTL_S
+    output_bytes_per_s: float = OUTPUT_BYTES_PER_S
     max_spool_bytes: int = 256 * 1024**2
     max_bundle_bytes: int = 2 * 1024**3
     max_bundle_files: int = 100_000
@@ -63,7 +67,8 @@ class AgentSettings:
 
 
 def from_environment() -> AgentSettings:
-    """Settings from `FLYTE_{HOME,IMAGE,WORKER,POD_SECRETS,LEASE_TTL_S}`, `FLYTE_AGENT_{PATIENCE_S,SPARES}`.
+    """Settings from `FLYTE_{HOME,IMAGE,WORKER,POD_SECRETS,LEASE_TTL_S}` and
+    `FLYTE_AGENT_{PATIENCE_S,SPARES,OUTPUT_BYTES_PER_S}`.
 
     Raises ValueError.
     """
@@ -73,9 +78,16 @@ def from_environment() -> AgentSettings:
         image=os.environ.get("FLYTE_IMAGE", ""),
         pod_has_secrets=os.environ.get("FLYTE_POD_SECRETS", "") == "1",
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
+        output_bytes_per_s=_output_rate(os.environ.get("FLYTE_AGENT_OUTPUT_BYTES_PER_S", "")),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
         lease_ttl_s=lease_ttl_from_environment(),
     )
+
+
+def _output_rate(text: str) -> float:
+    if text and not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"FLYTE_AGENT_OUTPUT_BYTES_PER_S is {text!r}: give whole bytes, or 0 for no limit")
+    return float(text or OUTPUT_BYTES_PER_S)
 
 
 def worker_name(settings: AgentSettings) -> str:

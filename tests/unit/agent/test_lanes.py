@@ -264,6 +264,36 @@ async def test_output_that_is_not_shipped_makes_who_prints_wait(monkeypatch: pyt
     assert sum(chunk.size_bytes for chunk in chunks) == pump.shipped == 320_000
 
 
+async def test_a_lane_that_is_told_to_end_is_not_slowed_down(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its last word would come too late behind what it printed, and its neighbours would end with it."""
+    monkeypatch.setattr(output, "BURST_BYTES", 0)
+    monkeypatch.setattr(output, "BUFFER_BYTES", 100_000)
+    chunks = list[LogWritten]()
+
+    async def ship(chunk: LogWritten) -> None:
+        chunks.append(chunk)
+
+    lane = await played.lane()
+    pump = lane.output(1, ship)
+    pump.slow_down(1.0)
+    running = asyncio.create_task(pump.run())
+
+    def say_much() -> None:
+        for _ in range(40):
+            played.say(lane, Printed(stream="stdout", text="x" * 8_000))
+        played.say(lane, Returned(outputs={}))
+
+    saying = asyncio.create_task(asyncio.to_thread(say_much))
+    await lane.end(GUARD_S)
+    await saying
+    assert lane.stays, "its process was ended"
+    pump.close()
+    await running
+    assert sum(chunk.size_bytes for chunk in chunks) == 320_000
+
+
 async def test_a_word_that_is_too_large_ends_the_process_and_is_its_lanes_doing(played: Played) -> None:
     lane, other = await played.lane(), await played.lane()
     played.socket.sendall((2**31).to_bytes(4, "big") + lane.number.to_bytes(4, "big"))

@@ -210,6 +210,36 @@ async def test_close_takes_what_is_there_and_does_not_wait_for_who_holds_the_pip
     pipes.pump.close()
 
 
+async def test_who_prints_faster_than_the_pace_waits_and_loses_nothing(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "BURST_BYTES", 200_000)
+    monkeypatch.setattr(output, "BUFFER_BYTES", 300_000)
+    pipes.pump.slow_down(1.0)  # so that it waits longer than any test does
+    data = os.urandom(500_000).hex().encode()
+    printing = asyncio.create_task(pipes.write_all(data))
+    await until(lambda: pipes.pump.shipped > 200_000 and pipes.pump.pending_bytes >= 300_000)
+    assert pipes.pump.shipped <= 200_000 + output.CHUNK_BYTES
+    assert pipes.pump.pending_bytes <= 300_000 + output.READ_BYTES
+    assert not printing.done()
+    pipes.pump.hurry()
+    await printing
+    pipes.end()
+    await pipes.shipped()
+    assert pipes.text() == data.decode()
+    pipes.check(len(data))
+
+
+async def test_output_that_has_ended_needs_no_pace(pipes: Pipes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "BURST_BYTES", 0)
+    pipes.pump.slow_down(1.0)
+    await pipes.write_all(b"x" * 60_000)
+    await until(lambda: pipes.pump.shipped > 0)
+    pipes.end()
+    await pipes.shipped()
+    pipes.check(60_000)
+
+
 async def test_what_cannot_be_shipped_is_heard_of() -> None:
     async def fail(chunk: LogWritten) -> None:
         raise ConnectionError("away")
