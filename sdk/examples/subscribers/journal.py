@@ -2,10 +2,13 @@
 
     python journal.py nats://127.0.0.1:4222 events.jsonl
 
-FLYTE_NATS_CREDS names a file of credentials, or FLYTE_NATS_USER and FLYTE_NATS_PASSWORD say who we are. Each
-event is a line of the journal, with its sequence; the last whole line is where the next start goes on. So
-what was made of an event and how far we are is one write: killed at any moment, it misses nothing and writes
-nothing twice.
+FLYTE_NATS_CREDS names a file of credentials, or FLYTE_NATS_USER and FLYTE_NATS_PASSWORD say who we are.
+FLYTE_NATS_CA names the certificates of who vouches for the server, FLYTE_NATS_CERT and FLYTE_NATS_KEY our own
+certificate, where the server asks for one.
+
+Each event is a line of the journal, with its sequence; the last whole line is where the next start goes on.
+So what was made of an event and how far we are is one write: killed at any moment, it misses nothing and
+writes nothing twice.
 
 It holds no consumer: it subscribes to what the stream republishes, reads what it has missed by direct gets,
 and stitches the two by sequence. The sequences of the whole stream have no holes, so a gap is seen at once.
@@ -14,6 +17,7 @@ and stitches the two by sequence. The sequences of the whole stream have no hole
 import asyncio
 import json
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -97,6 +101,17 @@ async def keep(journal: Journal, client: Client) -> None:
             pass
 
 
+def tls() -> ssl.SSLContext | None:
+    """Whom we trust, and our own certificate; with any of them no connection without TLS will do."""
+    trusted, cert = os.environ.get("FLYTE_NATS_CA"), os.environ.get("FLYTE_NATS_CERT")
+    if not trusted and not cert:
+        return None
+    context = ssl.create_default_context(cafile=trusted)
+    if cert:
+        context.load_cert_chain(cert, os.environ.get("FLYTE_NATS_KEY"))
+    return context
+
+
 async def main(server: str, path: Path) -> None:
     journal = Journal(path)
     client = await nats.connect(
@@ -104,6 +119,7 @@ async def main(server: str, path: Path) -> None:
         user=os.environ.get("FLYTE_NATS_USER"),
         password=os.environ.get("FLYTE_NATS_PASSWORD"),
         user_credentials=os.environ.get("FLYTE_NATS_CREDS"),
+        tls=tls(),
         max_reconnect_attempts=-1,
     )
     print(f"going on after {journal.after}", flush=True)

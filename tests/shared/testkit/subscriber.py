@@ -5,6 +5,7 @@ import json
 import random
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ class Subscriber:
     command: list[str]
     journal: Path
     server: NatsServer
+    access: Mapping[str, str] | None = None
+    """By which variables it is let in, in place of the server's user and password."""
     kills: int = 0
     process: "subprocess.Popen[bytes] | None" = None
     told: Path = field(init=False)
@@ -33,11 +36,9 @@ class Subscriber:
         self.told = self.journal.with_suffix(".txt")
 
     def start(self) -> None:
-        environment = clean_environment(
-            FLYTE_NATS_USER=self.server.user,
-            FLYTE_NATS_PASSWORD=self.server.password,
-            FLYTE_ADMIN_ENDPOINT=self.server.url,
-        )
+        user = {"FLYTE_NATS_USER": self.server.user, "FLYTE_NATS_PASSWORD": self.server.password}
+        access = user if self.access is None else self.access
+        environment = clean_environment(FLYTE_ADMIN_ENDPOINT=self.server.url, **access)
         with self.told.open("ab") as told:
             self.process = subprocess.Popen(
                 [*self.command, str(self.journal)],
