@@ -9,6 +9,7 @@ import requests
 from testkit.cases.harness import GUARD_S
 from testkit.cli import Cli, outputs_of
 from testkit.console_process import free_port
+from testkit.stacks import running_stack
 from testkit.waiting import wait_for
 
 FLOW = """\
@@ -133,6 +134,24 @@ def test_a_stack_is_its_owners_alone(cli: Cli) -> None:
     refused = stranger("--endpoint", endpoint_of(cli), "get", "run")
     assert refused.returncode == 1 and "Authorization Violation" in refused.stderr
     assert "there are keys in" in cli("admin", "init").stderr
+
+
+def test_new_keys_on_a_stack_that_runs(tmp_path: Path) -> None:
+    with running_stack(tmp_path) as home:
+        cli = Cli(tmp_path, {"FLYTE_HOME": str(home)})
+        cli.write("flow.py", FLOW)
+        assert "the stack's server knows it" in cli.ok("admin", "rotate", "agent")
+        ending = ("admin", "rotate", "agent", "--end-previous")
+        wait_for("the stack to go by the new key", lambda: cli(*ending).returncode == 0)
+        assert outputs_of(cli.ok("run", "flow.py", "main")) == "Outputs: ActionOutputs(o0=8)"
+
+        assert "`flyte stop`, `flyte start`" in cli.ok("admin", "rotate", "executor")
+        refused = cli("admin", "rotate", "executor", "--end-previous")
+        assert refused.returncode == 1 and "the executor of the running stack" in refused.stderr
+        cli.ok("stop")
+        cli.ok("admin", "rotate", "executor", "--end-previous")
+        cli.ok("start", "--detach")
+        assert outputs_of(cli.ok("run", "flow.py", "main")) == "Outputs: ActionOutputs(o0=8)"
 
 
 def endpoint_of(cli: Cli) -> str:

@@ -24,7 +24,7 @@ from flyte_bus.identity.keyring import Keyring
 from flyte_schemas.access import SERVICES
 from testkit.certificates import Authority
 from testkit.kubernetes_models import complaints
-from testkit.nats_server import NatsServer
+from testkit.nats_server import PROGRAM, NatsServer
 from testkit.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -299,9 +299,8 @@ def test_the_composed_bus_has_a_configuration() -> None:
 
 
 def _checked(path: Path) -> None:
-    program = Path(sys.executable).parent / "nats-server"
     variables = {"POD_NAME": "flyte-nats-0", "FLYTE_NATS_USER": "flyte", "FLYTE_NATS_PASSWORD": "a1b2"}
-    subprocess.run([program, "-t", "-c", path], env=variables, capture_output=True, check=True, timeout=60)
+    subprocess.run([PROGRAM, "-t", "-c", path], env=variables, capture_output=True, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("name", ["flytejet", "flytejet-closed"])

@@ -181,9 +181,17 @@ class Keyring:
         self._key(f"roles/{role}")
         write_secret(previous, current.read_text("ascii"))
         write_secret(current, KeyPair.create("account").seed)
+        operator = self._name_of_operator()
         for made in (self.credentials(role), self.minter_file(role)):
             made.unlink(missing_ok=True)
-        self.complete()
+        self.complete(operator=operator)
+
+    def _name_of_operator(self) -> str:
+        """Whom the administrator's requests name, also by his next credentials."""
+        try:
+            return Credentials.read(self.credentials(OPERATOR.name).read_text("ascii")).identity.name
+        except (OSError, ValueError):
+            return OPERATOR.name
 
     def end_previous(self, role: str) -> bool:
         """Let in nobody any more whom a role's previous key has made; whether there was one."""

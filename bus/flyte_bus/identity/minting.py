@@ -1,5 +1,7 @@
 """Makes users of one role: for people, for services, and for each attempt."""
 
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -28,6 +30,11 @@ class Minter:
     account_public: str
     signing_seed: str = field(repr=False)
     role: str
+
+    def user_seed(self, name: str) -> str:
+        """The seed of the user that is known by this name, the same each time: it follows from the secret."""
+        raw = hmac.new(self.signing_seed.encode(), f"user\0{name}".encode(), hashlib.sha256).digest()
+        return KeyPair("user", raw).seed
 
     @property
     def text(self) -> str:

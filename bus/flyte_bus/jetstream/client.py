@@ -78,6 +78,11 @@ class Client(NatsClient):
         self._answers_to = ""
         self._answers_sid = 0
 
+    @property
+    def server_version(self) -> str:
+        """Of the server that is connected to, as it calls itself."""
+        return f"nats-server {self._server_info.get('version', 'of an unknown version')}"
+
     async def ask(
         self, subject: str, payload: bytes, headers: dict[str, str] | None, *, timeout_s: float
     ) -> Answer:

@@ -34,7 +34,10 @@ def options_of(settings: BusSettings) -> tuple[dict[str, Any], Access | None]:
 
 
 def _proofs(security: Security) -> tuple[dict[str, Any], Access]:
-    """Who we are by our credentials, read for each connection: their file may have been written anew."""
+    """Who we are by our credentials, read for each connection: their file may have been written anew.
+
+    Another user's count from the next start only: what we listen to is named by the key of who we are.
+    """
     origin = security.creds or "its text"
     try:
         identity = _credentials(security).identity
@@ -45,8 +48,12 @@ def _proofs(security: Security) -> tuple[dict[str, Any], Access]:
 
     def proof(nonce: str) -> bytes:  # nats-py asks for the proof, then for the token
         try:
-            last[0] = _credentials(security)
-            return base64.b64encode(last[0].sign(nonce.encode()))
+            found = _credentials(security)
+            signature = base64.b64encode(found.sign(nonce.encode()))
+            if found.identity.public == identity.public:
+                last[0] = found
+                return signature
+            log.warning("bus.credentials.replaced", file=str(origin), action="restart to go by them")
         except ValueError as error:  # it is being written just now, or is gone: what was there still counts
             log.warning("bus.credentials.unreadable", file=str(origin), reason=str(error))
         return base64.b64encode(last[0].sign(nonce.encode()))

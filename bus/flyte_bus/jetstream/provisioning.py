@@ -21,6 +21,15 @@ log = Facts(__name__)
 MAY_PROVISION = frozenset({"", PROVISIONER.name, OPERATOR.name})
 """Roles that may make streams; without a role one may where nobody forbids it."""
 
+OLDEST_SERVER = "2.14"
+"""Of nats-server: the oldest that the tests are run against."""
+_FEATURES = {
+    "allow_msg_schedules": "schedules of messages",
+    "allow_msg_ttl": "messages that end after a time",
+    "subject_delete_marker_ttl": "marks of keys that have ended",
+}
+"""What an older server leaves out of a configuration without a word."""
+
 MAX_CONSUMERS = 5_000
 """nats-server refuses the 1,001st consumer of a stream unless the stream allows more."""
 
@@ -98,6 +107,7 @@ async def _expect(connection: Connection, config: dict[str, Any], patience: Pati
             log.warning("bus.stream.awaited", stream=name, action="run flyte-provisioner")
             told = True
         await patience.pause()
+    _check_features(connection, config, info)
     differing = sorted(key for key, value in config.items() if info["config"].get(key) != value)
     if differing and differing != ["max_consumers"]:  # which is fixed when a stream is created
         log.warning(
@@ -115,14 +125,27 @@ async def _ensure(connection: Connection, config: dict[str, Any]) -> None:
     if info.get("error", {}).get("err_code") == STREAM_NOT_FOUND:
         created = await connection.api(f"STREAM.CREATE.{name}", config)
         if created.get("error", {}).get("err_code") != STREAM_NAME_IN_USE:
-            return _check(name, created)
+            _check(name, created)
+            return _check_features(connection, config, created)
         info = await connection.api(f"STREAM.INFO.{name}", {})  # somebody else created it just now
     _check(name, info)
     if any(info["config"].get(key) != value for key, value in config.items()):
         max_consumers = info["config"].get("max_consumers", MAX_CONSUMERS)  # fixed when a stream is created
         wanted = info["config"] | config | {"max_consumers": max_consumers}
-        _check(name, await connection.api(f"STREAM.UPDATE.{name}", wanted))
+        updated = await connection.api(f"STREAM.UPDATE.{name}", wanted)
+        _check(name, updated)
+        _check_features(connection, config, updated)
     return None
+
+
+def _check_features(connection: Connection, config: dict[str, Any], info: dict[str, Any]) -> None:
+    """Raise BusError for a server that has made a stream, and left out what we cannot do without."""
+    lacking = [words for key, words in _FEATURES.items() if config.get(key) and not info["config"].get(key)]
+    if lacking:
+        raise BusError(
+            f"the NATS server at {connection.settings.shown_url} is {connection.client.server_version}, "
+            f"which has no {', no '.join(lacking)}: Flytejet needs nats-server {OLDEST_SERVER} or newer"
+        )
 
 
 def _check(name: str, answer: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """`flyte admin …`: the keys of an installation, and who is let in: for whoever has the folder of keys."""
 
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +11,16 @@ import typer
 from flyte._cli.setting import PATH, Output
 
 if TYPE_CHECKING:
+    from flyte._stack import Stack
     from flyte_bus.identity.keyring import Keyring
 
 Folder = Annotated[
     Path | None, typer.Option("--dir", click_type=PATH, help="Folder of the keys, else access in FLYTE_HOME.")
 ]
 Role = Annotated[str, typer.Option("--role", help="viewer, runner or admin.")]
+
+SETTLED_S = 5.0
+"""After which time a stack that runs goes by a new key that makes agents or workers."""
 
 app = typer.Typer(
     help="Make the keys of an installation, and let users in and out.",
@@ -200,12 +206,17 @@ def rotate(
     if role not in _roles():
         raise click.UsageError(f"there is no role {role!r}: {', '.join(_roles())}")
     keyring = _keyring(folder)
-    if end_previous:
-        ended = keyring.end_previous(role)
-        said = f"the previous key of {role} counts no more" if ended else f"{role} has no previous key"
-    else:
+    if not end_previous:
         keyring.rotate(role)
-        said = f"{role} has a new signing key; hand out what it makes, then `--end-previous`"
+        typer.echo(
+            f"{role} has a new signing key{_read_anew(keyring)}\n"
+            f"next: {_handing_out(keyring, role)}, then `flyte admin rotate {role} --end-previous`"
+        )
+        return
+    if trouble := _in_use(keyring, role):
+        raise click.ClickException(trouble)
+    ended = keyring.end_previous(role)
+    said = f"the previous key of {role} counts no more" if ended else f"{role} has no previous key"
     typer.echo(f"{said}{_read_anew(keyring)}")
     if end_previous:
         _tell_console(context, keyring)
@@ -217,12 +228,58 @@ def _roles() -> list[str]:
     return list(ROLES)
 
 
-def _read_anew(keyring: "Keyring") -> str:
-    """What is left to do until the server knows."""
+def _stack_of(keyring: "Keyring") -> "Stack | None":
+    """The stack that runs by these keys."""
     from flyte._stack import find_stack, stack_home
 
-    running = find_stack()
-    if running is not None and keyring.folder == stack_home() / "access":
+    return find_stack() if keyring.folder == stack_home() / "access" else None
+
+
+def _handing_out(keyring: "Keyring", role: str) -> str:
+    """Who has to be given what a new key has made."""
+    from flyte_bus.identity.keyring import MINTED_BY_SERVICES
+    from flyte_schemas.access import OPERATOR, PROVISIONER, USERS
+
+    stack = _stack_of(keyring)
+    if role in {user.name for user in USERS}:
+        return f"give each {role} new credentials (`flyte admin create user NAME --role {role} …`)"
+    if role in MINTED_BY_SERVICES:
+        file = keyring.minter_file(role)
+        return (
+            "wait five seconds: the stack goes by it then" if stack else f"give the executor the new {file}"
+        )
+    if role in (OPERATOR.name, PROVISIONER.name):
+        return f"use the new {keyring.credentials(role)}"
+    if stack:
+        return "end the stack and start it again (`flyte stop`, `flyte start`)"
+    return f"give the {role} the new {keyring.credentials(role)} and start it again"
+
+
+def _in_use(keyring: "Keyring", role: str) -> str:
+    """Why the previous key cannot be ended: the stack that runs has its services' credentials of it."""
+    from flyte_bus.identity.keyring import MINTED_BY_SERVICES
+    from flyte_schemas.access import OPERATOR, PROVISIONER, SERVICES
+
+    stack = _stack_of(keyring)
+    if stack is None:
+        return ""
+    if role in MINTED_BY_SERVICES:
+        age_s = time.time() - keyring.minter_file(role).stat().st_mtime
+        return "" if age_s > SETTLED_S else "the stack does not go by the new key yet: wait five seconds"
+    if role not in {one.name for one in SERVICES} - {OPERATOR.name, PROVISIONER.name}:
+        return ""
+    rotated_at = keyring.credentials(role).stat().st_mtime
+    if rotated_at < datetime.fromisoformat(stack.started_at).timestamp():
+        return ""
+    return (
+        f"the {role} of the running stack is let in by the previous key: `flyte stop`, then "
+        f"`flyte admin rotate {role} --end-previous`, then `flyte start`"
+    )
+
+
+def _read_anew(keyring: "Keyring") -> str:
+    """What is left to do until the server knows."""
+    if _stack_of(keyring) is not None:
         return ": the stack's server knows it within seconds"
     return f": have nats-server read {keyring.folder / 'accounts.conf'} anew (`nats-server --signal reload`)"
 

@@ -4,17 +4,16 @@ An attempt's may write its own run's subjects and read what it needs; they end s
 from the signing key and the attempt's name, so any executor renews what another one gave.
 """
 
-import hashlib
-import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from flyte_bus.history import read_action
 from flyte_bus.identity.credentials import Credentials
-from flyte_bus.identity.keys import KeyPair
 from flyte_bus.identity.minting import CannotMint, Minter
 from flyte_bus.ports import EventLog
 from flyte_executor.backends.port import Launch, LaunchFailed
+from flyte_executor.minter_files import MinterFile
 from flyte_schemas.access import AGENT, WORKER
 from flyte_schemas.subjects import ROOT_ACTION, AttemptKey, RunKey
 
@@ -24,10 +23,13 @@ QUEUE_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Makes credentials of attempts, and of workers of pools, which are good for `ttl_s` seconds."""
+    """Makes credentials of attempts, and of workers of pools, which are good for `ttl_s` seconds.
 
-    agents: Minter
-    workers: Minter
+    `agents` and `workers` give what makes them, as it is now.
+    """
+
+    agents: Callable[[], Minter]
+    workers: Callable[[], Minter]
     ttl_s: float
 
     def for_launch(self, launch: Launch, *, queues: bool = False) -> Credentials:
@@ -37,16 +39,16 @@ class Issuer:
 
     def for_attempt(self, attempt: AttemptKey, source: str = "", *, queues: bool = False) -> Credentials:
         """For an attempt, which may read the run `source` that its own recovers. Raises LaunchFailed."""
-        run = attempt.action.run
+        run, agents = attempt.action.run, self.agents()
         try:
-            return self.agents.mint(
+            return agents.mint(
                 f"{attempt.action.action}:{attempt.attempt}",
                 project=run.project,
                 domain=run.domain,
                 run=run.run,
                 source=source,
                 ttl_s=self.ttl_s + (QUEUE_S if queues else 0.0),
-                seed=self._seed(self.agents, str(attempt)),
+                seed=agents.user_seed(str(attempt)),
             )
         except CannotMint as error:
             raise LaunchFailed(f"no agent can be let in for {attempt}: {error}") from error
@@ -55,24 +57,19 @@ class Issuer:
         self, place: tuple[str, str], pool: str, worker: str, *, queues: bool = False
     ) -> Credentials:
         """For a worker of a pool, all of whose runs are of this project and domain. Raises LaunchFailed."""
-        project, domain = place
+        (project, domain), workers = place, self.workers()
         try:
-            return self.workers.mint(
+            return workers.mint(
                 worker,
                 project=project,
                 domain=domain,
                 pool=pool,
                 worker=worker,
                 ttl_s=self.ttl_s + (QUEUE_S if queues else 0.0),
-                seed=self._seed(self.workers, "\0".join((*place, pool, worker))),
+                seed=workers.user_seed("\0".join((*place, pool, worker))),
             )
         except CannotMint as error:
             raise LaunchFailed(f"no worker can be let in for pool {pool}: {error}") from error
-
-    @staticmethod
-    def _seed(minter: Minter, name: str) -> str:
-        raw = hmac.new(minter.signing_seed.encode(), f"user\0{name}".encode(), hashlib.sha256).digest()
-        return KeyPair("user", raw).seed
 
 
 async def recovered_run(events: EventLog, run: RunKey) -> str:
@@ -91,15 +88,5 @@ def issuer_of(agent_key: Path | None, worker_key: Path | None, ttl_s: float) -> 
             "FLYTE_EXECUTOR_AGENT_KEY and FLYTE_EXECUTOR_WORKER_KEY belong together: one of them is set"
         )
     return Issuer(
-        agents=_minter(agent_key, AGENT.name), workers=_minter(worker_key, WORKER.name), ttl_s=ttl_s
+        agents=MinterFile(agent_key, AGENT.name), workers=MinterFile(worker_key, WORKER.name), ttl_s=ttl_s
     )
-
-
-def _minter(file: Path, role: str) -> Minter:
-    try:
-        found = Minter.read(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file} cannot be used to let a {role} in: {error}") from error
-    if found.role != role:
-        raise ValueError(f"{file} is the signing key of the role {found.role}, and not of {role}")
-    return found

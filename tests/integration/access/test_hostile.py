@@ -11,9 +11,12 @@ import pytest
 import flyte_guard.app
 from flyte_bus.errors import BusError, NotAllowed
 from flyte_bus.identity.credentials import Credentials
+from flyte_bus.identity.keyring import Keyring
 from flyte_bus.identity.keys import KeyPair
 from flyte_bus.identity.tokens import claims_of, signed
 from flyte_bus.jetstream import JetStreamBus, connect
+from flyte_bus.security import Security
+from flyte_bus.settings import BusSettings
 from flyte_schemas import streams
 from flyte_schemas.endpoints import (
     CREATE_DOWNLOAD_LOCATION,
@@ -233,6 +236,41 @@ def test_a_signing_key_is_another_while_both_are_taken(tmp_path: Path) -> None:
             with pytest.raises(NotLetIn):
                 old.wait_for_more(0)
         assert is_let_in(server, after)
+
+
+async def test_a_service_is_who_it_was_until_it_is_started_again(tmp_path: Path) -> None:
+    """Its file holds another user's credentials after a rotation, whose inbox it does not listen to."""
+    with secured_server(tmp_path) as server:
+        async with await server.bus("provisioner") as provisioner:
+            await provisioner.provision()
+        file = server.keyring.credentials("executor")
+        settings = BusSettings(url=server.server.url, security=Security(creds=file), patience_s=20.0)
+        async with await connect(settings) as executor:
+            server.keyring.rotate("executor")
+            server.server.kill()
+            server.server.start()
+            subject = f"flyte.run.{OWN[0]}.{OWN[1]}.{RUN}.a0"
+            assert await executor.log.append(numbered(subject, 1)) == 1
+            server.keyring.end_previous("executor")
+            server.server.send(signal.SIGHUP)
+            with pytest.raises(BusError, match=r"ended the connection|takes its credentials no longer"):
+                while True:
+                    await executor.log.append(numbered(subject, 1))
+        async with await connect(settings) as again:
+            assert await again.log.last_sequence(streams.RUNS) >= 1
+
+
+async def test_a_new_key_changes_nobodys_name(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "access")
+    keyring.make(operator="ada")
+    for role in ("operator", "executor", "operator"):
+        keyring.end_previous(role)
+        keyring.rotate(role)
+    names = {
+        role: Credentials.read(keyring.credentials(role).read_text()).identity.name
+        for role in ("operator", "executor")
+    }
+    assert names == {"operator": "ada", "executor": "executor"}
 
 
 def is_let_in(server: SecuredServer, credentials: Credentials) -> bool:

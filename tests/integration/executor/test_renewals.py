@@ -44,7 +44,7 @@ class Place:
         self._held = held
         self.executor = executor
         agents, workers = (server.keyring.minter(role) for role in ("agent", "worker"))
-        self.issuer = Issuer(agents=agents, workers=workers, ttl_s=BRIEF_S)
+        self.issuer = Issuer(agents=lambda: agents, workers=lambda: workers, ttl_s=BRIEF_S)
 
     async def agent(self, credentials: Credentials) -> tuple[JetStreamBus, Wallet]:
         wallet = Wallet(credentials)

@@ -17,4 +17,4 @@ def issuer(ttl_s: float = TTL_S) -> Issuer:
         )
         for role in ("agent", "worker")
     )
-    return Issuer(agents=agents, workers=workers, ttl_s=ttl_s)
+    return Issuer(agents=lambda: agents, workers=lambda: workers, ttl_s=ttl_s)

@@ -8,7 +8,6 @@ import json
 import secrets
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from itertools import permutations
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from testkit.gates import Gate, Gates, free_port
+from testkit.nats_server import PROGRAM
 
 START_LIMIT_S = 60.0
 LOOK_AGAIN_S = 0.05
@@ -56,7 +56,7 @@ class Node:
         file = self.folder / "nats.conf"
         file.write_text(_CONFIG.format(number=self.number, folder=self.folder, **self.config))
         self.process = subprocess.Popen(
-            [Path(sys.executable).parent / "nats-server", "-c", file],
+            [PROGRAM, "-c", file],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+PROGRAM = Path(os.environ.get("FLYTE_TEST_NATS_SERVER") or Path(sys.executable).parent / "nats-server")
+"""The server that tests start: the environment's own, or `FLYTE_TEST_NATS_SERVER`, to try another version."""
 START_LIMIT_S = 20.0
 """How long a server may take until it accepts connections."""
 LOOK_AGAIN_S = 0.01
@@ -75,9 +77,8 @@ class NatsServer:
             + ("" if self._without_user else _USER.format(user=self.user, password=self.password))
             + self._more
         )
-        program = Path(sys.executable).parent / "nats-server"
         self._process = subprocess.Popen(
-            [*self._inside, program, "-c", self._folder / "nats.conf"],
+            [*self._inside, PROGRAM, "-c", self._folder / "nats.conf"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

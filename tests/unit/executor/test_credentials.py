@@ -74,11 +74,13 @@ def test_a_name_that_permissions_cannot_hold_fails_the_launch() -> None:
 def test_keys_that_are_none_are_told_with_their_file(tmp_path: Path) -> None:
     made = issuer()
     agents, workers, other = (tmp_path / name for name in ("agent", "worker", "other"))
-    agents.write_text(made.agents.text)
-    workers.write_text(made.workers.text)
+    agents.write_text(made.agents().text)
+    workers.write_text(made.workers().text)
     other.write_text("{}")
     assert issuer_of(None, None, TTL_S) is None
-    assert issuer_of(agents, workers, TTL_S) == made
+    found = issuer_of(agents, workers, TTL_S)
+    assert found is not None
+    assert (found.agents(), found.workers()) == (made.agents(), made.workers())
     for agent, worker, words in (
         (agents, None, "belong together"),
         (workers, agents, "role worker, and not of agent"),

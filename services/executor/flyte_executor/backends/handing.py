@@ -21,6 +21,8 @@ from flyte_schemas.orders import NOWHERE, SPARE_CREDENTIALS
 
 log = structlog.get_logger()
 
+LOOK_S = 1.0
+"""How often it is looked whether another key makes credentials."""
 SPARES_FILE = "spares.creds"
 """By which agents in reserve get ready; it is good for a run that does not exist."""
 
@@ -90,8 +92,12 @@ class Handing:
         file.unlink(missing_ok=True)
 
     async def _renew(self) -> None:
+        """Write the file when half of its time is over, and when another key makes it."""
         while True:
-            await asyncio.sleep(self._issuer.ttl_s / 2)
+            made_by, left_s = self._issuer.agents(), self._issuer.ttl_s / 2
+            while left_s > 0 and self._issuer.agents() == made_by:
+                await asyncio.sleep(min(LOOK_S, left_s))
+                left_s -= LOOK_S
             with contextlib.suppress(LaunchFailed):
                 self._write_spares()
 
