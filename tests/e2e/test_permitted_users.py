@@ -51,6 +51,10 @@ def test_each_sees_and_does_what_its_role_permits(cli: Cli, user: dict[str, Cli]
     assert {event["subject"].split(".")[2] for event in told} == {"allowed"}
     projects = json.loads(viewer.ok("get", "project", "-o", "json"))
     assert "elsewhere" not in json.dumps(projects) and "allowed" in json.dumps(projects)
+    mine = json.loads(viewer.ok("get", "project", HERE[1], "-o", "json"))["limits"]["development"]
+    assert mine["artifact_bytes"]["use"] > 0 and mine["event_bytes_per_day"]["use"] > 0
+    assert all(one.keys() == {"use"} for one in mine.values()), mine
+    assert "not told" in viewer.ok("get", "project", HERE[1])
     ran = runner.ok("run", *HERE, "--name", "by-runner", "deployed-task", "allowed.main", "--x", "5")
     assert "o0=10" in outputs_of(ran)
 

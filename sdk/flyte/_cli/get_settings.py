@@ -49,7 +49,7 @@ def get_project(
             )
         )
     typer.echo(table(("ID", "NAME", "DESCRIPTION", "STATE", "DOMAINS", "TASKS", "RUNS"), rows))
-    if name:
+    if name and limits:
         typer.echo(f"\n{limits_table(limits)}")
 
 

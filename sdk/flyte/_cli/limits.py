@@ -14,4 +14,5 @@ def limits_table(lines: Iterable[Line]) -> str:
 def _row(line: Line) -> tuple[str, ...]:
     use = "" if line.use is None else f"{line.use:,.10g}"
     limit = "none" if line.limit is None else f"{line.limit:,.10g}"
+    limit = limit if line.is_told else "not told"
     return line.domain, line.what.replace("_", " "), use, limit, line.said_for

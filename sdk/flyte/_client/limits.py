@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from flyte._client.projects import Project
@@ -85,28 +85,44 @@ async def _set_limits(project: str | None, domain: str | None, limits: Mapping[s
 
 
 class Line(NamedTuple):
-    """One limit in one domain: `limit` None: there is none; `use` None: nobody says."""
+    """One limit in one domain: `limit` None: there is none; `use` None: nobody says.
+
+    `is_told`: whether the limit is known here. It is the operator's to see, unlike what is used.
+    """
 
     domain: str
     what: str
     use: float | None
     limit: float | None
     said_for: str
+    is_told: bool = True
 
 
 async def _limits_of(project: Project, domain: str) -> list[Line]:
-    """All limits of a project, in the domains in which it has something, and in this one."""
+    """All limits of a project, in the domains in which it has something, and in this one.
+
+    For who may not see them, what is used, where he may see that.
+    """
     with translated():
         bus = await _bus()
         try:
             entry = await bus.bucket(SETTINGS_BUCKET).get(LIMITS_KEY)
         except NotAllowed:  # the book names every project: it is the operator's
-            return []
+            return [line async for line in _untold(bus, project, domain)]
         book = read_limits(entry.value if entry else None)
         named = (key.split(".") for key in book.limits if key.startswith(f"{project.id}."))
         domains = sorted({domain, *project.domains, *(parts[1] for parts in named)})
         uses = await asyncio.gather(*(_use(bus, Place(project.id, one)) for one in domains))
     return list(_lines(book, project.id, dict(zip(domains, uses, strict=True))))
+
+
+async def _untold(bus: Bus, project: Project, domain: str) -> AsyncIterator[Line]:
+    """What is used, of limits that are not known."""
+    domains = sorted({domain, *project.domains})
+    uses = await asyncio.gather(*(_use(bus, Place(project.id, one)) for one in domains))
+    for one, use in zip(domains, uses, strict=True):
+        for what in (what for what in WHAT if what in use):
+            yield Line(one, what, use[what], None, "", is_told=False)
 
 
 def _lines(book: LimitBook, project: str, uses: Mapping[str, Mapping[str, float]]) -> Iterable[Line]:
@@ -149,14 +165,11 @@ async def _bus() -> Bus:
 
 
 def document(lines: Iterable[Line]) -> dict[str, dict[str, Any]]:
-    """The limits as JSON data, by domain."""
+    """The limits as JSON data, by domain; of one that is not told, what is used alone."""
     found: dict[str, dict[str, Any]] = {}
     for line in lines:
-        found.setdefault(line.domain, {})[line.what] = {
-            "use": line.use,
-            "limit": line.limit,
-            "said_for": line.said_for,
-        }
+        limit = {"limit": line.limit, "said_for": line.said_for} if line.is_told else {}
+        found.setdefault(line.domain, {})[line.what] = {"use": line.use} | limit
     return found
 
 
