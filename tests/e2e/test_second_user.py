@@ -20,12 +20,12 @@ os.setgroups([])
 os.setgid(NOBODY)
 os.setuid(NOBODY)
 said = {"files": [], "answers": {}}
-for folder in (home, home + "/nats", home + "/artifacts"):
+for folder in (home, home + "/nats", home + "/artifacts", home + "/access", home + "/access/keys"):
     try:
         said["files"] += os.listdir(folder)
     except OSError as error:
         pass
-for name in ("stack.json", "console-login.html", "nats/access.json", "nats/nats-server.conf", "stack.log"):
+for name in sys.argv[4:]:
     try:
         said["files"].append(open(os.path.join(home, name)).read())
     except OSError as error:
@@ -98,6 +98,10 @@ def test_a_second_user_of_the_machine_gets_nothing(cli: Cli, stack_home: Path) -
     assert set(ports.values()) == {"0100007F"}, "all on this machine alone"
     bus = int(stack["nats_url"].rpartition(":")[2])
     words = [sys.executable, "-c", PROBE, str(stack_home), json.dumps(list(ports)), json.dumps([bus])]
+    names = [str(path.relative_to(stack_home)) for path in stack_home.rglob("*") if path.is_file()]
+    wanted = {"stack.json", "access/keys/operator.nk", "access/credentials/operator.creds", "access/seal.key"}
+    assert wanted < set(names)
+    words += names
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

@@ -82,6 +82,39 @@ async def test_a_url_is_good_for_its_object_size_and_time_only(
     assert folder.files() == []
 
 
+async def test_a_url_that_is_used_again_changes_nothing(
+    dataproxy: DataproxyService, folder: Any, client: ClientSession
+) -> None:
+    """Whoever relies on the object keeps what he has, whatever comes by the link that brought it."""
+    upload = folder.url(dataproxy.url, "PUT", KEY, SIZE)
+    assert await send(client, "PUT", upload, CONTENT) == (201, "")
+    stored = folder.root / KEY.path
+    inode, other = stored.stat().st_ino, bytes(reversed(CONTENT))
+    assert await send(client, "PUT", upload, CONTENT) == (201, "")  # who did not hear the answer asks again
+    assert await send(client, "PUT", upload, other) == (422, "Md5Mismatch")
+    assert await send(client, "PUT", upload, CONTENT[:-1]) == (400, "SizeMismatch")
+    assert await send(client, "PUT", upload, CONTENT + b"!") == (413, "TooLarge")
+    assert (stored.stat().st_ino, stored.read_bytes()) == (inode, CONTENT)
+    assert folder.files() == [KEY.path]
+
+
+async def test_a_url_is_over_for_who_has_used_it_before(
+    dataproxy: DataproxyService, folder: Any, client: ClientSession
+) -> None:
+    upload, download = (folder.url(dataproxy.url, method, KEY, SIZE, ttl_s=2) for method in ("PUT", "GET"))
+    assert await send(client, "PUT", upload, CONTENT) == (201, "")
+    assert await send(client, "GET", download) == (200, "")
+
+    async def answer(method: str, url: str) -> tuple[int, str]:
+        return await send(client, method, url, CONTENT if method == "PUT" else None)
+
+    async with asyncio.timeout(10):
+        for method, url in (("PUT", upload), ("GET", download)):
+            while (said := await answer(method, url))[0] in (200, 201):
+                await asyncio.sleep(0.05)
+            assert said == (403, "UrlExpired")
+
+
 async def test_an_expired_url_says_so(
     dataproxy: DataproxyService, folder: Any, client: ClientSession
 ) -> None:
