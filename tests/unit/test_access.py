@@ -11,6 +11,7 @@ from flyte_bus.identity.keys import KeyPair, NotAKey
 from flyte_bus.identity.minting import CannotMint, Minter
 from flyte_bus.identity.tokens import NotAToken, claims_of, is_genuine, signed
 from flyte_bus.revocations import Revoked
+from flyte_registry.seal_key import seal_key
 from flyte_schemas.access import CORE, EDGE, ROLES, SHARED
 from flyte_schemas.reading import lies_within
 
@@ -60,6 +61,16 @@ def test_keys_are_made_once(keyring: Keyring) -> None:
         keyring.make()
     keyring.complete()
     assert keyring.accounts().partition("resolver:")[0] == before
+
+
+def test_registries_seal_with_a_key_that_is_none_of_the_servers(keyring: Keyring) -> None:
+    of_the_server = {path.read_text().strip() for path in (keyring.folder / "keys").rglob("*.nk")}
+    made = seal_key(keyring.seal_key_file)
+    assert made.seed not in of_the_server
+    assert keyring.seal_key == made.public
+    assert (keyring.folder / "seal.key.pub").read_text().strip() == made.public
+    keyring.complete()
+    assert keyring.seal_key == made.public
 
 
 def test_no_service_is_given_a_key_of_the_roots(keyring: Keyring) -> None:

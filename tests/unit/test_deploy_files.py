@@ -131,6 +131,7 @@ def test_what_an_overlay_takes_is_what_admin_init_and_cert_manager_make(name: st
     assert all(key is None or key in made[kind, of] for kind, of, key in taken)
     named = {place[1] for place in taken}
     assert {"flyte-nats-tls", "flyte-console-tls", "flyte-nats-accounts", "flyte-nats-minters"} <= named
+    assert "flyte-registry-seal" in named
     assert {f"flyte-nats-{role.name}" for role in SERVICES} <= named
     assert "flyte-nats-credentials" not in named
     closed = {"flyte-dataproxy-tls", "flyte-bus-client-tls"}

@@ -6,6 +6,7 @@
     accounts.conf                 what nats-server is told: no secret is in it
     credentials/NAME.creds        of each service, and of the operator
     minters/ROLE.json             what makes users of a role: agents and workers
+    seal.key, seal.key.pub        what the registry seals runs with, and what readers of the log trust
     users.json                    who was given credentials, and whose were taken back
     ended.json                    signing keys of roles that were ended
 
@@ -29,6 +30,7 @@ from flyte_bus.revocations import Revoked
 from flyte_schemas.access import AGENT, CORE, EDGE, OPERATOR, ROLES, SERVICES, WORKER, Account
 
 ACCOUNTS_FILE, USERS_FILE, ENDED_FILE = "accounts.conf", "users.json", "ended.json"
+SEAL_KEY_FILE = "seal.key"
 CREDENTIALS, MINTERS = "credentials", "minters"
 MINTED_BY_SERVICES = (AGENT.name, WORKER.name)
 """The roles that a service, the executor, makes users of."""
@@ -81,6 +83,19 @@ class Keyring:
         for name in MINTED_BY_SERVICES:
             if not self.minter_file(name).exists():
                 write_secret(self.minter_file(name), self.minter(name).text)
+        if not self.seal_key_file.exists():
+            write_secret(self.seal_key_file, KeyPair.create("user").seed + "\n")
+        write_secret(self.seal_key_file.with_name(f"{SEAL_KEY_FILE}.pub"), self.seal_key + "\n")
+
+    @property
+    def seal_key_file(self) -> Path:
+        """What the registry seals runs with: no key of the server's, and of use to the registry alone."""
+        return self.folder / SEAL_KEY_FILE
+
+    @property
+    def seal_key(self) -> str:
+        """The public key by which `flyte audit --verify` knows seals. Raises KeyringError."""
+        return _read_key(self.seal_key_file).public
 
     def minter_file(self, role: str) -> Path:
         """What a service makes users of a role with."""
@@ -241,16 +256,19 @@ class Keyring:
         return found
 
     def _key(self, name: str) -> KeyPair:
-        path = self._key_file(name)
-        try:
-            return KeyPair.from_seed(path.read_text("ascii"))
-        except OSError as error:
-            raise KeyringError(
-                f"{path} cannot be read ({error.strerror}): `flyte admin init` makes keys, and only "
-                "their owner can use them"
-            ) from error
-        except (NotAKey, UnicodeDecodeError) as error:
-            raise KeyringError(f"{path} holds no key: {error}") from error
+        return _read_key(self._key_file(name))
+
+
+def _read_key(path: Path) -> KeyPair:
+    try:
+        return KeyPair.from_seed(path.read_text("ascii"))
+    except OSError as error:
+        raise KeyringError(
+            f"{path} cannot be read ({error.strerror}): `flyte admin init` makes keys, and only "
+            "their owner can use them"
+        ) from error
+    except (NotAKey, UnicodeDecodeError) as error:
+        raise KeyringError(f"{path} holds no key: {error}") from error
 
 
 def private_folder(path: Path) -> None:

@@ -67,6 +67,8 @@ def init(
         "  nats-server: `include` accounts.conf in its configuration; no secret is in it\n"
         "  each service: FLYTE_NATS_CREDS is its own file in credentials/\n"
         "  first `flyte-provisioner`, which makes the streams; the executor also gets minters/\n"
+        f"  registries: FLYTE_REGISTRY_SEAL_KEY is {keyring.seal_key_file.name}; who verifies their seals "
+        f"(`flyte audit --verify`): FLYTE_SEAL_KEYS={keyring.seal_key}\n"
         "  you: FLYTE_NATS_CREDS is credentials/operator.creds\n"
         "  others: `flyte admin create user NAME --role runner --project P --domain D`\n"
         f"keep {keyring.folder / 'keys'} where no service and no task can read it: who has it has everything"

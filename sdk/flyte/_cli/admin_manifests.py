@@ -1,7 +1,8 @@
 """The keys of an installation as manifests of Kubernetes: what each service needs, and no more than that.
 
 Of each service a Secret with `FLYTE_NATS_CREDS`, to be taken as its environment; what the executor makes
-agents with is a Secret of its own, whose keys are files. The roots are in none of them.
+agents with, and the registries seal with, are Secrets of their own, whose keys are files. The roots are in
+none of them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ def manifests(keyring: "Keyring", namespaces: list[str]) -> str:
             documents.append(_secret(f"flyte-nats-{role.name}", namespace, {"FLYTE_NATS_CREDS": credentials}))
         minters = {f"{name}.json": keyring.minter(name).text for name in MINTED_BY_SERVICES}
         documents.append(_secret("flyte-nats-minters", namespace, minters))
+        seal = {keyring.seal_key_file.name: keyring.seal_key_file.read_text("ascii")}
+        documents.append(_secret("flyte-registry-seal", namespace, seal))
     return yaml.safe_dump_all(documents, sort_keys=False)
 
 
