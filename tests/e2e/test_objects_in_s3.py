@@ -3,13 +3,12 @@
 The whole of this folder runs on S3 with `FLYTE_TEST_ARTIFACTS=s3`; these tests do so always.
 """
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from testkit.cli import Cli, clean_environment, command, outputs_of
+from testkit.cli import Cli, outputs_of
 from testkit.seaweed import BUCKET, SeaweedServer
 from testkit.stacks import running_stack
 
@@ -159,13 +158,8 @@ def test_a_stack_that_could_keep_nothing_does_not_start_and_says_why(
     tmp_path: Path, s3: SeaweedServer, options: list[str], changes: dict[str, str], said: str
 ) -> None:
     endpoint = [] if options[1].startswith("gs:") else ["--endpoint-url", s3.url]
-    done = subprocess.run(
-        [command("flyte"), "start", "--home", str(tmp_path / "home"), *options, *endpoint],
-        env=clean_environment(**s3.variables) | changes,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    done = Cli(tmp_path, {**s3.variables, **changes})(
+        "start", "--home", str(tmp_path / "home"), *options, *endpoint
     )
     assert done.returncode == 2
     assert said in done.stderr

@@ -10,6 +10,7 @@ from testkit.terminal import MOVES, typed_on_a_terminal, without_codes
 
 FLOW = """
 import asyncio
+from pathlib import Path
 
 import flyte
 
@@ -17,16 +18,17 @@ env = flyte.TaskEnvironment(name="terminal")
 
 
 @env.task
-async def step(number: int) -> int:
+async def step(number: int, gate: str) -> int:
     print(f"step {number} speaks")
-    await asyncio.sleep(0.6)
+    while gate and not Path(gate).exists():
+        await asyncio.sleep(0.05)
     return number * number
 
 
 @env.task
-async def main(count: int = 3) -> int:
+async def main(count: int = 3, gate: str = "") -> int:
     with flyte.group("squares"):
-        return sum(await asyncio.gather(*(step(number) for number in range(count))))
+        return sum(await asyncio.gather(*(step(number, gate) for number in range(count))))
 
 
 @env.task
@@ -42,10 +44,16 @@ def user(cli: Cli) -> Cli:
 
 
 def test_a_run_is_a_live_tree_with_its_output_above_and_a_summary_after(user: Cli) -> None:
-    code, written = typed_on_a_terminal(user, "run", "--name", "live-tree", "flow.py", "main")
+    gate = user.folder / "gate"
+
+    def look(written: str) -> None:
+        if "squares" in written:
+            gate.touch()  # only now may the steps end
+
+    words = ("run", "--name", "live-tree", "flow.py", "main", "--gate", str(gate))
+    code, written = typed_on_a_terminal(user, *words, look=look)
     assert code == 0, written
     assert MOVES.search(written)
-    assert "squares" in written and "step" in written
     plain = without_codes(written)
     for number in range(3):
         assert plain.count(f"step {number} speaks") == 1

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import subprocess
+from collections.abc import Callable
 
 from testkit.cli import Cli, clean_environment, command
 
@@ -12,8 +13,13 @@ MOVES = re.compile(r"\x1b\[\d*A|\x1b\[2K|\x1b\[\?25[lh]")
 """Moves of the cursor and lines taken back: what only a live view writes."""
 
 
-def typed_on_a_terminal(cli: Cli, *words: str, answer: str = "") -> tuple[int, str]:
-    """Type `flyte …` on a terminal of 100 by 40, then `answer`; the exit code, and all that was written."""
+def typed_on_a_terminal(
+    cli: Cli, *words: str, answer: str = "", look: Callable[[str], None] = lambda _: None
+) -> tuple[int, str]:
+    """Type `flyte …` on a terminal of 100 by 40, then `answer`; the exit code, and all that was written.
+
+    Meanwhile `look` is given what was written so far, whenever there is more.
+    """
     ours, theirs = pty.openpty()
     os.set_blocking(ours, True)
     environment = clean_environment(**cli.variables) | {
@@ -36,6 +42,7 @@ def typed_on_a_terminal(cli: Cli, *words: str, answer: str = "") -> tuple[int, s
     try:
         while chunk := _read(ours):
             written += chunk
+            look(written.decode(errors="replace"))
         return process.wait(LIMIT_S), written.decode(errors="replace")
     finally:
         process.kill()
