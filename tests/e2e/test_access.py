@@ -73,7 +73,7 @@ def test_who_is_let_out_is_let_out_of_the_console_too(cli: Cli) -> None:
         lines = followed.iter_lines()
         next(lines)
         told = cli.ok("admin", "revoke", "user", "wanda")
-        assert "sessions of the console that were made by them end within seconds" in told
+        assert "sessions that were made by it end within seconds" in told
         for _ in lines:  # heartbeats, until it ends
             pass
     assert session_of(console, tokens["wanda"]) == 401

@@ -308,7 +308,7 @@ def _tell_console(context: typer.Context, keyring: "Keyring") -> None:
         raise click.ClickException(
             f"sessions of the console go on, since it could not be told: {error}. Type this again when it can"
         ) from error
-    typer.echo("sessions of the console that were made by them end within seconds")
+    typer.echo("told the console what counts no more: sessions that were made by it end within seconds")
 
 
 def _write_manifests(keyring: "Keyring", path: Path, namespaces: list[str]) -> None:
