@@ -157,7 +157,7 @@ def test_uv_is_told_what_a_pip_conf_says(tmp_path: Path, capsys: pytest.CaptureF
 def test_an_image_installs_only_by_hashes_and_runs_as_nobody_special() -> None:
     text = (ROOT / "deploy" / "Dockerfile").read_text().replace("\\\n", " ")
     installs = re.findall(r"\bpip (?:install|wheel) [^&\n]*", text)
-    assert len(installs) == 8
+    assert len(installs) == 7
     for install in installs:
         assert "--require-hashes" in install or ("--no-deps" in install and "--no-index" in install), install
     stages = [
