@@ -208,7 +208,7 @@ def _project(index: int, layer: ImageLayer) -> _Step:
     command = f"set -e; {UV}; cd /tmp/project; {command}"
     if _EXPORTED in command:
         command = f"{command} && rm {_EXPORTED}"
-    mounts = (*_INSTALL_CACHES, f"--mount=type=bind,source={folder},target=/tmp/project,rw")
+    mounts: tuple[str, ...] = (*_INSTALL_CACHES, f"--mount=type=bind,source={folder},target=/tmp/project,rw")
     if layer.kind == "poetry-project":
         mounts = (*mounts, _POETRY_CACHE)
     label = f"{layer.kind} {layer.files[0].path}"
