@@ -11,7 +11,7 @@ import sys
 import structlog
 
 from flyte_bus.errors import BusError
-from flyte_bus.jetstream import connect
+from flyte_bus.process_bus import connect
 from flyte_bus.service import configure_logging
 from flyte_bus.settings import BusSettings, from_environment
 from flyte_schemas.access import PROVISIONER

@@ -2,8 +2,8 @@
 
 import sys
 
-from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
+from flyte_bus.process_bus import connect
 from flyte_bus.service import Service, run_process
 from flyte_executor.app import build
 from flyte_executor.settings import from_environment

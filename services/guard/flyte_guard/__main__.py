@@ -2,7 +2,7 @@
 
 import sys
 
-from flyte_bus.jetstream import JetStreamBus, connect
+from flyte_bus.process_bus import JetStreamBus, connect
 from flyte_bus.service import Service, run_process
 from flyte_guard.app import build
 

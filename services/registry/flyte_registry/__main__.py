@@ -2,8 +2,8 @@
 
 import sys
 
-from flyte_bus.jetstream import connect
 from flyte_bus.ports import Bus
+from flyte_bus.process_bus import connect
 from flyte_bus.service import run_process
 from flyte_registry.app import RegistryService, build
 from flyte_registry.settings import from_environment

@@ -1,5 +1,6 @@
 """What a command line does not load before it needs it."""
 
+import os
 import subprocess
 import sys
 
@@ -26,6 +27,29 @@ def test_the_bus_loads_neither_http_nor_a_logging_library() -> None:
     pytest.importorskip("aiohttp")
     done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+SERVICES = ("flyte_registry", "flyte_scheduler", "flyte_executor", "flyte_guard")
+"""The services that speak no HTTP themselves."""
+
+
+@pytest.mark.parametrize(
+    ("urls", "is_loaded"),
+    [("nats://127.0.0.1:1", False), ("nats://127.0.0.1:1, wss://127.0.0.1:2", True)],
+    ids=["plain", "over a WebSocket"],
+)
+def test_services_load_http_only_where_the_bus_is_reached_by_it(urls: str, is_loaded: bool) -> None:
+    pytest.importorskip("aiohttp")
+    loads = ", ".join(f"{name}.__main__" for name in SERVICES)
+    program = f"import sys, {loads}, flyte_bus.provisioner; print('aiohttp' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "FLYTE_NATS_URL": urls},
+    )
+    assert (done.stdout, done.stderr) == (f"{is_loaded}\n", "")
 
 
 def test_a_fact_is_logged_when_there_is_one() -> None:
