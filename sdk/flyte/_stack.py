@@ -22,6 +22,8 @@ class Stack:
     """The public key with which its registry signs seals."""
     console_url: str = ""
     """Where the web page is; empty without one."""
+    has_own_server: bool = True
+    """Whether the NATS server is its own, and not one that it was told of."""
     nats_credentials: str = ""
     """The file by which its server knows us; empty where a user and a password do."""
 
@@ -54,6 +56,7 @@ def find_stack(home: Path | None = None) -> Stack | None:
             home=home,
             seal_key=str(document.get("seal_key", "")),
             console_url=str(document.get("console_url", "")),
+            has_own_server=bool(document.get("has_own_server", True)),
             nats_credentials=_in(home, document),
         )
     except (OSError, ValueError, KeyError, TypeError):

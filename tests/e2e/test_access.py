@@ -4,11 +4,13 @@ import json
 import stat
 from pathlib import Path
 
+import pytest
 import requests
 
 from testkit.cases.harness import GUARD_S
 from testkit.cli import Cli, outputs_of
 from testkit.console_process import free_port
+from testkit.secured_server import secured_server
 from testkit.stacks import running_stack
 from testkit.waiting import wait_for
 
@@ -136,6 +138,7 @@ def test_a_stack_is_its_owners_alone(cli: Cli) -> None:
     assert "there are keys in" in cli("admin", "init").stderr
 
 
+@pytest.mark.timeout(400)  # a dozen commands, each a process, and two stacks
 def test_new_keys_on_a_stack_that_runs(tmp_path: Path) -> None:
     with running_stack(tmp_path) as home:
         cli = Cli(tmp_path, {"FLYTE_HOME": str(home)})
@@ -152,6 +155,39 @@ def test_new_keys_on_a_stack_that_runs(tmp_path: Path) -> None:
         cli.ok("admin", "rotate", "executor", "--end-previous")
         cli.ok("start", "--detach")
         assert outputs_of(cli.ok("run", "flow.py", "main")) == "Outputs: ActionOutputs(o0=8)"
+
+
+@pytest.mark.timeout(400)  # a dozen commands, each a process
+def test_a_stack_on_a_server_that_knows_roles(tmp_path: Path) -> None:
+    with secured_server(tmp_path / "server") as server:
+        folder = server.keyring.folder
+        cli = Cli(tmp_path, {"FLYTE_HOME": str(tmp_path / "home")})
+        cli.write("flow.py", FLOW)
+        alone = cli("start", "--keys", str(folder))
+        assert alone.returncode == 2 and "add --nats URL" in alone.stderr
+        with_nats = ("start", "--detach", "--nats", server.server.url)
+        one = Cli(
+            cli.folder, cli.variables | {"FLYTE_NATS_CREDS": str(folder / "credentials/operator.creds")}
+        )
+        refused = one(*with_nats)
+        assert refused.returncode != 0 and "each service of a stack has its own" in refused.stderr
+        refused = cli(*with_nats, "--keys", str(tmp_path))
+        assert refused.returncode != 0 and "credentials/registry.creds" in refused.stderr
+        (folder / "keys").rename(tmp_path / "kept-away")
+        cli.ok(*with_nats, "--keys", str(folder))
+        try:
+            assert cli.ok("status").count("running on") == 7
+            assert outputs_of(cli.ok("run", "flow.py", "main")) == "Outputs: ActionOutputs(o0=8)"
+            assert not (tmp_path / "home" / "access").exists()
+            (tmp_path / "kept-away").rename(folder / "keys")
+            cli.ok("admin", "create", "user", "vera", "--dir", str(folder), "--role", "viewer", *ANYWHERE)
+            viewer = Cli(cli.folder, cli.variables | {"FLYTE_NATS_CREDS": str(tmp_path / "vera.creds")})
+            assert "access.main" in viewer.ok("get", "run")
+        finally:
+            cli.ok("stop")
+
+
+ANYWHERE = ("--project", "*", "--domain", "*")
 
 
 def endpoint_of(cli: Cli) -> str:

@@ -37,6 +37,7 @@ def main() -> int:
     parser.add_argument(
         "--nats", metavar="URL", help="use this NATS server (or several, with commas) instead of our own"
     )
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="keys of `flyte admin init`, for its roles")
     parser.add_argument("--artifacts", default="", help="a folder, or s3://BUCKET/PREFIX")
     parser.add_argument("--endpoint-url", default="", metavar="URL", help="where that S3 is, if not at AWS")
     parser.add_argument("--backend", default="", help="where attempts run: process, docker or kubernetes")
@@ -55,6 +56,7 @@ def main() -> int:
         nats_url=arguments.nats,
         nats_user=os.environ.get("FLYTE_NATS_USER", ""),
         nats_password=os.environ.get("FLYTE_NATS_PASSWORD", ""),
+        keys=arguments.keys.expanduser().resolve() if arguments.keys else None,
         replicas=replicas if arguments.nats else 1,
         security=trusted if arguments.nats else Security(),
         artifacts=arguments.artifacts,

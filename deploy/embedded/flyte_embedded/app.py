@@ -25,6 +25,7 @@ import flyte_registry.settings
 import flyte_scheduler.app
 import flyte_scheduler.settings
 from flyte_bus import revocations
+from flyte_bus.identity.keyring import Keyring
 from flyte_bus.jetstream import JetStreamBus, connect
 from flyte_bus.meter import Meter
 from flyte_bus.service import Service, Supervisor, installed_version
@@ -37,7 +38,7 @@ from flyte_embedded.ports import keep_port, known_port
 from flyte_embedded.settings import StackSettings
 from flyte_executor.settings import ExecutorSettings
 from flyte_registry.app import RegistryService
-from flyte_schemas.access import AGENT, OPERATOR, WORKER
+from flyte_schemas.access import AGENT, OPERATOR, SERVICES, WORKER
 
 CONSOLE_FILE = "console.json"
 """Where a home keeps the port of its web page."""
@@ -105,12 +106,7 @@ class Stack:
 
     async def _server(self) -> Access:
         if self._settings.nats_url is not None:
-            return Access(
-                url=self._settings.nats_url,
-                user=self._settings.nats_user,
-                password=self._settings.nats_password,
-                security=self._settings.security,
-            )
+            return _access_to(self._settings.nats_url, self._settings)
         server = NatsServer(self._settings.home)
         access = await server.start()
         self._held.push_async_callback(server.stop)
@@ -163,7 +159,8 @@ class Stack:
             case "guard":
                 return flyte_guard.app.build(bus)
             case "registry":
-                registry = flyte_registry.settings.from_environment(self._settings.home / ACCESS)
+                keys = self._settings.keys or self._settings.home / ACCESS
+                registry = flyte_registry.settings.from_environment(keys)
                 return await flyte_registry.app.build(bus, registry)
             case "dataproxy":
                 return await flyte_dataproxy.app.build(bus, flyte_dataproxy.settings.from_environment())
@@ -181,7 +178,7 @@ class Stack:
                 return await flyte_executor.app.build(bus, self._executor_settings())
 
     def _executor_settings(self) -> ExecutorSettings:
-        """What the variables say; by the keys of this home each attempt is let in by itself."""
+        """What the variables say; by the keys at hand each attempt is let in by itself."""
         said = replace(flyte_executor.settings.from_environment(), stop_attempts=True)
         keyring = self.access.keyring if self.access else None
         if keyring is None:
@@ -205,6 +202,34 @@ class Stack:
             "version": installed_version(),
             "console_url": self.console_url,
             "seal_key": self._seal_key,
+            "has_own_server": self._settings.nats_url is None,
             "home": str(self._settings.home),
             "artifacts": self._settings.artifacts or str(self._settings.home / "artifacts"),
         }
+
+
+def _access_to(url: str, settings: StackSettings) -> Access:
+    """How to reach a server that exists: where it knows roles, each service by its own credentials.
+
+    Raises ValueError for a folder that lacks some, and for credentials of one role, which are no stack's.
+    """
+    if settings.keys is None:
+        found = settings.security.credentials()
+        if found is not None and found.identity.role:
+            raise ValueError(
+                f"FLYTE_NATS_CREDS are those of one role ({found.identity.role}), and each service of a stack "
+                "has its own: name the folder that `flyte admin init` made (--keys DIR)"
+            )
+        return Access(
+            url=url, user=settings.nats_user, password=settings.nats_password, security=settings.security
+        )
+    keyring = Keyring(settings.keys)
+    files = [keyring.credentials(name) for name in (*(role.name for role in SERVICES), OPERATOR.name)]
+    files += [keyring.minter_file(role.name) for role in (AGENT, WORKER)]
+    missing = [str(file.relative_to(keyring.folder)) for file in files if not os.access(file, os.R_OK)]
+    if missing:
+        raise ValueError(
+            f"{keyring.folder} is no folder of `flyte admin init`, or not whole: "
+            f"{', '.join(missing)} cannot be read"
+        )
+    return Access(url=url, security=settings.security, keyring=keyring)

@@ -11,7 +11,7 @@ import getpass
 import shutil
 import signal
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -70,11 +70,13 @@ class Access:
     password: str = ""
     security: Security = field(default_factory=Security)
     keyring: Keyring | None = None
-    """Has the credentials of each service; None for a server that is not ours."""
+    """Has the credentials of each service; None for a server that knows no roles."""
 
     def as_service(self, name: str) -> Security:
         """What proves that we are this service, and who the server is."""
-        return Security(creds=self.keyring.credentials(name)) if self.keyring else self.security
+        if self.keyring is None:
+            return self.security
+        return replace(self.security, creds=self.keyring.credentials(name), creds_text="")
 
 
 class NatsServer:

@@ -231,10 +231,11 @@ def _roles() -> list[str]:
 
 
 def _stack_of(keyring: "Keyring") -> "Stack | None":
-    """The stack that runs by these keys."""
+    """The stack that runs by these keys, which it made itself."""
     from flyte._stack import find_stack, stack_home
 
-    return find_stack() if keyring.folder == stack_home() / "access" else None
+    stack = find_stack() if keyring.folder == stack_home() / "access" else None
+    return stack if stack is not None and stack.has_own_server else None
 
 
 def _handing_out(keyring: "Keyring", role: str) -> str:

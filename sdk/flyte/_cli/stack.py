@@ -46,6 +46,15 @@ def start(
     detach: Annotated[bool, typer.Option("-d", "--detach", help="Run in the background.")] = False,
     home: Home = None,
     nats: Annotated[str | None, typer.Option("--nats", help="Use this NATS server.")] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys",
+            click_type=PATH,
+            metavar="DIR",
+            help="With --nats, where it knows roles: the folder of `flyte admin init`.",
+        ),
+    ] = None,
     artifacts: Annotated[
         str | None, typer.Option("--artifacts", help="Keep objects in this folder, or in s3://BUCKET/PREFIX.")
     ] = None,
@@ -66,7 +75,10 @@ def start(
         typer.echo(f"a stack is running already ({_described(running)})", err=True)
         raise SystemExit(0 if detach else 1)
     command = [sys.executable, "-m", "flyte_embedded", "--home", str(home)]
+    if keys is not None and nats is None:
+        raise click.UsageError("--keys are for a server that exists: add --nats URL", context)
     command += ["--nats", nats] if nats else []
+    command += ["--keys", str(keys.expanduser().absolute())] if keys else []
     command += ["--backend", backend] if backend else []
     command += ["--no-console"] if no_console else []
     command += _artifacts(context, artifacts, endpoint_url)
