@@ -217,8 +217,8 @@ def _access_to(url: str, settings: StackSettings) -> Access:
         found = settings.security.credentials()
         if found is not None and found.identity.role:
             raise ValueError(
-                f"FLYTE_NATS_CREDS are those of one role ({found.identity.role}), and each service of a stack "
-                "has its own: name the folder that `flyte admin init` made (--keys DIR)"
+                f"FLYTE_NATS_CREDS are those of one role ({found.identity.role}), and each service of a "
+                "stack has its own: name the folder that `flyte admin init` made (--keys DIR)"
             )
         return Access(
             url=url, user=settings.nats_user, password=settings.nats_password, security=settings.security

@@ -10,7 +10,7 @@ from flyte_bus.security import Security
 class StackSettings:
     """`home`: where it keeps everything; `nats_url`: a server that exists, None to start one of our own;
     `replicas`: how many servers of a cluster keep each stream; `security`: what proves who they and we are;
-    `keys`: the folder of `flyte admin init`, for a server that knows roles, where each service is its own user.
+    `keys`: the folder of `flyte admin init`, for a server that knows roles: each service is its own user.
 
     `artifacts`: a folder or `s3://BUCKET/PREFIX` for objects, and `endpoint_url` where that S3 is; empty for
     the home, and for AWS. `backend`: where attempts run; empty for what the variables say. `console`: whether
