@@ -33,7 +33,7 @@ OVERLAYS = ("dev", "production", "closed")
 NAME = re.compile(r"FLYTE_[A-Z0-9_]*[A-Z0-9]")
 OLDEST_MINOR = 24
 """Of kubectl 1.x."""
-COMPOSE_ONLY = {"FLYTE_BASE_IMAGE", "FLYTE_NATS_IMAGE"}
+COMPOSE_ONLY = {"FLYTE_BASE_IMAGE", "FLYTE_NATS_IMAGE", "FLYTE_TLS_FOLDER", "FLYTE_TLS_GROUP"}
 
 
 def overlay(name: str) -> list[dict[str, Any]]:
