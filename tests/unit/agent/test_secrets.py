@@ -11,6 +11,7 @@ import pytest
 
 from flyte._runtime.messages import Entered, Raised, Record, Returned
 from flyte._runtime.redaction import Redactor
+from flyte_agent import secrets
 from flyte_agent.lane_output import LaneOutput
 from flyte_agent.secrets import AttemptSecrets, SecretFolder, SecretsRefused
 from flyte_agent.settings import AgentSettings
@@ -79,6 +80,33 @@ async def test_a_task_has_its_secrets_and_nothing_that_it_says_shows_one(
     assert await played.printed() == "key: *** and hunter\n***\n"
     assert state.log_end == len(b"key: hunter2/hunter2 and hunter\nfirst line of it\n")
     assert VALUE.encode() not in b"".join([entry.raw for entry in await played.around.entries("a0")])
+
+
+def test_in_a_container_a_file_is_where_tasks_look_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is of the agent's user, who may write where images let everybody; else only there."""
+    standard = tmp_path / "etc" / "flyte" / "secrets"
+    monkeypatch.setattr(secrets, "STANDARD_FOLDER", PurePosixPath(standard))
+    for image in ("", "i:1"):
+        folder = SecretFolder(AgentSettings(home=tmp_path / "home", image=image))
+        folder.write(PurePosixPath("team/pem"), PEM)
+        assert (folder.path / "team" / "pem").read_bytes() == PEM
+        assert standard.is_symlink() == bool(image)
+    assert (standard / "team" / "pem").read_bytes() == PEM
+    folder.remove()
+    assert not (standard / "team" / "pem").exists()
+
+
+def test_an_image_whose_user_may_not_write_there_has_its_files_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").write_text("no folder can be made here")
+    monkeypatch.setattr(secrets, "STANDARD_FOLDER", PurePosixPath(tmp_path / "etc" / "flyte" / "secrets"))
+    folder = SecretFolder(AgentSettings(home=tmp_path / "home", image="i:1"))
+    folder.write(PurePosixPath("token"), b"value")
+    assert (folder.path / "token").read_bytes() == b"value"
+    folder.remove()
 
 
 async def test_a_secret_that_is_missing_fails_the_attempt_at_once(
