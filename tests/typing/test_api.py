@@ -17,6 +17,7 @@ IN_PASSING = {"AbortInfo", "ErrorInfo", "LazyEntity", "PARQUET", "NULL_TASK_CONT
 """Names of what comes out of other names, and of values."""
 
 
+@pytest.mark.timeout(600)  # without its cache mypy computes for ten seconds
 def test_the_public_surface_keeps_the_types_of_tasks() -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--no-error-summary", *PROGRAMS],
