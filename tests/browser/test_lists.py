@@ -11,7 +11,7 @@ from testkit.shop import Shop, path_of
 def test_a_run_appears_and_changes_without_a_reload(page: Page, shop: Shop, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     page.goto(path_of("runs"))
-    expect(page.get_by_role("status")).to_contain_text("Live")
+    expect(page.locator(".live[role=status]")).to_contain_text("Live")
     page.evaluate("window.isTheSamePage = true")
     running = shop.run("appears", gate=gate)
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="appears", exact=True))

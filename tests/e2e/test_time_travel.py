@@ -197,17 +197,17 @@ def test_a_chaotic_run_is_the_same_on_another_stack(cli: Cli, elsewhere: Cli, tm
         ran.write("mended\n")
     recovered = [
         (
-            outputs_of(user.ok("rerun", "chaotic", "--recover", "--name", "mended")),
-            sorted((one["name"], one["phase"]) for one in actions_of(user, "mended")),
+            outputs_of(user.ok("rerun", "chaotic", "--recover", "--name", "calmed")),
+            sorted((one["name"], one["phase"]) for one in actions_of(user, "calmed")),
         )
         for user in (elsewhere, cli)
     ]
     assert recovered[0] == recovered[1]
     assert sum(phase == "recovered" for _, phase in recovered[0][1]) >= 4
-    found = cli.ok("diff", "chaotic", "mended")
+    found = cli.ok("diff", "chaotic", "calmed")
     assert "failure: ValueError: not today -> none" in found
-    assert elsewhere("import", str(file), "--as", "mended").stderr.startswith(
-        "error: default/development has another run called mended"
+    assert elsewhere("import", str(file), "--as", "calmed").stderr.startswith(
+        "error: default/development has another run called calmed"
     )
 
 

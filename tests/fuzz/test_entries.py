@@ -161,7 +161,7 @@ def test_an_answer_that_the_console_does_not_document_would_be_found(monkeypatch
         raise RuntimeError("planted")
 
     monkeypatch.setattr("flyte_console.general.visitor", fails)
-    with pytest.raises(Broken, match=r"GET /api/v1/session.*Server error"):
+    with pytest.raises(Broken, match=r"(?s)GET /api/v1/session.*Server error"):
         _fed("console-interface")
 
 

@@ -145,7 +145,7 @@ async def gained_by_vanishing(folder: Path, rounds: int) -> Counter[str]:
         before = held(world) + Counter(descriptors=3, tasks=2)  # connections to the store that are kept
         for number in range(WARM):
             await browsers.round(number)
-        warm = await settled(world, before)
+        warm = await settled(world, before) | before
         for number in range(rounds):
             await browsers.round(WARM + number)
         return await settled(world, warm) - warm

@@ -82,10 +82,11 @@ class Cli:
         return typed
 
     def end(self) -> str:
-        """End the commands that a failed test has left running; what they had printed."""
-        left = [process for process in self.spawned if process.poll() is None]
-        for process in left:
-            process.kill()
+        """End the commands that a failed test has left running; what nobody has read of what they printed."""
+        for process in self.spawned:
+            if process.poll() is None:
+                process.kill()
+        left = [one for one in self.spawned if one.stdout is not None and not one.stdout.closed]
         return "\n".join(process.communicate()[0] for process in left)
 
     def write(self, name: str, text: str) -> Path:
