@@ -3,6 +3,7 @@
 What runs put into the system's folder for temporary files goes with the tests.
 """
 
+import gc
 import os
 import signal
 import tempfile
@@ -32,6 +33,12 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
         yield
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays to the end: no look for garbage, of which tests ask for many, goes through it."""
+    gc.collect()
+    gc.freeze()
 
 
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")

@@ -57,8 +57,8 @@ async def test_a_full_namespace_is_waited_for(place: Place) -> None:
 
 
 async def test_an_attempt_that_waits_for_too_long_leaves_no_pod(place: Place) -> None:
-    await place.plane.deploy(TASK, max_queued_s=0.3, retries=0)
-    await place.plane.deploy(TASK.model_copy(update={"version": "v2"}), max_queued_s=0.3, retries=0)
+    await place.plane.deploy(TASK, max_queued_s=2.0, retries=0)
+    await place.plane.deploy(TASK.model_copy(update={"version": "v2"}), max_queued_s=2.0, retries=0)
     task = TASK.model_copy(update={"version": "v2"})
     await place.executor()
     place.node.is_full = True

@@ -76,12 +76,11 @@ class Driven:
         if entry is None:
             return
         warm, self._warm = self._warm, None
-        now = Held.now()
         for _ in range(100):  # connections that were left end a moment later
-            if warm is None or now.tasks <= warm.tasks:
+            if warm is None or len(asyncio.all_tasks()) <= warm.tasks:
                 break
             await asyncio.sleep(0.02)
-            now = Held.now()
+        now = Held.now()
         self.counts += entry.counts
         await entry.close()
         if warm is not None and self._since_open > WARM:
