@@ -6,21 +6,12 @@ from typing import Any
 from flyte_console.answers.actions import ActionRow
 from flyte_console.core.rows import COLUMNS
 from flyte_console.routes import BytesRoute, JsonRoute, StreamRoute
-from testkit.console import ALIVE, ASKED, DOMAIN, DONE, LARGE, PROJECT, REPORT, TASK, World
-
-OF_DONE = {
-    "project": PROJECT,
-    "domain": DOMAIN,
-    "run": DONE.run,
-    "action": "a1",
-    "name": TASK.name,
-    "version": TASK.version,
-}
+from testkit.console import ALIVE, ASKED, DOMAIN, DONE, KNOWN, LARGE, PROJECT, REPORT, TASK, World
 
 
 def address(path: str) -> str:
     """A route's path, for what the world has."""
-    return re.sub(r"\{(\w+)\}", lambda name: OF_DONE[name[1]], path)
+    return re.sub(r"\{(\w+)\}", lambda name: KNOWN[name[1]], path)
 
 
 async def test_the_document_has_every_route_and_every_answer_is_as_it_says(world: World) -> None:
