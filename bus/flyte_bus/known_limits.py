@@ -30,6 +30,10 @@ class KnownLimits:
             found = self._of[place] = self._book.of(place)
         return found
 
+    def limit_anybody(self, what: str) -> bool:
+        """Whether there is a limit of this for any place at all."""
+        return self._book.limit_anybody(what)
+
     async def load(self) -> None:
         """Read what is set. Raises the bus's errors."""
         entry = await self._bus.bucket(SETTINGS_BUCKET).get(LIMITS_KEY)

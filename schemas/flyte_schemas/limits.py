@@ -85,6 +85,10 @@ class LimitBook(Word):
                 found = said.over(found)
         return found
 
+    def limit_anybody(self, what: str) -> bool:
+        """Whether there is a limit of `what` for any place at all."""
+        return any(said.allows(what) is not None for said in self.limits.values())
+
     def whose(self, place: Place, what: str) -> str:
         """Who says a limit that holds for a place: `*`, the project, or the place itself; empty: nobody."""
         for whose in (place.key, place.project, ALL):

@@ -24,7 +24,7 @@ def reason(place: Place, limit: float) -> str:
 
 
 class HeldBack:
-    """Looks now and then at those that wait. `tell` writes it down."""
+    """Looks now and then at those that wait, while any place has a limit. `tell` writes it down."""
 
     def __init__(
         self,
@@ -37,19 +37,20 @@ class HeldBack:
         self._allowance = allowance
         self._runs = runs
         self._tell = tell
-        self._somebody_waits = asyncio.Event()
-        placement.listeners.append(self._somebody_waits.set)
+        self._changed = asyncio.Event()
+        placement.listeners.append(self._changed.set)
+        allowance.limits.listeners.append(self._changed.set)
 
     async def run(self) -> None:
-        """Look for ever, while anybody waits."""
+        """Look for ever, while there may be something to see."""
         while True:
-            await self._look_while_anybody_waits()
-            self._somebody_waits.clear()
-            await self._somebody_waits.wait()
+            await self._look_while_one_may_be_held_back()
+            self._changed.clear()
+            await self._changed.wait()
 
-    async def _look_while_anybody_waits(self) -> None:
+    async def _look_while_one_may_be_held_back(self) -> None:
         before: dict[object, None] = {}
-        while self._placement.waiting:
+        while self._placement.waiting and self._allowance.limits.limit_anybody("live_actions"):
             await asyncio.sleep(LOOK_S)
             found = tuple(islice(self._placement.held_back(OF_RUN), AT_ONCE))
             for place, attempt in found:

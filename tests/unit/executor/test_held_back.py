@@ -1,4 +1,4 @@
-"""Looks for those whom a limit holds back are made only while somebody waits."""
+"""Looks for those whom a limit holds back are made only while somebody waits and there is a limit."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ from flyte_executor.backends.port import Waiting
 from flyte_executor.core.placement import Placement
 from flyte_executor.held_back import HeldBack
 from flyte_executor.runs import LiveRuns
-from flyte_schemas.limits import Place
+from flyte_schemas.limits import ALL, LIMITS_KEY, LimitBook, Limits, Place
+from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import AttemptKey, RunKey
 from testkit.virtual_time import VirtualTimeLoop
 
@@ -31,15 +32,17 @@ def root(number: int) -> AttemptKey:
     return AttemptKey(RunKey("p", "d", f"r{number}").action("a0"), 1)
 
 
-def test_nobody_is_looked_for_while_nobody_waits() -> None:
+def test_nobody_is_looked_for_while_nobody_waits_or_nothing_is_limited() -> None:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(_looks_follow_who_waits())
 
 
 async def _looks_follow_who_waits() -> None:
     bus = MemoryBus(MemoryServer(clock=asyncio.get_running_loop().time))
+    await bus.provision()
     allowance = Allowance(bus, lambda: datetime.now(UTC))
-    placement = Watched(1, lambda place: 1)
+    following = asyncio.create_task(allowance.limits.follow())
+    placement = Watched(1, allowance.live_actions)
     told: list[Waiting] = []
 
     async def tell(waiting: Waiting) -> None:
@@ -49,7 +52,11 @@ async def _looks_follow_who_waits() -> None:
     placement.want(root(1))  # begins at once
     await asyncio.sleep(LONG_S)
     assert (placement.looks, told) == (0, [])
-    placement.want(root(2))
+    placement.want(root(2))  # for the slot
+    await asyncio.sleep(LONG_S)
+    assert (placement.looks, told) == (0, [])
+    book = LimitBook(limits={ALL: Limits(live_actions=1)})
+    await bus.bucket(SETTINGS_BUCKET).put(LIMITS_KEY, book.model_dump_json().encode())
     await asyncio.sleep(LONG_S)
     assert placement.looks > 2
     assert {waiting.attempt for waiting in told} == {root(2)}
@@ -58,4 +65,5 @@ async def _looks_follow_who_waits() -> None:
     looks = placement.looks
     await asyncio.sleep(LONG_S)
     assert placement.looks == looks
-    looking.cancel()
+    for task in (looking, following):
+        task.cancel()
