@@ -11,7 +11,9 @@ from flyte_executor.runs import LiveRuns
 from flyte_schemas.limits import Place
 
 LOOK_S = 1.0
-"""How long an attempt waits at least before it is said."""
+"""How long an attempt waits at least before it is said; doubled by each look that found the same …"""
+LOOK_AT_LEAST_S = 30.0
+"""… and never longer than this."""
 OF_RUN = 5
 """It is said of the first of each run: of thousands of children, those whose turn it is next."""
 AT_ONCE = 100
@@ -50,11 +52,14 @@ class HeldBack:
 
     async def _look_while_one_may_be_held_back(self) -> None:
         before: dict[object, None] = {}
+        pause_s = LOOK_S
         while self._placement.waiting and self._allowance.limits.limit_anybody("live_actions"):
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(pause_s)
             found = tuple(islice(self._placement.held_back(OF_RUN), AT_ONCE))
             for place, attempt in found:
                 word = reason(place, self._allowance.live_actions(place) or 0)
                 if attempt in before and self._runs.state(attempt.action).waiting != word:
                     await self._tell(Waiting(attempt=attempt, message=word))
-            before = dict.fromkeys(attempt for _, attempt in found)
+            now = dict.fromkeys(attempt for _, attempt in found)
+            pause_s = LOOK_S if now != before else min(2 * pause_s, LOOK_AT_LEAST_S)
+            before = now
