@@ -43,11 +43,12 @@ class Forked:
     pipes: dict[Stream, int]
 
 
-def fork_runner(apart_from: socket.socket | None = None, *, exercise: bool = False) -> Forked:
+def fork_runner(niceness: int, apart_from: socket.socket | None = None, *, exercise: bool = False) -> Forked:
     """Fork the user's process. Call it before there is an event loop or a thread.
 
-    `apart_from` is a socket of the agent's that the user's process has no part in. With `exercise` that
-    process warms up while it waits.
+    `niceness` is how far it gives way: a task that computes is to hold up neither its agent's lease nor the
+    services of the machine. `apart_from` is a socket of the agent's that the user's process has no part in.
+    With `exercise` that process warms up while it waits.
     """
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
@@ -60,7 +61,7 @@ def fork_runner(apart_from: socket.socket | None = None, *, exercise: bool = Fal
         ours.close()
         if apart_from is not None:
             apart_from.close()
-        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent, exercise=exercise))
+        exit_as(lambda: _become_runner(theirs, out_write, err_write, agent, niceness, exercise=exercise))
     for descriptor in (out_write, err_write):
         os.close(descriptor)
     theirs.close()
@@ -69,8 +70,11 @@ def fork_runner(apart_from: socket.socket | None = None, *, exercise: bool = Fal
     return Forked(pid=pid, connection=ours, pipes={"stdout": out_read, "stderr": err_read})
 
 
-def _become_runner(connection: socket.socket, out: int, err: int, agent: int, *, exercise: bool) -> int:
+def _become_runner(
+    connection: socket.socket, out: int, err: int, agent: int, niceness: int, *, exercise: bool
+) -> int:
     os.setpgid(0, 0)
+    os.nice(niceness)
     with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed socket ends it instead
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != agent:

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 def run_order(order: Order | PoolOrder, file: str = "") -> int:
     """Do what is ordered in this process; the exit code says whether all was reported. See `connected`."""
     settings = from_environment()
-    forked = fork_runner()
+    forked = fork_runner(settings.task_niceness)
     return live(_connect_and_serve(order, file, forked, settings))
 
 

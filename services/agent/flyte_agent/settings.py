@@ -9,6 +9,7 @@ from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
 from flyte_schemas.image import MANIFEST_PLACE
 
 OUTPUT_BYTES_PER_S = 2.0 * 1024**2
+TASK_NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class AgentSettings:
     `pod_has_secrets`: whether the cluster has given the task's secrets to the agent's container.
     `image`: the image that the agent was started in, empty when it is in none of a task's.
     `output_bytes_per_s`: how much an attempt may print in the long run; 0: as fast as the log takes it.
+    `task_niceness`: how far a task's process gives way to the agent and to others of the machine, 0 to 19.
     `max_spool_bytes`: how much output waits on disk for a bus that is away before the task's `print` waits.
     """
 
@@ -41,6 +43,7 @@ class AgentSettings:
     spares: int = 2
     lease_ttl_s: int = LEASE_TTL_S
     output_bytes_per_s: float = OUTPUT_BYTES_PER_S
+    task_niceness: int = TASK_NICENESS
     max_spool_bytes: int = 256 * 1024**2
     max_bundle_bytes: int = 2 * 1024**3
     max_bundle_files: int = 100_000
@@ -68,7 +71,7 @@ class AgentSettings:
 
 def from_environment() -> AgentSettings:
     """Settings from `FLYTE_{HOME,IMAGE,WORKER,POD_SECRETS,LEASE_TTL_S}` and
-    `FLYTE_AGENT_{PATIENCE_S,SPARES,OUTPUT_BYTES_PER_S}`.
+    `FLYTE_AGENT_{PATIENCE_S,SPARES,OUTPUT_BYTES_PER_S,TASK_NICENESS}`.
 
     Raises ValueError.
     """
@@ -80,6 +83,7 @@ def from_environment() -> AgentSettings:
         patience_s=float(os.environ.get("FLYTE_AGENT_PATIENCE_S") or 900.0),
         output_bytes_per_s=_output_rate(os.environ.get("FLYTE_AGENT_OUTPUT_BYTES_PER_S", "")),
         spares=int(os.environ.get("FLYTE_AGENT_SPARES") or 2),
+        task_niceness=_niceness(os.environ.get("FLYTE_AGENT_TASK_NICENESS", "")),
         lease_ttl_s=lease_ttl_from_environment(),
     )
 
@@ -94,3 +98,11 @@ def worker_name(settings: AgentSettings) -> str:
     """By which name this process asks for work, if it is a worker of a pool."""
     pid = os.getpid()
     return settings.worker or process_name(pid, start_time(pid))
+
+
+def _niceness(text: str) -> int:
+    if text and text not in map(str, range(20)):
+        raise ValueError(
+            f"FLYTE_AGENT_TASK_NICENESS is {text!r}: give 0 (tasks are as important as all else) to 19"
+        )
+    return int(text or TASK_NICENESS)

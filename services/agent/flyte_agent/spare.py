@@ -108,7 +108,7 @@ class Reserve:
 
 def _stand_by(connection: socket.socket) -> int:
     settings = from_environment()
-    forked = fork_runner(apart_from=connection, exercise=True)
+    forked = fork_runner(settings.task_niceness, connection, exercise=True)
     return live(_wait_and_serve(connection, forked, settings))
 
 

@@ -180,18 +180,6 @@ async def test_memory_that_python_does_not_get_is_told_with_what_was_held_and_th
     assert " MiB at its peak" in failure.hint
 
 
-async def test_of_a_task_and_its_agent_the_kernel_takes_the_task_when_memory_runs_out(agents: Agents) -> None:
-    order = await agents.open(
-        "@env.task\ndef main() -> list[int]:\n"
-        "    scores = [Path(f'/proc/{pid}/oom_score_adj') for pid in (os.getppid(), os.getpid())]\n"
-        "    return [int(score.read_text()) for score in scores]\n"
-    )
-    found = await agents.output(await agents.run(order))
-    assert isinstance(found, list)
-    of_agent, of_task = found
-    assert of_task > of_agent
-
-
 async def test_a_value_too_deep_for_json_travels_as_a_pickle(agents: Agents) -> None:
     state = await agents.run(await agents.open(NESTED.format(levels=230)))
     assert state.phase is P.SUCCEEDED
