@@ -9,6 +9,7 @@ from flyte_executor.backends.port import Waiting
 from flyte_executor.core.placement import Placement
 from flyte_executor.runs import LiveRuns
 from flyte_schemas.limits import Place
+from flyte_schemas.subjects import AttemptKey
 
 LOOK_S = 1.0
 """How long an attempt waits at least before it is said; doubled by each look that found the same …"""
@@ -51,7 +52,7 @@ class HeldBack:
             await self._changed.wait()
 
     async def _look_while_one_may_be_held_back(self) -> None:
-        before: dict[object, None] = {}
+        before: frozenset[AttemptKey] = frozenset()
         pause_s = LOOK_S
         while self._placement.waiting and self._allowance.limits.limit_anybody("live_actions"):
             await asyncio.sleep(pause_s)
@@ -60,6 +61,6 @@ class HeldBack:
                 word = reason(place, self._allowance.live_actions(place) or 0)
                 if attempt in before and self._runs.state(attempt.action).waiting != word:
                     await self._tell(Waiting(attempt=attempt, message=word))
-            now = dict.fromkeys(attempt for _, attempt in found)
+            now = frozenset(attempt for _, attempt in found)
             pause_s = LOOK_S if now != before else min(2 * pause_s, LOOK_AT_LEAST_S)
             before = now
