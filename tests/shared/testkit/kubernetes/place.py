@@ -26,13 +26,14 @@ class Place:
         self.script: Script = succeed
         self.node = Node(self.store, self._container)
         self.settings = SETTINGS
+        self.variables = BUS
         self.issuer: Issuer | None = None
 
     def _container(self, pod: Document) -> ScriptedContainer:
         return ScriptedContainer(self.plane.bus, pod, lambda: self.script)
 
     def backend(self, bus: Bus) -> KubernetesBackend:
-        return KubernetesBackend(bus, self.settings, BUS, self.issuer)
+        return KubernetesBackend(bus, self.settings, self.variables, self.issuer)
 
     async def executor(self) -> Life:
         return await self.plane.executor(backend=self.backend)

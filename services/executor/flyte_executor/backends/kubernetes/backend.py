@@ -20,6 +20,7 @@ from flyte_bus.errors import BusError, Conflict
 from flyte_bus.history import read_action
 from flyte_bus.ports import Bus, Server
 from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, ClusterUnusable, Document
+from flyte_executor.backends.kubernetes.bus_tls import certificates_in_words
 from flyte_executor.backends.kubernetes.cluster import Cluster, GivenUp, refused
 from flyte_executor.backends.kubernetes.letting_in import LettingIn, own_variable
 from flyte_executor.backends.kubernetes.manifest import (
@@ -212,8 +213,8 @@ class KubernetesBackend:
     ) -> Callable[..., Document]:
         """Makes a pod whose agent is known by the pod's name and a mark that no other pod ever has."""
         worker = f"{pod_name}/{secrets.token_hex(4)}"
-        environment = self._environment | {"FLYTE_WORKER": worker}
-
+        trusted = certificates_in_words(self._environment, self._settings)
+        environment = self._environment | trusted | {"FLYTE_WORKER": worker}
         own = None if self._letting_in is None else own_variable(pod_name)
 
         def made(named: Document | None) -> Document:
