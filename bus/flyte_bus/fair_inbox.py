@@ -2,10 +2,12 @@
 
 Requests are pulled ahead of their turn, so that one of a project that asks little is seen behind thousands of
 another that asks for much. What is held here is told to the server as being in hand, and goes back at the
-end. Beyond what is held ahead the order is the stream's.
+end. Beyond what is held ahead the order is the stream's, but for those that will be refused: to say so takes
+longer than to ask, so more of them than a few are put off, and the server brings them again.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -25,10 +27,20 @@ AHEAD = 20_000
 """How many requests are pulled ahead …"""
 AHEAD_BYTES = 64 * 1024**2
 """… and how many bytes."""
+IN_FLIGHT = 500_000
+"""How many may be here or put off; behind so many nobody gets through."""
 ACK_WAIT_S = 30.0
 REFUSED_AT_ONCE = 8
-REST = 3.0
+REST = 7.0
 """How long nothing is refused after a bunch was, in times of what that took: others are served meanwhile."""
+REFUSED_AHEAD = 1_000
+"""How many that will be refused are held; more are put off …"""
+REFUSED_PER_S = 50.0
+"""… for as long as it takes at this rate to come to them …"""
+PUT_OFF_S = 5.0
+"""… in whole multiples of this, so that the server has to look for them seldom …"""
+LONGEST_PUT_OFF_S = 600.0
+"""… and no longer than this: a limit may be lifted."""
 A_MOMENT_S = 1e-6
 """No clock tells less from nothing."""
 GIVE_BACK_S = 2.0
@@ -72,6 +84,7 @@ class FairInbox:
         self._refused: deque[tuple[Delivery, Place]] = deque()
         self._was_refused = False
         self._refuses_at = 0.0
+        self._put_off = 0
         self._held_bytes = 0
         self._moved = asyncio.Event()
         self._has_room = asyncio.Event()
@@ -98,7 +111,7 @@ class FairInbox:
         if self._own_limits is not None:
             await self._own_limits.load()
         opening = self._bus.inbox(
-            REQUESTS, self._durable, self._subjects, max_in_flight=AHEAD, ack_wait_s=self._ack_wait_s
+            REQUESTS, self._durable, self._subjects, max_in_flight=IN_FLIGHT, ack_wait_s=self._ack_wait_s
         )
         inbox = await self._stack.enter_async_context(opening)
         loops = [self._pull(inbox), self._keep_in_hand()]
@@ -174,21 +187,35 @@ class FairInbox:
 
     async def _pull(self, inbox: Inbox) -> None:
         async for delivery in inbox:
-            self._take(delivery)
+            if delivery.deliveries > 1 and self._put_off:
+                self._put_off -= 1
+            await self._take(delivery)
             await asyncio.sleep(0)  # hundreds may have come at once, and others have work too
-            if self._held_bytes > AHEAD_BYTES:
+            if self._held_bytes > AHEAD_BYTES or len(self._turns) > AHEAD:
                 self._has_room.clear()
                 await self._has_room.wait()
 
-    def _take(self, delivery: Delivery) -> None:
+    async def _take(self, delivery: Delivery) -> None:
         request = parse_request(delivery.subject)
         place = NOWHERE if request is None else Place(request.project, request.domain)
         name, verb = ("", "") if request is None else (request.name, request.verb)
-        self._held_bytes += delivery.size_bytes
-        if not self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
+        if self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
+            pass
+        elif len(self._refused) < REFUSED_AHEAD:
             self._not_let_in.add()
             self._refused.append((delivery, place))
+        else:
+            return await self._not_yet(delivery)
+        self._held_bytes += delivery.size_bytes
         self._moved.set()
+        return None
+
+    async def _not_yet(self, delivery: Delivery) -> None:
+        """Have the server bring it again when those before it may have been refused."""
+        self._put_off += 1
+        now = asyncio.get_running_loop().time()
+        due = now + min(self._put_off / REFUSED_PER_S, LONGEST_PUT_OFF_S)
+        await delivery.nak(math.ceil(due / PUT_OFF_S) * PUT_OFF_S - now)
 
     async def _keep_in_hand(self) -> None:
         """Tell the server now and then that what waits here is not lost."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -13,6 +14,7 @@ from flyte_schemas.streams import SETTINGS_BUCKET
 from flyte_schemas.subjects import RUN_REQUESTS, RunKey, parse_request, run_request
 from testkit.cases.harness import GUARD_S
 from testkit.events import event, request
+from testkit.virtual_time import VirtualTimeLoop
 
 
 @pytest.fixture
@@ -146,3 +148,41 @@ async def test_what_waits_to_be_refused_is_let_in_when_the_limit_is_lifted(bus: 
         await limit(bus, "b", 0.0)
         await asyncio.sleep(0.1)
         assert [turn.refused for turn in await taken(inbox, 15)] == [None] * 15
+
+
+def test_a_flood_that_is_refused_keeps_the_way_free_and_each_of_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fair_inbox, "REFUSED_AHEAD", 20)
+    monkeypatch.setattr(fair_inbox, "AHEAD", 50)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        runner.run(_flooded())
+
+
+async def _flooded() -> None:
+    flood = [f"b{number}" for number in range(300)]
+    async with MemoryBus(MemoryServer(clock=asyncio.get_running_loop().time)) as bus:
+        await bus.provision()
+        await limit(bus, "b", 0.001)
+        await ask(bus, "b", *flood)
+        await ask(bus, "a", "a0")
+        async with inbox_of(bus) as inbox:
+            await asyncio.sleep(0.1)
+            first = await taken(inbox, 2 * fair_inbox.REFUSED_AT_ONCE + 2)
+            assert "a0" in [name(turn) for turn in first]
+        async with inbox_of(bus) as inbox:  # what was put off comes to whoever is there then
+            rest = [turn async for turn in _all_of(inbox)]
+    refused = [name(turn) for turn in (*first, *rest) if turn.refused is not None]
+    assert sorted(refused) == sorted(set(refused))
+    assert {name(turn) for turn in (*first, *rest)} == {"a0", *flood}
+
+
+async def _all_of(inbox: FairInbox) -> AsyncIterator[Turn]:
+    """Until nothing more comes for long."""
+    turns = aiter(inbox)
+    with suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(50_000):
+                for turn in await anext(turns):
+                    await turn.delivery.ack()
+                    yield turn
