@@ -4,6 +4,7 @@ That library takes a third of the time in which a command line is ready.
 """
 
 import importlib
+import os
 import sys
 
 _is_spared = False
@@ -27,3 +28,11 @@ def load() -> None:
         importlib.import_module("nats")
     finally:
         del sys.modules["aiohttp"]
+
+
+def load_as_reached() -> None:
+    """Load nats-py as a process needs it whose bus is where `FLYTE_NATS_URL` says."""
+    urls = os.environ.get("FLYTE_NATS_URL", "").split(",")
+    if not any(url.strip().startswith("ws") for url in urls):
+        spare_websockets()
+    load()

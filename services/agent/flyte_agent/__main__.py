@@ -5,6 +5,7 @@ import sys
 
 from pydantic import ValidationError
 
+from flyte_bus import quick_start
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.orders import Order, PoolOrder
 
@@ -28,6 +29,7 @@ def main() -> int:
     commands.add_parser("zygote", help="fork an agent for each order on standard input")
     arguments = vars(parser.parse_args())
     command = arguments.pop("command")
+    quick_start.load_as_reached()
     if command == "zygote":
         from flyte_agent.zygote import serve
 
