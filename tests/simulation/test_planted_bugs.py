@@ -36,7 +36,8 @@ from flyte_schemas.events import AttemptFailed
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import AttemptKey
-from testkit.simulation.world import simulate
+from testkit.simulation.circumstances import Circumstances
+from testkit.simulation.many import first_wrong
 
 SEEDS = 1_000
 """No planted bug may need more."""
@@ -111,7 +112,7 @@ def retries_without_end(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(flyte_executor.core.decide, "after_failure", generous)
     patch.setattr("testkit.simulation.programs.Program.ending", lambda self, attempt: "fails")
-    patch.setattr("testkit.simulation.faulty_bus.MAX_EVENTS", 1_000)  # seed 0 has 53 without it
+    patch.setattr("testkit.simulation.faulty_bus.MAX_EVENTS", 400)  # seed 0 has 53 without it
 
 
 def a_run_that_is_let_go_too_early(patch: pytest.MonkeyPatch) -> None:
@@ -362,24 +363,35 @@ FOUND = {
     a_renewal_that_does_not_look_at_the_log: 86,
     an_answer_that_comes_too_late_and_counts: 8,
     checkpoints_that_come_back: 112,
-    a_recovery_of_somebody_elses_result: 121,
+    a_recovery_of_somebody_elses_result: 122,
+    a_silence_that_counts_in_an_outage: 21,
+    children_that_outlive_their_parents: 3,
+    a_slot_that_leaks: 3,
 }
 """Where those that need many worlds, or long ones, show soonest: these are looked at first, then all in turn.
 
-A world that a bug keeps from ending is lived through for days of its time: up to half a minute of ours.
+A world that a bug keeps from ending is lived through until SOON_S.
 """
+
+SOON_S = 50_000.0
+"""So long after all trouble a world has ended that no bug keeps from it; whether that is so is looked at."""
 
 
 @pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch)
+    monkeypatch.setattr("testkit.simulation.world.BOUND_S", SOON_S)
+    with monkeypatch.context() as patch:
+        plant(patch)
+        seed, wrong = first_found(plant)
+    print(f"seed {seed}: {wrong}")
+    if "not every run has ended" in wrong:
+        assert first_wrong(Circumstances(seed=seed)) is None
+
+
+def first_found(plant: Plant) -> tuple[int, str]:
+    """The first world that shows this bug, and what is wrong there: perhaps the product's own code broke."""
     for seed in (*([FOUND[plant]] if plant in FOUND else ()), *range(SEEDS)):
-        try:
-            story = simulate(seed)
-        except Exception as error:  # the bug broke the product's own code, and that shows as well
-            print(f"seed {seed}: {error!r}")
-            return
-        if story.wrongs:
-            print(f"seed {seed}: {story.wrongs[0]}")
-            return
+        wrong = first_wrong(Circumstances(seed=seed))
+        if wrong is not None:
+            return seed, wrong
     pytest.fail(f"{plant.__name__} was not found within {SEEDS} seeds")

@@ -37,6 +37,7 @@ def test_names_and_numbers_do_not_tell_one_kind_of_failure_from_another() -> Non
 
 
 def test_a_bug_is_shown_with_a_small_world_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("testkit.simulation.world.BOUND_S", 50_000.0)  # the bug keeps many worlds from ending
     with monkeypatch.context() as patch:
         patch.setattr(Placement, "ended", lambda self, action: self._next())
         patch.setattr(Placement, "attempt_over", lambda self, attempt: self._next())
