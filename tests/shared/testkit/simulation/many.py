@@ -60,7 +60,10 @@ def silence() -> None:
 
 @contextmanager
 def _rarely_collected() -> Iterator[None]:
-    """Within the block the collector works less: an eighth of a world's time."""
+    """Within the block the collector works less: an eighth of a world's time.
+
+    What is there before stays frozen afterwards: it is large, and the next look would go through all of it.
+    """
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
@@ -69,7 +72,6 @@ def _rarely_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def first_wrong(world: Circumstances) -> str | None:
