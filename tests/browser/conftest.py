@@ -64,13 +64,22 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def entered() -> list[StorageState]:
+    """What the first who signed in was given: browsers end with their module, the console lives on."""
+    return []
+
+
 @pytest.fixture(scope="module")
-def signed_in(browser: Browser, console: ConsoleProcess) -> StorageState:
+def signed_in(browser: Browser, console: ConsoleProcess, entered: list[StorageState]) -> StorageState:
     """What a browser keeps that has signed in as a user does."""
-    with browser.new_context() as context:
-        context.new_page().goto(console.way_in())
-        expect(context.pages[0].get_by_role("button", name="Sign out")).to_be_visible(timeout=PATIENCE_MS)
-        return context.storage_state()
+    if not entered:
+        with browser.new_context() as context:
+            context.new_page().goto(console.way_in())
+            out = context.pages[0].get_by_role("button", name="Sign out")
+            expect(out).to_be_visible(timeout=PATIENCE_MS)
+            entered.append(context.storage_state())
+    return entered[0]
 
 
 @pytest.fixture
