@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from testkit.cli import clean_environment
 
@@ -49,6 +47,9 @@ def kernel_variables(monkeypatch: pytest.MonkeyPatch, stack_home: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_notebook_runs_tasks_on_the_stack(tmp_path: Path) -> None:
     (tmp_path / "flow.py").write_text(MODULE)
+    import nbformat  # loaded by who runs this test: the schemas that it brings take seconds
+    from nbclient import NotebookClient
+
     notebook = nbformat.from_dict(document(CELLS))  # type: ignore[no-untyped-call]
     client = NotebookClient(notebook, timeout=90, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()

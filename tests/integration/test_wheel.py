@@ -9,8 +9,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from deploy import locked
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +68,9 @@ def test_a_wheel_is_the_same_bytes_from_any_checkout(wheel: Path, tmp_path: Path
 
 
 def test_its_document_names_every_dependency_with_version_licence_and_hash(wheel: Path) -> None:
+    from cyclonedx.schema import SchemaVersion  # loaded by who runs this test: what it brings takes seconds
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = document(wheel)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     told = json.loads(text)
