@@ -1,5 +1,6 @@
 """A console beside a stack with runs, and a browser that looks at it: Debian's chromium, by Playwright."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Page,
     StorageState,
@@ -26,6 +28,13 @@ __all__ = ["stack_home"]
 WEB = Path(__file__).parents[2] / "services" / "console" / "web"
 PATIENCE_MS = 30_000
 NPM_LIMIT_S = 110
+
+KEEP = """
+if (self.origin === {origin})
+  for (const [name, value] of Object.entries({kept}))
+    if (localStorage.getItem(name) === null) localStorage.setItem(name, value);
+"""
+"""What the page stores once it is signed in is there before its scripts begin."""
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +92,22 @@ def signed_in(browser: Browser, console: ConsoleProcess, entered: list[StorageSt
 
 
 @pytest.fixture
-def page(browser: Browser, console: ConsoleProcess, signed_in: StorageState) -> Iterator[Page]:
+def visitor(browser: Browser, console: ConsoleProcess, signed_in: StorageState) -> Iterator[BrowserContext]:
+    """Somebody signed in, and nothing else is kept. A state that is given to a context costs a page more."""
+    size: ViewportSize = {"width": 1280, "height": 800}
+    with browser.new_context(base_url=console.url, viewport=size) as context:
+        context.add_cookies(signed_in["cookies"])
+        for place in signed_in["origins"]:
+            kept = {item["name"]: item["value"] for item in place["localStorage"]}
+            context.add_init_script(KEEP.format(origin=json.dumps(place["origin"]), kept=json.dumps(kept)))
+        yield context
+
+
+@pytest.fixture
+def page(visitor: BrowserContext) -> Iterator[Page]:
     """An empty window; whatever its console complains of fails the test, broken policies among it."""
     expect.set_options(timeout=PATIENCE_MS)
-    size: ViewportSize = {"width": 1280, "height": 800}
-    context = browser.new_context(base_url=console.url, viewport=size, storage_state=signed_in)
-    page = context.new_page()
+    page = visitor.new_page()
     page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
 
@@ -100,7 +119,7 @@ def page(browser: Browser, console: ConsoleProcess, signed_in: StorageState) -> 
     page.on("console", note)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
-    context.close()
+    visitor.close()
     assert not complaints
 
 

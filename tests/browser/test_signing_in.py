@@ -1,9 +1,6 @@
 """Into the console and out of it, and what strangers get: a hostile report, somebody else's server."""
 
-from collections.abc import Iterator
-
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from testkit.console_process import ConsoleProcess
 from testkit.shop import Shop, path_of
@@ -41,13 +38,6 @@ const attempt = async (name, way) => {
 })();
 </script>"""
 REFUSED = {"cookie", "store", "page", "top", "api", "own api", "thief", "request", "window", "worker"}
-
-
-@pytest.fixture
-def visitor(browser: Browser, console: ConsoleProcess, signed_in: StorageState) -> Iterator[BrowserContext]:
-    """Somebody signed in, whose browser may complain."""
-    with browser.new_context(base_url=console.url, storage_state=signed_in) as context:
-        yield context
 
 
 def test_who_is_not_signed_in_is_told_what_to_type_and_comes_in(
