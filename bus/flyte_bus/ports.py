@@ -39,8 +39,8 @@ class EventLog(Protocol):
         """Append `event` to its subject and return its sequence, once the server has acknowledged it.
 
         With `expected`, only if the last message on that subject has this sequence (0: there is none).
-        The event's id dedupes: the same id within the stream's window is written once, and the sequence of
-        the first copy is returned.
+        The event's id dedupes: the same id on one subject is written once within the stream's window, and the
+        sequence of the first copy is returned. Who uses it on another subject keeps nobody's event out.
 
         Raises Conflict; TooLarge; StreamFull; BusUnavailable when the bus stays away for the bus's patience.
         """

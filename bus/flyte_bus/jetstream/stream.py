@@ -13,9 +13,10 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 from flyte_bus.bus_measures import LogMeasures
-from flyte_bus.errors import BusError, BusUnavailable, Conflict, TooLarge
+from flyte_bus.errors import BusError, BusUnavailable, Conflict, NotAllowed, TooLarge
 from flyte_bus.jetstream.batch import Batch
 from flyte_bus.jetstream.codes import TOO_LARGE, WRONG_LAST_SEQUENCE
 from flyte_bus.jetstream.connection import Connection
@@ -57,10 +58,26 @@ class JetStreamLog:
         headers = {"Nats-Msg-Id": event.id}
         if expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
-        began = perf_counter()
-        answer = await self._publish(event.subject, encode(event), headers)
+        began, raw = perf_counter(), encode(event)
+        answer = await self._publish(event.subject, raw, headers)
+        if answer.get("duplicate") and not await self._is_there(event, answer):
+            answer = await self._publish(event.subject, raw, headers | {"Nats-Msg-Id": uuid4().hex})
         self._measures.took.since(began)
         return await self._place_of(event.subject, answer, expected or 0, lambda raw: id_of(raw) == event.id)
+
+    async def _is_there(self, event: AnyEvent, answer: dict[str, Any]) -> bool:
+        """Whether the first copy that the server speaks of is this event.
+
+        The server knows an id whatever subject it came on, and ids can be guessed: else whoever may write
+        anything to a stream could have another's event taken for a copy of his own. Who may not read it says it
+        once more: what agents say and cannot read (output, by its offset; requests) may come twice.
+        """
+        sequence = int(answer["seq"])
+        try:
+            there = await self._next_on(answer["stream"], event.subject, sequence - 1)
+        except NotAllowed:
+            return False
+        return there is not None and there[0] == sequence and id_of(there[1]) == event.id
 
     async def copy(self, subject: str, raw: bytes, *, expected: int) -> int:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(expected)}

@@ -31,10 +31,10 @@ class MemoryStream:
         self._kept: list[_Kept] = []
         self._size_bytes = 0
         self._by_subject: dict[str, list[int]] = {}
-        self._ids: dict[str, tuple[int, float]] = {}
+        self._ids: dict[tuple[str, str], tuple[int, float]] = {}
 
     def publish(self, subject: str, raw: bytes, *, id: str | None = None, expected: int | None = None) -> int:
-        """Append one message and return its sequence; that of the first copy when `id` was seen lately.
+        """Append one message and return its sequence; that of the first copy when its subject has seen `id` lately.
 
         Raises Conflict; StreamFull.
         """
@@ -42,8 +42,8 @@ class MemoryStream:
         self._forget(now)
         if expected is not None and expected != self.last_on(subject):
             return self._own_copy(subject, id, raw, expected)
-        if id is not None and id in self._ids:
-            return self._ids[id][0]
+        if id is not None and (subject, id) in self._ids:
+            return self._ids[subject, id][0]
         self._make_room(len(raw))
         self.last_sequence += 1
         entry = Entry(self.spec.name, subject, self.last_sequence, _content(raw), raw)
@@ -51,7 +51,7 @@ class MemoryStream:
         self._size_bytes += len(raw)
         self._by_subject.setdefault(subject, []).append(self.last_sequence)
         if id is not None:
-            self._ids[id] = (self.last_sequence, now)
+            self._ids[subject, id] = (self.last_sequence, now)
         self.changed.ring(subject)
         return self.last_sequence
 
