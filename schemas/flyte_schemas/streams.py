@@ -40,6 +40,11 @@ class BucketSpec:
 
     name: str
     description: str
+    tells_expired: bool = True
+    """Whether who watches is told of a key whose time is over. A bucket that does has to take a header by which
+    one key replaces all others (`Nats-Rollup`), which no permission looks at: only for those that none but
+    services write.
+    """
 
 
 REQUESTS = StreamSpec(
@@ -120,7 +125,9 @@ STREAMS = (REQUESTS, TASKS, TRIGGERS, RUNS, LOGS, TIMERS, REJECTED, NOTICES, SEA
 # services and the operator. The outbox is the notifier's alone.
 SETTINGS_BUCKET = BucketSpec(name="flyte_settings", description="Checkpoints and settings of the services.")
 LEASES_BUCKET = BucketSpec(
-    name="flyte_leases", description="Who is alive: a key expires when it is not renewed."
+    name="flyte_leases",
+    description="Who is alive: a key expires when it is not renewed.",
+    tells_expired=False,
 )
 CACHE_BUCKET = BucketSpec(
     name="flyte_cache", description="Results of cached tasks by key, and who is computing one."

@@ -64,10 +64,11 @@ def bucket_config(spec: BucketSpec, replicas: int) -> dict[str, Any]:
     """A key-value bucket is a stream that keeps the last message of each subject."""
     return stream_config(stream_of(spec), replicas) | {
         "max_msgs_per_subject": 1,
-        "allow_rollup_hdrs": True,
+        "allow_rollup_hdrs": spec.tells_expired,
+        "deny_purge": not spec.tells_expired,
         "deny_delete": True,
         "allow_msg_ttl": True,
-        "subject_delete_marker_ttl": MARKER_AGE_S * NANOSECONDS,
+        "subject_delete_marker_ttl": MARKER_AGE_S * NANOSECONDS if spec.tells_expired else 0,
     }
 
 
@@ -108,7 +109,7 @@ async def _expect(connection: Connection, config: dict[str, Any], patience: Pati
             told = True
         await patience.pause()
     _check_features(connection, config, info)
-    differing = sorted(key for key, value in config.items() if info["config"].get(key) != value)
+    differing = sorted(key for key, value in config.items() if _is_otherwise(info, key, value))
     if differing and differing != ["max_consumers"]:  # which is fixed when a stream is created
         log.warning(
             "bus.stream.differs",
@@ -129,13 +130,18 @@ async def _ensure(connection: Connection, config: dict[str, Any]) -> None:
             return _check_features(connection, config, created)
         info = await connection.api(f"STREAM.INFO.{name}", {})  # somebody else created it just now
     _check(name, info)
-    if any(info["config"].get(key) != value for key, value in config.items()):
+    if any(_is_otherwise(info, key, value) for key, value in config.items()):
         max_consumers = info["config"].get("max_consumers", MAX_CONSUMERS)  # fixed when a stream is created
         wanted = info["config"] | config | {"max_consumers": max_consumers}
         updated = await connection.api(f"STREAM.UPDATE.{name}", wanted)
         _check(name, updated)
         _check_features(connection, config, updated)
     return None
+
+
+def _is_otherwise(info: dict[str, Any], key: str, value: Any) -> bool:
+    """Whether a stream is not as described; the server leaves out some of what is 0."""
+    return bool((info["config"].get(key) or 0) != (value or 0))
 
 
 def _check_features(connection: Connection, config: dict[str, Any], info: dict[str, Any]) -> None:

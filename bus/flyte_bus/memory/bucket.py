@@ -31,8 +31,9 @@ class MemoryBucket:
     has asked for it (`arm`), when they are due.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, tells_expired: bool = True) -> None:
         self._clock = clock
+        self._tells_expired = tells_expired
         self._revision = 0
         self._entries: dict[str, KeyEntry] = {}
         self._expiries: list[tuple[float, int, str]] = []
@@ -69,14 +70,18 @@ class MemoryBucket:
         now = self._clock()
         while self._expiries and self._expiries[0][0] <= now:
             _, revision, key = heapq.heappop(self._expiries)
-            if self._entries[key].revision == revision:
+            if not self._is_due(revision, key):
+                continue
+            if self._tells_expired:
                 self._write(key, None, None)
+            else:
+                del self._entries[key]
 
     def arm(self) -> None:
         """See to it that watchers hear of the next expiry. One timer does for all of them, and a key that is
         renewed before it goes off moves it only then.
         """
-        while self._expiries and self._entries[self._expiries[0][2]].revision != self._expiries[0][1]:
+        while self._expiries and not self._is_due(*self._expiries[0][1:]):
             heapq.heappop(self._expiries)  # it was written again since
         if self._expiries and self._expiries[0][0] < self._alarm_at:
             self._disarm()
@@ -106,6 +111,10 @@ class MemoryBucket:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm, self._alarm_at = None, math.inf
+
+    def _is_due(self, revision: int, key: str) -> bool:
+        entry = self._entries.get(key)
+        return entry is not None and entry.revision == revision
 
     def _go_off(self) -> None:
         self._disarm()

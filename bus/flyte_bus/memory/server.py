@@ -95,7 +95,7 @@ class MemoryServer:
 
     def define_bucket(self, spec: BucketSpec) -> None:
         """Create a bucket where there is none."""
-        self._buckets.setdefault(spec.name, MemoryBucket(self.clock))
+        self._buckets.setdefault(spec.name, MemoryBucket(self.clock, tells_expired=spec.tells_expired))
 
     def stream(self, name: str) -> MemoryStream:
         """Raises BusError when there is no such stream."""

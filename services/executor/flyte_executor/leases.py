@@ -44,7 +44,7 @@ class Leases:
         self._tasks = Supervisor(SERVICE)
         count = bus.meter.counter
         self._expired = count(
-            "flyte_executor_leases_gone_total", "Leases that expired or were let go."
+            "flyte_executor_leases_gone_total", "Leases that were let go."
         ).child()
         self._renewed = count("flyte_executor_lease_renewals_total", "Renewals by workers.").child()
         self._own = count("flyte_executor_own_lease_renewals_total", "Renewals of our own lease.").child()
@@ -56,7 +56,7 @@ class Leases:
 
     @property
     def held(self) -> int:
-        """How many workers hold a lease, as far as is known."""
+        """How many of them have shown a lease."""
         return self._liveness.held
 
     def look(self, key: ActionKey, state: ActionState) -> None:
@@ -85,10 +85,14 @@ class Leases:
             await self._tasks.stop()
 
     async def is_silent(self, suspect: Suspect) -> bool:
-        """Whether the suspect has no lease now, while the bus is such that it could have one."""
+        """Whether the suspect has renewed no lease, while the bus is such that it could have.
+
+        A renewal that was heard a time to live ago may stand there yet: the server ends keys a little later.
+        """
         entry = await self._bucket.get(lease_key(suspect.attempt))
-        if entry is not None and entry.value == suspect.worker.encode():
-            self._liveness.renewed(suspect.attempt, suspect.worker, self._elapsed())
+        is_held = entry is not None and entry.value == suspect.worker.encode()
+        if entry is not None and is_held and self._liveness.is_news(suspect.attempt, entry.revision):
+            self._liveness.renewed(suspect.attempt, suspect.worker, self._elapsed(), entry.revision)
             return False
         if await self._bucket.get(self._own_key) is None:  # ours is gone too: all are, whoever lives
             self._interrupted("the executor's own lease had expired")
@@ -100,7 +104,8 @@ class Leases:
                 attempt = parse_lease(entry.key)
                 if attempt is not None and entry.value is not None:
                     self._renewed.value += 1
-                    self._liveness.renewed(attempt, entry.value.decode("utf-8", "replace"), self._elapsed())
+                    worker = entry.value.decode("utf-8", "replace")
+                    self._liveness.renewed(attempt, worker, self._elapsed(), entry.revision)
                 elif attempt is not None:
                     self._expired.value += 1
                     self._liveness.expired(attempt, self._elapsed())

@@ -87,6 +87,38 @@ def test_no_answer_can_be_aimed_at_core(secured: SecuredServer, role: str) -> No
         assert all(b'"last_seq"' in info for info in there.values())
 
 
+AIMED = {"Nats-Schedule": "@every 1s", "Nats-Schedule-Target": "flyte.run.bank.prod.aimed.aimed"}
+COMMANDS = (
+    *({"Nats-Rollup": which} for which in ("all", "sub")),
+    *(AIMED, AIMED | {"Nats-Schedule": "@at 2020-01-01T00:00:00Z"}),
+    *({"Nats-Batch-Id": "another's", "Nats-Batch-Sequence": "1"}, {"Nats-Incr": "+1"}),
+)
+"""Headers that the server takes for commands, where the stream lets it."""
+
+
+def test_a_header_commands_nothing_where_users_and_agents_write(secured: SecuredServer) -> None:
+    theirs = "$KV.flyte_leases.bank.prod.r.a0.1"
+    place = ".".join(OWN)
+    with (
+        RawNats(secured.port, secured.credentials("operator")) as operator,
+        RawNats(secured.port, secured.credentials("agent")) as agent,
+        RawNats(secured.port, secured.credentials("admin")) as admin,
+    ):
+        operator.answers([theirs], body=b"worker")
+        own = [
+            *((agent, f"flyte.{kind}.{place}.{RUN}.commands") for kind in ("run", "log")),
+            (agent, f"$KV.flyte_leases.{place}.{RUN}.a0.1"),
+            (admin, f"flyte.req.{place}.run.commands.{ME}"),
+        ]
+        for client, subject in own:
+            for headers in COMMANDS:
+                assert b'"error"' in client.answer_with(subject, headers), (subject, headers)
+        for client, subject in (own[0], own[1], own[3]):
+            assert b'"error"' in client.answer_with(subject, {"Nats-TTL": "1s"}), subject
+        there = f"$JS.API.DIRECT.GET.KV_flyte_leases.{theirs}"
+        assert operator.answers([there], body=b"")[there].endswith(b"worker")
+
+
 async def test_what_is_aimed_at_a_reader_is_not_believed(secured: SecuredServer, buses: Connect) -> None:
     agent, viewer, executor = await buses("agent"), await buses("viewer"), await buses("executor")
     theirs = f"flyte.run.{OWN[0]}.{OWN[1]}.{OTHER_RUN}.a0"

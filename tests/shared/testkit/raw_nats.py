@@ -94,6 +94,18 @@ class RawNats:
             before = len(self.heard)
         return found
 
+    def answer_with(self, subject: str, headers: dict[str, str], body: bytes = b"?") -> bytes:
+        """Publish with headers; what was answered."""
+        reply = f"{self.inbox}.{next(self._numbers)}"
+        self.listen(reply)
+        head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+        raw = f"NATS/1.0\r\n{head}\r\n".encode()
+        words = f"HPUB {subject} {reply} {len(raw)} {len(raw) + len(body)}\r\n".encode()
+        before = len(self.heard)
+        self._socket.sendall(words + raw + body + b"\r\n")
+        self.wait_for_more(before)
+        return self.heard[-1][1]
+
     def answer_all(self, body: bytes) -> None:
         """Answer what has come with a reply subject until now."""
         self._settle()

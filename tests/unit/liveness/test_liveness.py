@@ -40,23 +40,40 @@ def test_a_suspicion_is_told_once_for_each_silence() -> None:
     assert liveness.due(20.0) == [SUSPECT]
 
 
-def test_an_expiry_counts_at_once() -> None:
+def test_a_lease_that_is_let_go_counts_at_once() -> None:
     liveness = watching()
-    liveness.renewed(FIRST, "host/1", 3.0)
-    liveness.expired(FIRST, 13.0)
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
+    liveness.expired(FIRST, 4.0)
+    assert liveness.due(10.0) == [SUSPECT]
+
+
+def test_who_renews_no_more_is_suspect_a_time_to_live_later() -> None:
+    """Whatever the server says of it: it tells nobody of a lease that ended."""
+    liveness = watching()
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
+    assert liveness.due(12.9) == []
     assert liveness.due(13.0) == [SUSPECT]
 
 
-def test_news_of_an_expiry_that_is_lost_is_made_up_for() -> None:
+def test_a_renewal_is_a_sign_of_life_once() -> None:
     liveness = watching()
-    liveness.renewed(FIRST, "host/1", 3.0)
-    assert liveness.due(22.9) == []
-    assert liveness.due(23.0) == [SUSPECT]
+    assert liveness.is_news(FIRST, 3)
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
+    assert not liveness.is_news(FIRST, 3)
+    liveness.renewed(FIRST, "host/1", 12.0, 3)
+    assert liveness.due(13.0) == [SUSPECT]
+
+
+def test_leases_that_nobody_asked_for_are_not_kept() -> None:
+    liveness = watching()
+    for number in range(2, 1_000):
+        liveness.renewed(AttemptKey(ACTION, number), "x" * 10_000, 1.0, number)
+    assert (liveness.watched, liveness.held) == (1, 0)
 
 
 def test_an_expiry_in_an_outage_counts_a_time_to_live_after_it() -> None:
     liveness = watching()
-    liveness.renewed(FIRST, "host/1", 3.0)
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
     liveness.interrupted(100.0)
     liveness.expired(FIRST, 100.5)
     assert liveness.due(109.9) == []
@@ -67,7 +84,7 @@ def test_who_shows_himself_after_an_outage_is_no_suspect() -> None:
     liveness = watching()
     liveness.interrupted(100.0)
     liveness.expired(FIRST, 100.0)
-    liveness.renewed(FIRST, "host/1", 109.0)
+    liveness.renewed(FIRST, "host/1", 109.0, 109)
     assert liveness.due(110.0) == []
 
 
@@ -107,7 +124,7 @@ def test_who_has_rested_has_to_listen_anew() -> None:
 
 def test_a_fact_in_the_log_is_a_sign_of_life_whatever_became_of_the_lease() -> None:
     liveness = watching()
-    liveness.renewed(FIRST, "host/1", 3.0)
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
     liveness.expired(FIRST, 13.0)
     liveness.heard(ACTION, "host/1", 13.0)
     assert liveness.due(22.9) == []
@@ -116,23 +133,13 @@ def test_a_fact_in_the_log_is_a_sign_of_life_whatever_became_of_the_lease() -> N
 def test_the_signs_of_another_worker_are_none() -> None:
     liveness = watching()
     liveness.heard(ACTION, "host/2", 9.0)
-    liveness.renewed(FIRST, "host/2", 9.0)
+    liveness.renewed(FIRST, "host/2", 9.0, 9)
     assert liveness.due(10.0) == [SUSPECT]
-
-
-def test_a_lease_that_was_there_before_the_claim_was_read_counts() -> None:
-    liveness = Watch(TTL_S)
-    liveness.interrupted(0.0)
-    liveness.renewed(FIRST, "host/1", 1.0)
-    liveness.claimed(FIRST, "host/1", 2.0)
-    assert liveness.due(21.9) == []
-    liveness.expired(FIRST, 21.9)
-    assert liveness.due(21.9) == [SUSPECT]
 
 
 def test_the_lease_of_an_earlier_attempt_says_nothing_of_this_one() -> None:
     liveness = watching()
-    liveness.renewed(FIRST, "host/1", 3.0)
+    liveness.renewed(FIRST, "host/1", 3.0, 3)
     liveness.claimed(SECOND, "host/2", 5.0)
     liveness.expired(FIRST, 13.0)
     assert liveness.due(14.9) == []

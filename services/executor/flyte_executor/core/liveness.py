@@ -27,20 +27,18 @@ class Suspect:
 
 @dataclass(slots=True, kw_only=True)
 class _Watched:
-    """A claimed attempt. `since` is the last sign of life, or, with `expired`, the end of the lease."""
+    """A claimed attempt. `since` is the last sign of life, or, with `expired`, when the lease was let go;
+    `revision` that of the last renewal that was heard of.
+    """
 
     suspect: Suspect
     since: float
-    leased: bool
+    revision: int = 0
     expired: bool = False
 
     def silent_until(self, ttl_s: float) -> float:
-        """When its silence has been too long. Who is seen to renew is told of by the server when he does not;
-        that news may be lost, so twice the time is the limit.
-        """
-        if self.expired:
-            return self.since
-        return self.since + ttl_s * (2 if self.leased else 1)
+        """When its silence has been too long."""
+        return self.since if self.expired else self.since + ttl_s
 
 
 class Liveness:
@@ -49,7 +47,6 @@ class Liveness:
     def __init__(self, ttl_s: float) -> None:
         self._ttl_s = ttl_s
         self._watched: dict[ActionKey, _Watched] = {}
-        self._leases: dict[AttemptKey, str] = {}
         self._written_at: float | None = None
         self._heard_since = math.inf
 
@@ -66,35 +63,41 @@ class Liveness:
     @property
     def held(self) -> int:
         """How many workers hold a lease, as far as is known."""
-        return len(self._leases)
+        return sum(1 for watched in self._watched.values() if watched.revision and not watched.expired)
 
     def claimed(self, attempt: AttemptKey, worker: str, now: float) -> None:
         """The log says that this worker has the attempt; saying it again changes nothing."""
         suspect = Suspect(attempt=attempt, worker=worker)
         known = self._watched.get(attempt.action)
         if known is None or known.suspect != suspect:
-            leased = self._leases.get(attempt) == worker
-            self._watched[attempt.action] = _Watched(suspect=suspect, since=now, leased=leased)
+            self._watched[attempt.action] = _Watched(suspect=suspect, since=now)
 
     def over(self, action: ActionKey) -> None:
         """No attempt of this action is claimed any more."""
         self._watched.pop(action, None)
 
-    def renewed(self, attempt: AttemptKey, worker: str, now: float) -> None:
-        """This worker has written its lease."""
-        self._leases[attempt] = worker
-        self._lives(attempt.action, worker, now, leased=True)
+    def renewed(self, attempt: AttemptKey, worker: str, now: float, revision: int) -> None:
+        """This worker has written its lease; what was heard already is no sign of life."""
+        watched = self._watched.get(attempt.action)
+        if watched is not None and watched.suspect.worker == worker and revision > watched.revision:
+            watched.since, watched.expired, watched.revision = now, False, revision
+
+    def is_news(self, attempt: AttemptKey, revision: int) -> bool:
+        """Whether such a renewal is one that was not heard of so far."""
+        watched = self._watched.get(attempt.action)
+        return watched is None or revision > watched.revision
 
     def expired(self, attempt: AttemptKey, now: float) -> None:
-        """The lease is gone: its time is over, or its holder has let it go."""
-        self._leases.pop(attempt, None)
+        """The lease is gone: its holder has let it go."""
         watched = self._watched.get(attempt.action)
         if watched is not None and watched.suspect.attempt == attempt and not watched.expired:
-            watched.expired, watched.leased, watched.since = True, False, now
+            watched.expired, watched.since = True, now
 
     def heard(self, action: ActionKey, worker: str, now: float) -> None:
         """A fact of this worker stands in the log: it lives, whatever became of its lease."""
-        self._lives(action, worker, now, leased=False)
+        watched = self._watched.get(action)
+        if watched is not None and watched.suspect.worker == worker:
+            watched.since, watched.expired = now, False
 
     def wrote(self, now: float) -> float:
         """The bus took a write of ours; how long it may have taken nothing before (0: it was there)."""
@@ -124,7 +127,7 @@ class Liveness:
             return []
         found = [watched for watched in self._watched.values() if self._due_at(watched) <= now]
         for watched in found:
-            watched.since, watched.expired, watched.leased = now, False, False
+            watched.since, watched.expired = now, False
         return [watched.suspect for watched in found]
 
     def next_due(self) -> float | None:
@@ -132,12 +135,6 @@ class Liveness:
         moments = [self._due_at(watched) for watched in self._watched.values()]
         next_one = min(moments, default=math.inf)
         return None if next_one == math.inf else next_one
-
-    def _lives(self, action: ActionKey, worker: str, now: float, *, leased: bool) -> None:
-        watched = self._watched.get(action)
-        if watched is not None and watched.suspect.worker == worker:
-            watched.since, watched.expired = now, False
-            watched.leased = watched.leased or leased
 
     def _due_at(self, watched: _Watched) -> float:
         return max(watched.silent_until(self._ttl_s), self._heard_since + self._ttl_s)

@@ -7,7 +7,7 @@ import pytest
 
 from flyte_bus.errors import BusUnavailable, Conflict
 from flyte_bus.ports import KeyEntry, KeyValue
-from flyte_schemas.streams import LEASES_BUCKET, SETTINGS_BUCKET
+from flyte_schemas.streams import LEASES_BUCKET, SESSIONS_BUCKET, SETTINGS_BUCKET
 from testkit.cases.harness import GUARD_S, BusHarness, exhaust, gathering, take, until
 
 
@@ -121,13 +121,23 @@ class KeyValueCases:
         assert await bucket.get("lasting") is not None
 
     async def test_a_watcher_sees_an_expiry(self, harness: BusHarness) -> None:
-        bucket = harness.bus.bucket(LEASES_BUCKET)
+        bucket = harness.bus.bucket(SESSIONS_BUCKET)
         async with gathering(bucket.watch()) as seen:
             first = await bucket.create("key", b"1", ttl_s=1)
             await until(lambda: len(seen) == 2)
         assert seen[0] == KeyEntry("key", b"1", first)
         assert (seen[1].key, seen[1].value) == ("key", None)
         assert seen[1].revision > first
+
+    async def test_the_end_of_a_lease_is_told_to_nobody(self, harness: BusHarness) -> None:
+        """It is known by its renewals; a bucket that told of it could be emptied by whoever writes to it."""
+        bucket = harness.bus.bucket(LEASES_BUCKET)
+        async with gathering(bucket.watch()) as seen:
+            await bucket.put("key", b"1", ttl_s=1)
+            await gone(bucket, "key")
+            await bucket.put("other", b"1")
+            await until(lambda: len(seen) == 2)
+        assert [entry.key for entry in seen] == ["key", "other"]
 
     async def test_a_key_that_is_renewed_does_not_expire(self, harness: BusHarness) -> None:
         """A key with a longer time than the first expires meanwhile."""
@@ -147,7 +157,7 @@ class KeyValueCases:
         assert await bucket.create("key", b"3", ttl_s=600) > revision
 
     async def test_what_expires_during_an_outage_is_seen_afterwards(self, harness: BusHarness) -> None:
-        bucket = harness.bus.bucket(LEASES_BUCKET)
+        bucket = harness.bus.bucket(SESSIONS_BUCKET)
         async with gathering(bucket.watch()) as seen:
             await bucket.create("key", b"1", ttl_s=1)
             await until(lambda: len(seen) == 1)
