@@ -41,9 +41,9 @@ class BucketSpec:
     name: str
     description: str
     tells_expired: bool = True
-    """Whether who watches is told of a key whose time is over. A bucket that does has to take a header by which
-    one key replaces all others (`Nats-Rollup`), which no permission looks at: only for those that none but
-    services write.
+    """Whether who watches is told of a key whose time is over. A bucket that does has to take a header by
+    which one key replaces all others (`Nats-Rollup`), which no permission looks at: only for those that none
+    but services write.
     """
 
 

@@ -69,8 +69,8 @@ class JetStreamLog:
         """Whether the first copy that the server speaks of is this event.
 
         The server knows an id whatever subject it came on, and ids can be guessed: else whoever may write
-        anything to a stream could have another's event taken for a copy of his own. Who may not read it says it
-        once more: what agents say and cannot read (output, by its offset; requests) may come twice.
+        anything to a stream could have another's event taken for a copy of his own. Who may not read it says
+        it once more: what agents say and cannot read (output, by its offset; requests) may come twice.
         """
         sequence = int(answer["seq"])
         try:

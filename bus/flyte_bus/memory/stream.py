@@ -34,7 +34,8 @@ class MemoryStream:
         self._ids: dict[tuple[str, str], tuple[int, float]] = {}
 
     def publish(self, subject: str, raw: bytes, *, id: str | None = None, expected: int | None = None) -> int:
-        """Append one message and return its sequence; that of the first copy when its subject has seen `id` lately.
+        """Append one message and return its sequence; that of the first copy when `id` was seen lately on
+        this subject.
 
         Raises Conflict; StreamFull.
         """
