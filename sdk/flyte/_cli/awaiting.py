@@ -39,7 +39,10 @@ def show_until_over(run: "Run", *, detach: bool, progress: bool = True, as_json:
     if as_json:
         _answer(_document(run, details))
     elif succeeded:
-        typer.echo(f"Outputs: {details.outputs()}")
+        from flyte._runtime.codecs.pickles import unopened
+
+        with unopened():
+            typer.echo(f"Outputs: {details.outputs()}")
     else:
         _tell_failure(run, block_on(run.state()))
     if not succeeded:
@@ -66,10 +69,12 @@ def _tell_failure(run: "Run", state: "ActionState") -> None:
 
 def _document(run: "Run", details: Any) -> dict[str, Any]:
     from flyte._outputs import plain
+    from flyte._runtime.codecs.pickles import unopened
 
     found = {"name": run.name, "url": run.url, "task": details.task_name, "phase": details.phase.value}
     if details.phase.value == "succeeded":
-        return {**found, "outputs": plain(details.outputs().named_outputs)}
+        with unopened():
+            return {**found, "outputs": plain(details.outputs().named_outputs)}
     error, abort = details.error_info, details.abort_info
     if error is not None:
         found["error"] = {"code": error.code, "kind": str(error.kind), "message": error.message}

@@ -80,13 +80,15 @@ def get_io(
     found = action_of(context, run, action, project, domain)
     from flyte._cli.show import json_text
     from flyte._outputs import plain
+    from flyte._runtime.codecs.pickles import unopened
 
     details = found.details()
     values: dict[str, Any] = {}
-    if not outputs_only:
-        values["inputs"] = dict(details.inputs())
-    if not inputs_only and details.phase.is_success:
-        values["outputs"] = details.outputs().named_outputs
+    with unopened():
+        if not outputs_only:
+            values["inputs"] = dict(details.inputs())
+        if not inputs_only and details.phase.is_success:
+            values["outputs"] = details.outputs().named_outputs
     if as_json:
         typer.echo(json_text(plain(values) | {"as_of": details.as_of}))
         return

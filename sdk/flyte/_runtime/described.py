@@ -13,7 +13,7 @@ from typing import Any
 from flyte._runtime import wire_json
 from flyte._runtime.codecs import Codec, Unfit, codec_of
 from flyte._runtime.codecs.codec import ALL_KINDS, Definitions, Whole, kind_of, unfit
-from flyte._runtime.codecs.pickles import AnyCodec, PickleCodec
+from flyte._runtime.codecs.pickles import AnyCodec, PickleCodec, unopened
 from flyte._runtime.codecs.plain import schema_kinds
 from flyte._runtime.codecs.schemas import CASE, FORM, NAMES
 from flyte._runtime.codecs.tables import TableCodec
@@ -84,7 +84,8 @@ def _parameter(parameter: Parameter) -> NativeParameter:
     codec: Codec = DescribedCodec(wire_json.unwrap(parameter.json_schema))
     default: Any = REQUIRED
     if not parameter.required:
-        default = codec.decode(wire_json.unwrap(parameter.default))
+        with unopened():  # who reads what a task takes has not asked for its author's code to run
+            default = codec.decode(wire_json.unwrap(parameter.default))
     return NativeParameter(
         name=parameter.name,
         annotation=parameter.annotation,

@@ -1,6 +1,7 @@
 """Values that no description carries: pickled, by value where the receiver could not import them.
 
-Only a user's process unpickles, and only what the log of its own runs holds.
+Only a user's process unpickles, and only what the log of its own runs holds. To open a pickle is to run the
+code of whoever has made it: who only looks leaves it closed (`unopened`).
 """
 
 import base64
@@ -9,7 +10,8 @@ import importlib
 import io
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -26,6 +28,27 @@ _root: Path | None = None
 _DEEPEST_JSON = 100
 """Levels of lists and dicts; what is deeper is pickled."""
 _ATOMS = (str, int, float, bool, type(None))
+_opens = ContextVar("opens", default=True)
+
+
+class Unopened:
+    """A pickle of so many bytes, in place of the value in it."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+
+    def __repr__(self) -> str:
+        return f"<a pickle of {self.size_bytes} bytes>"
+
+
+@contextlib.contextmanager
+def unopened() -> Iterator[None]:
+    """Within the block pickles stand as they are, `Unopened`: nobody's code runs."""
+    before = _opens.set(False)
+    try:
+        yield
+    finally:
+        _opens.reset(before)
 
 
 def use_source_root(root: Path | None) -> None:
@@ -121,10 +144,13 @@ def to_pickle(value: Any) -> "str | Payload":
 
 
 def from_pickle(data: Any) -> Any:
-    """The value of a pickle in base64, or in a file. Raises Unfit."""
+    """The value of a pickle in base64, or in a file; `Unopened` for who only looks. Raises Unfit."""
     try:
         if isinstance(data, str):
-            return _Unpickler(io.BytesIO(base64.b64decode(data, validate=True))).load()
+            raw = base64.b64decode(data, validate=True)
+            return _Unpickler(io.BytesIO(raw)).load() if _opens.get() else Unopened(len(raw))
+        if not _opens.get():
+            return Unopened(data.seek(0, io.SEEK_END))
         data.seek(0)
         value = _Unpickler(data).load()
         data.close()
