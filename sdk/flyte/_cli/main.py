@@ -13,6 +13,7 @@ import click
 import typer
 import typer.main
 
+from flyte import _screen
 from flyte._cli import shell_setup
 from flyte._cli.lazy import LazyGroup
 from flyte._cli.setting import PATH, Globals
@@ -195,6 +196,7 @@ def main() -> None:
     try:
         if os.environ.get(shell_setup.VARIABLE):
             sys.exit(shell_setup.answer(command()))
+        _screen.guard()
         code = command().main(prog_name="flyte", standalone_mode=False)
         if code == INTERRUPTED:
             typer.echo(err=True)  # ends the line that was begun

@@ -20,6 +20,7 @@ from flyte._client.past import Past, Told, tell
 from flyte._client.phases import unknown
 from flyte._client.racing import first_of
 from flyte._client.trouble import translated
+from flyte._screen import drawing
 from flyte_schemas.run import RunFold
 from flyte_schemas.subjects import ROOT_ACTION, RunKey
 
@@ -76,7 +77,7 @@ async def play_on_terminal(run: RunKey, speed: float) -> None:
     """Draw the tree while the run is played. Raises as `play_in_lines` does."""
     player, console = Player(speed), _console()
     caption = "as fast as it goes" if math.isinf(speed) else f"{speed:g}x"
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with drawing(), Live(console=console, auto_refresh=False, transient=True) as live:
         await first_of(_play(run, player, lambda _: None), _redraw(player, live, caption))
         player.stop()
         picture = player.picture(rows_for(console))

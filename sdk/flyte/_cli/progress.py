@@ -18,6 +18,7 @@ from flyte._cli.view import Pace, render, rows_for, summary
 from flyte._client.logs import LogPrinter
 from flyte._client.racing import first_of
 from flyte._client.watch import RunWatch
+from flyte._screen import drawing
 from flyte._syncify import block_on
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def wait_with_progress(run: "Run") -> None:
     """`run.wait()` with the live view. Raises what `wait` raises."""
     console = Console(file=sys.stdout, highlight=False)
-    with Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False) as live:
+    with drawing(), Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False) as live:
         picture = block_on(_attend(run, live))
     console.print(summary(run.name, picture), soft_wrap=True)
 

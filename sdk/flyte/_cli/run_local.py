@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from flyte import _screen
 from flyte._cli.run_words import Wishes
 from flyte._cli.terminal import can_redraw, say_failure
 from flyte.errors import BaseRuntimeError, TaskTimeoutError
@@ -22,6 +23,7 @@ def run_locally(task: "Task[..., Any]", values: dict[str, Any], wishes: Wishes) 
     from flyte._local import run_here
 
     _say_what_is_idle(wishes)
+    _screen.leave()
     inputs = bind(task.native_interface, (), values)
     options = _options(wishes)
     try:

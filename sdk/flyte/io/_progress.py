@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from flyte._screen import drawing
 from flyte.io._places import is_on_stack
 
 Progress = Callable[[int, int], None]
@@ -38,12 +39,13 @@ def progress(title: str, size_bytes: int, files: int) -> Iterator[Progress]:
             done[0] += files
             bar.update(shown, advance=size_bytes, done=done[0])
 
-    try:
-        bar.start()
-    except LiveError:  # something else is shown there already
-        yield tell
-        return
-    try:
-        yield tell
-    finally:
-        bar.stop()
+    with drawing():
+        try:
+            bar.start()
+        except LiveError:  # something else is shown there already
+            yield tell
+            return
+        try:
+            yield tell
+        finally:
+            bar.stop()

@@ -43,9 +43,7 @@ class Leases:
         self._changed = asyncio.Event()
         self._tasks = Supervisor(SERVICE)
         count = bus.meter.counter
-        self._expired = count(
-            "flyte_executor_leases_gone_total", "Leases that were let go."
-        ).child()
+        self._expired = count("flyte_executor_leases_gone_total", "Leases that were let go.").child()
         self._renewed = count("flyte_executor_lease_renewals_total", "Renewals by workers.").child()
         self._own = count("flyte_executor_own_lease_renewals_total", "Renewals of our own lease.").child()
 

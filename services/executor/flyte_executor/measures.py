@@ -98,9 +98,7 @@ class Measures:
         )
         meter.number("flyte_executor_timers", "Timers that are set.", lambda: alarms.pending)
         meter.number("flyte_executor_attempts_watched", "Claimed attempts.", lambda: leases.watched)
-        meter.number(
-            "flyte_executor_leases_held", "Workers that have shown a lease.", lambda: leases.held
-        )
+        meter.number("flyte_executor_leases_held", "Workers that have shown a lease.", lambda: leases.held)
         meter.number(
             "flyte_executor_folded_sequence", "Up to where the log of runs is folded.", lambda: runs.position
         )
