@@ -15,6 +15,9 @@ from flyte_schemas.words import Name, Word
 
 GLOBAL = "global"
 """The scope in which results of every project and domain count."""
+PLACE = "project-domain"
+"""The scope of one project and domain."""
+SCOPES = (GLOBAL, PLACE)
 
 
 class CachedResult(Word):
@@ -48,7 +51,7 @@ def bucket_keys(key: ActionKey, digest: str) -> dict[str, str]:
     """Where in the bucket a result stands, by scope."""
     return {
         GLOBAL: f"{GLOBAL}.{digest}",
-        "project-domain": f"in.{key.run.project}.{key.run.domain}.{digest}",
+        PLACE: f"in.{key.run.project}.{key.run.domain}.{digest}",
     }
 
 

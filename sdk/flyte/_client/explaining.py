@@ -14,7 +14,7 @@ from flyte._explaining.waits import slot_queue
 from flyte_bus.errors import NoAnswer, NotAllowed, Refusal
 from flyte_bus.history import find_task, last_request, read_run
 from flyte_bus.ports import Bus, Entry
-from flyte_schemas.caching import GLOBAL, bucket_keys, cache_key, reservation_key
+from flyte_schemas.caching import GLOBAL, PLACE, bucket_keys, cache_key, reservation_key
 from flyte_schemas.endpoints import LIST_RUNS, ListRuns, Ping, ping_endpoint
 from flyte_schemas.envelope import Malformed
 from flyte_schemas.events import LogWritten, MessageRejected, RunSettings, StartRun
@@ -131,15 +131,21 @@ async def _computing(
             continue
         key = run.action(action)
         digest = cache_key(template.name, template.interface, rule, requested.inputs)
-        place = bucket_keys(key, digest)[scope]
-        try:
-            entry = await bus.bucket(CACHE_BUCKET).get(reservation_key(place))
-        except NotAllowed:  # results of all projects: who computes them is not for everybody to see
-            continue
-        holder = entry.value.decode(errors="replace") if entry and entry.value else ""
-        if holder and holder != str(key):
-            found[action] = holder
+        places = bucket_keys(key, digest)
+        for place in dict.fromkeys((places[scope], places[PLACE])):  # an executor may keep to the narrower
+            holder = await _holder(bus, place)
+            if holder and holder != str(key):
+                found[action] = holder
     return found
+
+
+async def _holder(bus: Bus, place: str) -> str:
+    """Who computes the result of a place in the cache; empty: nobody, or not for everybody to see."""
+    try:
+        entry = await bus.bucket(CACHE_BUCKET).get(reservation_key(place))
+    except NotAllowed:
+        return ""
+    return entry.value.decode(errors="replace") if entry and entry.value else ""
 
 
 async def _waiting_elsewhere(bus: Bus, run: RunKey) -> int | None:

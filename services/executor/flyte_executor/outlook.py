@@ -46,7 +46,7 @@ class Outlook:
         self._settings = settings
         self._clock = clock
         self._templates = Templates(bus.log)
-        self._results = Results(bus)
+        self._results = Results(bus, settings.cache_scope)
         self._recoveries = Recoveries(bus, self._templates)
         self._pools: dict[tuple[RunKey, str, str, tuple[tuple[str, str], ...]], Pool | None] = {}
 

@@ -32,9 +32,12 @@ log = structlog.get_logger()
 
 
 class Results:
-    """What was computed before, and who waits for what is being computed."""
+    """What was computed before, and who waits for what is being computed. `widest`: the scope that results
+    have at most, whatever a run asks for.
+    """
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, widest: str = GLOBAL) -> None:
+        self._widest = widest
         self._log = bus.log
         self._bucket = bus.bucket(CACHE_BUCKET)
         self._waiting: dict[ActionKey, dict[ActionKey, None]] = defaultdict(dict)
@@ -47,7 +50,7 @@ class Results:
         if state.requested is None or not is_asked_for(state, rule, settings):
             return NOTHING
         digest = cache_key(template.name, template.interface, rule, state.requested.inputs)
-        place = bucket_keys(key, digest)[settings.cache_scope or GLOBAL]
+        place = bucket_keys(key, digest)[self._scope(settings)]
         if not settings.overwrite_cache and (hit := await self._read(place, key)) is not None:
             return Lookup(hit=hit)
         if not rule.serialize:
@@ -63,9 +66,13 @@ class Results:
             return
         result = _result(key, state)
         digest = cache_key(template.name, template.interface, rule, state.requested.inputs)
-        for place in bucket_keys(key, digest).values():
-            await self._bucket.put(place, result.model_dump_json().encode())
+        for scope, place in bucket_keys(key, digest).items():
+            if self._widest in (GLOBAL, scope):
+                await self._bucket.put(place, result.model_dump_json().encode())
         log.info("executor.result.kept", action=str(key), key=digest)
+
+    def _scope(self, settings: RunSettings) -> str:
+        return settings.cache_scope or GLOBAL if self._widest == GLOBAL else self._widest
 
     def waited_for(self, key: ActionKey) -> tuple[ActionKey, ...]:
         """The actions that may go on because this one has ended, in the order in which they came."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flyte_bus.security import file_of
 from flyte_bus.settings import LEASE_TTL_S, lease_ttl_from_environment
+from flyte_schemas.caching import GLOBAL, PLACE, SCOPES
 
 SERVICE = "executor"
 """The service's name: of its consumer, its endpoints, its events' source."""
@@ -54,6 +55,8 @@ class ExecutorSettings:
     `lease_ttl_s`: how long a worker may be silent before it counts as lost; agents must have the same.
     `agent_key`, `worker_key`: files of the signing keys by which agents and workers of pools are let in, each
     with credentials of its own that are good for `credential_ttl_s`; None: agents are whom the variables say.
+    `cache_scope`: how far a cached result counts at most, whatever a run asks for, one of `SCOPES`. One from
+    elsewhere is the word of whoever deploys there, and a pickle in it his code.
     """
 
     home: Path
@@ -70,6 +73,7 @@ class ExecutorSettings:
     agent_key: Path | None = None
     worker_key: Path | None = None
     credential_ttl_s: float = CREDENTIAL_TTL_S
+    cache_scope: str = GLOBAL
 
     @property
     def records(self) -> Path:
@@ -94,7 +98,8 @@ class ExecutorSettings:
 
 def from_environment() -> ExecutorSettings:
     """Settings from `FLYTE_HOME`, `FLYTE_LEASE_TTL_S`, and
-    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE,SECRETS,AGENT_KEY,WORKER_KEY,CREDENTIAL_TTL_S}`.
+    `FLYTE_EXECUTOR_{SLOTS,GRACE_S,STOP_ATTEMPTS,BACKEND,IMAGE,SECRETS,AGENT_KEY,WORKER_KEY,CREDENTIAL_TTL_S}`
+    and `FLYTE_EXECUTOR_CACHE_SCOPE`: where agents are let in by keys, places do not trust each other.
 
     Raises ValueError.
     """
@@ -107,6 +112,10 @@ def from_environment() -> ExecutorSettings:
         raise ValueError(f"FLYTE_EXECUTOR_SECRETS={secrets!r} is none of {', '.join(SECRET_STORES)}")
     if secrets == "kubernetes" != backend:
         raise ValueError(f"FLYTE_EXECUTOR_SECRETS=kubernetes is for that backend, and not for {backend}")
+    agent_key = file_of(environment, "FLYTE_EXECUTOR_AGENT_KEY")
+    cache_scope = environment.get("FLYTE_EXECUTOR_CACHE_SCOPE") or (PLACE if agent_key else GLOBAL)
+    if cache_scope not in SCOPES:
+        raise ValueError(f"FLYTE_EXECUTOR_CACHE_SCOPE={cache_scope!r} is none of {', '.join(SCOPES)}")
     return ExecutorSettings(
         home=Path(environment.get("FLYTE_HOME") or Path.home() / ".flyte"),
         slots=int(environment.get("FLYTE_EXECUTOR_SLOTS") or _default_slots(backend)),
@@ -116,9 +125,10 @@ def from_environment() -> ExecutorSettings:
         backend=backend,
         image=environment.get("FLYTE_EXECUTOR_IMAGE", ""),
         secrets=secrets,
-        agent_key=file_of(environment, "FLYTE_EXECUTOR_AGENT_KEY"),
+        agent_key=agent_key,
         worker_key=file_of(environment, "FLYTE_EXECUTOR_WORKER_KEY"),
         credential_ttl_s=_credential_ttl(environment.get("FLYTE_EXECUTOR_CREDENTIAL_TTL_S", "")),
+        cache_scope=cache_scope,
     )
 
 

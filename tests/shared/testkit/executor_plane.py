@@ -98,6 +98,7 @@ class Plane:
         losses: int = 4,
         checkpoint_s: float = 3600.0,
         stop_attempts: bool = False,
+        cache_scope: str = "global",
         machine: Machine | None = None,
         backend: Callable[[Bus], Backend] | None = None,
         begun: Begun = as_it_came,
@@ -112,6 +113,7 @@ class Plane:
             max_system_failures=losses,
             checkpoint_s=checkpoint_s,
             stop_attempts=stop_attempts,
+            cache_scope=cache_scope,
         )
         place = ScriptedBackend(machine or self.machine) if backend is None else backend(bus)
         life = Life(bus, place, settings, begun)

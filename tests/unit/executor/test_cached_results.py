@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from flyte_executor.settings import from_environment
 from flyte_schemas.action import ActionState
 from flyte_schemas.events import AttemptSucceeded
 from flyte_schemas.literals import InlineLiteral, ReferencedLiteral
@@ -119,6 +121,31 @@ async def test_a_scope_keeps_projects_apart_and_the_global_one_does_not(plane: P
     assert await result(plane, "two", project="other", cache_scope="project-domain") == 2
     assert await result(plane, "three", project="project", cache_scope="project-domain") == 1
     assert await result(plane, "four", project="other", cache_scope="project-domain") == 2
+
+
+async def test_where_places_are_kept_apart_none_is_told_what_another_has_computed(plane: Plane) -> None:
+    """Else who may deploy anywhere could give every project his results, and with a pickle his code."""
+    for project in ("hostile", "project"):
+        await plane.deploy(TASK, project=project, cache=CACHED)
+    plane.machine.script = counting()
+    await plane.executor(cache_scope="project-domain")
+    assert await result(plane, "one", project="hostile") == 1
+    assert await result(plane, "two") == 2
+    assert await result(plane, "three", cache_scope="global") == 2
+
+
+def test_who_lets_agents_in_by_keys_keeps_places_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLYTE_HOME", str(tmp_path))
+    assert from_environment().cache_scope == "global"
+    monkeypatch.setenv("FLYTE_EXECUTOR_AGENT_KEY", str(tmp_path / "agent.json"))
+    assert from_environment().cache_scope == "project-domain"
+    monkeypatch.setenv("FLYTE_EXECUTOR_CACHE_SCOPE", "global")
+    assert from_environment().cache_scope == "global"
+    monkeypatch.setenv("FLYTE_EXECUTOR_CACHE_SCOPE", "world")
+    with pytest.raises(ValueError, match="none of global, project-domain"):
+        from_environment()
 
 
 async def test_a_large_value_is_of_use_only_where_its_store_is(plane: Plane) -> None:
