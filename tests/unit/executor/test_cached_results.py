@@ -139,7 +139,8 @@ def test_who_lets_agents_in_by_keys_keeps_places_apart(
 ) -> None:
     monkeypatch.setenv("FLYTE_HOME", str(tmp_path))
     assert from_environment().cache_scope == "global"
-    monkeypatch.setenv("FLYTE_EXECUTOR_AGENT_KEY", str(tmp_path / "agent.json"))
+    (key := tmp_path / "agent.json").write_text("{}")
+    monkeypatch.setenv("FLYTE_EXECUTOR_AGENT_KEY", str(key))
     assert from_environment().cache_scope == "project-domain"
     monkeypatch.setenv("FLYTE_EXECUTOR_CACHE_SCOPE", "global")
     assert from_environment().cache_scope == "global"

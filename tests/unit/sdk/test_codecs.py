@@ -1,6 +1,5 @@
 """Each type of §2i of the surface goes over the wire and comes back as it was, alone and within others."""
 
-import base64
 import collections
 import dataclasses
 import datetime as dt
@@ -8,7 +7,6 @@ import decimal
 import enum
 import operator
 import pathlib
-import pickle
 import typing
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,12 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, RootModel, SecretStr
 
 from flyte._runtime import convert
 from flyte._runtime.codecs import codec_of
-from flyte._runtime.codecs.pickles import Unopened, unopened
-from flyte._runtime.described import described_interface
 from flyte._runtime.interface import native_interface
 from flyte.errors import InlineIOMaxBytesBreached
 from flyte.io import DataFrame, Dir, File, HashFunction
-from flyte_schemas.task import Interface, Parameter, TaskTemplate
 from testkit.wire import over_the_wire
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Data will be pickled")
@@ -376,36 +371,6 @@ def test_what_does_not_fit_is_told_with_its_place(annotation: Any, value: Any, r
 def test_a_pickle_that_cannot_be_read_is_told() -> None:
     with pytest.raises(ValueError, match="the pickle cannot be read here"):
         codec_of(Any).decode({"$pickle": "bm9uc2Vuc2U="})
-
-
-class Hostile:
-    """Whose pickle runs code of its maker's choice."""
-
-    opened: typing.ClassVar[list[str]] = []
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return operator.methodcaller("append", "opened"), (self.opened,)
-
-
-@pytest.mark.parametrize("annotation", [Any, Hostile, list[Hostile], dict[str, Any], pd.DataFrame])
-def test_who_only_looks_opens_no_pickle(annotation: Any) -> None:
-    raw = pickle.dumps(Hostile())
-    said = {"$pickle": base64.b64encode(raw).decode()}
-    data = {list[Hostile]: [said], dict[str, Any]: {"x": said}}.get(annotation, said)
-    before = len(Hostile.opened)
-    with unopened():
-        shown = repr(codec_of(annotation).decode(data))
-        assert "a pickle of" in shown and len(Hostile.opened) == before
-    assert repr(Unopened(7)) == "<a pickle of 7 bytes>"
-
-
-def test_what_a_task_takes_is_read_without_running_its_authors_code() -> None:
-    said = {"$pickle": base64.b64encode(pickle.dumps(Hostile())).decode()}
-    parameter = Parameter(name="x", annotation="Any", json_schema={}, required=False, default=said)
-    template = TaskTemplate.model_construct(name="env.f", docs=None, interface=Interface(inputs=(parameter,)))
-    before = len(Hostile.opened)
-    assert isinstance(described_interface(template).inputs["x"].default, Unopened)
-    assert len(Hostile.opened) == before
 
 
 def test_a_member_of_a_union_goes_untagged_when_its_json_says_enough() -> None:

@@ -103,12 +103,10 @@ class EventLogCases:
     async def test_an_id_that_somebody_used_on_his_own_subject_keeps_nobodys_event_out(
         self, harness: BusHarness
     ) -> None:
-        hostile = await harness.connect()
-        taken = await hostile.log.append(numbered("flyte.run.evil.domain.run.a0", 1, id="guessed"))
-        ours = await harness.bus.log.append(numbered(action(), 1, id="guessed"), expected=0)
-        assert ours > taken
-        assert await harness.bus.log.append(numbered(action(), 1, id="guessed"), expected=0) == ours
-        assert ids(await exhaust(harness.bus.log.read(RUNS, action()))) == ["guessed"]
+        hostile, log = await harness.connect(), harness.bus.log
+        taken = await hostile.log.append(numbered("flyte.run.evil.domain.run.a0", id="guessed"))
+        ours = await log.append(numbered(action(), id="guessed"), expected=0)
+        assert ours == await log.append(numbered(action(), id="guessed"), expected=0) > taken
 
     async def test_an_event_that_is_too_large_is_refused(self, harness: BusHarness) -> None:
         log = harness.bus.log
