@@ -100,9 +100,7 @@ class EventLogCases:
         assert len(set(results)) == 1
         assert len(await exhaust(harness.bus.log.read(RUNS, action()))) == 1
 
-    async def test_an_id_that_somebody_used_on_his_own_subject_keeps_nobodys_event_out(
-        self, harness: BusHarness
-    ) -> None:
+    async def test_an_id_used_on_another_subject_keeps_nobodys_event_out(self, harness: BusHarness) -> None:
         hostile, log = await harness.connect(), harness.bus.log
         taken = await hostile.log.append(numbered("flyte.run.evil.domain.run.a0", id="guessed"))
         ours = await log.append(numbered(action(), id="guessed"), expected=0)
