@@ -6,6 +6,7 @@ the end is of a writer who was killed while he wrote it: nobody was told that it
 """
 
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator
 from functools import cache
@@ -16,7 +17,8 @@ from flyte_bus.errors import BusError, BusUnavailable, StreamFull
 from flyte_bus.facts import Facts
 from flyte_bus.ports import EventLog
 from flyte_bus.process import is_alive, start_time
-from flyte_schemas.envelope import Malformed, decode
+from flyte_schemas.envelope import MAX_EVENT_BYTES, Malformed, decode
+from flyte_schemas.subjects import ActionKey, action_subject, log_subject
 
 log = Facts(__name__)
 
@@ -137,15 +139,19 @@ def left_spools(folder: Path) -> list[Path]:
     return found
 
 
-async def deliver_left(path: Path, events: EventLog) -> int:
+async def deliver_left(path: Path, events: EventLog, *, of: ActionKey | None = None) -> int:
     """Append what waits in a spool whose writer is gone, then remove it; how many words there were.
 
-    A word that the log refuses for good is skipped, and said so. Raises BusUnavailable; the file stays then.
+    A word that the log refuses for good is skipped, and said so. With `of` so is one that is not about that
+    action: whoever wrote the spool is not to say more by our mouth. Raises BusUnavailable: the file stays.
     """
     count = 0
     for raw in _waiting(path):
         try:
-            await events.append(decode(raw))
+            event = decode(raw)
+            if of is not None and event.subject not in (action_subject(of), log_subject(of)):
+                raise Malformed(f"{event.subject} is not about {of}")
+            await events.append(event)
             count += 1
         except (BusUnavailable, StreamFull):
             raise
@@ -161,15 +167,15 @@ async def deliver_left(path: Path, events: EventLog) -> int:
 
 
 def _waiting(path: Path) -> Iterator[bytes]:
-    """The whole lines that were not delivered yet."""
+    """The whole lines that were not delivered yet; nothing of what is no plain file."""
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return
-    with file:
-        head = file.read(_HEAD_BYTES)
+    with os.fdopen(descriptor, "rb") as file:
+        head = file.read(_HEAD_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         if len(head) == _HEAD_BYTES and head[:-1].isdigit():
             file.seek(int(head))
-            for line in file:
+            while line := file.readline(MAX_EVENT_BYTES + 1):
                 if line.endswith(b"\n"):
                     yield line[:-1]

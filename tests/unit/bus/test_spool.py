@@ -11,10 +11,10 @@ from flyte_bus.errors import BusUnavailable
 from flyte_bus.memory import MemoryBus, MemoryServer
 from flyte_bus.process import start_time
 from flyte_bus.spool import SpoolFile, deliver_left, left_spools, spool_path
-from flyte_schemas.envelope import AnyEvent, encode
+from flyte_schemas.envelope import MAX_EVENT_BYTES, AnyEvent, encode
 from flyte_schemas.events import AttemptStarted
-from flyte_schemas.streams import RUNS
-from testkit.events import action, event
+from flyte_schemas.streams import RUNS, STREAMS
+from testkit.events import RUN, action, event, numbered
 
 
 def word(number: int) -> AnyEvent:
@@ -121,3 +121,48 @@ def test_a_process_with_several_spools_is_alive_for_all_of_them(tmp_path: Path) 
     gone = tmp_path / f"{os.getpid()}.1.2.events"  # another process's of the same number
     gone.write_bytes(b"")
     assert left_spools(tmp_path) == [gone]
+
+
+FORGED = (
+    "flyte.run.project.domain.run.parent",
+    "flyte.run.project.domain.another.a0",
+    "flyte.run.bank.prod.run.a0",
+    "flyte.task.project.domain.env.task",
+    "flyte.req.project.domain.run.forged.boss",
+    "flyte.notice.project.domain.run.a0",
+    "flyte.run.project.domain.run.a0\r\n\r\nPUB flyte 0",
+    "flyte.run.project.domain.run.>",
+)
+
+
+async def test_what_a_container_left_says_nothing_of_others(tmp_path: Path) -> None:
+    """It is delivered by the executor, who may say anything of any run."""
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        path = tmp_path / "1.2.events"
+        forged = [encode(numbered(subject, 9, id=subject)) for subject in FORGED]
+        path.write_bytes(b"0000000011\n" + b"\n".join([raw(1), *forged, raw(2)]) + b"\n")
+        assert await deliver_left(path, bus.log, of=RUN.action("a0")) == 2
+        assert await said(bus) == ["1", "2"]
+        for stream in STREAMS:
+            assert await bus.log.last_sequence(stream) == (2 if stream is RUNS else 0)
+
+
+async def test_what_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        kept = tmp_path / "kept"
+        kept.write_bytes(b"0000000011\n" + raw(1) + b"\n")
+        link, pipe = tmp_path / "1.2.events", tmp_path / "1.3.events"
+        link.symlink_to(kept)
+        os.mkfifo(pipe)
+        assert [await deliver_left(path, bus.log, of=RUN.action("a0")) for path in (link, pipe)] == [0, 0]
+        assert kept.exists() and await said(bus) == []
+
+
+async def test_a_line_without_an_end_is_not_taken_into_memory(tmp_path: Path) -> None:
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        path = tmp_path / "1.2.events"
+        path.write_bytes(b"0000000011\n" + b"x" * (3 * MAX_EVENT_BYTES) + b"\n" + raw(1) + b"\n")
+        assert await deliver_left(path, bus.log, of=RUN.action("a0")) == 1

@@ -182,7 +182,7 @@ class DockerBackend:
         with tempfile.TemporaryDirectory(prefix="flyte-words-") as folder:
             code, _, _ = await _docker("cp", f"{name}:{HOME}/spool", folder)
             if code == 0:
-                await LeftWords(Path(folder) / "spool", self._events).deliver()
+                await LeftWords(Path(folder) / "spool", self._events, of=attempt.action).deliver()
         _, state, _ = await _docker("inspect", "--format", "{{.State.ExitCode}} {{.State.OOMKilled}}", name)
         self._live.discard(attempt)
         gone = Gone(attempt=attempt, worker=_worker(name), reason=_reason(name, state))
