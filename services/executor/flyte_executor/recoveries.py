@@ -19,6 +19,7 @@ from flyte_executor.core.recovery import (
 )
 from flyte_executor.settings import STORE_PATIENCE_S
 from flyte_schemas.action import ActionState
+from flyte_schemas.artifacts import URI_PREFIX
 from flyte_schemas.endpoints import CREATE_DOWNLOAD_LOCATION, CreateDownloadLocation
 from flyte_schemas.events import ActionFailed, ActionRecovered
 from flyte_schemas.failure_codes import ARTIFACT_NOT_FOUND
@@ -45,7 +46,7 @@ class Recoveries:
         if not is_the_same(state, source) or not await self._fits(run, state, source):
             return None
         outputs = source.outputs or {}
-        missing = await self._missing(outputs)
+        missing = await self._missing(run, outputs)
         if missing is None:
             return ActionRecovered(source=str(run.action(key.action)), outputs=outputs)
         if recovery.allow_missing_outputs:
@@ -60,10 +61,13 @@ class Recoveries:
         new, old = await self._templates.find(run, asked.task), await self._templates.find(run, before.task)
         return new is not None and old is not None and gives_the_same(new.interface, old.interface)
 
-    async def _missing(self, outputs: Literals) -> str | None:
-        """The first output that the artifact store says it does not have. One that is away says nothing."""
+    async def _missing(self, run: RunKey, outputs: Literals) -> str | None:
+        """The first output that the artifact store says it does not have. One that is away says nothing, and
+        nothing is asked about another place: a task may name what it likes, and is told of its own objects.
+        """
+        own = f"{URI_PREFIX}{run.project}/{run.domain}/"
         for literal in outputs.values():
-            if not isinstance(literal, ReferencedLiteral):
+            if not isinstance(literal, ReferencedLiteral) or not literal.uri.startswith(own):
                 continue
             question = CreateDownloadLocation(uri=literal.uri)
             try:

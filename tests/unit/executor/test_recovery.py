@@ -156,11 +156,14 @@ async def test_a_result_of_older_code_is_taken_over_when_its_shape_is_the_same(p
 class Store:
     """A dataproxy that has nothing."""
 
+    asked = 0
+
     async def locate(self, question: CreateDownloadLocation) -> DownloadLocation:
+        self.asked += 1
         raise Refusal(Failure(code="ArtifactNotFound", kind=FailureKind.USER, message="no"))
 
 
-async def with_large(plane: Plane) -> RunKey:
+async def with_large(plane: Plane, value: ReferencedLiteral = LARGE) -> RunKey:
     """A run whose child has a value in the artifact store, and then fails."""
 
     async def script(agent: Agent) -> None:
@@ -172,7 +175,7 @@ async def with_large(plane: Plane) -> RunKey:
             await agent.until(lambda fold: fold.get("good").is_terminal)
             await agent.fail(recoverable=False)
         else:
-            await agent.say(AttemptSucceeded(attempt=agent.attempt.attempt, outputs={"o0": LARGE}))
+            await agent.say(AttemptSucceeded(attempt=agent.attempt.attempt, outputs={"o0": value}))
 
     plane.machine.script = script
     run = await plane.start("source")
@@ -196,6 +199,17 @@ async def test_a_result_that_the_store_has_lost_fails_or_is_computed_anew(
         assert child.failure is not None
         assert child.failure.code == "SourceOutputsMissing"
         assert "flyte://artifacts/project/domain/x" in child.failure.message
+
+
+async def test_nobody_is_told_what_another_project_keeps(plane: Plane) -> None:
+    """An agent may write any name as its output; the executor may ask for all of them."""
+    store = Store()
+    server = await plane.bus.serve(CREATE_DOWNLOAD_LOCATION, store.locate)
+    await plane.executor()
+    foreign = LARGE.model_copy(update={"uri": "flyte://artifacts/bank/domain/x"})
+    fold = await recovered(plane, await with_large(plane, foreign))
+    await server.stop()
+    assert fold.get("good").phase is P.RECOVERED and store.asked == 0
 
 
 @pytest.mark.parametrize(("prompt", "phase"), [("Go on?", P.RECOVERED), ("Really?", P.PAUSED)])
