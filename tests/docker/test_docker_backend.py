@@ -9,6 +9,7 @@ import pytest
 
 from testkit.cli import Cli
 from testkit.docker_engine import BASE, DockerEngine
+from testkit.stacks import docker_stack
 
 pytestmark = pytest.mark.timeout(900)
 LIMIT_S = 60.0
@@ -59,12 +60,8 @@ def without_image() -> int:
 def user(builder: Cli, tmp_path: Path) -> Iterator[Cli]:
     """A user of a stack of the docker backend."""
     builder.write("flow.py", FLOW)
-    builder.ok("start", "--backend", "docker", "--detach")
-    try:
+    with docker_stack(builder):
         yield builder
-    finally:
-        builder.end()
-        builder.ok("stop")
 
 
 def containers(engine: DockerEngine, run: str) -> list[str]:

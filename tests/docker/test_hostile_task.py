@@ -8,6 +8,7 @@ import pytest
 
 from testkit.cli import Cli, outputs_of
 from testkit.docker_engine import BASE
+from testkit.stacks import docker_stack
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -100,12 +101,8 @@ def user(builder: Cli) -> Iterator[Cli]:
     """A user of a stack of the docker backend, with a hostile program."""
     builder.write("search.py", SEARCH)
     builder.write("flow.py", FLOW)
-    builder.ok("start", "--backend", "docker", "--detach")
-    try:
+    with docker_stack(builder):
         yield builder
-    finally:
-        builder.end()
-        builder.ok("stop")
 
 
 def test_a_task_in_a_container_finds_no_key_and_nobody_lets_it_in_without(user: Cli) -> None:

@@ -29,6 +29,17 @@ def running_stack(folder: Path, s3: SeaweedServer | None = None) -> Iterator[Pat
         assert not list((home / "agents").glob("*.json"))
 
 
+@contextmanager
+def docker_stack(user: Cli) -> Iterator[None]:
+    """A stack of this user's on the docker backend runs within the block."""
+    user.ok("start", "--backend", "docker", "--detach")
+    try:
+        yield
+    finally:
+        user.end()
+        user.ok("stop")
+
+
 @pytest.fixture(scope="session")
 def stack_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of an embedded stack that all tests of this process share."""
