@@ -2,7 +2,8 @@
 
 The machine is shared too: whoever keeps its processors busy slows everybody, and no limit of ours changes
 that. So there is a row for busy processes that say nothing to the stack; what a flood adds to that is ours.
-Each turn measures everything once, in the same order, so that other load of the machine hits all rows alike.
+Each turn measures everything once, on a stack of its own and in the same order, so that other load of the
+machine hits all rows alike.
 
 `python -m bench.noisy_neighbour` measures only these rows.
 """
@@ -34,10 +35,11 @@ LIMITS = {
 }
 FLOODS = {
     "children": "thousands of warm children at once",
-    "requests": "requests, as many as it can",
     "output": "output, as much as it can",
     "events": "events of its steps, as many as it can",
+    "requests": "requests, as many as it can",
 }
+"""Requests come last: of a flood of them it takes minutes until the last are refused."""
 FLOODED_S = 4.0
 """How long a flood goes on before anything is measured beside it."""
 HOGS = 2
@@ -163,8 +165,9 @@ while time.monotonic() < until:
 """
 
 
-def rows() -> Iterator[Row]:
-    """On a stack of its own."""
+@contextmanager
+def _stack() -> Iterator["_Measured"]:
+    """A stack with both projects, which has done something already."""
     with tempfile.TemporaryDirectory() as folder:
         cli = Cli(Path(folder), {"FLYTE_HOME": f"{folder}/home"}, limit_s=600.0, is_forked=False)
         for name, text in (
@@ -176,18 +179,21 @@ def rows() -> Iterator[Row]:
             cli.write(name, text)
         cli.ok("start", "--detach")
         try:
-            yield from _rows(_Measured(cli))
+            cli.ok("deploy", "-p", NOISY, "flood.py", "--all")
+            measured = _Measured(cli)
+            measured.once("a first time, which does not count")
+            yield measured
         finally:
             cli.ok("stop")
 
 
-def _rows(measured: "_Measured") -> Iterator[Row]:
-    measured.cli.ok("deploy", "-p", NOISY, "flood.py", "--all")
-    measured.once("a first time, which does not count")
+def rows() -> Iterator[Row]:
+    """On stacks of its own."""
     figures: dict[str, list[tuple[float, float]]] = {}
     for _ in range(TURNS):
-        for what, both in measured.turn():
-            figures.setdefault(what, []).append(both)
+        with _stack() as measured:
+            for what, both in measured.turn():
+                figures.setdefault(what, []).append(both)
     alone = figures["alone"]
     for at, which in enumerate(("p50", "p99")):
         floor = sorted(one[at] for one in alone)[len(alone) // 2]
