@@ -34,7 +34,7 @@ REFUSED_AT_ONCE = 8
 REST = 7.0
 """How long nothing is refused after a bunch was, in times of what that took: others are served meanwhile."""
 REFUSED_AHEAD = 1_000
-"""How many that will be refused are held; more are put off …"""
+"""How many that will be refused are held, while half the bytes are free; more are put off …"""
 REFUSED_PER_S = 50.0
 """… for as long as it takes at this rate to come to them …"""
 PUT_OFF_S = 5.0
@@ -201,7 +201,7 @@ class FairInbox:
         name, verb = ("", "") if request is None else (request.name, request.verb)
         if self._turns.put(Ticket(place, name, delivery, verb in FREE_VERBS)):
             pass
-        elif len(self._refused) < REFUSED_AHEAD:
+        elif len(self._refused) < REFUSED_AHEAD and self._held_bytes < AHEAD_BYTES // 2:
             self._not_let_in.add()
             self._refused.append((delivery, place))
         else:

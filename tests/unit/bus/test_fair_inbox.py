@@ -150,10 +150,11 @@ async def test_what_waits_to_be_refused_is_let_in_when_the_limit_is_lifted(bus: 
         assert [turn.refused for turn in await taken(inbox, 15)] == [None] * 15
 
 
+@pytest.mark.parametrize(("bound", "most"), [("REFUSED_AHEAD", 20), ("AHEAD_BYTES", 16_000)])
 def test_a_flood_that_is_refused_keeps_the_way_free_and_each_of_it_is_told(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(fair_inbox, "REFUSED_AHEAD", 20)
+    monkeypatch.setattr(fair_inbox, bound, most)
     monkeypatch.setattr(fair_inbox, "AHEAD", 50)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         runner.run(_flooded())
