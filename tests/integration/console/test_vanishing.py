@@ -26,7 +26,12 @@ from testkit.console import ALIVE, ASKED, DOMAIN, DONE, PROJECT, World, world_in
 LIMITS = ConsoleSettings(
     bunch_s=0.0, list_bunch_s=0.0, heartbeat_s=0.05, ask_patience_s=5.0, linger_s=0.02, last_look_s=0.02
 )
-WARM, ROUNDS = 3, 6
+WARM, ROUNDS = 3, 20
+CONNECTIONS_TO_STORE = Counter(descriptors=12, tasks=6, BaseRequest=6, StreamResponse=6)
+"""What up to six of them, one for each download of a round, hold at both ends while they are kept for more.
+
+Less than what would be left behind once a round.
+"""
 COUNTED = (web.BaseRequest, web.StreamResponse, PlaceView, RunView, Ask)
 """What one of each browser's may still be there, and must not pile up."""
 PLACE = f"/api/v1/projects/{PROJECT}/domains/{DOMAIN}"
@@ -126,29 +131,26 @@ def kept() -> Counter[str]:
     return Counter(kind.__name__ for one in gc.get_objects() for kind in COUNTED if isinstance(one, kind))
 
 
-async def settled(world: World, warm: Counter[str]) -> Counter[str]:
-    """What is held when nobody looks any more, and connections have had the time to end.
-
-    `warm`: what may be held.
-    """
+async def settled(count: Callable[[], Counter[str]], warm: Counter[str]) -> Counter[str]:
+    """What is counted when connections have had the time to end: no more than `warm`, or more for seconds."""
     for _ in range(200):
-        if not held(world) - warm:
+        if not count() - warm:
             break
         await asyncio.sleep(0.02)
-    return held(world) + kept()
+    return count()
 
 
 async def gained_by_vanishing(folder: Path, rounds: int) -> Counter[str]:
     """What the console holds more after so many rounds than after the first ones."""
     async with world_in(folder, LIMITS) as world:
         browsers = Browsers(world, await world.token())
-        before = held(world) + Counter(descriptors=3, tasks=2)  # connections to the store that are kept
+        before = held(world) + CONNECTIONS_TO_STORE
         for number in range(WARM):
             await browsers.round(number)
-        warm = await settled(world, before) | before
+        warm = (await settled(lambda: held(world), before) | before) + kept()
         for number in range(rounds):
             await browsers.round(WARM + number)
-        return await settled(world, warm) - warm
+        return await settled(lambda: held(world) + kept(), warm) - warm
 
 
 def test_browsers_that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
