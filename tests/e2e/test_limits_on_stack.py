@@ -65,6 +65,7 @@ def kinds(cli: Cli, project: str, run: str) -> list[tuple[str, str]]:
 
 
 def test_a_project_has_no_more_live_actions_than_it_may_and_sees_why_it_waits(crowd: Cli) -> None:
+    crowd.ok("create", "project", "--id", "crowd")
     said = crowd.ok("update", "project", "crowd", "--domain", "development", "--limit", "live-actions=2")
     assert said == "set limits of project crowd in development: live-actions=2\n"
     crowd.ok("run", "-p", "crowd", "--name", "fan", "crowd.py", "fan", "--count", "8")
@@ -94,6 +95,7 @@ def test_who_asks_too_often_is_told_at_once_and_others_are_served(crowd: Cli) ->
 
 
 def test_a_run_that_prints_or_keeps_too_much_fails_with_its_limit(crowd: Cli) -> None:
+    crowd.ok("create", "project", "--id", "loud")
     crowd.ok(
         "update", "project", "loud", "--limit", "log-bytes-per-run=200KB", "--limit", "artifact-bytes=1MB"
     )
@@ -112,6 +114,7 @@ def test_what_is_no_limit_is_said_in_one_sentence(crowd: Cli) -> None:
         (["crowd", "--limit", "live-actions=0"], "--limit live-actions=0: say a number above 0, none for"),
         (["crowd", "--all", "--limit", "live-actions=2"], "name one project; or say --all"),
         (["crowd", "--domain", "d"], "--domain is about limits"),
+        (["crwod", "--limit", "live-actions=2"], "there is no project 'crwod': create it with flyte create"),
     ):
         done = crowd("update", "project", *words)
         assert done.returncode in (1, 2)

@@ -65,8 +65,12 @@ def update_project(
 
 def _limit(id: str | None, domain: str | None, limit: list[str]) -> None:
     from flyte._client.limits import parse_limits, set_limits
+    from flyte._client.projects import Project
 
-    set_limits(id, domain, parse_limits(limit))
+    limits = parse_limits(limit)
+    if id is not None:
+        Project.get(id)  # a name that was mistyped limits nobody
+    set_limits(id, domain, limits)
     whose = "all projects" if id is None else f"project {id}" + (f" in {domain}" if domain else "")
     typer.echo(f"set limits of {whose}: {', '.join(limit)}")
 
