@@ -1,9 +1,24 @@
 """Notifications: who is told that a run has ended, and how."""
 
+import re
 from typing import Any, Literal
 
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.words import Word
+
+MAIL_RECIPIENTS = 100
+"""To how many one mail goes at most, copies included: RFC 5321, 4.5.3.1.8, promises no more."""
+_MAIL_ADDRESS_CHARACTERS = 254
+_MAIL_ADDRESS = re.compile(r"""[^@\s()<>\[\]:;,\\"\x00-\x1f]+@[^@\s()<>\[\]:;,\\"\x00-\x1f]+""")
+
+
+def is_mail_address(given: object) -> bool:
+    """Whether this is one mail address: `local@domain`, without quotes, comments or a name before it.
+
+    Source: RFC 5321, 4.1.2 and 4.5.3.1.3.
+    """
+    is_short = isinstance(given, str) and len(given) <= _MAIL_ADDRESS_CHARACTERS
+    return is_short and bool(_MAIL_ADDRESS.fullmatch(given))
 
 
 class Notification(Word):

@@ -5,12 +5,12 @@ Raises TypeError and ValueError where it is declared.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from flyte_schemas.notify import MAIL_RECIPIENTS, is_mail_address
 from flyte_schemas.notify import Notification as WireNotification
 from flyte_schemas.phase import ActionPhase
 
@@ -57,6 +57,11 @@ class Email(Notification):
             object.__setattr__(self, field, _addresses(field, getattr(self, field)))
         if not self.recipients:
             raise ValueError("an Email needs recipients: give at least one address")
+        number = len(self.recipients) + len(self.cc) + len(self.bcc)
+        if number > MAIL_RECIPIENTS:
+            raise ValueError(
+                f"an Email goes to at most {MAIL_RECIPIENTS} addresses, not {number}: use a list"
+            )
         _check_texts(self, "subject", "body", "html_body")
 
 
@@ -173,8 +178,8 @@ def _addresses(field: str, given: object) -> tuple[str, ...]:
     if not isinstance(several, list | tuple) or not all(isinstance(one, str) for one in several):
         raise TypeError(f"{field} of an Email are addresses, not {given!r}")
     for one in several:
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", one):
-            raise ValueError(f"{one!r} is no mail address")
+        if not is_mail_address(one):
+            raise ValueError(f"{one[:300]!r} is no mail address: give it as name@example.com")
     return tuple(several)
 
 

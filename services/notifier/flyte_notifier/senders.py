@@ -10,7 +10,6 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import orjson
 
-from flyte_notifier.core.messages import mail, sentence, slack_body, teams_body
+from flyte_notifier.core.messages import NotAddressed, mail, sentence, slack_body, teams_body
 from flyte_notifier.core.signing import signature
 from flyte_notifier.settings import NotifierSettings
 
@@ -85,7 +84,7 @@ class Senders:
             case "teams":
                 await self._http("POST", settings["webhook_url"], teams_body(settings, told), {}, told, id)
             case "email":
-                await self._mail(*mail(settings, told, self._settings.smtp_from))
+                await self._mail(settings, told)
             case "command":
                 await self._run(list(settings["words"]), told, id)
             case "unknown":
@@ -126,17 +125,20 @@ class Senders:
         except (aiohttp.ClientError, OSError) as error:
             raise NotSent(f"it cannot be reached: {_why(error)}") from error
 
-    async def _mail(self, message: EmailMessage, recipients: list[str]) -> None:
+    async def _mail(self, settings: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         if not self._settings.smtp_url:
             raise Unsendable("no mail server is configured: set FLYTE_NOTIFIER_SMTP_URL for the notifier")
         try:
-            await asyncio.to_thread(self._submit, message, recipients)
+            await asyncio.to_thread(self._submit, settings, told)
+        except NotAddressed as error:
+            raise Unsendable(str(error)) from error
         except smtplib.SMTPResponseException as error:
             raise NotSent(f"the mail server answered {error.smtp_code}") from error
         except (smtplib.SMTPException, OSError) as error:
             raise NotSent(f"the mail server did not take it: {type(error).__name__}") from error
 
-    def _submit(self, message: EmailMessage, recipients: list[str]) -> None:
+    def _submit(self, settings: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        message, recipients = mail(settings, told, self._settings.smtp_from)
         parts = urlsplit(self._settings.smtp_url)
         host, limit = parts.hostname or "", self._settings.timeout_s
         if parts.scheme == "smtps":

@@ -9,7 +9,15 @@ import orjson
 from flyte_schemas.action import ActionState
 from flyte_schemas.addresses import page_address
 from flyte_schemas.envelope import AnyEvent, encode
+from flyte_schemas.notify import MAIL_RECIPIENTS, is_mail_address
 from flyte_schemas.subjects import ActionKey
+
+_SUBJECT_CHARACTERS = 200
+"""How much of a subject a mail gets: it may come from a task's failure, and mail headers are slow to make."""
+
+
+class NotAddressed(ValueError):
+    """A mail to nobody that it can be sent to, and why."""
 
 
 def document(
@@ -79,19 +87,27 @@ def teams_body(settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str
 
 
 def mail(settings: Mapping[str, Any], told: Mapping[str, Any], sender: str) -> tuple[EmailMessage, list[str]]:
-    """The mail, and all whom it goes to."""
+    """The mail, and all whom it goes to. Raises NotAddressed; whatever, for settings of other types."""
     people = {field: list(settings.get(field, ())) for field in ("recipients", "cc", "bcc")}
+    everybody = [*people["recipients"], *people["cc"], *people["bcc"]]
+    if len(everybody) > MAIL_RECIPIENTS or not all(map(is_mail_address, everybody)):
+        raise NotAddressed(f"it goes to what is no mail address, or to more than {MAIL_RECIPIENTS} of them")
     message = EmailMessage()
     message["From"] = sender
     message["To"] = ", ".join(people["recipients"])
     if people["cc"]:
         message["Cc"] = ", ".join(people["cc"])
-    message["Subject"] = " ".join((settings.get("subject") or sentence(told)).split())
+    message["Subject"] = _in_one_line(settings.get("subject") or sentence(told))
     message["Message-ID"] = f"<{told['event']['id'].replace('/', '.')}@flytejet>"
     message.set_content(settings.get("body") or f"{sentence(told)}\n\n{told['run']['url']}\n")
     if settings.get("html_body"):
         message.add_alternative(settings["html_body"], subtype="html")
-    return message, [*people["recipients"], *people["cc"], *people["bcc"]]
+    return message, everybody
+
+
+def _in_one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SUBJECT_CHARACTERS else line[: _SUBJECT_CHARACTERS - 1] + "…"
 
 
 def _time(time: Any) -> str | None:
