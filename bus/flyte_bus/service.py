@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from flyte_bus import event_loop, health
 from flyte_bus.errors import BusUnavailable
@@ -185,14 +186,22 @@ def installed_version() -> str:
 def configure_logging() -> None:
     """Send structlog's facts to stderr: readable lines on a terminal, one JSON object a line elsewhere.
 
+    A traceback tells no values of variables: they may be secrets.
     `FLYTE_LOG_FORMAT` (`json`, `console`) and `FLYTE_LOG_LEVEL` (`debug`, `info`, …) say otherwise.
     """
     level = logging.getLevelNamesMapping().get(os.environ.get("FLYTE_LOG_LEVEL", "").upper(), logging.INFO)
     as_json = os.environ.get("FLYTE_LOG_FORMAT", "console" if sys.stderr.isatty() else "json") == "json"
     ending: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[

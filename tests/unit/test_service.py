@@ -157,6 +157,26 @@ def test_facts_are_json_lines_where_no_terminal_is(
     assert said["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.usefixtures("fresh_structlog")
+def test_a_traceback_tells_what_went_wrong_and_no_values(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setenv("FLYTE_LOG_FORMAT", form)
+    configure_logging()
+
+    def signed_in(password: str) -> None:
+        raise ValueError(f"nobody has one of {len(password)}")
+
+    try:
+        signed_in("hun" + "ter2")
+    except ValueError as error:
+        structlog.get_logger().error("test.broken", exc_info=error)
+    said = capsys.readouterr().err
+    assert "signed_in" in said and "nobody has one of 7" in said
+    assert "hunter2" not in said
+
+
 @pytest.mark.usefixtures("fresh_structlog")
 def test_a_fact_names_run_action_and_attempt_each_by_itself(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
