@@ -1,6 +1,7 @@
-"""Loads nats-py without the HTTP library that it has for WebSockets only, where that is installed.
+"""Loads libraries without those of theirs that nobody here needs, where these are installed.
 
-That library takes a third of the time in which a command line is ready.
+nats-py has an HTTP library for WebSockets only, which takes a third of the time in which a command line is
+ready; structlog has one that paints tracebacks, which takes as long as structlog itself.
 """
 
 import importlib
@@ -21,17 +22,28 @@ def spare_websockets() -> None:
 
 def load() -> None:
     """Load nats-py, as this process wants it."""
-    if not _is_spared or "aiohttp" in sys.modules or "nats" in sys.modules:
+    if _is_spared:
+        _load("nats", without="aiohttp")
+
+
+def _load(name: str, *, without: str) -> None:
+    if name in sys.modules or without in sys.modules:
         return
-    sys.modules["aiohttp"] = None  # type: ignore[assignment]
+    sys.modules[without] = None  # type: ignore[assignment]
     try:
-        importlib.import_module("nats")
+        importlib.import_module(name)
     finally:
-        del sys.modules["aiohttp"]
+        del sys.modules[without]
+
+
+def load_log() -> None:
+    """Load structlog as every process of ours wants it."""
+    _load("structlog", without="rich")
 
 
 def load_as_reached() -> None:
-    """Load nats-py as a process needs it whose bus is where `FLYTE_NATS_URL` says."""
+    """Load what a process needs that logs, and whose bus is where `FLYTE_NATS_URL` says."""
+    load_log()
     urls = os.environ.get("FLYTE_NATS_URL", "").split(",")
     if not any(url.strip().startswith("ws") for url in urls):
         spare_websockets()

@@ -46,11 +46,11 @@ LOADING = {
     [("nats://127.0.0.1:1", False), ("nats://127.0.0.1:1, wss://127.0.0.1:2", True)],
     ids=["plain", "over a WebSocket"],
 )
-def test_processes_load_http_only_where_the_bus_is_reached_by_it(
+def test_processes_load_no_painter_and_http_only_where_the_bus_is_reached_by_it(
     urls: str, is_loaded: bool, loading: str, tmp_path: Path
 ) -> None:
     pytest.importorskip("aiohttp")
-    program = f"import sys; {LOADING[loading]}; print('aiohttp' in sys.modules)"
+    program = f"import sys; {LOADING[loading]}; print('aiohttp' in sys.modules, 'rich' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program],
         stdin=subprocess.DEVNULL,
@@ -59,7 +59,7 @@ def test_processes_load_http_only_where_the_bus_is_reached_by_it(
         check=False,
         env={**os.environ, "FLYTE_NATS_URL": urls, "FLYTE_HOME": str(tmp_path), "FLYTE_AGENT_SPARES": "0"},
     )
-    assert (done.stdout, done.stderr) == (f"{is_loaded}\n", "")
+    assert (done.stdout, done.stderr) == (f"{is_loaded} False\n", "")
 
 
 def test_a_fact_is_logged_when_there_is_one() -> None:
