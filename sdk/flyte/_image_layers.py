@@ -1,6 +1,7 @@
 """The layers of an image, and the files that they read: hashed when asked for, never before."""
 
 import hashlib
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -95,9 +96,12 @@ def files_below(folder: Path, ignored: tuple[str, ...] = ()) -> Iterator[Path]:
     from pathspec import GitIgnoreSpec
 
     spec = GitIgnoreSpec.from_lines(ignored)
-    for file in sorted(folder.rglob("*")):
-        relative = file.relative_to(folder)
-        if file.is_file() and not _NO_SOURCE & set(relative.parts) and not spec.match_file(relative):
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = set(folders) - _NO_SOURCE
+        found += (Path(place, name) for name in names if name not in _NO_SOURCE)
+    for file in sorted(found):
+        if file.is_file() and not spec.match_file(file.relative_to(folder)):
             yield file
 
 

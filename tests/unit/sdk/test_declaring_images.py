@@ -68,6 +68,24 @@ def test_a_named_image_is_for_the_deployment_to_resolve() -> None:
     assert flyte.Image.from_ref_name().uri == "default"
 
 
+def test_what_tools_keep_in_a_folder_is_no_source_of_an_image(tmp_path: Path) -> None:
+    def uri() -> str:
+        return flyte.Image.from_debian_base().with_source_folder(tmp_path).uri
+
+    def write(name: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+
+    write("package/code.py")
+    before = uri()
+    for name in (".venv/lib/site-packages/a.py", "package/__pycache__/code.pyc", "package/.git/config"):
+        write(name)
+    (tmp_path / "package" / "gone").symlink_to("nowhere")
+    assert uri() == before
+    write("package/deeper/venv.py")
+    assert uri() != before
+
+
 def test_every_builder_leaves_its_mark(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("pandas\n")
     image = (
