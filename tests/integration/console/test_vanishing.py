@@ -131,26 +131,26 @@ def kept() -> Counter[str]:
     return Counter(kind.__name__ for one in gc.get_objects() for kind in COUNTED if isinstance(one, kind))
 
 
-async def settled(count: Callable[[], Counter[str]], warm: Counter[str]) -> Counter[str]:
-    """What is counted when connections have had the time to end: no more than `warm`, or more for seconds."""
-    for _ in range(200):
+async def settled(count: Callable[[], Counter[str]], warm: Counter[str], looks: int) -> Counter[str]:
+    """What is counted when connections have had the time to end: no more than `warm`, or more at each look."""
+    for _ in range(looks):
         if not count() - warm:
             break
         await asyncio.sleep(0.02)
     return count()
 
 
-async def gained_by_vanishing(folder: Path, rounds: int) -> Counter[str]:
+async def gained_by_vanishing(folder: Path, rounds: int, looks: int = 200) -> Counter[str]:
     """What the console holds more after so many rounds than after the first ones."""
     async with world_in(folder, LIMITS) as world:
         browsers = Browsers(world, await world.token())
         before = held(world) + CONNECTIONS_TO_STORE
         for number in range(WARM):
             await browsers.round(number)
-        warm = (await settled(lambda: held(world), before) | before) + kept()
+        warm = (await settled(lambda: held(world), before, looks) | before) + kept()
         for number in range(rounds):
             await browsers.round(WARM + number)
-        return await settled(lambda: held(world) + kept(), warm) - warm
+        return await settled(lambda: held(world) + kept(), warm, looks) - warm
 
 
 def test_browsers_that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
@@ -159,5 +159,5 @@ def test_browsers_that_vanish_leave_nothing_behind(tmp_path: Path) -> None:
 
 def test_a_leak_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flyte_console.changes.PlaceViews._forget", lambda *_: None)
-    gained = event_loop.run(gained_by_vanishing(tmp_path, 2))
+    gained = event_loop.run(gained_by_vanishing(tmp_path, 2, looks=10))
     assert gained["lists followed"] and gained["PlaceView"] and gained["tasks"], gained
