@@ -119,6 +119,19 @@ def test_a_header_commands_nothing_where_users_and_agents_write(secured: Secured
         assert operator.answers([there], body=b"")[there].endswith(b"worker")
 
 
+@pytest.mark.parametrize("more", [{}, {"Nats-Trace-Only": "true"}])
+@pytest.mark.parametrize("role", EDGE)
+def test_no_trace_of_a_message_can_be_aimed_either(
+    secured: SecuredServer, role: str, more: dict[str, str]
+) -> None:
+    allowed = [subject for subject in said() if Rules(role).may_publish(subject)]
+    with RawNats(secured.port, secured.credentials(role)) as hostile:
+        for target in (*TARGETS, "_INBOX.of.another"):
+            if not Rules(role).may_publish(target):
+                headers = {"Nats-Trace-Dest": target} | more
+                assert hostile.refused_publishing(allowed, headers=headers) == {target}
+
+
 async def test_what_is_aimed_at_a_reader_is_not_believed(secured: SecuredServer, buses: Connect) -> None:
     agent, viewer, executor = await buses("agent"), await buses("viewer"), await buses("executor")
     theirs = f"flyte.run.{OWN[0]}.{OWN[1]}.{OTHER_RUN}.a0"

@@ -132,7 +132,7 @@ def kept() -> Counter[str]:
 
 
 async def settled(count: Callable[[], Counter[str]], warm: Counter[str], looks: int) -> Counter[str]:
-    """What is counted when connections have had the time to end: no more than `warm`, or more at each look."""
+    """What is counted when connections have had the time to end: more than `warm` only if at each look."""
     for _ in range(looks):
         if not count() - warm:
             break

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -49,11 +49,16 @@ class RawNats:
             self._socket.close()
             raise
 
-    def refused_publishing(self, subjects: Iterable[str], *, reply: str = "", body: bytes = b"?") -> set[str]:
-        """Publish to all of these; to which the server did not let us."""
-        size = str(len(body)).encode()
-        words = (f"PUB {subject} {reply} ".encode() + size + b"\r\n" + body + b"\r\n" for subject in subjects)
-        return self._refusals(words)
+    def refused_publishing(
+        self,
+        subjects: Iterable[str],
+        *,
+        reply: str = "",
+        body: bytes = b"?",
+        headers: Mapping[str, str] | None = None,
+    ) -> set[str]:
+        """Publish to all of these; to which subjects, of theirs or in headers, the server did not let us."""
+        return self._refusals(_words(subject, reply, headers or {}, body) for subject in subjects)
 
     def refused_listening(self, patterns: Iterable[str], *, queue: str = "") -> set[str]:
         """Subscribe to all of these; to which the server did not let us. Ends the subscriptions again."""
@@ -78,7 +83,7 @@ class RawNats:
         asked = {f"{base}.{number}": subject for number, subject in enumerate(subjects)}
         before = len(self.heard)
         for reply, subject in asked.items():
-            self._socket.sendall(f"PUB {subject} {reply} {len(body)}\r\n".encode() + body + b"\r\n")
+            self._socket.sendall(_words(subject, reply, {}, body))
         self._settle()
         meanwhile()
         found: dict[str, bytes] = {}
@@ -98,11 +103,8 @@ class RawNats:
         """Publish with headers; what was answered."""
         reply = f"{self.inbox}.{next(self._numbers)}"
         self.listen(reply)
-        head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
-        raw = f"NATS/1.0\r\n{head}\r\n".encode()
-        words = f"HPUB {subject} {reply} {len(raw)} {len(raw) + len(body)}\r\n".encode()
         before = len(self.heard)
-        self._socket.sendall(words + raw + body + b"\r\n")
+        self._socket.sendall(_words(subject, reply, headers, body))
         self.wait_for_more(before)
         return self.heard[-1][1]
 
@@ -110,7 +112,7 @@ class RawNats:
         """Answer what has come with a reply subject until now."""
         self._settle()
         for reply in self._replies:
-            self._socket.sendall(f"PUB {reply} {len(body)}\r\n".encode() + body + b"\r\n")
+            self._socket.sendall(_words(reply, "", {}, body))
         self._replies.clear()
         self._settle()
 
@@ -173,3 +175,13 @@ class RawNats:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._socket.close()
+
+
+def _words(subject: str, reply: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A message as it is published."""
+    if not headers:
+        return f"PUB {subject} {reply} {len(body)}\r\n".encode() + body + b"\r\n"
+    lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    sizes = f"HPUB {subject} {reply} {len(head)} {len(head) + len(body)}\r\n".encode()
+    return sizes + head + body + b"\r\n"
