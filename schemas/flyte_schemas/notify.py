@@ -17,8 +17,9 @@ def is_mail_address(given: object) -> bool:
 
     Source: RFC 5321, 4.1.2 and 4.5.3.1.3.
     """
-    is_short = isinstance(given, str) and len(given) <= _MAIL_ADDRESS_CHARACTERS
-    return is_short and bool(_MAIL_ADDRESS.fullmatch(given))
+    if not isinstance(given, str) or len(given) > _MAIL_ADDRESS_CHARACTERS:
+        return False
+    return _MAIL_ADDRESS.fullmatch(given) is not None
 
 
 class Notification(Word):

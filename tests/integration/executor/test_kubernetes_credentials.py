@@ -3,7 +3,7 @@
 import pytest
 
 from flyte_bus.identity.credentials import Credentials
-from flyte_executor.backends.kubernetes.letting_in import secret_name
+from flyte_executor.backends.kubernetes.letting_in import name_by_lot
 from flyte_schemas.phase import ActionPhase
 from testkit.cases.harness import until
 from testkit.executor_plane import running
@@ -18,22 +18,39 @@ def env_of(pod: Document) -> dict[str, Document]:
     return {one["name"]: one for one in container["env"]}
 
 
+def own_secret(pod: Document) -> str:
+    return str(env_of(pod)["FLYTE_NATS_CREDS"]["valueFrom"]["secretKeyRef"]["name"])
+
+
 async def test_a_pod_has_a_secret_that_ends_with_it(place: Place) -> None:
     place.issuer, place.script = issuer(), idle
     await place.executor()
     run = await place.plane.start()
     await place.plane.until(run, lambda fold: running(fold, "a0"))
     pod = await place.pod()
-    name = secret_name(pod["metadata"]["name"])
+    name = own_secret(pod)
     await until(lambda: bool(place.server.secrets))
     secret = place.server.secrets[pod["metadata"]["namespace"], name]
     (owner,) = secret["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"]) == ("Pod", pod["metadata"]["uid"])
     own = Credentials.read(secret["stringData"]["creds"]).identity
     assert (own.role, own.run) == ("agent", run.run)
-    assert env_of(pod)["FLYTE_NATS_CREDS"]["valueFrom"]["secretKeyRef"] == {"name": name, "key": "creds"}
+    assert env_of(pod)["FLYTE_NATS_CREDS"]["valueFrom"]["secretKeyRef"]["key"] == "creds"
     assert "SEED" not in str(pod)
     assert not {"FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD"} & env_of(pod).keys()
+
+
+async def test_no_task_can_name_the_secret_of_anothers_pod_in_its_own(place: Place) -> None:
+    place.issuer, place.script = issuer(), idle
+    await place.executor()
+    run = await place.plane.start()
+    await place.plane.until(run, lambda fold: running(fold, "a0"))
+    pod = await place.pod()
+    name, public = own_secret(pod), pod["metadata"]["name"]
+    assert name.startswith(f"{public}-")
+    assert len({name, *(name_by_lot(public) for _ in range(9))}) == 10
+    assert len(name.removeprefix(f"{public}-")) == 32
+    assert not [entry for entry in await place.plane.entries() if name.encode() in entry.raw]
 
 
 async def test_without_signing_keys_no_secret_is_made(place: Place) -> None:
@@ -55,7 +72,7 @@ async def test_a_pod_whose_executor_died_before_its_secret_gets_it_from_the_next
     await place.executor()
     await until(lambda: len(place.server.secrets) == 1)
     ((_, name),) = place.server.secrets
-    assert name == secret_name(pod["metadata"]["name"])
+    assert name == own_secret(pod)
     place.node.take_waiting()
     await place.plane.until(run, lambda fold: running(fold, "a0"))
 

@@ -93,6 +93,10 @@ REFUSED: dict[str, tuple[Launch, str]] = {
         launch(attempt=AttemptKey(RunKey("My_project", "d", "r").action("a0"), 1)),
         "no namespace can be called 'My_project-d'",
     ),
+    "another's namespace": (
+        launch(attempt=AttemptKey(RunKey("my", "team-d", "r").action("a0"), 1)),
+        "namespace 'my-team-d' is that of my-team/d, and cannot be that of my/team-d too",
+    ),
     "no template": (launch(pod_template=PodTemplate(name="big")), "pod_template 'big' is not there"),
     "containers": (written(containers="x"), "containers of the task's pod_template is no list of mappings"),
     "section": (written(securityContext=1), "securityContext of the task's pod_template is no mapping"),

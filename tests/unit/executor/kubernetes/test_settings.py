@@ -1,9 +1,12 @@
 """What the environment says of the clusters, and what it cannot say."""
 
+import itertools
+from collections import Counter
+
 import pytest
 
 from flyte_executor.backends.kubernetes.nodes import NodeRule, Toleration
-from flyte_executor.backends.kubernetes.settings import KubernetesSettings, from_environment
+from flyte_executor.backends.kubernetes.settings import KubernetesSettings, from_environment, namespace_for
 
 
 def read(**said: str) -> KubernetesSettings:
@@ -93,3 +96,22 @@ def test_what_is_wrong_is_told_at_the_start(name: str, text: str, told: str) -> 
         read(**{name: text})
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("pattern", ["{project}-{domain}", "{domain}-{project}", "a-{project}-in-{domain}"])
+def test_no_two_places_have_one_namespace(pattern: str) -> None:
+    words = ["-".join(parts) for size in (1, 2, 3) for parts in itertools.product(("a", "in"), repeat=size)]
+    given: Counter[str] = Counter()
+    for project, domain in itertools.product(words, words):
+        try:
+            given[namespace_for(pattern, project, domain)] += 1
+        except ValueError as error:
+            assert f"cannot be that of {project}/{domain} too: set FLYTE_EXECUTOR_K8S_NAMESPACE" in str(error)
+    assert len(given) > len(words) and set(given.values()) == {1}
+
+
+def test_usual_places_have_the_namespace_that_one_expects() -> None:
+    assert namespace_for("{project}-{domain}", "my-team", "development") == "my-team-development"
+    assert namespace_for("{project}-in-{domain}", "my-team", "pre-prod") == "my-team-in-pre-prod"
+    assert namespace_for("tasks", "my-team", "pre-prod") == "tasks"
+    assert namespace_for("{domain}-{domain}-x", "my-team", "pre-prod") == "pre-prod-pre-prod-x"

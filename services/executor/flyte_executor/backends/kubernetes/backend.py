@@ -22,7 +22,7 @@ from flyte_bus.ports import Bus, Server
 from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, ClusterUnusable, Document
 from flyte_executor.backends.kubernetes.bus_tls import certificates_in_words
 from flyte_executor.backends.kubernetes.cluster import Cluster, GivenUp, refused
-from flyte_executor.backends.kubernetes.letting_in import LettingIn, own_variable
+from flyte_executor.backends.kubernetes.letting_in import LettingIn, annotation_of, name_by_lot, own_variable
 from flyte_executor.backends.kubernetes.manifest import (
     attempt_pod,
     context_of,
@@ -215,11 +215,14 @@ class KubernetesBackend:
         worker = f"{pod_name}/{secrets.token_hex(4)}"
         trusted = certificates_in_words(self._environment, self._settings)
         environment = self._environment | trusted | {"FLYTE_WORKER": worker}
-        own = None if self._letting_in is None else own_variable(pod_name)
+        own, told = None, {WORKER: worker}
+        if self._letting_in is not None:
+            secret = name_by_lot(pod_name)
+            own, told = own_variable(secret), told | annotation_of(secret)
 
         def made(named: Document | None) -> Document:
             pod = make(*args, **words, site=self._site, environment=environment, named=named, own=own)
-            pod["metadata"]["annotations"][WORKER] = worker
+            pod["metadata"]["annotations"] |= told
             return pod
 
         return made

@@ -3,8 +3,12 @@
 The Secret is made after its pod, since it says whose it is: so nothing is left of one without the other, and
 an executor needs no right but to create Secrets. Until then the pod waits. In the pod it is a variable, which
 the agent takes out of the task's reach; a file would be the task's to read.
+
+Pods of several projects may share a namespace, and a task's pod template may mount any Secret of it that it
+can name: so the name is drawn by lot, and stands in the pod alone.
 """
 
+import secrets
 from typing import Any
 
 import structlog
@@ -20,16 +24,23 @@ log = structlog.get_logger()
 
 KEY = "creds"
 """Where they are in the Secret."""
+_SECRET = f"{PREFIX}credentials"
+"""The annotation of a pod that names its Secret."""
 
 
-def secret_name(pod: str) -> str:
-    """The Secret of a pod."""
-    return f"{pod}-nats"
+def name_by_lot(pod: str) -> str:
+    """A name for the Secret of a pod that nobody guesses."""
+    return f"{pod}-{secrets.token_hex(16)}"
 
 
-def own_variable(pod: str) -> dict[str, Any]:
+def own_variable(secret: str) -> dict[str, Any]:
     """The variable of a container by which its agent is let in."""
-    return {"name": CREDS, "valueFrom": {"secretKeyRef": {"name": secret_name(pod), "key": KEY}}}
+    return {"name": CREDS, "valueFrom": {"secretKeyRef": {"name": secret, "key": KEY}}}
+
+
+def annotation_of(secret: str) -> dict[str, str]:
+    """What a pod is told of its Secret."""
+    return {_SECRET: secret}
 
 
 def secret_of(pod: Pod, credentials: str) -> Document:
@@ -39,7 +50,7 @@ def secret_of(pod: Pod, credentials: str) -> Document:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
-            "name": secret_name(pod.name),
+            "name": pod.document["metadata"]["annotations"][_SECRET],
             "namespace": pod.namespace,
             "labels": {"app.kubernetes.io/managed-by": "flytejet"},
             "ownerReferences": [owner],

@@ -12,7 +12,7 @@ from flyte_executor.backends.containers import AGENT, HOME, agent_words, image_o
 from flyte_executor.backends.kubernetes import bus_tls, identity
 from flyte_executor.backends.kubernetes.identity import order_of as order_of
 from flyte_executor.backends.kubernetes.identity import pod_name as pod_name
-from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
+from flyte_executor.backends.kubernetes.names import is_subdomain
 from flyte_executor.backends.kubernetes.nodes import place_of
 from flyte_executor.backends.kubernetes.resources import (
     asked_and_limits,
@@ -22,7 +22,7 @@ from flyte_executor.backends.kubernetes.resources import (
 )
 from flyte_executor.backends.kubernetes.secrets import FOLDER, secret_files
 from flyte_executor.backends.kubernetes.security import confine
-from flyte_executor.backends.kubernetes.settings import KubernetesSettings, named_for
+from flyte_executor.backends.kubernetes.settings import KubernetesSettings, namespace_for
 from flyte_executor.backends.kubernetes.template import Draft, add, draft_of, fill, items, mount, section
 from flyte_executor.backends.kubernetes.variables import literal, variables
 from flyte_executor.backends.port import Launch, LaunchFailed
@@ -45,14 +45,11 @@ def context_of(launch: Launch, settings: KubernetesSettings) -> str | None:
 
 
 def namespace_of(project: str, domain: str, settings: KubernetesSettings) -> str:
-    """The namespace of a project's pods. Raises LaunchFailed when that is no name of one."""
-    namespace = named_for(settings.namespace, project, domain)
-    if not is_dns_label(namespace):
-        raise LaunchFailed(
-            f"no namespace can be called {namespace!r}, as the pods of {project}/{domain} would need: set "
-            "FLYTE_EXECUTOR_K8S_NAMESPACE of the executor"
-        )
-    return namespace
+    """The namespace of a project's pods. Raises LaunchFailed when there can be none."""
+    try:
+        return namespace_for(settings.namespace, project, domain)
+    except ValueError as error:
+        raise LaunchFailed(str(error)) from error
 
 
 def template_name(launch: Launch) -> str | None:

@@ -10,8 +10,8 @@ from datetime import datetime
 import orjson
 
 from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, Document
-from flyte_executor.backends.kubernetes.names import is_dns_label, is_secret_key, is_subdomain
-from flyte_executor.backends.kubernetes.settings import KubernetesSettings, named_for
+from flyte_executor.backends.kubernetes.names import is_secret_key, is_subdomain
+from flyte_executor.backends.kubernetes.settings import KubernetesSettings, namespace_for
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.secrets.port import StoreRefuses
 from flyte_schemas.secrets import (
@@ -95,10 +95,10 @@ class KubernetesStore:
                 f"their scope is {kind or 'none of ours'} here, and not {scope.kind}: "
                 + (f"say --scope {kind}" if kind else "set FLYTE_EXECUTOR_K8S_NAMESPACE otherwise")
             )
-        namespace = named_for(self._settings.namespace, scope.project or "", scope.domain or "")
-        if not is_dns_label(namespace):
-            raise StoreRefuses(f"no namespace can be called {namespace!r}, as that of {scope} would be")
-        return namespace
+        try:
+            return namespace_for(self._settings.namespace, scope.project or "", scope.domain or "")
+        except ValueError as error:
+            raise StoreRefuses(str(error)) from error
 
     async def _put_in(
         self, api: Api, namespace: str, name: str, key: str, content: SecretContent, now: datetime

@@ -106,10 +106,41 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Kubernetes
     )
 
 
-def named_for(pattern: str, project: str, domain: str) -> str:
-    """The pattern of a namespace, filled in."""
+def namespace_for(pattern: str, project: str, domain: str) -> str:
+    """The namespace of a place. Raises ValueError when that is no name of one, or that of another place too.
+
+    `a-b`/`c` and `a`/`b-c` both give `a-b-c`, and who may mount Secrets of one could those of the other: it
+    belongs to the place whose first part is the longest.
+    """
     said = {"project": project, "domain": domain}
-    return re.sub(r"\{(project|domain)\}", lambda found: said[found[1]], pattern)
+    namespace = re.sub(r"\{(project|domain)\}", lambda found: said[found[1]], pattern)
+    if not is_dns_label(namespace):
+        raise ValueError(
+            f"no namespace can be called {namespace!r}, as that of {project}/{domain} would be: set "
+            f"{PREFIX}NAMESPACE of the executor"
+        )
+    owner = said | _place_in(pattern, namespace)
+    if owner != said:
+        raise ValueError(
+            f"namespace {namespace!r} is that of {owner['project']}/{owner['domain']}, and cannot be that of "
+            f"{project}/{domain} too: set {PREFIX}NAMESPACE of the executor to what tells them apart, like "
+            "{project}-in-{domain}"
+        )
+    return namespace
+
+
+def _place_in(pattern: str, namespace: str) -> dict[str, str]:
+    """The parts that the pattern has, of the place whose first one is the longest."""
+    words, seen = "", set[str]()
+    for part in re.split(r"(\{project\}|\{domain\})", pattern):
+        name = part.strip("{}")
+        if part not in ("{project}", "{domain}"):
+            words += re.escape(part)
+        else:
+            words += f"(?P={name})" if name in seen else f"(?P<{name}>.+)"
+            seen.add(name)
+    found = re.fullmatch(words, namespace)
+    return found.groupdict() if found else {}
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -137,11 +168,13 @@ def _tls_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _namespace(pattern: str) -> str:
-    if not is_dns_label(named_for(pattern, "p", "d")):
+    try:
+        namespace_for(pattern, "p", "d")
+    except ValueError:
         raise ValueError(
             f"{PREFIX}NAMESPACE={pattern!r} gives no name of a namespace: lower-case letters, digits, "
             "dashes, {project} and {domain}"
-        )
+        ) from None
     return pattern
 
 
