@@ -52,6 +52,11 @@ class MemoryServer:
             self.publish_raw(subject, raw)
         self.wake()
 
+    def close(self) -> None:
+        """Forget what was to come at a time: until then the event loop would hold all this."""
+        while self._timers:
+            self._timers.popitem()[1].cancel()
+
     def wake(self) -> None:
         """Make everybody who waits look again: the clock was moved, or the server or a connection changed."""
         self.changed.ring()

@@ -98,6 +98,7 @@ class Services(Entry):
     async def close(self) -> None:
         await super().close()
         await asyncio.gather(*self.ended.values(), return_exceptions=True)
+        self.server.close()
 
     def put(self, subject: str, raw: bytes) -> None:
         """Whatever this is, where it is taken: the server takes what its streams hold."""
