@@ -20,6 +20,10 @@ from flyte_schemas.words import Moment, Word
 MAX_EVENT_BYTES = 1_000_000
 """What nats-server takes by default is 1 MiB a message; an event stays below it with its headers."""
 
+DEEPEST = 160
+"""Levels of lists and objects in an event: some of its readers and writers take 200, others 1,000."""
+_TOO_DEEP = f"it is nested more than {DEEPEST} levels deep"
+
 _BY_TYPE: dict[str, Callable[[object], EventData]] = {
     data.TYPE: data.__pydantic_validator__.validate_python for data in DATA_TYPES
 }
@@ -71,7 +75,7 @@ _head = TypeAdapter(_Head).validator.validate_python
 
 
 def encode(event: AnyEvent) -> bytes:
-    """The event as JSON bytes."""
+    """The event as JSON bytes. Raises TypeError and ValueError for what JSON or its readers cannot take."""
     document: dict[str, object] = {
         "specversion": "1.0",
         "id": event.id,
@@ -88,7 +92,10 @@ def encode(event: AnyEvent) -> bytes:
         document["data"] = event.data.document
     else:
         document["data"] = event.data.model_dump(mode="json")
-    return orjson.dumps(document, option=orjson.OPT_UTC_Z)
+    raw = orjson.dumps(document, option=orjson.OPT_UTC_Z)
+    if _is_too_deep(raw, document):
+        raise ValueError(_TOO_DEEP)
+    return raw
 
 
 def decode(raw: bytes) -> AnyEvent:
@@ -102,6 +109,8 @@ def decode(raw: bytes) -> AnyEvent:
         raise Malformed(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise Malformed("not a JSON object")
+    if _is_too_deep(raw, document):
+        raise Malformed(_TOO_DEEP)
     data = document.pop("data", None)
     try:
         head: _Head = _head(document)
@@ -118,6 +127,17 @@ def decode(raw: bytes) -> AnyEvent:
         cause=head.get("cause"),
         traceparent=head.get("traceparent"),
     )
+
+
+def _is_too_deep(raw: bytes, document: object) -> bool:
+    """Whether it is nested more than `DEEPEST` levels deep; quick for what has too few brackets for that."""
+    if len(raw) < 2 * DEEPEST or raw.count(b"[") + raw.count(b"{") <= DEEPEST:
+        return False
+    level, depth = [document], 0
+    while level and depth <= DEEPEST:
+        inner = (part for one in level for part in (one.values() if isinstance(one, dict) else one))
+        level, depth = [part for part in inner if isinstance(part, dict | list)], depth + 1
+    return depth > DEEPEST
 
 
 def one_sentence(error: ValidationError) -> str:

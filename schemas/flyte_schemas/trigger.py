@@ -4,17 +4,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NaiveDatetime, PositiveInt
 
-from flyte_schemas.moments import LONGEST_S
+from flyte_schemas.moments import EARLIEST, LATEST, LONGEST_S
 from flyte_schemas.notify import Notification
 from flyte_schemas.words import Moment, Name, Word
+
+_NaiveMoment = Annotated[
+    NaiveDatetime, Field(ge=EARLIEST.replace(tzinfo=None), le=LATEST.replace(tzinfo=None))
+]
 
 
 class CronSchedule(Word):
     """Five fields (minute, hour, day, month, weekday) or `@daily` and its like, in a time zone."""
 
     kind: Literal["cron"] = "cron"
-    expression: str
-    timezone: str = "UTC"
+    expression: str = Field(max_length=200)
+    timezone: str = Field(default="UTC", max_length=100)
 
 
 class RateSchedule(Word):
@@ -22,7 +26,7 @@ class RateSchedule(Word):
 
     kind: Literal["fixed-rate"] = "fixed-rate"
     interval_minutes: int = Field(ge=0, le=int(LONGEST_S // 60))
-    start_time: Moment | NaiveDatetime | None = None
+    start_time: Moment | _NaiveMoment | None = None
 
 
 class ArtifactArrival(Word):

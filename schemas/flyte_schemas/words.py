@@ -4,9 +4,10 @@ Wire types are frozen and closed: a field that we do not know is an error where 
 surprise later.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 from flyte_schemas.artifacts import CONTENT_NAME_PATTERN
 from flyte_schemas.moments import EARLIEST, LATEST, LONGEST_S
@@ -24,7 +25,31 @@ Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
+_GREATEST = 2**63 - 1
+"""What JSON's readers and writers agree on; digits in a string are an integer of any size to pydantic."""
+
+
+def _bound_integers(schema: Any) -> None:
+    """Give each integer in it the limits that it lacks."""
+    if isinstance(schema, list | tuple):
+        for part in schema:
+            _bound_integers(part)
+    if isinstance(schema, dict):
+        if schema.get("type") == "int":
+            schema.setdefault("le", _GREATEST)
+            if "gt" not in schema:
+                schema.setdefault("ge", -_GREATEST)
+        for part in schema.values():
+            _bound_integers(part)
+
+
 class Word(BaseModel):
-    """A value on the wire: immutable, and closed to unknown fields."""
+    """A value on the wire: immutable, closed to unknown fields, with integers of 64 bits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _bound_integers(schema)
+        return schema

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_schemas.envelope import AnyEvent, Event, Malformed, decode, encode
+from flyte_schemas.envelope import DEEPEST, AnyEvent, Event, Malformed, decode, encode
 from flyte_schemas.events import AttemptSucceeded, LogSegment, LogWritten
 from flyte_schemas.literals import InlineLiteral
 from flyte_schemas.moments import EARLIEST, LATEST
@@ -154,3 +154,29 @@ def test_a_value_that_the_wire_cannot_hold_is_refused_rather_than_changed(value:
     data = AttemptSucceeded(attempt=1, outputs={"o0": InlineLiteral(value=value)})
     with pytest.raises(TypeError):
         encode(event(action(), data))
+
+
+def nested(levels: int, *, in_objects: bool) -> Any:
+    """A value of so many levels, wide enough that brackets alone say nothing."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value, "b": [], "c": {}} if in_objects else [[], value, {}]
+    return value
+
+
+@pytest.mark.parametrize("in_objects", [False, True])
+def test_what_is_nested_deeper_than_all_read_is_neither_read_nor_written(in_objects: bool) -> None:
+    def of(levels: int) -> AnyEvent:
+        value = InlineLiteral(value=nested(levels, in_objects=in_objects))
+        return event(action(), AttemptSucceeded(attempt=1, outputs={"o0": value}))
+
+    deepest = DEEPEST - 6  # of the document, what holds it, and the lists at its end
+    assert decode(encode(deep := of(deepest))) == deep
+    with pytest.raises(ValueError, match="nested more than 160 levels deep"):
+        encode(of(deepest + 3))
+    raw = orjson.loads(encode(of(1)))
+    raw["data"]["outputs"]["o0"]["value"] = nested(DEEPEST, in_objects=in_objects)
+    with pytest.raises(Malformed, match="nested more than 160 levels deep"):
+        decode(orjson.dumps(raw))
+    raw["data"]["outputs"]["o0"]["value"] = [[]] * 5_000
+    assert decode(orjson.dumps(raw))

@@ -5,6 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from flyte_schemas import cron, schedules
 from flyte_schemas.trigger import ArtifactArrival, CronSchedule, RateSchedule
@@ -171,3 +172,14 @@ def test_what_is_not_made_up_is_told_of_up_to_a_limit() -> None:
     assert not list(schedules.passed_over(each_minute, LONG_AGO, missed[-1], first))
     many = schedules.passed_over(each_minute, LONG_AGO, LONG_AGO, first)
     assert len(list(many)) == schedules.PASSED_OVER_MOST
+
+
+@pytest.mark.parametrize("time", ["9998-01-01T00:00:00", "0001-01-01T00:00:00", "9998-01-01T00:00:00Z"])
+def test_a_rate_does_not_begin_at_a_time_that_nothing_can_be_added_to(time: str) -> None:
+    with pytest.raises(ValidationError):
+        RateSchedule.model_validate({"interval_minutes": 5, "start_time": time})
+
+
+def test_an_expression_is_short() -> None:
+    with pytest.raises(ValidationError):
+        CronSchedule(expression="*," * 1_000 + "* * * * *")

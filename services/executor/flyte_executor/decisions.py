@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 MOST_WORDS = 1000
 """How much of what an attempt waits for is written down."""
+MOST_OF_AN_END = 10_000
+"""How much of how an attempt ended: it may quote what the task said, of any size."""
 NO_REASON = "it was aborted by request"
 NOT_OURS = "the run is being imported: what happens to it happened elsewhere"
 
@@ -56,17 +58,19 @@ async def report_lost(events: EventLog, gone: Gone, now: Now) -> bool:
 
     Says whether it was written.
     """
-    key = gone.attempt.action
+    key, failure, reason = gone.attempt.action, gone.failure, gone.reason[:MOST_OF_AN_END]
+    if failure is not None:
+        failure = failure.model_copy(update={"message": failure.message[:MOST_OF_AN_END]})
     while True:
         state, _ = await read_action(events, key)
-        lost = attempt_lost(state, gone.attempt.attempt, gone.worker, gone.reason, gone.failure)
+        lost = attempt_lost(state, gone.attempt.attempt, gone.worker, reason, failure)
         if lost is None:
             return False
         try:
             await events.append(decision_event(key, lost, state, now()), expected=state.version)
         except Conflict:
             continue
-        log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=gone.reason, kind=lost.TYPE)
+        log.warning("executor.attempt.gone", attempt=str(gone.attempt), reason=reason, kind=lost.TYPE)
         return True
 
 

@@ -18,7 +18,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_bus.service import Supervisor, reject
 from flyte_executor.alarms import Alarms
 from flyte_executor.allowance import Allowance
-from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting
+from flyte_executor.backends.port import Backend, Gone, Launch, LaunchFailed, TellsTrouble, Waiting, launching
 from flyte_executor.clock import Elapsed, Now, elapsed, utc_now
 from flyte_executor.core.lines import place_of
 from flyte_executor.core.liveness import Suspect
@@ -337,19 +337,20 @@ class Executor:
         if template is None:
             return False
         try:
-            pool = await self._outlook.pool(attempt.action)
-            launch = Launch(
-                attempt=attempt,
-                fence=state.fence,
-                template=template,
-                requested=state.requested,
-                pool=pool,
-                most_workers=1 if pool is None else self._placement.workers(pool),
-                settings=self._outlook.settings_of(attempt.action.run),
-                interruptible=state.interruptible,
-                traceparent=state.traceparent,
-            )
-            await self._backend.launch(launch)
+            with launching(attempt):
+                pool = await self._outlook.pool(attempt.action)
+                launch = Launch(
+                    attempt=attempt,
+                    fence=state.fence,
+                    template=template,
+                    requested=state.requested,
+                    pool=pool,
+                    most_workers=1 if pool is None else self._placement.workers(pool),
+                    settings=self._outlook.settings_of(attempt.action.run),
+                    interruptible=state.interruptible,
+                    traceparent=state.traceparent,
+                )
+                await self._backend.launch(launch)
         except LaunchFailed as error:
             gone = Gone(attempt=attempt, worker="", reason=str(error), failure=error.failure)
             await report_lost(self._bus.log, gone, self._now)

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import structlog
 
-from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.ports import Bus, Delivery
-from flyte_bus.service import reject
+from flyte_bus.service import REASON_CHARACTERS, reject
 from flyte_executor.allowance import Allowance
 from flyte_executor.clock import Now, utc_now
 from flyte_executor.decisions import abort, digest_of, signal
@@ -72,6 +72,16 @@ class Admission:
                 await asyncio.gather(*map(self._admit, turns))
 
     async def _admit(self, turn: Turn) -> None:
+        """Answer one request, whatever is wrong with it or with us, so that the next one has its turn."""
+        try:
+            await self._answer_request(turn)
+        except BusError:
+            raise
+        except Exception as error:
+            log.error("executor.request.failed", subject=turn.delivery.entry.subject, exc_info=error)
+            await self._refuse(turn.delivery, f"this is a bug in flyte: {error!r}")
+
+    async def _answer_request(self, turn: Turn) -> None:
         delivery, entry = turn.delivery, turn.delivery.entry
         place = parse_request(entry.subject)
         if isinstance(entry.content, Malformed):
@@ -153,7 +163,7 @@ class Admission:
         place = parse_request(delivery.entry.subject)
         self._requests.child(place.verb if place else "unknown", "refused").add()
         await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
-        await delivery.term(reason)
+        await delivery.term(reason[:REASON_CHARACTERS])
 
 
 def _from(place: Request, request: AskedT, settings: RunSettings | None = None) -> AskedT:

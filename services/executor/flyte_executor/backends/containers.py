@@ -24,14 +24,19 @@ AGENT = "flyte-agent"
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
 _PASSED = ("FLYTE_", "OTEL_")
 _NOT_PASSED = re.compile(
-    r"FLYTE_(HOME|SECRET_|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
+    r"FLYTE_(HOME|SECRET_|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|NOTIFIER_|SCHEDULER_|CONSOLE_(?!ENDPOINT)"
+    r"|API_KEY|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
 )
 """What is this process's own; headers are mostly secrets, which a pod's manifest would show."""
 
 
+_CONFINED = ("--network", "host", "--cap-drop", "NET_RAW", "--security-opt", "no-new-privileges")
+"""Of the machine's network a container reads nothing that is not for it, though its user may be root."""
+
+
 def container_name(attempt: AttemptKey, site: str) -> str:
     """The same for the same attempt on the same site, so that it is started once."""
-    digest = hashlib.sha256(f"{site} {attempt}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{site} {attempt}".encode()).hexdigest()[:20]
     readable = re.sub(r"[^a-zA-Z0-9_.-]", "-", f"{attempt.action.run.run}-{attempt.action.action}")[:60]
     return f"flyte-{readable}-{attempt.attempt}-{digest}"
 
@@ -45,8 +50,8 @@ def image_of(launch: Launch, default: str) -> str:
             f"task {task.name} names no image: say image=… of its environment, --image URI, or "
             "FLYTE_EXECUTOR_IMAGE"
         )
-    if not re.fullmatch(r"[!-~]+", image):
-        raise LaunchFailed(f"task {task.name} names {image!r}, which is no image's address")
+    if not re.fullmatch(r"[A-Za-z0-9][!-~]{,999}", image):  # with a dash before it, an option of the engine
+        raise LaunchFailed(f"task {task.name} names {image[:300]!r}, which is no image's address")
     return image
 
 
@@ -69,7 +74,7 @@ def run_words(
 ) -> list[str]:
     """The words after `docker`. Raises LaunchFailed for resources that no container can have."""
     labels = {SITE_LABEL: site, ORDER_LABEL: order.model_dump_json()}
-    words = ["run", "--detach", "--name", container_name(launch.attempt, site), "--network", "host"]
+    words = ["run", "--detach", "--name", container_name(launch.attempt, site), *_CONFINED]
     words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
     words += [word for name in sorted(variables) for word in ("--env", name)]
     words += [word for place in _files(variables) for word in ("--mount", place)]

@@ -1,11 +1,14 @@
 """The port of a backend: launch an attempt, see which are there, stop one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+import structlog
 from pydantic import ValidationError
 
+from flyte_bus.errors import BusError
 from flyte_schemas.envelope import one_sentence
 from flyte_schemas.events import ActionRequested, RunSettings
 from flyte_schemas.failure import Failure
@@ -13,6 +16,8 @@ from flyte_schemas.orders import Order, Work
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey
 from flyte_schemas.task import TaskTemplate
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +117,15 @@ class LaunchFailed(Exception):
     def __init__(self, message: str, failure: Failure | None = None) -> None:
         super().__init__(message)
         self.failure = failure
+
+
+@contextmanager
+def launching(attempt: AttemptKey) -> Iterator[None]:
+    """A block in which whatever goes wrong is a LaunchFailed of this attempt: others have theirs."""
+    try:
+        yield
+    except (LaunchFailed, BusError):
+        raise
+    except Exception as error:
+        log.error("executor.launch.broken", attempt=str(attempt), exc_info=error)
+        raise LaunchFailed(f"it cannot be launched, for a bug in flyte: {error!r}") from error

@@ -5,7 +5,9 @@ from fractions import Fraction
 
 from flyte_executor.backends.port import LaunchFailed
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([eE])([+-]?\d{1,2})|([numkMGTPE]?|[KMGTPE]i))", re.ASCII)
+_QUANTITY = re.compile(
+    r"(\d{1,40}(?:\.\d{,40})?|\.\d{1,40})(?:([eE])([+-]?\d{1,2})|([numkMGTPE]?|[KMGTPE]i))", re.ASCII
+)
 _UNITS = {unit: Fraction(1000) ** power for power, unit in enumerate(("n", "u", "m", "", *"kMGTPE"), -3)}
 _UNITS |= {f"{unit}i": Fraction(1024) ** power for power, unit in enumerate("KMGTPE", 1)}
 
