@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from flyte_executor.backends.kubernetes import api
-from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, Expired
+from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, Expired, Unreadable
 from flyte_executor.backends.kubernetes.identity import order_of, site_selector
 from flyte_executor.backends.kubernetes.manifest import attempt_pod
 from flyte_executor.backends.kubernetes.settings import KubernetesSettings
@@ -180,6 +180,24 @@ async def test_a_watch_from_too_long_ago_has_expired(server: ApiServer, here: So
     server.store.pass_by()
     server.store.forget()
     with pytest.raises(Expired, match="too old resource version"):
+        await here.hears(version, 1)
+
+
+async def test_a_pod_of_any_length_is_told_of(server: ApiServer, here: Somewhere) -> None:
+    _, version = await here.listed()
+    long = server.store.create(here.pod(annotations={"long": "x" * 5 * 2**20}))
+    short = server.store.create(here.pod(2))
+    told = [("ADDED", one["metadata"]["name"]) for one in (long, short)]
+    assert await here.hears(version, 2) == told
+
+
+async def test_a_line_without_end_is_told_of(
+    server: ApiServer, here: Somewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "LONGEST_LINE", 2**20)
+    _, version = await here.listed()
+    server.store.create(here.pod(annotations={"long": "x" * 5 * 2**20}))
+    with pytest.raises(Unreadable, match="a line is longer than 1048576 bytes"):
         await here.hears(version, 1)
 
 

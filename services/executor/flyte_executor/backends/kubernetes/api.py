@@ -36,6 +36,9 @@ WATCH_S = 240
 """How long a watch is to stay open; then it is begun again where it was."""
 WATCH_SPREAD_S = 60
 """The part of that which is chance, so that many do not begin at once."""
+LONGEST_LINE = 32 * 2**20
+"""The most bytes of one line of a watch. A pod that etcd takes may be six times as long in it, since an API
+server writes a `<` as six bytes; who reads line by line with aiohttp takes much less."""
 _JSON = "application/json"
 _BODIES = {"PATCH": "application/merge-patch+json"}
 """What the bodies of a method are, where they are not plain JSON."""
@@ -66,6 +69,10 @@ class ApiUnavailable(Exception):
     def __init__(self, message: str, after_s: float = 0.0) -> None:
         super().__init__(message)
         self.after_s = after_s
+
+
+class Unreadable(ApiUnavailable):
+    """The server, or a proxy before it, answered what is not of its language: to ask the same is no use."""
 
 
 class Expired(Exception):
@@ -172,7 +179,7 @@ class Api:
     ) -> AsyncIterator[tuple[str, Document]]:
         """What happens to pods after a version: ADDED, MODIFIED, DELETED, or BOOKMARK, and the object.
 
-        Ends when the server lets go. Raises Expired, ApiError and ApiUnavailable.
+        Ends when the server lets go. Raises Expired, ApiError, ApiUnavailable and Unreadable.
         """
         open_s = WATCH_S + random.randrange(WATCH_SPREAD_S)
         query = {
@@ -186,13 +193,15 @@ class Api:
             async with self._asked("GET", _pods(namespace), query, None, open_s + CALL_S) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.read())
-                async for line in response.content:
+                async for line in _lines(response):
                     event = orjson.loads(line)
                     if event["type"] == "ERROR":
                         raise _refusal(int(event["object"].get("code") or 500), orjson.dumps(event["object"]))
                     yield str(event["type"]), event["object"]
-        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ClusterUnusable) as error:
             raise ApiUnavailable(f"the watch broke off: {error!r}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Unreadable(f"the watch told what cannot be read: {error!r}") from error
 
     async def _list(self, path: str, selector: str) -> tuple[list[Document], str]:
         found: list[Document] = []
@@ -305,6 +314,23 @@ def _pods(namespace: str | None) -> str:
 
 def _secrets(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/secrets"
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of an answer, however it comes in pieces. Raises ValueError when one is too long."""
+    begun = bytearray()
+    async for piece in response.content.iter_any():
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            line = bytes(begun + end)
+            begun.clear()
+            if line:
+                yield line
+        begun += rest
+        if len(begun) > LONGEST_LINE:
+            raise ValueError(f"a line is longer than {LONGEST_LINE} bytes")
+    if begun:
+        yield bytes(begun)
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:

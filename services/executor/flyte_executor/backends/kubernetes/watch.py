@@ -1,7 +1,8 @@
 """What happens to the pods of a site in one namespace, or in all: listed once, then watched.
 
 Nothing polls. A watch goes on where the last one ended, by the version of the last object or bookmark; when
-the server does not remember that any more, all is listed again, and what is missing was removed meanwhile.
+the server does not remember that any more, or what it tells from there cannot be taken, all is listed again,
+and what is missing was removed meanwhile.
 """
 
 import asyncio
@@ -10,7 +11,14 @@ from typing import Protocol
 
 import structlog
 
-from flyte_executor.backends.kubernetes.api import Api, ApiError, ApiUnavailable, Document, Expired
+from flyte_executor.backends.kubernetes.api import (
+    Api,
+    ApiError,
+    ApiUnavailable,
+    Document,
+    Expired,
+    Unreadable,
+)
 
 log = structlog.get_logger()
 
@@ -51,7 +59,7 @@ class PodWatch:
         self._version = version
 
     async def run(self) -> None:
-        """Tell of all that happens, for ever."""
+        """Tell of all that happens, for ever: it ends when it is cancelled, whatever it is told."""
         pause_s = FIRST_PAUSE_S
         now = asyncio.get_running_loop().time
         while True:
@@ -67,9 +75,14 @@ class PodWatch:
             except Expired as error:
                 log.info("executor.kubernetes.watch_expired", namespace=self._namespace, why=str(error))
                 self._version = None
+            except Unreadable as error:
+                told, self._version = 0, None
+                self._broke_off(str(error))
             except (ApiError, ApiUnavailable) as error:
-                self._trouble = str(error)
-                log.warning("executor.kubernetes.watch_broken", namespace=self._namespace, why=str(error))
+                self._broke_off(str(error))
+            except Exception as error:  # from there it would be the same again
+                told, self._version, self._trouble = 0, None, f"the watch of its pods failed: {error!r}"
+                log.error("executor.kubernetes.watch_failed", namespace=self._namespace, exc_info=error)
             if told or now() - began > BRIEF_S:
                 pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
@@ -84,6 +97,10 @@ class PodWatch:
                 return str(error)
             self._trouble = ""
         return ""
+
+    def _broke_off(self, why: str) -> None:
+        self._trouble = why
+        log.warning("executor.kubernetes.watch_broken", namespace=self._namespace, why=why)
 
     def _take(self, kind: str, pod: Document) -> None:
         self._version = str(pod["metadata"]["resourceVersion"])
