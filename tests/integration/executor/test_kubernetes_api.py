@@ -172,6 +172,20 @@ async def test_a_template_that_is_not_there_is_none(somewhere: Somewhere) -> Non
     assert await somewhere.api.pod_template(somewhere.namespace, f"none-{uuid4().hex}") is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../../victim-prod/podtemplates/batch", "?watch=true", "../../../../../healthz", "..", "a/b", "A", ""],
+)
+async def test_what_is_no_name_leads_nowhere(server: ApiServer, here: Somewhere, name: str) -> None:
+    before = list(server.calls)
+    for asked in (here.api.pod_template, here.api.pod, here.api.secret):
+        for namespace, of in (("default", name), (name, "x")):
+            with pytest.raises(ApiError, match="can be called") as refused:
+                await asked(namespace, of)
+            assert refused.value.code == 422
+    assert server.calls == before
+
+
 # -- what only a server for tests does when it is asked to -----------------------------------------------
 
 
@@ -213,6 +227,17 @@ async def test_who_is_throttled_waits_as_long_as_the_server_says(
     server.trouble("GET", *[Refused(429, "TooManyRequests", "slow down", {"Retry-After": "7"})] * 2)
     assert (await here.listed())[0] == []
     assert waited == [7.0, 7.0]
+
+
+@pytest.mark.parametrize("text", ["ok", "", "[]", "<html>"])
+async def test_an_answer_that_is_no_object_is_told_of(server: ApiServer, here: Somewhere, text: str) -> None:
+    async def answer(request: web.Request) -> None:
+        raise web.HTTPOk(text=text)
+
+    server.before = answer
+    with pytest.raises(ApiUnavailable, match="what is no JSON object"):
+        await here.api.pod_template("default", "a")
+    server.before = None
 
 
 async def test_a_server_that_stays_away_is_told_of(

@@ -289,6 +289,13 @@ def test_a_named_template_has_its_container_by_name_or_alone() -> None:
         pod(of, named={"template": {"spec": {"containers": [{"name": "one"}, {"name": "two"}]}}})
 
 
+@pytest.mark.parametrize("name", ["../secrets/x", "?watch=true", "..", "a/b", "Big", "a" * 254, "a\n"])
+def test_what_is_no_name_of_a_template_is_told_in_a_sentence(name: str) -> None:
+    with pytest.raises(LaunchFailed) as refused:
+        template_name(launch(pod_template=PodTemplate(name=name)))
+    assert str(refused.value) == f"no PodTemplate can be called {name!r}, as the task's pod_template is"
+
+
 def test_a_deadline_that_kubernetes_cannot_count_to_is_none() -> None:
     assert "activeDeadlineSeconds" not in pod(launch(policies=Policies(max_runtime_s=LONGEST_S)))["spec"]
 

@@ -20,6 +20,8 @@ from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.config import ConfigException
 from kubernetes_asyncio.config.kube_config import KUBE_CONFIG_DEFAULT_LOCATION
 
+from flyte_executor.backends.kubernetes.names import is_dns_label, is_subdomain
+
 log = structlog.get_logger()
 
 Document = dict[str, Any]
@@ -110,34 +112,34 @@ class Api:
 
         It is tried once: when ApiUnavailable is raised the pod may be there, or have been there.
         """
-        return await self._call("POST", _pods(pod["metadata"]["namespace"]), body=pod, patience_s=0.0)
+        return await self._call("POST", _path(pod["metadata"]["namespace"], "pods"), body=pod, patience_s=0.0)
 
     async def pod(self, namespace: str, name: str) -> Document | None:
         """A pod as it is now; None when it is not there. Raises ApiError and ApiUnavailable."""
-        return await self._found(f"{_pods(namespace)}/{name}")
+        return await self._found(_path(namespace, "pods", name))
 
     async def pod_template(self, namespace: str, name: str) -> Document | None:
         """A PodTemplate; None when it is not there. Raises ApiError and ApiUnavailable."""
-        return await self._found(f"/api/v1/namespaces/{namespace}/podtemplates/{name}")
+        return await self._found(_path(namespace, "podtemplates", name))
 
     async def secret(self, namespace: str, name: str) -> Document | None:
         """A Secret; None when it is not there. Raises ApiError and ApiUnavailable."""
-        return await self._found(f"{_secrets(namespace)}/{name}")
+        return await self._found(_path(namespace, "secrets", name))
 
     async def list_secrets(self, namespace: str, selector: str) -> list[Document]:
         """The Secrets of a namespace that have these labels. Raises ApiError and ApiUnavailable."""
         while True:
             with suppress(Expired):  # in the middle of its pages
-                found, _ = await self._list(_secrets(namespace), selector)
+                found, _ = await self._list(_path(namespace, "secrets"), selector)
                 return found
 
     async def create_secret(self, secret: Document) -> None:
         """Make a Secret. Raises ApiError, also where there is one of this name, and ApiUnavailable."""
-        await self._call("POST", _secrets(secret["metadata"]["namespace"]), body=secret)
+        await self._call("POST", _path(secret["metadata"]["namespace"], "secrets"), body=secret)
 
     async def change_secret(self, namespace: str, name: str, patch: Document) -> None:
         """Merge into a Secret of the version that the patch names. Raises ApiError and ApiUnavailable."""
-        await self._call("PATCH", f"{_secrets(namespace)}/{name}", body=patch)
+        await self._call("PATCH", _path(namespace, "secrets", name), body=patch)
 
     async def delete_secret(self, namespace: str, name: str, version: str) -> None:
         """Remove a Secret of this version. Raises ApiError and ApiUnavailable."""
@@ -146,7 +148,7 @@ class Api:
             "kind": "DeleteOptions",
             "preconditions": {"resourceVersion": version},
         }
-        await self._call("DELETE", f"{_secrets(namespace)}/{name}", body=options)
+        await self._call("DELETE", _path(namespace, "secrets", name), body=options)
 
     async def delete_pod(self, namespace: str, name: str, uid: str, *, grace_s: float) -> None:
         """Have this very pod end, and be removed; nothing happens when it is gone, or another has its name.
@@ -160,7 +162,7 @@ class Api:
             "preconditions": {"uid": uid},
         }
         try:
-            await self._call("DELETE", f"{_pods(namespace)}/{name}", body=body)
+            await self._call("DELETE", _path(namespace, "pods", name), body=body)
         except ApiError as error:
             if error.code not in (404, 409):
                 raise
@@ -172,7 +174,7 @@ class Api:
         """
         while True:
             with suppress(Expired):  # in the middle of its pages
-                return await self._list(_pods(namespace), selector)
+                return await self._list(_path(namespace, "pods"), selector)
 
     async def watch_pods(
         self, namespace: str | None, selector: str, version: str
@@ -190,7 +192,7 @@ class Api:
             "timeoutSeconds": str(open_s),
         }
         try:
-            async with self._asked("GET", _pods(namespace), query, None, open_s + CALL_S) as response:
+            async with self._asked("GET", _path(namespace, "pods"), query, None, open_s + CALL_S) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.read())
                 async for line in _lines(response):
@@ -240,7 +242,7 @@ class Api:
                 async with self._calls, self._asked(method, path, query, body, CALL_S) as response:
                     said = await response.read()
                     if response.status < 300:
-                        return dict(orjson.loads(said))
+                        return _document(said)
                     refusal: Exception = _refusal(response.status, said)
                     if response.status in _PASSING:
                         after_s = _retry_after(response)
@@ -308,12 +310,26 @@ async def _configuration(context: str | None) -> Configuration:
     return configuration
 
 
-def _pods(namespace: str | None) -> str:
-    return "/api/v1/pods" if namespace is None else f"/api/v1/namespaces/{namespace}/pods"
+def _path(namespace: str | None, kind: str, name: str | None = None) -> str:
+    """Where objects of a kind are (None: in all namespaces), or the one of this name.
+
+    Raises ApiError for what is no name: it would lead elsewhere, and the server follows.
+    """
+    if not (namespace is None or is_dns_label(namespace)):
+        raise ApiError(422, "Invalid", f"no namespace can be called {namespace!r}")
+    if not (name is None or is_subdomain(name)):
+        raise ApiError(422, "Invalid", f"none of the cluster's {kind} can be called {name!r}")
+    words = ("/api/v1", *(("namespaces", namespace) if namespace is not None else ()), kind, name)
+    return "/".join(word for word in words if word is not None)
 
 
-def _secrets(namespace: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/secrets"
+def _document(said: bytes) -> Document:
+    """What the server answered. Raises Unreadable when that is no JSON object."""
+    with suppress(ValueError):
+        found = orjson.loads(said)
+        if isinstance(found, dict):
+            return found
+    raise Unreadable(f"the cluster's API server answered with what is no JSON object: {said[:100]!r}")
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

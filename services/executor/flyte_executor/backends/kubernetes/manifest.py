@@ -55,10 +55,14 @@ def namespace_of(project: str, domain: str, settings: KubernetesSettings) -> str
 def template_name(launch: Launch) -> str | None:
     """The name of the cluster's PodTemplate that a launch asks for, in the namespace of its pod; None: none.
 
-    Whoever sends the pod fetches it, and gives what it found as `named`.
+    Whoever sends the pod fetches it, and gives what it found as `named`. Raises LaunchFailed.
     """
     template = launch.template.pod_template
-    return template.name or None if template else None
+    if template is None or not template.name:
+        return None
+    if not is_subdomain(template.name):
+        raise LaunchFailed(f"no PodTemplate can be called {template.name!r}, as the task's pod_template is")
+    return template.name
 
 
 def attempt_pod(
