@@ -1,5 +1,7 @@
 """A pod says whose it is, by names that Kubernetes accepts, whatever the attempt is called."""
 
+import re
+
 import hypothesis.strategies as st
 from hypothesis import given
 
@@ -36,6 +38,12 @@ def test_a_long_name_is_cut_and_keeps_its_hash() -> None:
     longest = pod_name(attempt("r" * 128, "a" * 128, 10**40), "s")
     assert list(dns_label(longest)) == []
     assert longest != pod_name(attempt("r" * 128, "a" * 128, 10**40 + 1), "s")
+
+
+def test_a_name_keeps_eighty_bits_of_its_hash_and_a_long_one_its_number() -> None:
+    assert re.fullmatch(r"run1-a0-2-[0-9a-f]{20}", pod_name(ATTEMPT, "s"))
+    assert re.fullmatch(r"r{32}-123456789-[0-9a-f]{20}", pod_name(attempt("r" * 99, number=123456789), "s"))
+    assert re.fullmatch(r"l{42}-[0-9a-f]{20}", label_value("l" * 99))
 
 
 @given(st.text(), st.text(), st.integers(min_value=1), st.text())

@@ -4,6 +4,7 @@ The cluster is the memory: what this module knows is what a listing said and the
 """
 
 import asyncio
+import json
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -31,6 +32,8 @@ FIRST_AGAIN_S = 0.1
 """Where the server did not answer: the first pause is twice that, and doubled each time."""
 TRIES = 5
 """How often that happens before it is told."""
+LONGEST_POD = 512 * 1024
+"""The most bytes of a pod as it is sent: etcd takes 1.5 MB, and a watch tells all of it at every change."""
 REMOVED_KEPT = 1000
 """How many pods that are gone are remembered, for answers that come late."""
 
@@ -106,6 +109,7 @@ class Cluster:
 
         Raises LaunchFailed, and GivenUp when it is not wanted any more.
         """
+        _check_size(document)
         freed = asyncio.Event()
         self._waiting.add(freed)
         try:
@@ -281,6 +285,16 @@ async def _until_any(events: list[asyncio.Event], within_s: float) -> None:
         for task in waits:
             task.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _check_size(document: Document) -> None:
+    """Raise LaunchFailed for a pod that is too long."""
+    size = len(json.dumps(document))  # as the client library writes it
+    if size > LONGEST_POD:
+        raise LaunchFailed(
+            f"its pod has {size} bytes as JSON, and may have {LONGEST_POD}: make the task's environment "
+            "variables or its pod_template smaller"
+        )
 
 
 def refused(error: ApiError) -> LaunchFailed:

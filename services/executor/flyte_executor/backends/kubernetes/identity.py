@@ -20,7 +20,8 @@ ORDER, POOL_ORDER = "order", "pool-order"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 PRIMARY = "kubectl.kubernetes.io/default-container"
 """The annotation that names the container which runs the task; kubectl shows the logs of that one."""
-_DIGITS = 12
+_DIGITS = 20
+"""Of a hash, in hex: to find another attempt of the same name would take some 2**80 tries."""
 
 _Told = TypeVar("_Told", bound=Word)
 
@@ -29,7 +30,7 @@ def pod_name(attempt: AttemptKey, site: str) -> str:
     """The same for the same attempt on the same site, so that it is started once; a DNS label."""
     digest = hashlib.sha256(f"{site} {attempt}".encode()).hexdigest()[:_DIGITS]
     readable = re.sub(r"[^a-z0-9]+", "-", f"{attempt.action.run.run}-{attempt.action.action}".lower())
-    head = f"{readable[:40].strip('-')}-{attempt.attempt}"[: LABEL_LIMIT - _DIGITS - 1].strip("-")
+    head = f"{readable[:32].strip('-')}-{attempt.attempt}"[: LABEL_LIMIT - _DIGITS - 1].strip("-")
     return f"{head}-{digest}"
 
 
