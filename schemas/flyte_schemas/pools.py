@@ -18,7 +18,7 @@ from flyte_schemas.task import TaskTemplate
 
 PROCESS = "process"
 """The pool of actions that have a process of their own."""
-DIGEST_DIGITS = 15
+DIGEST_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +67,15 @@ def pool_of(
         parts["service_account"] = service_account
     if template.pod_template is not None:
         parts["pod_template"] = template.pod_template.model_dump(mode="json")
-    digest = hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return Pool(f"{template.environment}-{digest[:DIGEST_DIGITS]}", template.reuse)
+    place = _digest([run.project, run.domain])
+    return Pool(f"{template.environment}-{place}-{_digest(parts)}", template.reuse)
+
+
+def is_of_place(pool: str, project: str, domain: str) -> bool:
+    """Whether a pool of this name serves this project and domain: its name says so."""
+    return pool.split("-")[-2:-1] == [_digest([project, domain])]
+
+
+def _digest(parts: object) -> str:
+    said = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(said).hexdigest()[:DIGEST_DIGITS]

@@ -4,7 +4,7 @@ import pytest
 
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.policies import PodTemplate, Reuse
-from flyte_schemas.pools import pool_of, runs_apart
+from flyte_schemas.pools import is_of_place, pool_of, runs_apart
 from flyte_schemas.subjects import RunKey
 from flyte_schemas.task import BundleReference, Resources, TaskOverrides, TaskTemplate
 from testkit.tasks import template
@@ -85,3 +85,12 @@ def test_who_may_have_ended_a_shared_process_has_the_next_one_for_itself() -> No
     assert not runs_apart(REUSE, failed("ValueError"))
     assert not runs_apart(REUSE, None)
     assert not runs_apart(REUSE.model_copy(update={"concurrency": 1}), failed("OOMKilled"))
+
+
+def test_the_name_of_a_pool_tells_whether_it_serves_a_place() -> None:
+    name = name_of(task(environment="my-env"))
+    assert is_of_place(name, "project", "domain")
+    assert not is_of_place(name, "project", "other")
+    assert not is_of_place(name, "other", "domain")
+    assert not is_of_place("env", "project", "domain")
+    assert all(len(digest) >= 20 for digest in name.split("-")[-2:])

@@ -14,15 +14,18 @@ from flyte_schemas.policies import Reuse
 from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey, RunKey
 from testkit.cases.harness import until
+from testkit.pools import pool_for
 
 RUN = RunKey("project", "domain", "run")
+REUSE = Reuse(min_replicas=0, max_replicas=5, idle_ttl_s=60.0, scaledown_ttl_s=30.0)
+POOL = pool_for(RUN, REUSE).name
 A_WHILE_S = 0.05
 LOOKS_AGAIN_S = 0.5
 
 
 def pool(least: int = 0, most: int = 2, **changes: float) -> Pool:
     reuse = Reuse(min_replicas=least, max_replicas=most, idle_ttl_s=60.0, scaledown_ttl_s=30.0)
-    return Pool("env-1", reuse.model_copy(update=changes))
+    return Pool(POOL, reuse.model_copy(update=changes))
 
 
 def order(name: str, number: int = 1) -> Order:
@@ -40,7 +43,7 @@ class Place:
         self.lost: list[AttemptKey] = []
 
     async def _make(self, order: PoolOrder) -> str:
-        assert (order.pool, order.owner, order.site) == ("env-1", "us", "here")
+        assert (order.pool, order.owner, order.site) == (POOL, "us", "here")
         await asyncio.sleep(0)
         if self.is_full:
             raise LaunchFailed("no room")
@@ -67,7 +70,7 @@ class Place:
         most: int = 1,
         patience_s: float = 10.0,
     ) -> "asyncio.Task[WorkGiven]":
-        question = TakeWork(worker=name, pool="env-1", done=done, has=has, most=most, patience_s=patience_s)
+        question = TakeWork(worker=name, pool=POOL, done=done, has=has, most=most, patience_s=patience_s)
         return asyncio.create_task(self.workers.take(question))
 
     async def given(self, name: str, *done: Order, patience_s: float = 10.0) -> Order | None:
@@ -164,7 +167,7 @@ async def test_a_question_that_is_asked_again_leaves_no_attempt_with_the_first(p
 
 
 async def test_a_worker_that_asks_somebody_else_is_not_waited_for(place: Place) -> None:
-    place.workers.add("7", "env-1")  # from its record: it lives, and is another executor's
+    place.workers.add("7", POOL)  # from its record: it lives, and is another executor's
     await place.gave(order("a"), pool())
     assert place.made == ["100"]
     await place.given("100")

@@ -11,15 +11,14 @@ from flyte_executor.core.placement import Placement
 from flyte_schemas.endpoints import TakeWork, WorkGiven
 from flyte_schemas.orders import Order, PoolOrder, Work
 from flyte_schemas.policies import Reuse
-from flyte_schemas.pools import Pool
 from flyte_schemas.subjects import AttemptKey, RunKey
 from testkit.cases.harness import until
+from testkit.pools import pool_for
 
 RUN = RunKey("project", "domain", "run")
 LANES = 3
-POOL = Pool(
-    "env-1",
-    Reuse(min_replicas=0, max_replicas=2, concurrency=LANES, idle_ttl_s=60.0, scaledown_ttl_s=30.0),
+POOL = pool_for(
+    RUN, Reuse(min_replicas=0, max_replicas=2, concurrency=LANES, idle_ttl_s=60.0, scaledown_ttl_s=30.0)
 )
 
 

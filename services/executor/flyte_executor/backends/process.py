@@ -191,7 +191,9 @@ class ProcessBackend:
     async def _take(self, question: TakeWork) -> WorkGiven:
         """A worker asks; one that is not known was another executor's, who is gone."""
         if question.worker not in self._workers.names:
-            if self._is_closing or not is_alive(*_process(question.worker)):
+            record = read_record(self._folder / f"{_process(question.worker)[0]}.json")
+            is_another = record is not None and record.pool != question.pool
+            if self._is_closing or is_another or not is_alive(*_process(question.worker)):
                 return WorkGiven(owner=self._names[0], end=True)
             self._watch_worker(question.worker, question.pool, question.has)
         return await self._workers.take(question)

@@ -12,17 +12,17 @@ Executors may share a place. A worker is that one's whom it asks; who gets no an
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from flyte_executor.backends.pool_in_use import PoolInUse
 from flyte_executor.backends.port import LaunchFailed
 from flyte_executor.clock import Elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven
 from flyte_schemas.orders import Order, PoolOrder, Work
-from flyte_schemas.pools import Pool
+from flyte_schemas.pools import Pool, is_of_place
 from flyte_schemas.subjects import AttemptKey
 
 log = structlog.get_logger()
@@ -54,6 +54,8 @@ class Worker:
     """How many it may run at a time."""
     has_asked: bool = False
     is_ending: bool = False
+    is_doubted: bool = False
+    """Whether it has claimed what is another pool's."""
 
     @property
     def is_free(self) -> bool:
@@ -66,35 +68,6 @@ class Worker:
         if self.is_ending:
             return 0
         return int(not self.work) if self.lanes == 1 else max(self.lanes - len(self.work), 0)
-
-
-@dataclass(slots=True)
-class PoolInUse:
-    """A pool, and what waits for its workers, with the time since when. `most` is how many there may be."""
-
-    pool: Pool
-    most: int
-    waiting: "OrderedDict[AttemptKey, tuple[Work, float]]" = field(default_factory=OrderedDict)
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when something that waited was handed out, or more workers may be made."""
-    grower: "asyncio.Task[None] | None" = None
-
-    def take(self) -> Work:
-        """What has waited longest."""
-        _, (work, _) = self.waiting.popitem(last=False)
-        self.moved.set()
-        return work
-
-    async def handed_out(self, attempt: AttemptKey, within_s: float) -> None:
-        """Return when an attempt waits no more, when there may be more workers, or after that time."""
-        most = self.most
-        try:
-            async with asyncio.timeout(within_s):
-                while attempt in self.waiting and self.most <= most:
-                    self.moved.clear()
-                    await self.moved.wait()
-        except TimeoutError:
-            pass
 
 
 Make = Callable[[PoolOrder], Awaitable[str]]
@@ -172,11 +145,38 @@ class Workers:
         How many it runs at a time is known from its pool, or from its questions.
         """
         worker = Worker(name=name, pool=pool, idle_since=self._now(), seen_at=None)
-        worker.work = {order.key: Work(order=order) for order in has}
+        worker.work = {order.key: Work(order=order) for order in self._credible(worker, has)}
         if (in_use := self._pools.get(pool)) is not None:
             worker.lanes = in_use.pool.reuse.concurrency
         self._workers[name] = worker
         return worker
+
+    def _credible(self, worker: Worker, has: Iterable[Order]) -> list[Order]:
+        """Of what a worker says that it has: what its pool may have, as it runs a task's code and may lie."""
+        has = list(has)
+        kept = [
+            order
+            for order in has
+            if is_of_place(worker.pool, order.project, order.domain)
+            and self._pool_of(order.key) in (None, worker.pool)
+        ]
+        if len(kept) < len(has):
+            self._claims_others(worker, len(has) - len(kept))
+        return kept
+
+    def _pool_of(self, attempt: AttemptKey) -> str | None:
+        """The pool of an attempt that waits, or that a worker has."""
+        waits = (name for name, in_use in self._pools.items() if attempt in in_use.waiting)
+        worker = self.of_attempt(attempt)
+        return next(waits, worker.pool if worker else None)
+
+    def _claims_others(self, worker: Worker, attempts: int) -> None:
+        """Say so, once of each worker."""
+        if not worker.is_doubted:
+            worker.is_doubted = True
+            log.warning(
+                "executor.worker.claims_others", worker=worker.name, pool=worker.pool, attempts=attempts
+            )
 
     def gone(self, name: str, *, ran: Iterable[Order] = (), is_told: bool = False) -> list[AttemptKey]:
         """A worker has ended: the attempts that are lost with it.
@@ -210,7 +210,12 @@ class Workers:
         if most > in_use.most:
             in_use.moved.set()
         in_use.most = most
-        if attempt in in_use.waiting or self.of_attempt(attempt) is not None:
+        worker = self.of_attempt(attempt)
+        if worker is not None and worker.pool != pool.name:  # it said so before we knew whose it is
+            del worker.work[attempt]
+            self._claims_others(worker, 1)
+            worker = self.of_attempt(attempt)
+        if attempt in in_use.waiting or worker is not None:
             return
         in_use.waiting[attempt] = work, asyncio.get_running_loop().time()
         self._see_to(in_use)
@@ -227,6 +232,9 @@ class Workers:
         if worker is None:
             worker = self.add(question.worker, question.pool, question.has)
             log.info("executor.worker.adopted", worker=question.worker, pool=question.pool)
+        elif worker.pool != question.pool:  # its credentials are for a pool, not for a name
+            log.warning("executor.worker.is_another", worker=question.worker, pool=question.pool)
+            return WorkGiven(owner=self._owner, end=True)
         worker.has_asked, worker.seen_at, worker.most = True, self._now(), question.most
         if question.has and question.most:  # only who runs several asks for more while it has some
             worker.lanes = max(worker.lanes, len(question.has) + question.most)

@@ -322,7 +322,8 @@ class KubernetesBackend:
         """A worker asks; one that is not known was another executor's, or the watch has yet to tell of it."""
         if question.worker not in self._workers.names:
             pod = next((pod for _, pod in self._pods() if pod.worker == question.worker), None)
-            if pod is None or pod.end is not None or self._is_closing:
+            is_its_pod = pod and pod.end is None and pod.pool and pod.pool.pool == question.pool
+            if not is_its_pod or self._is_closing:
                 await asyncio.sleep(UNKNOWN_S)
                 return WorkGiven(owner=self._owner)
             self._workers.add(question.worker, question.pool, question.has)
