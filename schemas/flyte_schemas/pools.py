@@ -68,12 +68,13 @@ def pool_of(
     if template.pod_template is not None:
         parts["pod_template"] = template.pod_template.model_dump(mode="json")
     place = _digest([run.project, run.domain])
-    return Pool(f"{template.environment}-{place}-{_digest(parts)}", template.reuse)
+    return Pool(f"{template.environment}-{place}{_digest(parts)}", template.reuse)
 
 
 def is_of_place(pool: str, project: str, domain: str) -> bool:
     """Whether a pool of this name serves this project and domain: its name says so."""
-    return pool.split("-")[-2:-1] == [_digest([project, domain])]
+    digits = pool.rpartition("-")[2]
+    return len(digits) == 2 * DIGEST_DIGITS and digits.startswith(_digest([project, domain]))
 
 
 def _digest(parts: object) -> str:

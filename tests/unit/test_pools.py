@@ -93,4 +93,5 @@ def test_the_name_of_a_pool_tells_whether_it_serves_a_place() -> None:
     assert not is_of_place(name, "project", "other")
     assert not is_of_place(name, "other", "domain")
     assert not is_of_place("env", "project", "domain")
-    assert all(len(digest) >= 20 for digest in name.split("-")[-2:])
+    assert len(name) == len("my-env-") + 2 * 20
+    assert name.rpartition("-")[0] == "my-env"
