@@ -7,11 +7,11 @@ tell who may ask it; who answers compares the two.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from flyte_schemas.artifacts import parts_of
+from flyte_schemas.artifacts import MAX_PARTS, parts_of
 from flyte_schemas.failure import Failure
 from flyte_schemas.names import is_name
 from flyte_schemas.orders import Order, Work
@@ -54,6 +54,8 @@ class Endpoint(Generic[AskT, AnswerT]):
 
 PLACE = ("project", "domain")
 
+PartMd5s = Annotated[tuple[Md5, ...], Field(max_length=MAX_PARTS)]
+PartNumbers = Annotated[tuple[PositiveInt, ...], Field(max_length=MAX_PARTS)]
 
 # -- dataproxy ---------------------------------------------------------------------------------------------
 
@@ -62,7 +64,7 @@ class CreateUploadLocation(Word):
     """Where may I put an object with this name (`flyte_schemas.artifacts`) and this many bytes?
 
     `part_md5s`: of an object of several parts, the MD5 of each. `upload_id` goes on with an upload that was
-    begun before, for the parts (numbered from 1) that are `wanted`; none means all.
+    begun before, for the parts (numbered from 1, each once) that are `wanted`; none means all.
     """
 
     project: Name
@@ -70,9 +72,9 @@ class CreateUploadLocation(Word):
     content_md5: ContentName
     filename: str
     size_bytes: NonNegativeInt
-    part_md5s: tuple[Md5, ...] = ()
+    part_md5s: PartMd5s = ()
     upload_id: str | None = None
-    wanted: tuple[PositiveInt, ...] = ()
+    wanted: PartNumbers = ()
 
 
 class PartLocation(Word):
@@ -106,7 +108,7 @@ class CompleteUpload(Word):
     domain: Name
     content_md5: ContentName
     size_bytes: NonNegativeInt
-    part_md5s: tuple[Md5, ...]
+    part_md5s: PartMd5s
     upload_id: str
 
 

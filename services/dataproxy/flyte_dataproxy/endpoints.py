@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flyte_bus.errors import Refusal
-from flyte_dataproxy.core.keys import ArtifactKey, Content, InvalidKey
+from flyte_dataproxy.core.keys import ArtifactKey, Content, InvalidKey, InvalidParts
 from flyte_dataproxy.rooms import Rooms
 from flyte_dataproxy.settings import REQUIRED_YOUTH_S
 from flyte_dataproxy.store.port import ArtifactLocations, Kept, StoreFailed, Upload, UploadLost
@@ -40,9 +40,10 @@ class Endpoints:
     async def create_upload_location(self, question: CreateUploadLocation) -> UploadLocation:
         """No URL when the object is there already, in this size.
 
-        Raises Refusal, code `ArtifactTooLarge` or `ArtifactLimitExceeded`.
+        Raises Refusal, code `InvalidQuestion`, `ArtifactTooLarge` or `ArtifactLimitExceeded`.
         """
         content = _content_of(question)
+        wanted = _numbers(content, question.wanted)
         if question.size_bytes > self.max_object_bytes:
             raise _refusal(
                 "ArtifactTooLarge",
@@ -55,7 +56,7 @@ class Endpoints:
                 await self._keep_young(kept)
                 return UploadLocation(uri=content.key.uri, exists=True)
             await self.rooms.take(content.key, content.size_bytes)
-            upload = await self.locations.upload(content, question.upload_id, question.wanted)
+            upload = await self.locations.upload(content, question.upload_id, wanted)
         return _told(content.key, upload)
 
     async def _keep_young(self, kept: Kept) -> None:
@@ -137,6 +138,13 @@ def _content_of(question: CreateUploadLocation | CompleteUpload) -> Content:
         return Content(key=key, size_bytes=question.size_bytes, part_md5s=part_md5s)
     except InvalidKey as error:
         raise _invalid(error) from error
+
+
+def _numbers(content: Content, wanted: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return content.numbers(wanted)
+    except InvalidParts as error:
+        raise _refusal("InvalidQuestion", str(error), "Name each part that is missing once.") from error
 
 
 def _key_in(uri: str) -> ArtifactKey:

@@ -17,6 +17,10 @@ class InvalidKey(ValueError):
     """This is not the name of an object."""
 
 
+class InvalidParts(ValueError):
+    """These are not the numbers of an object's parts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactKey:
     """One object. `project` and `domain`: letters, digits, `-`, `_`; `md5`: 32 lower-case hex digits, and
@@ -84,3 +88,12 @@ class Content:
             )
         if content_name(self.part_md5s) != self.key.md5:
             raise InvalidKey(f"the MD5s of the parts are not those of {self.key.md5}")
+
+    def numbers(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
+        """The numbers of the parts that are wanted, of all when none is named. Raises InvalidParts."""
+        count = len(self.part_md5s)
+        if len(set(wanted)) < len(wanted):
+            raise InvalidParts("a part is wanted more than once")
+        if wanted and not (min(wanted) >= 1 and max(wanted) <= count):
+            raise InvalidParts(f"part {max(wanted)} is wanted, and the parts are numbered from 1 to {count}")
+        return wanted or tuple(range(1, count + 1))
