@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from copy import deepcopy
@@ -26,6 +26,7 @@ from flyte_registry.core.pace import Pace, eta_s
 from flyte_registry.core.position import Position
 from flyte_registry.core.rows import RunRow, concerns_run, fold_run, task_row
 from flyte_registry.read_model import DiskFull, ReadModel
+from flyte_registry.run_table import UNREADABLE
 from flyte_registry.seal_table import unsealed_of
 from flyte_registry.settings import SERVICE, Clock, RegistrySettings
 from flyte_schemas.envelope import Malformed
@@ -251,18 +252,27 @@ class Projection:
         return position.as_of
 
     def _take_in_runs(self, model: ReadModel, entries: Sequence[Entry]) -> dict[RunKey, RunRow]:
-        """Fold the entries into the rows of their runs; these rows."""
+        """Fold the entries into the rows of their runs; these rows.
+
+        A run that cannot be read or written stays as it was: it must not keep the others from being read.
+        """
         rows: dict[RunKey, RunRow] = {}
+        left: set[RunKey] = set()
         for entry in entries:
             key = parse_action(entry.subject)
             if key is None or isinstance(entry.content, Malformed) or not concerns_run(key, entry.content):
                 continue
             run = key.run
-            row = rows.get(run) or self._recent.get(run) or model.runs.get(run) or RunRow(key=run)
-            rows[run] = fold_run(row, key, entry.content, entry.sequence)
-        for row in rows.values():
-            model.runs.put(row)
-        return rows
+            if run in left:
+                continue
+            with _leaving(run, left):
+                row = rows.get(run) or self._recent.get(run) or model.runs.get(run) or RunRow(key=run)
+                rows[run] = fold_run(row, key, entry.content, entry.sequence)
+        for run, row in rows.items():
+            if run not in left:
+                with _leaving(run, left):
+                    model.runs.put(row)
+        return {run: row for run, row in rows.items() if run not in left}
 
     def _keep_for_seals(
         self, model: ReadModel, entries: Sequence[Entry], rows: Mapping[RunKey, RunRow]
@@ -274,8 +284,10 @@ class Projection:
         model.seals.add(events)
         found: dict[RunKey, tuple[int, bool]] = {}
         for run, count in Counter(run for run, _ in events).items():
-            row = rows.get(run) or self._recent.get(run) or model.runs.get(run)
-            found[run] = (count, row is not None and row.root.is_terminal)
+            found[run] = (count, False)
+            with _leaving(run, set()):
+                row = rows.get(run) or self._recent.get(run) or model.runs.get(run)
+                found[run] = (count, row is not None and row.root.is_terminal)
         return found
 
     def _remember(self, rows: dict[RunKey, RunRow]) -> None:
@@ -285,6 +297,16 @@ class Projection:
             self._recent[key] = row
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
+
+
+@contextlib.contextmanager
+def _leaving(run: RunKey, left: set[RunKey]) -> Iterator[None]:
+    """Go on without a run that fails, and say so."""
+    try:
+        yield
+    except UNREADABLE:
+        left.add(run)
+        log.error("registry.run.unreadable", run=str(run), exc_info=True)
 
 
 def _take_in_tasks(model: ReadModel, entries: Sequence[Entry]) -> None:

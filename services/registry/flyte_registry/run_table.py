@@ -28,6 +28,9 @@ from flyte_schemas.subjects import RunKey
 
 _STATE = TypeAdapter[ActionState](StateDocument)
 
+UNREADABLE = (ValueError, TypeError, RecursionError, OverflowError, sqlite3.DataError)
+"""What reading, folding and writing a run raise for content that is not as it should be."""
+
 _COLUMNS = (
     "name, task, version, phase, requested_at, started_at, ended_at, attempts, actions, paused,"
     " labels, requested_by, failure, sequence, updated_at"
@@ -82,7 +85,18 @@ class RunTable:
         )
 
     def put(self, row: RunRow) -> None:
-        """Write a run as it is now; it is listed from when its root was seen."""
+        """Write a run as it is now, or nothing of it; it is listed from when its root was seen."""
+        self._db.execute("SAVEPOINT run")
+        try:
+            self._put(row)
+        except UNREADABLE:
+            self._db.execute("ROLLBACK TO run")
+            raise
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("RELEASE run")
+
+    def _put(self, row: RunRow) -> None:
         place = self._place(row.key.project, row.key.domain, make=True)
         root, paused = _STATE.dump_json(row.root).decode(), orjson.dumps(sorted(row.paused)).decode()
         self._db.execute(

@@ -156,9 +156,12 @@ def shortened(text: str) -> str:
 
 def _without_values(root: ActionState) -> ActionState:
     requested = root.requested
+    if requested is not None and requested.settings is not None and requested.settings.notifications:
+        settings = requested.settings.model_copy(update={"notifications": ()})
+        requested = requested.model_copy(update={"settings": settings})
     if requested is not None and (requested.inputs or requested.env_vars or requested.overrides):
         requested = requested.model_copy(update={"inputs": {}, "env_vars": {}, "overrides": None})
-    elif root.outputs is None:
+    if requested is root.requested and root.outputs is None:
         return root
     return root._replace(requested=requested, outputs=None)
 
