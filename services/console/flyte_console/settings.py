@@ -84,6 +84,8 @@ class ConsoleSettings:
     """Events in one answer."""
     max_lines: int = 5_000
     """Lines in one answer, but for the rest of the last chunk; and lines that wait for a slow reader."""
+    max_characters: int = 4 * 1024**2
+    """As `max_lines`, of these lines together."""
     max_left: int = 64
     """Readers of output whose place is remembered for when they go on."""
     last_look_s: float = 1.0

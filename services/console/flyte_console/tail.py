@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from flyte_bus.ports import Bus
-from flyte_console.core.lines import Line, LogLines
+from flyte_console.core.lines import Line, LogLines, characters
 from flyte_console.settings import ConsoleSettings
 from flyte_console.streams import Sent
 from flyte_console.views import RunView, rang
@@ -41,25 +41,32 @@ class Output:
 class _Pump:
     """Reads ahead of one reader, as far as there is room for what it has not taken."""
 
-    def __init__(self, lines: LogLines, bell: asyncio.Event, room: int) -> None:
+    def __init__(self, lines: LogLines, bell: asyncio.Event, settings: ConsoleSettings) -> None:
         self.lines = lines
         self.waiting: list[Line] = []
+        self._characters = 0
         self._bell = bell
-        self._room = room
+        self._settings = settings
         self._taken = asyncio.Event()
 
     async def run(self, bus: Bus, subject: str) -> None:
         async with aclosing(bus.log.follow(LOGS, subject, after=self.lines.as_of)) as entries:
             async for entry in entries:
-                while len(self.waiting) >= self._room:
+                while not self._has_room():
                     self._taken.clear()
                     await self._taken.wait()
-                self.waiting += self.lines.take(entry.subject, entry.content, entry.sequence)
+                found = self.lines.take(entry.subject, entry.content, entry.sequence)
+                self.waiting += found
+                self._characters += characters(found)
                 self._bell.set()
+
+    def _has_room(self) -> bool:
+        settings = self._settings
+        return len(self.waiting) < settings.max_lines and self._characters < settings.max_characters
 
     def take(self) -> Sent:
         """All that is there, as one message."""
-        found, self.waiting = self.waiting, []
+        found, self.waiting, self._characters = self.waiting, [], 0
         self._taken.set()
         return _sent(found, self.lines.as_of)
 
@@ -71,7 +78,7 @@ async def tail(
 
     When the last attempt has ended, what it has written is waited for a little: it may be on its way still.
     """
-    pump = _Pump(lines, bell, settings.max_lines)
+    pump = _Pump(lines, bell, settings)
     pumping = asyncio.create_task(pump.run(bus, output.subject))
     pumping.add_done_callback(lambda _: bell.set())
     looks = settings.last_looks

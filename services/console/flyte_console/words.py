@@ -18,7 +18,7 @@ from flyte_bus.ports import Bus, Entry
 from flyte_console.admission import asked_for, unknown
 from flyte_console.answers.words import EventLine, Events
 from flyte_console.core.asks import Ask
-from flyte_console.core.lines import Line, LogLines
+from flyte_console.core.lines import Line, LogLines, characters
 from flyte_console.routes import Encoded
 from flyte_console.settings import ConsoleSettings
 from flyte_console.streams import Sent
@@ -33,6 +33,9 @@ from flyte_schemas.subjects import (
     parse_action,
     run_filter,
 )
+
+BREATH_BYTES = 1024**2
+"""Others have their turn after so much of an output, as after `BREATH` messages of it."""
 
 
 class WordAnswers:
@@ -69,14 +72,16 @@ class WordAnswers:
         output, after = _output(ask), ask.whole("after", default=0)
         limit = ask.whole("limit", default=1000, at_least=1, at_most=self._settings.max_lines)
         found: list[Line] = []
-        is_more = False
+        size, is_more = 0, False
         async with asyncio.timeout(self._settings.read_patience_s):
             lines = await self._at(output, after)
             async with aclosing(self._bus.log.read(LOGS, output.subject, after=lines.as_of)) as entries:
                 async for entry in entries:
-                    if is_more := len(found) >= limit:
+                    if is_more := len(found) >= limit or size >= self._settings.max_characters:
                         break
-                    found += lines.take(entry.subject, entry.content, entry.sequence)
+                    more = lines.take(entry.subject, entry.content, entry.sequence)
+                    found += more
+                    size += characters(more)
             as_of = lines.as_of
             if not is_more:
                 if await self._has_ended(output.run.action(output.action or ROOT_ACTION)):
@@ -104,14 +109,16 @@ class WordAnswers:
         lines = self._left.pop((output, after), None)
         if lines is not None or not after:
             return lines or LogLines(output.attempt)
-        lines, count = LogLines(output.attempt), 0
+        lines, count, size = LogLines(output.attempt), 0, 0
         async with aclosing(self._bus.log.read(LOGS, output.subject)) as entries:
             async for entry in entries:
                 if entry.sequence > after:
                     break
                 lines.take(entry.subject, entry.content, entry.sequence)
                 count += 1
-                if not count % BREATH:
+                size += len(entry.raw)
+                if not count % BREATH or size >= BREATH_BYTES:
+                    size = 0
                     await asyncio.sleep(0)
         lines.as_of = max(lines.as_of, after)
         return lines

@@ -1,4 +1,7 @@
-"""Output as lines: chunks of many attempts, put into each attempt's order and cut at line breaks."""
+"""Output as lines: chunks of many attempts, put into each attempt's order and cut at line breaks.
+
+What has no line breaks is cut all the same, so that no line grows with each chunk, and with the output.
+"""
 
 from typing import Any
 
@@ -10,6 +13,14 @@ from flyte_schemas.subjects import parse_action
 
 Line = dict[str, Any]
 """As `answers.words.LogLine` has it."""
+
+LINE_CHARACTERS = 64 * 1024
+"""A longer line is several."""
+
+
+def characters(lines: list[Line]) -> int:
+    """How much text there is in these lines."""
+    return sum(len(line["text"]) for line in lines)
 
 
 class LogLines:
@@ -66,9 +77,10 @@ class LogLines:
         for segment in chunk.segments:
             place = (action, chunk.attempt, segment.stream)
             begun = self._partial.get(place, ("", 0))[0]
-            *whole, rest = (begun + segment.text).split("\n")
-            found += [self._line(*place, text, at_ms) for text in whole]
-            self._partial[place] = (rest, at_ms)
+            *whole, rest = map(_cut, (begun + segment.text).split("\n"))
+            ended = [text for cut in whole for text in cut] + rest[:-1]
+            found += [self._line(*place, text, at_ms) for text in ended]
+            self._partial[place] = (rest[-1], at_ms)
         return found
 
     def _line(self, action: str, attempt: int, stream: str, text: str, at_ms: int) -> Line:
@@ -81,3 +93,8 @@ class LogLines:
             "text": text,
             "partial": False,
         }
+
+
+def _cut(text: str) -> list[str]:
+    """A line as the lines that it is given as: one at least, and the same however it came."""
+    return [text[at : at + LINE_CHARACTERS] for at in range(0, max(1, len(text)), LINE_CHARACTERS)]
