@@ -11,16 +11,16 @@ from typing import Any
 
 import structlog
 
-from flyte_bus.errors import BusError, Conflict
+from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.ports import Bus, KeyEntry
 from flyte_bus.service import Supervisor
 from flyte_notifier.core.matching import named_by
-from flyte_notifier.core.messages import document
+from flyte_notifier.core.messages import cut, document
 from flyte_notifier.measures import Measures
 from flyte_notifier.rulebook import Rulebook
 from flyte_notifier.senders import NotSent, Senders, Unsendable
 from flyte_notifier.settings import SERVICE, NotifierSettings, Now
-from flyte_notifier.watching import around
+from flyte_notifier.watching import NotReadable, around
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent, Event, Malformed
 from flyte_schemas.notices import Delivery, NotificationFailed
@@ -70,6 +70,16 @@ class Outbox:
                 tasks.spawn(f"deliver {entry.key}", self._deliver(entry.key))
 
     async def _deliver(self, key: str) -> None:
+        """See to one, whatever it holds: none may end the notifier, which would come upon it ever again."""
+        try:
+            await self._see_through(key)
+        except Exception as error:
+            if isinstance(error, BusError) and not isinstance(error, TooLarge):
+                raise  # the bus cannot be used, whatever is on its way
+            log.error("notifier.delivery.broken", key=key, exc_info=error)
+            await self._remove(key)
+
+    async def _see_through(self, key: str) -> None:
         """Try one until it is done, by whomever."""
         if key not in self._there:
             return None
@@ -96,8 +106,12 @@ class Outbox:
         """What deliveries share their places with: those of one rule, or of one run's wish."""
         if delivery.target.startswith("rule:"):
             return delivery.target
-        kind, settings = await self._whom(delivery, await self._state_of(delivery))
-        return f"{kind} {settings.get('url') or settings.get('webhook_url') or settings.get('name')}"
+        try:
+            kind, settings = self._whom(delivery, await self._state_of(delivery))
+        except NotSent:  # the try will say so
+            return delivery.target
+        said = (settings.get(field) for field in ("url", "webhook_url", "name"))
+        return f"{kind} {next((place for place in said if place and isinstance(place, str)), '')}"
 
     async def _try(self, key: str) -> None:
         if key not in self._there or self._pause_s(self._there[key][0]) > 0:
@@ -118,8 +132,10 @@ class Outbox:
             await self._give_up(key, str(error))
         except NotSent as error:
             await self._failed(key, delivery, str(error))
-        except BusError:
-            raise
+        except BusError as error:
+            if not isinstance(error, TooLarge):
+                raise
+            await self._give_up(key, "it is larger than a message may be")
         except Exception as error:  # ours, or settings that are none: the others are to be told all the same
             log.error("notifier.try.broken", target=delivery.target, exc_info=error)
             await self._failed(key, delivery, f"this is a bug in flyte ({type(error).__name__})")
@@ -142,13 +158,13 @@ class Outbox:
     async def _send(self, key: str, delivery: Delivery) -> datetime:
         """Tell of the event; returns when it happened. Raises NotSent, Unsendable."""
         action, event, state = await self._read(delivery)
-        kind, settings = await self._whom(delivery, state)
+        kind, settings = self._whom(delivery, state)
         told = document(action, state, event, delivery.sequence, self._settings.console_url)
         await self._senders.send(kind, settings, told, key)
         return event.time
 
     async def _failed(self, key: str, delivery: Delivery, error: str) -> None:
-        tries = delivery.tries + 1
+        tries, error = delivery.tries + 1, cut(error)
         log.warning(
             "notifier.try.failed",
             event_id=delivery.event_id,
@@ -180,10 +196,10 @@ class Outbox:
         if key not in self._there:  # somebody else has seen to it meanwhile
             return
         delivery, _ = self._there[key]
-        action = _action_of(delivery)
-        log.error("notifier.given_up", event_id=delivery.event_id, target=delivery.target, error=error)
+        action, target, error = _action_of(delivery), cut(delivery.target), cut(error)
+        log.error("notifier.given_up", event_id=delivery.event_id, target=target, error=error)
         data = NotificationFailed(
-            target=delivery.target,
+            target=target,
             event_id=delivery.event_id,
             sequence=delivery.sequence,
             tries=delivery.tries,
@@ -207,7 +223,7 @@ class Outbox:
 
     # -- whom, and what --------------------------------------------------------------------------------
 
-    async def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any]]:
+    def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any]]:
         """How to send, and what that needs. Raises Unsendable."""
         how, _, name = delivery.target.partition(":")
         if how == "run":
@@ -219,11 +235,15 @@ class Outbox:
                 return own.kind, own.settings
         rule = self._rulebook.rules.get(name)
         if rule is None:
-            return "unknown", {"name": name}
+            return "unknown", {"name": cut(name)}
         return rule.kind, rule.settings
 
     async def _state_of(self, delivery: Delivery) -> ActionState:
-        _, state = await around(self._bus, _action_of(delivery), delivery.sequence)
+        """The action as the event left it. Raises NotSent."""
+        try:
+            _, state = await around(self._bus, _action_of(delivery), delivery.sequence)
+        except NotReadable as error:
+            raise NotSent("its event cannot be read from the log") from error
         return state
 
     async def _read(self, delivery: Delivery) -> tuple[ActionKey, AnyEvent, ActionState]:

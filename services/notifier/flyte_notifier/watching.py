@@ -109,8 +109,12 @@ class Watching:
                 log.debug("notifier.delivery.known", event_id=event_id, target=target)
 
 
+class NotReadable(BusError):
+    """What a consumer has told of is not in the log: not yet, or not any more."""
+
+
 async def around(bus: Bus, key: ActionKey, sequence: int) -> tuple[ActionState, ActionState]:
-    """An action just before a message on its subject, and with it.
+    """An action just before a message on its subject, and with it. Raises NotReadable.
 
     A replica of the stream may be behind the one that told of the message: it is asked again.
     """
@@ -127,4 +131,4 @@ async def around(bus: Bus, key: ActionKey, sequence: int) -> tuple[ActionState, 
         if state.version >= sequence:
             return before, state
         await asyncio.sleep(READ_AGAIN_S)
-    raise BusError(f"sequence {sequence} of {key} was told of, and cannot be read")
+    raise NotReadable(f"sequence {sequence} of {key} was told of, and cannot be read")

@@ -6,15 +6,18 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from flyte_notifier.rulebook import read_rules
 from flyte_notifier.settings import NotifierSettings
-from flyte_schemas.notices import Rule
+from flyte_schemas.notices import Delivery, Rule
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.streams import OUTBOX_BUCKET
+from flyte_schemas.subjects import action_subject
 from testkit.notifier_plane import Heard, Plane
 
 P = ActionPhase
@@ -254,6 +257,33 @@ async def test_a_mail_goes_to_all_whom_it_names(plane: Plane) -> None:
     ]
     assert "Subject: run bad of task env.task (p/d): FAILED: ValueError: no luck" in said
     assert not [line for line in said if line.lower().startswith("bcc")]
+
+
+@pytest.mark.parametrize("kind", ["named-delivery", "named-rule"])
+async def test_a_name_without_measure_is_an_unknown_one(plane: Plane, kind: Any) -> None:
+    receiver = await plane.receiver()
+    await plane.notifier()
+    named = Notification(kind=kind, phases=FAILED, settings={"name": "\x7f" * 250_000})
+    await plane.run("evil", named, hook(receiver.url))
+    await plane.until(lambda: bool(receiver.heard))
+    await plane.settled()
+    (failure,) = await plane.failures()
+    assert failure.error.startswith("the platform knows no notification by the name")
+    assert len(failure.error) <= 300 and len(failure.target) <= 300
+
+
+async def test_a_delivery_of_any_size_and_form_ends_no_notifier(plane: Plane) -> None:
+    receiver = await plane.receiver()
+    run = await plane.run("evil", hook({"url": {"a": [receiver.url] * 3}}), fails=False)  # type: ignore[arg-type]
+    subject = action_subject(run.action("a0"))
+    for number, target in enumerate(["rule:" + "\x7f" * 100_000, "run:0", "run:7", "run:x", "nonsense"]):
+        there = Delivery(target=target, event_id="e", subject=subject, sequence=4, next_at=datetime.now(UTC))
+        await plane.bus.bucket(OUTBOX_BUCKET).put(f"k{number}", there.model_dump_json().encode())
+    await plane.notifier(tries=1)
+    await plane.run("bad", hook(receiver.url))
+    await plane.until(lambda: bool(receiver.heard))
+    await plane.settled()
+    assert all(len(one.target) <= 300 for one in await plane.failures())
 
 
 SCRIPT = """

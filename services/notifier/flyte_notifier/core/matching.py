@@ -4,12 +4,16 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
+from flyte_notifier.core.messages import cut
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.notices import Delivery, Rule
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey
+
+_NAME_CHARACTERS = 200
+"""A longer name is cut, and by its ellipsis no rule's: names of rules are shorter, and have none."""
 
 
 def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: datetime) -> list[str]:
@@ -19,7 +23,7 @@ def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: d
         return []
     settings = requested.settings
     own = [] if settings is None else list(settings.notifications)
-    named = {str(one.settings.get("name")) for one in own if one.kind == "named-rule"}
+    named = {_named(one) for one in own if one.kind == "named-rule"}
     targets = [
         f"run:{number}" for number, one in enumerate(own) if one.kind != "named-rule" and phase in one.phases
     ]
@@ -51,12 +55,17 @@ def told_of_event(key: ActionKey, event: AnyEvent, task: str, rules: Iterable[Ru
 
 def named_by(notification: Notification) -> str:
     """The rule that a run's own notification is sent by; empty when it is sent as it stands."""
-    return str(notification.settings.get("name", "")) if notification.kind == "named-delivery" else ""
+    return _named(notification) if notification.kind == "named-delivery" else ""
 
 
 def delivery_key(delivery: Delivery) -> str:
     """Its key in the outbox: the same event to the same target is one delivery, however often it is seen."""
     return hashlib.sha256(f"{delivery.event_id} {delivery.target}".encode()).hexdigest()[:32]
+
+
+def _named(notification: Notification) -> str:
+    name = notification.settings.get("name")
+    return cut(name, _NAME_CHARACTERS) if isinstance(name, str) else ""
 
 
 def _ends(rule: Rule, phase: ActionPhase) -> bool:

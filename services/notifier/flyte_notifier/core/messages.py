@@ -16,6 +16,10 @@ _SUBJECT_CHARACTERS = 200
 """How much of a subject a mail gets: it may come from a task's failure, and mail headers are slow to make."""
 
 
+TEXT_CHARACTERS = 300
+"""How much of a target or an error is recorded: both may come from a run, and an event has a limit."""
+
+
 class NotAddressed(ValueError):
     """A mail to nobody that it can be sent to, and why."""
 
@@ -106,8 +110,12 @@ def mail(settings: Mapping[str, Any], told: Mapping[str, Any], sender: str) -> t
 
 
 def _in_one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SUBJECT_CHARACTERS else line[: _SUBJECT_CHARACTERS - 1] + "…"
+    return cut(" ".join(text.split()), _SUBJECT_CHARACTERS)
+
+
+def cut(text: str, characters: int = TEXT_CHARACTERS) -> str:
+    """The text, or so much of its beginning and an ellipsis."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def _time(time: Any) -> str | None:
