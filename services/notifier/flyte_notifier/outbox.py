@@ -14,7 +14,7 @@ import structlog
 from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.ports import Bus, KeyEntry
 from flyte_bus.service import Supervisor
-from flyte_notifier.core.matching import named_by
+from flyte_notifier.core.matching import is_for, named_by
 from flyte_notifier.core.messages import cut, document
 from flyte_notifier.measures import Measures
 from flyte_notifier.rulebook import Rulebook
@@ -234,7 +234,7 @@ class Outbox:
             if not name:
                 return own.kind, own.settings
         rule = self._rulebook.rules.get(name)
-        if rule is None:
+        if rule is None or not is_for(rule, _action_of(delivery), state):
             return "unknown", {"name": cut(name)}
         return rule.kind, rule.settings
 

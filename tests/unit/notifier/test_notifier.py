@@ -286,6 +286,27 @@ async def test_a_delivery_of_any_size_and_form_ends_no_notifier(plane: Plane) ->
     assert all(len(one.target) <= 300 for one in await plane.failures())
 
 
+@pytest.mark.parametrize("theirs", [{"project": "q"}, {"domain": "e"}, {"task": "other.*"}])
+async def test_a_run_cannot_name_a_rule_that_is_for_others(plane: Plane, theirs: dict[str, str]) -> None:
+    receiver = await plane.receiver()
+    await plane.put_rules(rule("theirs", receiver.url, phases=["succeeded"], **theirs))
+    await plane.notifier()
+    for name in ("theirs", "nobody"):
+        a_rule = Notification(kind="named-rule", settings={"name": name})
+        a_delivery = Notification(kind="named-delivery", phases=FAILED, settings={"name": name})
+        await plane.run(f"of-{name}", a_rule, a_delivery)
+    await plane.until(lambda: _count(plane, 4))
+    await plane.settled()
+    assert not receiver.heard
+    says = "the platform knows no notification by the name "
+    assert Counter((one.target, one.error) for one in await plane.failures()) == {
+        ("rule:theirs", says + "'theirs'"): 1,
+        ("run:1", says + "'theirs'"): 1,
+        ("rule:nobody", says + "'nobody'"): 1,
+        ("run:1", says + "'nobody'"): 1,
+    }
+
+
 SCRIPT = """
 import json, os, pathlib, sys
 told = json.load(sys.stdin)

@@ -13,7 +13,7 @@ from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey
 
 _NAME_CHARACTERS = 200
-"""A longer name is cut, and by its ellipsis no rule's: names of rules are shorter, and have none."""
+"""A longer name is cut, and is then still longer than a rule's may be."""
 
 
 def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: datetime) -> list[str]:
@@ -27,7 +27,7 @@ def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: d
     targets = [
         f"run:{number}" for number, one in enumerate(own) if one.kind != "named-rule" and phase in one.phases
     ]
-    known = {rule.name: rule for rule in rules}
+    known = {rule.name: rule for rule in rules if is_for(rule, key, state)}
     targets += [f"rule:{name}" for name in sorted(named) if name not in known or _ends(known[name], phase)]
     for rule in known.values():
         if (
@@ -36,7 +36,6 @@ def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: d
             and rule.name not in named
             and _ends(rule, phase)
             and _is_old_enough(rule, at)
-            and rule.concerns(key.run.project, key.run.domain, requested.task.name)
         ):
             targets.append(f"rule:{rule.name}")
     return targets
@@ -51,6 +50,12 @@ def told_of_event(key: ActionKey, event: AnyEvent, task: str, rules: Iterable[Ru
         and _is_old_enough(rule, event.time)
         and rule.concerns(key.run.project, key.run.domain, task)
     ]
+
+
+def is_for(rule: Rule, key: ActionKey, state: ActionState) -> bool:
+    """Whether a rule is there for this action at all: of another's, nobody hears that it is there."""
+    task = state.requested.task.name if state.requested else ""
+    return rule.concerns(key.run.project, key.run.domain, task)
 
 
 def named_by(notification: Notification) -> str:
