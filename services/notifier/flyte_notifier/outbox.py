@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 _LOST_RACE_S = 0.5
 """How long who was too late for a claim waits for the other's."""
+_OWN_WORDS = frozenset({"body", "message", "title", "blocks", "card"})
+"""Settings by which a run says itself what is sent: the notifier does not vouch for that."""
 
 
 class Outbox:
@@ -107,7 +109,7 @@ class Outbox:
         if delivery.target.startswith("rule:"):
             return delivery.target
         try:
-            kind, settings = self._whom(delivery, await self._state_of(delivery))
+            kind, settings, _ = self._whom(delivery, await self._state_of(delivery))
         except NotSent:  # the try will say so
             return delivery.target
         said = (settings.get(field) for field in ("url", "webhook_url", "name"))
@@ -158,9 +160,10 @@ class Outbox:
     async def _send(self, key: str, delivery: Delivery) -> datetime:
         """Tell of the event; returns when it happened. Raises NotSent, Unsendable."""
         action, event, state = await self._read(delivery)
-        kind, settings = self._whom(delivery, state)
+        kind, settings, is_own = self._whom(delivery, state)
+        is_signed = not is_own or _OWN_WORDS.isdisjoint(settings)
         told = document(action, state, event, delivery.sequence, self._settings.console_url)
-        await self._senders.send(kind, settings, told, key)
+        await self._senders.send(kind, settings, told, key, is_signed=is_signed)
         return event.time
 
     async def _failed(self, key: str, delivery: Delivery, error: str) -> None:
@@ -223,8 +226,8 @@ class Outbox:
 
     # -- whom, and what --------------------------------------------------------------------------------
 
-    def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any]]:
-        """How to send, and what that needs. Raises Unsendable."""
+    def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any], bool]:
+        """How to send, what that needs, and whether the run itself says so (else a rule)."""
         how, _, name = delivery.target.partition(":")
         if how == "run":
             settings = state.requested.settings if state.requested else None
@@ -232,11 +235,11 @@ class Outbox:
             own = settings.notifications[int(name)]
             name = named_by(own)
             if not name:
-                return own.kind, own.settings
+                return own.kind, own.settings, True
         rule = self._rulebook.rules.get(name)
         if rule is None or not is_for(rule, _action_of(delivery), state):
-            return "unknown", {"name": cut(name)}
-        return rule.kind, rule.settings
+            return "unknown", {"name": cut(name)}, False
+        return rule.kind, rule.settings, False
 
     async def _state_of(self, delivery: Delivery) -> ActionState:
         """The action as the event left it. Raises NotSent."""

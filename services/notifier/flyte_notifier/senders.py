@@ -66,23 +66,28 @@ class Senders:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str) -> None:
+    async def send(
+        self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str, *, is_signed: bool
+    ) -> None:
         """Send it; `id` is the delivery's, the same with every try. Raises NotSent, Unsendable."""
         try:
-            await self._send(kind, settings, told, id)
+            await self._send(kind, settings, told, id, self._settings.secret if is_signed else "")
         except _NOT_AS_CHECKED as error:
             raise Unsendable(f"its settings are not those of a {kind}: {type(error).__name__}") from error
 
-    async def _send(self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str) -> None:
+    async def _send(
+        self, kind: str, settings: Mapping[str, Any], told: Mapping[str, Any], id: str, secret: str
+    ) -> None:
+        headers = {"Flyte-Delivery-Id": id, "Flyte-Event-Id": told["event"]["id"]}
         match kind:
             case "webhook":
                 body = settings.get("body", told)
-                headers = dict(settings.get("headers") or {})
-                await self._http(settings.get("method", "POST"), settings["url"], body, headers, told, id)
+                headers = dict(settings.get("headers") or {}) | headers
+                await self._http(settings.get("method", "POST"), settings["url"], body, headers, secret)
             case "slack":
-                await self._http("POST", settings["webhook_url"], slack_body(settings, told), {}, told, id)
+                await self._http("POST", settings["webhook_url"], slack_body(settings, told), headers, secret)
             case "teams":
-                await self._http("POST", settings["webhook_url"], teams_body(settings, told), {}, told, id)
+                await self._http("POST", settings["webhook_url"], teams_body(settings, told), headers, secret)
             case "email":
                 await self._mail(settings, told)
             case "command":
@@ -92,26 +97,17 @@ class Senders:
             case _:
                 raise Unsendable(f"nobody knows how to send a {kind}")
 
-    async def _http(
-        self, method: str, url: str, body: Any, headers: dict[str, str], told: Mapping[str, Any], id: str
-    ) -> None:
+    async def _http(self, method: str, url: str, body: Any, headers: dict[str, str], secret: str) -> None:
         host = urlsplit(url).hostname or ""
         allowed = self._settings.hosts
         if allowed and not any(fnmatchcase(host, pattern) for pattern in allowed):
             raise Unsendable("its host is none of FLYTE_NOTIFIER_HOSTS")
         assert self._session is not None
         data, timestamp = orjson.dumps(body), str(int(datetime.now(UTC).timestamp()))
-        headers = (
-            {"Content-Type": "application/json", "User-Agent": "flytejet"}
-            | headers
-            | {
-                "Flyte-Delivery-Id": id,
-                "Flyte-Event-Id": told["event"]["id"],
-                "Flyte-Timestamp": timestamp,
-            }
-        )
-        if self._settings.secret:
-            headers["Flyte-Signature"] = signature(self._settings.secret, timestamp, data)
+        usual = {"Content-Type": "application/json", "User-Agent": "flytejet"}
+        headers = usual | headers | {"Flyte-Timestamp": timestamp}
+        if secret:
+            headers["Flyte-Signature"] = signature(secret, timestamp, data)
         try:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False

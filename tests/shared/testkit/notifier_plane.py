@@ -30,6 +30,7 @@ from flyte_schemas.events import (
 from flyte_schemas.failure import Failure, FailureKind
 from flyte_schemas.notices import RULES_KEY, NotificationFailed, Rule, RuleBook
 from flyte_schemas.notify import Notification
+from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import NOTICES, OUTBOX_BUCKET, SETTINGS_BUCKET
 from flyte_schemas.subjects import RunKey, action_subject
 from flyte_schemas.task import TaskReference
@@ -37,6 +38,17 @@ from testkit.cases.harness import GUARD_S
 
 FAILURE = Failure(code="ValueError", kind=FailureKind.USER, message="no luck\nat all", recoverable=False)
 TASK = TaskReference(name="env.task", version="v1")
+FAILED = (ActionPhase.FAILED,)
+
+
+def hook(url: str, phases: tuple[ActionPhase, ...] = FAILED, **more: object) -> Notification:
+    """A webhook that a run asks for."""
+    return Notification(kind="webhook", phases=phases, settings={"url": url, **more})
+
+
+def rule(name: str, url: str, **more: object) -> Rule:
+    """A webhook that a rule asks for."""
+    return Rule.model_validate({"name": name, "kind": "webhook", "settings": {"url": url}} | more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,30 +6,18 @@ import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
 from flyte_notifier.rulebook import read_rules
 from flyte_notifier.settings import NotifierSettings
-from flyte_schemas.notices import Delivery, Rule
+from flyte_schemas.notices import Rule
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
-from flyte_schemas.streams import OUTBOX_BUCKET
-from flyte_schemas.subjects import action_subject
-from testkit.notifier_plane import Heard, Plane
+from testkit.notifier_plane import FAILED, Heard, Plane, hook, rule
 
-P = ActionPhase
-FAILED, SUCCEEDED = (P.FAILED,), (P.SUCCEEDED,)
-
-
-def hook(url: str, phases: tuple[ActionPhase, ...] = FAILED, **more: object) -> Notification:
-    return Notification(kind="webhook", phases=phases, settings={"url": url, **more})
-
-
-def rule(name: str, url: str, **more: object) -> Rule:
-    return Rule.model_validate({"name": name, "kind": "webhook", "settings": {"url": url}} | more)
+SUCCEEDED = (ActionPhase.SUCCEEDED,)
 
 
 async def test_a_run_tells_whom_it_asks_to_and_of_its_own_end_only(plane: Plane) -> None:
@@ -257,54 +245,6 @@ async def test_a_mail_goes_to_all_whom_it_names(plane: Plane) -> None:
     ]
     assert "Subject: run bad of task env.task (p/d): FAILED: ValueError: no luck" in said
     assert not [line for line in said if line.lower().startswith("bcc")]
-
-
-@pytest.mark.parametrize("kind", ["named-delivery", "named-rule"])
-async def test_a_name_without_measure_is_an_unknown_one(plane: Plane, kind: Any) -> None:
-    receiver = await plane.receiver()
-    await plane.notifier()
-    named = Notification(kind=kind, phases=FAILED, settings={"name": "\x7f" * 250_000})
-    await plane.run("evil", named, hook(receiver.url))
-    await plane.until(lambda: bool(receiver.heard))
-    await plane.settled()
-    (failure,) = await plane.failures()
-    assert failure.error.startswith("the platform knows no notification by the name")
-    assert len(failure.error) <= 300 and len(failure.target) <= 300
-
-
-async def test_a_delivery_of_any_size_and_form_ends_no_notifier(plane: Plane) -> None:
-    receiver = await plane.receiver()
-    run = await plane.run("evil", hook({"url": {"a": [receiver.url] * 3}}), fails=False)  # type: ignore[arg-type]
-    subject = action_subject(run.action("a0"))
-    for number, target in enumerate(["rule:" + "\x7f" * 100_000, "run:0", "run:7", "run:x", "nonsense"]):
-        there = Delivery(target=target, event_id="e", subject=subject, sequence=4, next_at=datetime.now(UTC))
-        await plane.bus.bucket(OUTBOX_BUCKET).put(f"k{number}", there.model_dump_json().encode())
-    await plane.notifier(tries=1)
-    await plane.run("bad", hook(receiver.url))
-    await plane.until(lambda: bool(receiver.heard))
-    await plane.settled()
-    assert all(len(one.target) <= 300 for one in await plane.failures())
-
-
-@pytest.mark.parametrize("theirs", [{"project": "q"}, {"domain": "e"}, {"task": "other.*"}])
-async def test_a_run_cannot_name_a_rule_that_is_for_others(plane: Plane, theirs: dict[str, str]) -> None:
-    receiver = await plane.receiver()
-    await plane.put_rules(rule("theirs", receiver.url, phases=["succeeded"], **theirs))
-    await plane.notifier()
-    for name in ("theirs", "nobody"):
-        a_rule = Notification(kind="named-rule", settings={"name": name})
-        a_delivery = Notification(kind="named-delivery", phases=FAILED, settings={"name": name})
-        await plane.run(f"of-{name}", a_rule, a_delivery)
-    await plane.until(lambda: _count(plane, 4))
-    await plane.settled()
-    assert not receiver.heard
-    says = "the platform knows no notification by the name "
-    assert Counter((one.target, one.error) for one in await plane.failures()) == {
-        ("rule:theirs", says + "'theirs'"): 1,
-        ("run:1", says + "'theirs'"): 1,
-        ("rule:nobody", says + "'nobody'"): 1,
-        ("run:1", says + "'nobody'"): 1,
-    }
 
 
 SCRIPT = """

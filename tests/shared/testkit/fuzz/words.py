@@ -284,7 +284,7 @@ class Telling(Entry):
         key = ActionKey(subjects.RunKey(chooser.text(6), "d", chooser.text(6)), "a0")
         state = evolve(ActionState(), event, 1)
         with contextlib.suppress(NotSent, Unsendable):
-            await self._senders.send(kind, settings, document(key, state, event, 1), "id")
+            await self._senders.send(kind, settings, document(key, state, event, 1), "id", is_signed=True)
 
 
 NOTIFIED: dict[str, dict[str, Any]] = {
