@@ -9,15 +9,16 @@ from flyte_schemas.words import Word
 MAIL_RECIPIENTS = 100
 """To how many one mail goes at most, copies included: RFC 5321, 4.5.3.1.8, promises no more."""
 _MAIL_ADDRESS_CHARACTERS = 254
-_MAIL_ADDRESS = re.compile(r"""[^@\s()<>\[\]:;,\\"\x00-\x1f]+@[^@\s()<>\[\]:;,\\"\x00-\x1f]+""")
+_MAIL_ADDRESS = re.compile(r"""[^@\s()<>\[\]:;,\\"\x00-\x1f\x7f]+@[^@\s()<>\[\]:;,\\"\x00-\x1f\x7f]+""")
 
 
 def is_mail_address(given: object) -> bool:
     """Whether this is one mail address: `local@domain`, without quotes, comments or a name before it.
 
-    Source: RFC 5321, 4.1.2 and 4.5.3.1.3.
+    In ASCII only: a header of other characters takes 70 ms an address to make. Source: RFC 5321, 4.1.2 and
+    4.5.3.1.3.
     """
-    if not isinstance(given, str) or len(given) > _MAIL_ADDRESS_CHARACTERS:
+    if not isinstance(given, str) or len(given) > _MAIL_ADDRESS_CHARACTERS or not given.isascii():
         return False
     return _MAIL_ADDRESS.fullmatch(given) is not None
 

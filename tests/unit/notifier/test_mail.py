@@ -15,6 +15,9 @@ TOLD = {"event": {"id": "r1/1"}}
         {"recipients": "a" * 70_000},
         {"recipients": ["(" * 500 + "@x"]},
         {"recipients": ["a@x"], "cc": ["ü" * 5_000 + "@x"]},
+        {"recipients": ["a@x"], "cc": ["ü@x"]},
+        {"recipients": ["a@ü.example"]},
+        {"recipients": ["a@x\x7f"]},
         {"recipients": ["a@x"], "bcc": ["a@x"] * 100},
     ],
 )

@@ -39,6 +39,7 @@ def test_each_kind_says_on_the_wire_what_was_said_of_it() -> None:
     [
         (lambda: notify.Email(on_phase=FAILED, recipients=[]), ValueError, "needs recipients"),
         (lambda: notify.Email(on_phase=FAILED, recipients=["a"]), ValueError, "'a' is no mail address"),
+        (lambda: notify.Email(on_phase=FAILED, recipients=["ä@b"]), ValueError, "no mail address"),
         (lambda: notify.Email(on_phase=FAILED, recipients=["A <a@b>"]), ValueError, "name@example.com"),
         (lambda: notify.Email(on_phase=FAILED, recipients=["a@" + "b" * 300]), ValueError, "no mail address"),
         (lambda: notify.Email(on_phase=FAILED, recipients=["a@b"], cc=["a@b"] * 100), ValueError, "not 101"),
