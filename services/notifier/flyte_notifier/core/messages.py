@@ -1,7 +1,9 @@
 """What is said: the document that programs get, and the few words that people do."""
 
+import re
 from collections.abc import Mapping
 from email.message import EmailMessage
+from html import escape
 from typing import Any
 
 import orjson
@@ -18,6 +20,8 @@ _SUBJECT_CHARACTERS = 200
 
 TEXT_CHARACTERS = 300
 """How much of a target or an error is recorded: both may come from a run, and an event has a limit."""
+_MARKDOWN = re.compile(r"[\\\[\]()*_`]")
+"""What a Teams text would take for a link or for formatting."""
 
 
 class NotAddressed(ValueError):
@@ -63,8 +67,8 @@ def sentence(told: Mapping[str, Any]) -> str:
 
 
 def slack_body(settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
-    """What Slack's incoming webhooks take."""
-    body: dict[str, Any] = {"text": settings.get("message") or sentence(told)}
+    """What Slack's incoming webhooks take; a failure's text mentions nobody there, and hides no address."""
+    body: dict[str, Any] = {"text": settings.get("message") or escape(sentence(told), quote=False)}
     if settings.get("blocks"):
         body["blocks"] = settings["blocks"]
     return body
@@ -76,7 +80,7 @@ def teams_body(settings: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str
         {"type": "TextBlock", "text": text, "wrap": True, **more}
         for text, more in (
             (settings.get("title"), {"weight": "bolder", "size": "medium"}),
-            (settings.get("message") or sentence(told), {}),
+            (settings.get("message") or _MARKDOWN.sub(r"\\\g<0>", sentence(told)), {}),
         )
         if text
     ]
