@@ -6,6 +6,8 @@ from typing import Any, Literal
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.words import Word
 
+RUN_NOTIFICATIONS = 50
+"""How many a run may ask for: further ones are not sent."""
 MAIL_RECIPIENTS = 100
 """To how many one mail goes at most, copies included: RFC 5321, 4.5.3.1.8, promises no more."""
 _MAIL_ADDRESS_CHARACTERS = 254

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from flyte_schemas.notify import MAIL_RECIPIENTS, is_mail_address
+from flyte_schemas.notify import MAIL_RECIPIENTS, RUN_NOTIFICATIONS, is_mail_address
 from flyte_schemas.notify import Notification as WireNotification
 from flyte_schemas.phase import ActionPhase
 
@@ -147,13 +147,15 @@ class NamedRule:
 
 
 def notifications_of(given: object) -> tuple[WireNotification, ...]:
-    """What `notifications=` takes, as words on the wire: one or several. Raises TypeError."""
+    """What `notifications=` takes, as words on the wire: one or several. Raises TypeError, ValueError."""
     if given is None:
         return ()
     several = given if isinstance(given, list | tuple | set | frozenset) else (given,)
     for one in several:
         if not isinstance(one, Notification | NamedRule):
             raise TypeError(f"notifications are flyte.notify.Email, Slack and the like, not {one!r}")
+    if len(several) > RUN_NOTIFICATIONS:
+        raise ValueError(f"a run tells at most {RUN_NOTIFICATIONS}: these are {len(several)} notifications")
     return tuple(one.to_wire() for one in several)
 
 

@@ -17,6 +17,7 @@ from flyte_notifier.settings import SERVICE, NotifierSettings, Now
 from flyte_schemas import notices
 from flyte_schemas.action import ENDS, ActionState, evolve, skip
 from flyte_schemas.envelope import Malformed
+from flyte_schemas.notify import RUN_NOTIFICATIONS
 from flyte_schemas.streams import OUTBOX_BUCKET, RUNS
 from flyte_schemas.subjects import ROOT_ACTION, ActionKey, action_subject, parse_action
 
@@ -73,6 +74,7 @@ class Watching:
         if after.is_terminal and not before.is_terminal:
             targets = told_of_end(key, after, self._rulebook.rules.values(), content.time)
             await self._put(entry, content.id, targets)
+            _warn_of_too_many(key, after)
 
     async def _event(self, delivery: Delivery) -> None:
         entry = delivery.entry
@@ -107,6 +109,12 @@ class Watching:
                 await outbox.create(delivery_key(told), told.model_dump_json().encode())
             except Conflict:
                 log.debug("notifier.delivery.known", event_id=event_id, target=target)
+
+
+def _warn_of_too_many(key: ActionKey, state: ActionState) -> None:
+    settings = state.requested.settings if state.requested else None
+    if settings is not None and (number := len(settings.notifications)) > RUN_NOTIFICATIONS:
+        log.warning("notifier.run.asks_too_much", run=str(key.run), asked=number, told=RUN_NOTIFICATIONS)
 
 
 class NotReadable(BusError):

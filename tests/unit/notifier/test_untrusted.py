@@ -1,13 +1,14 @@
-"""What a run asks for may be anything: it ends no notifier, reaches nobody else's rule, is not vouched for."""
+"""What a run asks for may be anything: it ends no notifier, reaches no rule of others, is not signed for."""
 
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from flyte_schemas.notices import Delivery, Rule
-from flyte_schemas.notify import Notification
+from flyte_schemas.notify import RUN_NOTIFICATIONS, Notification
 from flyte_schemas.streams import OUTBOX_BUCKET
 from flyte_schemas.subjects import action_subject
 from testkit.notifier_plane import FAILED, Plane, hook, rule
@@ -88,3 +89,18 @@ async def test_what_a_run_says_in_its_own_words_is_not_signed(plane: Plane) -> N
     signed = Counter(one.path for one in receiver.heard if "Flyte-Signature" in one.headers)
     assert signed == {"/plain": 1, "/ruled": 2}
     assert {len(one.headers["Flyte-Event-Id"]) for one in receiver.heard} == {32}
+
+
+async def test_of_more_than_fifty_the_first_fifty_are_told(plane: Plane) -> None:
+    receiver = await plane.receiver()
+    await plane.put_rules(rule("named", f"{receiver.url}/named", only_by_name=True))
+    await plane.notifier()
+    hooks = [hook(f"{receiver.url}/{number}") for number in range(RUN_NOTIFICATIONS)]
+    last = Notification(kind="named-rule", settings={"name": "named"})
+    with structlog.testing.capture_logs() as logged:
+        await plane.run("greedy", *hooks, last, hook(f"{receiver.url}/more"))
+        await plane.until(lambda: len(receiver.heard) == RUN_NOTIFICATIONS)
+        await plane.settled()
+    assert {one.path for one in receiver.heard} == {f"/{number}" for number in range(RUN_NOTIFICATIONS)}
+    (warning,) = [one for one in logged if one["log_level"] == "warning"]
+    assert (warning["event"], warning["asked"]) == ("notifier.run.asks_too_much", 52)

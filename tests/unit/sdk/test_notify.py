@@ -75,6 +75,13 @@ def test_a_trigger_and_a_run_take_one_or_several_and_nothing_else() -> None:
         flyte.with_runcontext(notifications="mail")
 
 
+def test_a_run_tells_fifty_at_most() -> None:
+    rule = notify.NamedRule("default")
+    assert len(notify.notifications_of([rule] * 50)) == 50
+    with pytest.raises(ValueError, match="a run tells at most 50: these are 51"):
+        flyte.with_runcontext(notifications=[rule] * 51)
+
+
 def test_a_triggers_notifications_are_in_the_template() -> None:
     env = flyte.TaskEnvironment("env")
     told = notify.Email(on_phase=FAILED, recipients=["a@example.com"])

@@ -8,7 +8,7 @@ from flyte_notifier.core.messages import cut
 from flyte_schemas.action import ActionState
 from flyte_schemas.envelope import AnyEvent
 from flyte_schemas.notices import Delivery, Rule
-from flyte_schemas.notify import Notification
+from flyte_schemas.notify import RUN_NOTIFICATIONS, Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.subjects import ActionKey
 
@@ -22,7 +22,7 @@ def told_of_end(key: ActionKey, state: ActionState, rules: Iterable[Rule], at: d
     if requested is None or phase is None:
         return []
     settings = requested.settings
-    own = [] if settings is None else list(settings.notifications)
+    own = [] if settings is None else list(settings.notifications[:RUN_NOTIFICATIONS])
     named = {_named(one) for one in own if one.kind == "named-rule"}
     targets = [
         f"run:{number}" for number, one in enumerate(own) if one.kind != "named-rule" and phase in one.phases
