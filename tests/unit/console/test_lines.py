@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -9,15 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_bus.memory import MemoryBus, MemoryServer
+from flyte_bus.service import Supervisor
 from flyte_console.core import lines as module
+from flyte_console.core.asks import Ask
 from flyte_console.core.lines import LINE_CHARACTERS, Line, LogLines
+from flyte_console.core.sessions import SeenPlace, Session
 from flyte_console.settings import ConsoleSettings
 from flyte_console.tail import _Pump
+from flyte_console.views import RunViews
+from flyte_console.words import WordAnswers
 from flyte_schemas.events import LogSegment, LogWritten
 from flyte_schemas.streams import LOGS
-from flyte_schemas.subjects import log_subject
+from flyte_schemas.subjects import action_subject, log_subject
 from testkit.cases.harness import GUARD_S
 from testkit.events import RUN, event
+from testkit.words import requested
 
 SUBJECT = log_subject(RUN.action("a0"))
 
@@ -78,7 +85,7 @@ async def test_what_a_slow_reader_has_not_taken_is_bounded_in_characters() -> No
         bell = asyncio.Event()
         pump = _Pump(LogLines(), bell, settings)
         pumping = asyncio.create_task(pump.run(bus, SUBJECT))
-        taken = []
+        taken: list[int] = []
         async with asyncio.timeout(GUARD_S):
             while sum(taken) < 5:
                 await bell.wait()
@@ -91,3 +98,24 @@ async def test_what_a_slow_reader_has_not_taken_is_bounded_in_characters() -> No
         with suppress(asyncio.CancelledError):
             await pumping
     assert max(taken) <= 2
+
+
+async def test_an_answer_is_bounded_in_characters_and_the_next_goes_on() -> None:
+    settings = ConsoleSettings(max_characters=100)
+    now = datetime.now(UTC)
+    places = (SeenPlace(project=RUN.project, domain=RUN.domain),)
+    session = Session(kind="program", user="ann", places=places, ends_at=now, seen_at=now)
+    path = {"project": RUN.project, "domain": RUN.domain, "run": RUN.run}
+    async with MemoryBus(MemoryServer()) as bus:
+        await bus.provision()
+        subject = action_subject(RUN.action("a0"))
+        await bus.log.append(event(subject, requested()))
+        for number, chunk in enumerate(written(*[f"{'z' * 58}{number}\n" for number in range(5)])):
+            await bus.log.append(event(SUBJECT, chunk, id=str(number)))
+        words = WordAnswers(bus, RunViews(bus, settings, Supervisor("console")), settings)
+        pages, after = [], 0
+        while after is not None:
+            page = orjson.loads((await words.logs(Ask(path, {"after": [str(after)]}, session))).body)
+            pages.append([line["text"][-1] for line in page["lines"]])
+            after = page["next"]
+    assert pages == [["0", "1"], ["2", "3"], ["4"]]
