@@ -7,7 +7,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
 import orjson
 from pydantic import StringConstraints, TypeAdapter, ValidationError, with_config
@@ -133,7 +133,8 @@ def _is_too_deep(raw: bytes, document: object) -> bool:
     """Whether it is nested more than `DEEPEST` levels deep; quick for what has too few brackets for that."""
     if len(raw) < 2 * DEEPEST or raw.count(b"[") + raw.count(b"{") <= DEEPEST:
         return False
-    level, depth = [document], 0
+    level: list[Any] = [document]
+    depth = 0
     while level and depth <= DEEPEST:
         inner = (part for one in level for part in (one.values() if isinstance(one, dict) else one))
         level, depth = [part for part in inner if isinstance(part, dict | list)], depth + 1
