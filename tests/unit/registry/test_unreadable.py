@@ -37,7 +37,7 @@ def nested(depth: int) -> list[Any]:
 
 
 async def test_what_a_run_shall_tell_whom_is_not_kept(bus: Bus, tmp_path: Path) -> None:
-    settings = RunSettings(notifications=(Notification(kind="webhook", settings={"x": nested(210)}),))
+    settings = RunSettings(notifications=(Notification(kind="webhook", settings={"x": nested(150)}),))
     await happen(bus, "deep", ActionRequested(task=TASK, settings=settings))
     for number in range(2):  # the second reads what the first has written
         last = await happen(bus, "deep", ActionQueued(attempt=number + 1, pool="p"))

@@ -11,7 +11,8 @@ ODD: tuple[Any, ...] = (
     "../../etc/passwd", "/", ".", "..", "*", ">", "a.b", "a b", "a\nb\r\n", "%2e%2e%2f", "${HOME}", "-1",
     "{0.__class__}", "%s%n", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+23:59", "PT1S",
     "2026-01-01T00:00:00", "flyte://artifacts/a/b/c", "flyte://artifacts/../x", "file:///etc",
-    [], {}, [None], [[]], {"": None},
+    "9" * 25, "\x7f" * 200_000, "-x", "(" * 3_000, "9998-01-01T00:00:00",
+    [], {}, [None], [[]], {"": None}, [1] * 5_000,
     {"type": "inline"}, {"a": {"a": {"a": 1}}}, ["x"] * 300,
 )  # fmt: skip
 """What stands where something else was expected."""
@@ -28,7 +29,7 @@ def mutated(chooser: Chooser, raw: bytes) -> bytes:
     if chooser.one_in(30):
         text = _twice(chooser, document)
     if _DEEP in text:
-        depth = chooser.pick((10, 130, 1_100, 20_000))
+        depth = chooser.pick((10, 130, 210, 1_100, 20_000))
         left, right = chooser.pick((("[", "]"), ('{"a":', "}")))
         text = text.replace(f'"{_DEEP}"', left * depth + "1" + right * depth)
     return _spoiled(chooser, text.encode("utf-8", "surrogatepass"))
