@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from flyte_bus.errors import Conflict, TooLarge
+from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.history import last_request
 from flyte_bus.ports import Bus
 from flyte_bus.service import reject
@@ -129,7 +129,12 @@ class Firing:
 
             async def look(key: TriggerKey, places: asyncio.Semaphore = places) -> None:
                 async with places:
-                    await self.look(key, self._now())
+                    try:
+                        await self.look(key, self._now())
+                    except BusError:
+                        raise
+                    except Exception as error:  # of this trigger: the others are to fire
+                        log.error("scheduler.look.broken", trigger=str(key), exc_info=error)
 
             await asyncio.gather(*map(look, wanted))
 
