@@ -12,7 +12,8 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -21,10 +22,10 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 from flyte_bus import event_loop, health
-from flyte_bus.errors import BusUnavailable
+from flyte_bus.errors import BusError, BusUnavailable
 from flyte_bus.health import Health, HealthSettings, served
 from flyte_bus.meter import Count, Meter
-from flyte_bus.ports import Bus, Entry, Server
+from flyte_bus.ports import Bus, Delivery, Entry, Server
 from flyte_bus.settings import BusSettings, from_environment
 from flyte_schemas.endpoints import Ping, Pong, ping_endpoint
 from flyte_schemas.envelope import Event
@@ -151,6 +152,26 @@ async def reject(bus: Bus, entry: Entry, reason: str, *, by: str, now: datetime)
     )
     await bus.log.append(event)
     rejections(bus.meter, by).add()
+
+
+async def set_aside(bus: Bus, delivery: Delivery, reason: str, *, by: str, now: datetime) -> None:
+    """Reject what a shared consumer was given, so that it does not come again."""
+    await reject(bus, delivery.entry, reason, by=by, now=now)
+    await delivery.term(reason[:REASON_CHARACTERS])
+
+
+@asynccontextmanager
+async def refusing(
+    delivery: Delivery, refuse: Callable[[Delivery, str], Awaitable[None]], *, by: str
+) -> AsyncIterator[None]:
+    """A block that answers one request; one that breaks us is refused, so that the next one has its turn."""
+    try:
+        yield
+    except BusError:
+        raise
+    except Exception as error:
+        log.error(f"{by}.request.failed", subject=delivery.entry.subject, exc_info=error)
+        await refuse(delivery, f"this is a bug in flyte: {error!r}")
 
 
 def rejections(meter: Meter, service: str) -> Count:

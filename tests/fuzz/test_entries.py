@@ -139,7 +139,7 @@ def test_a_service_that_dies_of_a_message_would_be_found(monkeypatch: pytest.Mon
     def dies(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("flyte_executor.requests.reject", dies)
+    monkeypatch.setattr("flyte_executor.requests.set_aside", dies)
     with pytest.raises(RuntimeError, match="planted"):
         _fed("messages", 200)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from flyte_bus.ports import Bus
-from flyte_bus.service import reject
+from flyte_bus.service import set_aside
 from flyte_bus.timers import set_timer
 from flyte_executor.clock import Now
 from flyte_executor.settings import SERVICE
@@ -67,8 +67,7 @@ class Alarms:
                 content = entry.content
                 if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
                     reason = f"{entry.subject} is no timer that went off"
-                    await reject(self._bus, entry, reason, by=SERVICE, now=self._now())
-                    await delivery.term(reason)
+                    await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
                     continue
                 self._hear(key, content.data.at)
                 await delivery.ack()

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 import structlog
 
-from flyte_bus.errors import BusError, Conflict, TooLarge
+from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.ports import Bus, Delivery
-from flyte_bus.service import REASON_CHARACTERS, reject
+from flyte_bus.service import refusing, set_aside
 from flyte_executor.allowance import Allowance
 from flyte_executor.clock import Now, utc_now
 from flyte_executor.decisions import abort, digest_of, signal
@@ -72,14 +72,8 @@ class Admission:
                 await asyncio.gather(*map(self._admit, turns))
 
     async def _admit(self, turn: Turn) -> None:
-        """Answer one request, whatever is wrong with it or with us, so that the next one has its turn."""
-        try:
+        async with refusing(turn.delivery, self._refuse, by=SERVICE):
             await self._answer_request(turn)
-        except BusError:
-            raise
-        except Exception as error:
-            log.error("executor.request.failed", subject=turn.delivery.entry.subject, exc_info=error)
-            await self._refuse(turn.delivery, f"this is a bug in flyte: {error!r}")
 
     async def _answer_request(self, turn: Turn) -> None:
         delivery, entry = turn.delivery, turn.delivery.entry
@@ -162,8 +156,7 @@ class Admission:
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
         place = parse_request(delivery.entry.subject)
         self._requests.child(place.verb if place else "unknown", "refused").add()
-        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
-        await delivery.term(reason[:REASON_CHARACTERS])
+        await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
 
 
 def _from(place: Request, request: AskedT, settings: RunSettings | None = None) -> AskedT:

@@ -12,7 +12,7 @@ import structlog
 from flyte_bus.errors import BusUnavailable, Conflict, StreamFull, TooLarge
 from flyte_bus.fair_inbox import FairInbox
 from flyte_bus.ports import Bus, Delivery, Entry, EventLog
-from flyte_bus.service import REASON_CHARACTERS, reject
+from flyte_bus.service import set_aside
 from flyte_registry.core.deployment import (
     Asked,
     TaskHistory,
@@ -164,8 +164,7 @@ class Deployments:
 
     async def _set_aside(self, delivery: Delivery, reason: str) -> None:
         self._outcomes.child("rejected").add()
-        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._clock())
-        await delivery.term(reason[:REASON_CHARACTERS])
+        await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._clock())
 
 
 def _asked(entry: Entry) -> Asked | str:

@@ -8,11 +8,11 @@ import hashlib
 
 import structlog
 
-from flyte_bus.errors import BusError, Conflict, TooLarge
+from flyte_bus.errors import Conflict, TooLarge
 from flyte_bus.fair_inbox import FairInbox, Turn
 from flyte_bus.history import find_version
 from flyte_bus.ports import Bus, Delivery, Entry
-from flyte_bus.service import REASON_CHARACTERS, reject
+from flyte_bus.service import refusing, set_aside
 from flyte_bus.triggers import NONE_YET, read_triggers
 from flyte_scheduler.core.declaring import Change, answer, no
 from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
@@ -40,17 +40,8 @@ class Declarations:
         async with self._inbox as inbox:
             async for turns in inbox:
                 for turn in turns:
-                    await self._take_care(turn)
-
-    async def _take_care(self, turn: Turn) -> None:
-        """Answer one request, whatever is wrong with it or with us, so that the next one has its turn."""
-        try:
-            await self._take(turn)
-        except BusError:
-            raise
-        except Exception as error:
-            log.error("scheduler.request.failed", subject=turn.delivery.entry.subject, exc_info=error)
-            await self._refuse(turn.delivery, f"this is a bug in flyte: {error!r}")
+                    async with refusing(turn.delivery, self._refuse, by=SERVICE):
+                        await self._take(turn)
 
     async def _take(self, turn: Turn) -> None:
         delivery, entry = turn.delivery, turn.delivery.entry
@@ -95,8 +86,7 @@ class Declarations:
                 return
 
     async def _refuse(self, delivery: Delivery, reason: str) -> None:
-        await reject(self._bus, delivery.entry, reason, by=SERVICE, now=self._now())
-        await delivery.term(reason[:REASON_CHARACTERS])
+        await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
 
 
 def _asked(entry: Entry) -> tuple[Request, str, Change] | str:

@@ -16,7 +16,7 @@ import structlog
 from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.history import last_request
 from flyte_bus.ports import Bus
-from flyte_bus.service import reject
+from flyte_bus.service import set_aside
 from flyte_bus.timers import set_timer
 from flyte_bus.triggers import NONE_YET, folded
 from flyte_scheduler.core.firing import run_of, start_of
@@ -104,8 +104,7 @@ class Firing:
                 content = entry.content
                 if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
                     reason = f"{entry.subject} is no timer that went off"
-                    await reject(self._bus, entry, reason, by=SERVICE, now=self._now())
-                    await delivery.term(reason)
+                    await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
                     continue
                 await self.look(key, max(self._now(), content.data.at))
                 await delivery.ack()
