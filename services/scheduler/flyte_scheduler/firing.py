@@ -128,12 +128,7 @@ class Firing:
 
             async def look(key: TriggerKey, places: asyncio.Semaphore = places) -> None:
                 async with places:
-                    try:
-                        await self.look(key, self._now())
-                    except BusError:
-                        raise
-                    except Exception as error:  # of this trigger: the others are to fire
-                        log.error("scheduler.look.broken", trigger=str(key), exc_info=error)
+                    await self.look(key, self._now())
 
             await asyncio.gather(*map(look, wanted))
 
@@ -145,26 +140,32 @@ class Firing:
 
     async def look(self, key: TriggerKey, now: datetime) -> None:
         """Ask for the runs that are due at that time, and have the server wake us for the next."""
-        async with self._locks[key]:
-            state = self._tasks.get((key.project, key.domain, key.task), NONE_YET).triggers.get(key.name)
-            if state is None or not state.is_active:
-                self._next.pop(key, None)
-                return
-            done, automation = self._up_to(key, state), state.trigger.automation
-            instants = schedules.due(automation, state.since, now, done)
-            if done is not None and instants:
-                await self._count_missed(
-                    key, schedules.passed_over(automation, state.since, done, instants[0])
-                )
-            for instant in instants:
-                await self._start(key, state, instant)
-            self._done[key] = (state, now)
-            following = state.next_instant(now)
-            if following is None:
-                self._next.pop(key, None)
-                return
-            self._next[key] = following
-            await self._wake(key, following)
+        try:
+            async with self._locks[key]:
+                await self._look(key, now)
+        except BusError:
+            raise
+        except Exception as error:  # of this trigger: the others are to fire
+            log.error("scheduler.look.broken", trigger=str(key), exc_info=error)
+
+    async def _look(self, key: TriggerKey, now: datetime) -> None:
+        state = self._tasks.get((key.project, key.domain, key.task), NONE_YET).triggers.get(key.name)
+        if state is None or not state.is_active:
+            self._next.pop(key, None)
+            return
+        done, automation = self._up_to(key, state), state.trigger.automation
+        instants = schedules.due(automation, state.since, now, done)
+        if done is not None and instants:
+            await self._count_missed(key, schedules.passed_over(automation, state.since, done, instants[0]))
+        for instant in instants:
+            await self._start(key, state, instant)
+        self._done[key] = (state, now)
+        following = state.next_instant(now)
+        if following is None:
+            self._next.pop(key, None)
+            return
+        self._next[key] = following
+        await self._wake(key, following)
 
     def _up_to(self, key: TriggerKey, state: TriggerState) -> datetime | None:
         """Up to when the trigger was looked at with the schedule that it has."""

@@ -3,16 +3,20 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
+from flyte_scheduler.core.firing import start_of
+from flyte_schemas.events import StartRun
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
 from flyte_schemas.streams import TRIGGERS
-from flyte_schemas.subjects import trigger_timer_subject
+from flyte_schemas.subjects import TriggerKey, trigger_timer_subject
 from flyte_schemas.task import TaskReference
 from flyte_schemas.trigger import ArtifactArrival, RateSchedule
 from flyte_schemas.trigger_events import DeleteTrigger, SwitchTrigger, TriggerRefused
+from flyte_schemas.trigger_state import TriggerState
 from testkit.scheduler_plane import KEY, TASK, Plane, minutes_between, trigger
 
 HOUR_S = 3600.0
@@ -63,6 +67,25 @@ async def test_each_instant_is_one_run_with_all_that_was_said(plane: Plane) -> N
         "on_behalf_of": "alice",
         "trigger": "env.task/t",
         "notifications": (told.model_dump(exclude_defaults=True),),
+    }
+
+
+async def test_a_trigger_that_breaks_a_look_keeps_no_other_from_firing(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaking(key: TriggerKey, state: TriggerState, instant: datetime) -> StartRun:
+        if key.name == "broken":
+            raise TypeError("nobody thought of this")
+        return start_of(key, state, instant)
+
+    monkeypatch.setattr("flyte_scheduler.firing.start_of", breaking)
+    await plane.scheduler()
+    begin = plane.now()
+    await plane.deploy(trigger("broken"), trigger("whole"))
+    await asyncio.sleep(300.0)
+    assert await plane.fired() == Counter(minutes_between(begin, plane.now()))
+    assert {start.settings.trigger for _, start in await plane.starts() if start.settings} == {
+        "env.task/whole"
     }
 
 
