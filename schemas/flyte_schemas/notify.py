@@ -11,7 +11,8 @@ RUN_NOTIFICATIONS = 50
 MAIL_RECIPIENTS = 100
 """To how many one mail goes at most, copies included: RFC 5321, 4.5.3.1.8, promises no more."""
 _MAIL_ADDRESS_CHARACTERS = 254
-_MAIL_ADDRESS = re.compile(r"""[^@\s()<>\[\]:;,\\"\x00-\x1f\x7f]+@[^@\s()<>\[\]:;,\\"\x00-\x1f\x7f]+""")
+_MAIL_PART = r"""[^@\s()<>\[\]:;,\\"\x00-\x1f\x7f]+"""
+_MAIL_ADDRESS = re.compile(f"{_MAIL_PART}@{_MAIL_PART}")
 
 
 def is_mail_address(given: object) -> bool:

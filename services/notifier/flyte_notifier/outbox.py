@@ -134,10 +134,10 @@ class Outbox:
             await self._give_up(key, str(error))
         except NotSent as error:
             await self._failed(key, delivery, str(error))
-        except BusError as error:
-            if not isinstance(error, TooLarge):
-                raise
+        except TooLarge:
             await self._give_up(key, "it is larger than a message may be")
+        except BusError:
+            raise
         except Exception as error:  # ours, or settings that are none: the others are to be told all the same
             log.error("notifier.try.broken", target=delivery.target, exc_info=error)
             await self._failed(key, delivery, f"this is a bug in flyte ({type(error).__name__})")

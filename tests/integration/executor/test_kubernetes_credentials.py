@@ -5,6 +5,7 @@ import pytest
 from flyte_bus.identity.credentials import Credentials
 from flyte_executor.backends.kubernetes.letting_in import name_by_lot
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.subjects import RunKey
 from testkit.cases.harness import until
 from testkit.executor_plane import running
 from testkit.issuing import issuer
@@ -22,12 +23,17 @@ def own_secret(pod: Document) -> str:
     return str(env_of(pod)["FLYTE_NATS_CREDS"]["valueFrom"]["secretKeyRef"]["name"])
 
 
-async def test_a_pod_has_a_secret_that_ends_with_it(place: Place) -> None:
+async def running_pod(place: Place) -> tuple[Document, RunKey]:
+    """The pod of a run whose agent has been let in, and the run."""
     place.issuer, place.script = issuer(), idle
     await place.executor()
     run = await place.plane.start()
     await place.plane.until(run, lambda fold: running(fold, "a0"))
-    pod = await place.pod()
+    return await place.pod(), run
+
+
+async def test_a_pod_has_a_secret_that_ends_with_it(place: Place) -> None:
+    pod, run = await running_pod(place)
     name = own_secret(pod)
     await until(lambda: bool(place.server.secrets))
     secret = place.server.secrets[pod["metadata"]["namespace"], name]
@@ -41,11 +47,7 @@ async def test_a_pod_has_a_secret_that_ends_with_it(place: Place) -> None:
 
 
 async def test_no_task_can_name_the_secret_of_anothers_pod_in_its_own(place: Place) -> None:
-    place.issuer, place.script = issuer(), idle
-    await place.executor()
-    run = await place.plane.start()
-    await place.plane.until(run, lambda fold: running(fold, "a0"))
-    pod = await place.pod()
+    pod, _ = await running_pod(place)
     name, public = own_secret(pod), pod["metadata"]["name"]
     assert name.startswith(f"{public}-")
     assert len({name, *(name_by_lot(public) for _ in range(9))}) == 10

@@ -28,8 +28,6 @@ _NOT_PASSED = re.compile(
     r"|API_KEY|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
 )
 """What is this process's own; headers are mostly secrets, which a pod's manifest would show."""
-
-
 _CONFINED = ("--network", "host", "--cap-drop", "NET_RAW", "--security-opt", "no-new-privileges")
 """Of the machine's network a container reads nothing that is not for it, though its user may be root."""
 

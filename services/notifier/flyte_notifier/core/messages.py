@@ -16,8 +16,6 @@ from flyte_schemas.subjects import ActionKey
 
 _SUBJECT_CHARACTERS = 200
 """How much of a subject a mail gets: it may come from a task's failure, and mail headers are slow to make."""
-
-
 TEXT_CHARACTERS = 300
 """How much of a target or an error is recorded: both may come from a run, and an event has a limit."""
 _MARKDOWN = re.compile(r"[\\\[\]()*_`]")
@@ -105,16 +103,13 @@ def mail(settings: Mapping[str, Any], told: Mapping[str, Any], sender: str) -> t
     message["To"] = ", ".join(people["recipients"])
     if people["cc"]:
         message["Cc"] = ", ".join(people["cc"])
-    message["Subject"] = _in_one_line(settings.get("subject") or sentence(told))
+    subject = " ".join((settings.get("subject") or sentence(told)).split())
+    message["Subject"] = cut(subject, _SUBJECT_CHARACTERS)
     message["Message-ID"] = f"<{told['event']['id'].replace('/', '.')}@flytejet>"
     message.set_content(settings.get("body") or f"{sentence(told)}\n\n{told['run']['url']}\n")
     if settings.get("html_body"):
         message.add_alternative(settings["html_body"], subtype="html")
     return message, everybody
-
-
-def _in_one_line(text: str) -> str:
-    return cut(" ".join(text.split()), _SUBJECT_CHARACTERS)
 
 
 def cut(text: str, characters: int = TEXT_CHARACTERS) -> str:
