@@ -109,7 +109,7 @@ class Outbox:
         if delivery.target.startswith("rule:"):
             return delivery.target
         try:
-            kind, settings, _ = self._whom(delivery, await self._state_of(delivery))
+            kind, settings, _ = await self._whom(delivery, await self._state_of(delivery))
         except NotSent:  # the try will say so
             return delivery.target
         said = (settings.get(field) for field in ("url", "webhook_url", "name"))
@@ -160,7 +160,7 @@ class Outbox:
     async def _send(self, key: str, delivery: Delivery) -> datetime:
         """Tell of the event; returns when it happened. Raises NotSent, Unsendable."""
         action, event, state = await self._read(delivery)
-        kind, settings, is_own = self._whom(delivery, state)
+        kind, settings, is_own = await self._whom(delivery, state)
         is_signed = not is_own or _OWN_WORDS.isdisjoint(settings)
         told = document(action, state, event, delivery.sequence, self._settings.console_url)
         await self._senders.send(kind, settings, told, key, is_signed=is_signed)
@@ -226,7 +226,7 @@ class Outbox:
 
     # -- whom, and what --------------------------------------------------------------------------------
 
-    def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any], bool]:
+    async def _whom(self, delivery: Delivery, state: ActionState) -> tuple[str, dict[str, Any], bool]:
         """How to send, what that needs, and whether the run itself says so (else a rule)."""
         how, _, name = delivery.target.partition(":")
         if how == "run":
@@ -236,7 +236,7 @@ class Outbox:
             name = named_by(own)
             if not name:
                 return own.kind, own.settings, True
-        rule = self._rulebook.rules.get(name)
+        rule = await self._rulebook.find(name)
         if rule is None or not is_for(rule, _action_of(delivery), state):
             return "unknown", {"name": cut(name)}, False
         return rule.kind, rule.settings, False

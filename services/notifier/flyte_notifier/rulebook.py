@@ -79,13 +79,20 @@ class Rulebook:
         self._bus = bus
         self._written = {} if file is None else read_rules(file)
         self._change = asyncio.Event()
+        self._revision = 0
         self.rules: dict[str, Rule] = dict(self._written)
 
     async def load(self) -> None:
-        """Read what commands have created."""
+        """Read what commands have created until now: the news of it may come after that of a run's end."""
         entry = await self._bus.bucket(SETTINGS_BUCKET).get(RULES_KEY)
-        if entry is not None:
+        if entry is not None and entry.revision != self._revision:
             self._take(entry)
+
+    async def find(self, name: str) -> Rule | None:
+        """The rule of this name; one that is not known here is looked for."""
+        if name not in self.rules:
+            await self.load()
+        return self.rules.get(name)
 
     async def follow(self) -> None:
         """Keep up with what commands create and delete, for ever."""
@@ -99,6 +106,6 @@ class Rulebook:
     def _take(self, entry: KeyEntry) -> None:
         book = RuleBook() if entry.value is None else RuleBook.model_validate_json(entry.value)
         created = {name: rule for name, rule in book.rules.items() if rule.kind != "command"}
-        self.rules = created | self._written
+        self.rules, self._revision = created | self._written, entry.revision
         self._change.set()
         self._change = asyncio.Event()

@@ -72,6 +72,7 @@ class Watching:
             return
         before, after = await around(self._bus, key, entry.sequence)
         if after.is_terminal and not before.is_terminal:
+            await self._rulebook.load()
             targets = told_of_end(key, after, self._rulebook.rules.values(), content.time)
             await self._put(entry, content.id, targets)
             _warn_of_too_many(key, after)
