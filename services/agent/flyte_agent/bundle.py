@@ -66,7 +66,7 @@ def unpack(archive: Path, root: Path, settings: AgentSettings) -> None:
                     raise BundleRefused(f"the bundle unpacks to more than {settings.max_bundle_bytes} bytes")
                 _extract_as_named(bundle, member, target)
             decompressed.drain()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
         raise BundleRefused(f"the bundle cannot be unpacked: {error}") from error
 
 
@@ -109,7 +109,8 @@ def _safe(member: tarfile.TarInfo) -> PurePosixPath:
     except UnicodeEncodeError as error:
         raise BundleRefused(f"the bundle's entry {member.name!r} has a name that is not UTF-8") from error
     path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or not (member.isreg() or member.isdir()):
+    is_plain = member.isdir() or (member.isreg() and not member.issparse() and member.size >= 0)
+    if path.is_absolute() or ".." in path.parts or not is_plain:
         raise BundleRefused(f"the bundle's entry {member.name!r} is not a plain file below its root")
     return path
 

@@ -94,6 +94,23 @@ def test_what_is_no_file_is_refused_by_name(unpacking: Unpacking, kind: bytes) -
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        {"size": "-2048"},
+        {"hdrcharset": "NO-UTF8"},
+        {"GNU.sparse.map": "0,1,2"},
+        {"GNU.sparse.map": "0,1,x"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+    ],
+    ids=str,
+)
+def test_headers_that_no_deployment_writes_are_refused(unpacking: Unpacking, told: dict[str, str]) -> None:
+    archive = gzip.decompress(packed(entry("a.py", b"x" * 1024, pax_headers=told), entry("b.py", b"y")))
+    with pytest.raises(BundleRefused, match="bundle"):
+        unpacking(gzip.compress(archive.replace(b"NO-UTF8", b"NO\xffUTF8")))
+
+
+@pytest.mark.parametrize(
     "names", [["a.py", "a.py"], ["a", "a/b.py"], ["a/b.py", "a"], ["a.py", "a\0.py"]], ids=str
 )
 def test_entries_that_cannot_be_are_refused_by_name(unpacking: Unpacking, names: list[str]) -> None:

@@ -36,6 +36,9 @@ KINDS = (
     tarfile.FIFOTYPE,
     tarfile.CHRTYPE,
 )
+HEADERS = ("size", "path", "mtime", "hdrcharset", "GNU.sparse.map", "GNU.sparse.major", "GNU.sparse.minor")
+"""Of an entry, that say more of it, or otherwise than its block."""
+SAID = ("", "0", "1", "-512", "-2048", "9" * 25, "1e400", "nan", "0,1", "0,1,x", "../x", "BINARY")
 NAMES = ("a.py", "b/c.py", "../x", "/etc/x", "a/../../b", "b", "", "a" * 300, "é", "a\x00b")
 
 
@@ -67,6 +70,8 @@ class Unpacking(Entry):
                 info.type = chooser.pick(KINDS) if chooser.one_in(2) else tarfile.REGTYPE
                 info.linkname = chooser.pick(NAMES)
                 info.mode = chooser.below(0o10000)
+                if chooser.one_in(4):
+                    info.pax_headers = {chooser.pick(HEADERS): chooser.pick(SAID) for _ in range(2)}
                 content = bytes(chooser.pick((0, 10, 1_000, 200_000)))
                 info.size = len(content) if info.isreg() else 0
                 with contextlib.suppress(ValueError, UnicodeError):  # what no tar can say
