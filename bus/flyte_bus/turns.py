@@ -126,7 +126,9 @@ class Turns(Generic[T]):
         if queue.free:
             return queue.free.popleft()
         ticket = queue.paid.popleft()
-        queue.names -= Counter((ticket.name,))
+        queue.names[ticket.name] -= 1
+        if not queue.names[ticket.name]:
+            del queue.names[ticket.name]
         if not ticket.is_free and place in self._savings:
             self._savings[place].left -= 1.0
         return ticket

@@ -27,7 +27,8 @@ class SchedulerService:
 
     async def start(self) -> None:
         self._loops.keep("triggers", self.firing.follow())
-        self._loops.keep("looks", self.firing.look_at_wanted())
+        for number in range(self._settings.max_looks):
+            self._loops.keep(f"looks {number}", self.firing.look_by_turns())
         self._loops.keep("timers", self.firing.hear_timers())
         self._loops.keep("patrol", self.firing.patrol())
         self._loops.keep("requests", self._declarations.run())

@@ -2,11 +2,11 @@
 
 Which instants were fired is asked of the log and not remembered: the run of an instant has a name that
 follows from it, and its request expects that nobody has asked. So any number of schedulers may look, late or
-twice. The server's timers say when to look; what they miss, a patrol finds.
+twice. The server's timers say when to look; what they miss, a patrol finds. Projects take turns at looks: who
+has many triggers makes his own late.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -19,12 +19,14 @@ from flyte_bus.ports import Bus
 from flyte_bus.service import set_aside
 from flyte_bus.timers import set_timer
 from flyte_bus.triggers import NONE_YET, folded
+from flyte_bus.turns import Ticket, Turns
 from flyte_scheduler.core.firing import run_of, start_of
 from flyte_scheduler.measures import Measures
 from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
 from flyte_schemas import schedules
 from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.events import TimerDue
+from flyte_schemas.limits import Place
 from flyte_schemas.streams import RUNS, TIMERS, TRIGGERS
 from flyte_schemas.subjects import (
     ROOT_ACTION,
@@ -54,9 +56,11 @@ class Firing:
         self._done: dict[TriggerKey, tuple[TriggerState, datetime]] = {}
         """Up to when a trigger was looked at, as it was then."""
         self._next: dict[TriggerKey, datetime] = {}
-        self._wanted: dict[TriggerKey, None] = {}
-        self._is_wanted = asyncio.Event()
-        self._locks: defaultdict[TriggerKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._wanted: dict[TriggerKey, datetime] = {}
+        """Up to when the triggers that wait are to be looked at, at least."""
+        self._turns: Turns[TriggerKey] = Turns(lambda _: None)
+        self._waiting = asyncio.Semaphore(0)
+        self._looked_at: set[TriggerKey] = set()
         self._moved = asyncio.Event()
         self.position = 0
         self._measures = Measures(bus.meter)
@@ -80,7 +84,7 @@ class Firing:
                     before = self._tasks.get(place, NONE_YET)
                     after = self._tasks[place] = folded(before, entry)
                     for name in before.triggers.keys() | after.triggers.keys():
-                        self._want(TriggerKey(*place, name))
+                        self._want(TriggerKey(*place, name), self._now())
                 self.position = max(self.position, entry.sequence)
                 self._moved.set()
 
@@ -96,7 +100,11 @@ class Firing:
         return True
 
     async def hear_timers(self) -> None:
-        """Look at the triggers whose timers go off, for ever."""
+        """Have the triggers looked at whose timers go off, for ever.
+
+        A timer is settled at once, so that those of one project do not stand before those of others: if we
+        die, the look is that of our next life, or of another scheduler's patrol.
+        """
         inbox_of_all = self._bus.inbox(TIMERS, SERVICE, [TRIGGERS_DUE], ack_wait_s=self._settings.ack_wait_s)
         async with inbox_of_all as inbox:
             async for delivery in inbox:
@@ -106,7 +114,7 @@ class Firing:
                     reason = f"{entry.subject} is no timer that went off"
                     await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
                     continue
-                await self.look(key, max(self._now(), content.data.at))
+                self._want(key, content.data.at)
                 await delivery.ack()
 
     async def patrol(self) -> None:
@@ -116,33 +124,38 @@ class Firing:
             now = self._now()
             for key, instant in self._next.items():
                 if instant <= now:
-                    self._want(key)
+                    self._want(key, now)
 
-    async def look_at_wanted(self) -> None:
-        """Look at triggers that changed or are overdue, several side by side, for ever."""
+    async def look_by_turns(self) -> None:
+        """Look at triggers that changed or are due, one after the other, for ever."""
         while True:
-            await self._is_wanted.wait()
-            self._is_wanted.clear()
-            wanted, self._wanted = list(self._wanted), {}
-            places = asyncio.Semaphore(self._settings.max_looks)
+            await self._waiting.acquire()
+            key = self._turns.next(0.0)
+            assert key is not None  # nobody else has taken it: each acquires before
+            at = self._wanted.pop(key)
+            self._looked_at.add(key)
+            await self.look(key, max(self._now(), at))
+            self._looked_at.discard(key)
+            if key in self._wanted:
+                self._wait(key)
 
-            async def look(key: TriggerKey, places: asyncio.Semaphore = places) -> None:
-                async with places:
-                    await self.look(key, self._now())
+    def _want(self, key: TriggerKey, at: datetime) -> None:
+        """Have a trigger looked at; once, however often that is said before its turn."""
+        known = self._wanted.get(key)
+        self._wanted[key] = at if known is None else max(known, at)
+        if known is None and key not in self._looked_at:
+            self._wait(key)
 
-            await asyncio.gather(*map(look, wanted))
-
-    def _want(self, key: TriggerKey) -> None:
-        self._wanted[key] = None
-        self._is_wanted.set()
+    def _wait(self, key: TriggerKey) -> None:
+        self._turns.put(Ticket(Place(key.project, key.domain), key.task, key, is_free=True))
+        self._waiting.release()
 
     # -- a look --------------------------------------------------------------------------------------------
 
     async def look(self, key: TriggerKey, now: datetime) -> None:
         """Ask for the runs that are due at that time, and have the server wake us for the next."""
         try:
-            async with self._locks[key]:
-                await self._look(key, now)
+            await self._look(key, now)
         except BusError:
             raise
         except Exception as error:  # of this trigger: the others are to fire

@@ -84,24 +84,23 @@ class Plane:
         await self.bus.log.append(event)
         return id
 
-    async def ask(self, request: EventData) -> None:
+    async def ask(self, request: EventData, *, project: str = "p") -> None:
         """Ask something about triggers."""
-        await self.say(trigger_request("p", "d", "env", "alice"), request)
+        await self.say(trigger_request(project, "d", "env", "alice"), request)
 
-    async def put_task(self, *triggers: Trigger, version: str = "v1") -> None:
+    async def put_task(self, *triggers: Trigger, version: str = "v1", project: str = "p") -> None:
         """Put a version of the task into the log, as a run of it does, too."""
         at = Parameter(
             name="at", annotation="datetime", json_schema={"type": "string", "format": "date-time"}
         )
         task = template(TASK, interface=Interface(inputs=(at,)), triggers=triggers)
-        await self.say(
-            task_subject("p", "d", TASK), TaskDeployed(version=version, digest=task.digest(), template=task)
-        )
+        data = TaskDeployed(version=version, digest=task.digest(), template=task)
+        await self.say(task_subject(project, "d", TASK), data)
 
-    async def deploy(self, *triggers: Trigger, version: str = "v1") -> None:
+    async def deploy(self, *triggers: Trigger, version: str = "v1", project: str = "p") -> None:
         """Deploy the task with these triggers."""
-        await self.put_task(*triggers, version=version)
-        await self.ask(DeployTriggers(task=TASK, version=version))
+        await self.put_task(*triggers, version=version, project=project)
+        await self.ask(DeployTriggers(task=TASK, version=version), project=project)
 
     async def create(self, wanted: Trigger, version: str | None = None) -> None:
         await self.ask(CreateTrigger(task=TASK, trigger=wanted, version=version))
@@ -110,10 +109,10 @@ class Plane:
         """As the log has them."""
         return (await read_triggers(self.bus.log, "p", "d", TASK)).get(TASK, NONE_YET)
 
-    async def starts(self) -> list[tuple[str, StartRun]]:
-        """The runs that were asked for, by name."""
+    async def starts(self, project: str = "*") -> list[tuple[str, StartRun]]:
+        """The runs that were asked for, by name, in their order."""
         found = []
-        async for entry in self.bus.log.read(REQUESTS, "flyte.req.*.*.run.*.*"):
+        async for entry in self.bus.log.read(REQUESTS, f"flyte.req.{project}.*.run.*.*"):
             assert isinstance(entry.content, Event) and isinstance(entry.content.data, StartRun)
             found.append((entry.subject.split(".")[5], entry.content.data))
         return found

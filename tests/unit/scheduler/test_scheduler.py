@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from flyte_scheduler.core.firing import start_of
+from flyte_scheduler.settings import SchedulerSettings
 from flyte_schemas.events import StartRun
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
@@ -87,6 +88,21 @@ async def test_a_trigger_that_breaks_a_look_keeps_no_other_from_firing(
     assert {start.settings.trigger for _, start in await plane.starts() if start.settings} == {
         "env.task/whole"
     }
+
+
+async def test_many_triggers_of_one_project_go_not_before_those_of_another(plane: Plane) -> None:
+    first = await plane.scheduler()
+    await plane.deploy(*(trigger(f"t{number}") for number in range(300)), project="flood")
+    await plane.deploy(trigger())
+    await asyncio.sleep(1.0)
+    await first.end()
+    await asyncio.sleep(90.0)
+    await plane.scheduler()
+    await asyncio.sleep(1.0)
+    (quiet,) = await plane.starts("p")
+    order = await plane.starts()
+    assert len(order) == 301
+    assert order.index(quiet) <= 2 * SchedulerSettings().max_looks
 
 
 async def test_a_deployment_says_which_triggers_there_are(plane: Plane) -> None:
