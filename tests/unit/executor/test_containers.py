@@ -12,9 +12,9 @@ from flyte_executor.backends.containers import (
     image_of,
     resource_words,
     run_words,
-    variables_of,
 )
 from flyte_executor.backends.port import Launch, LaunchFailed
+from flyte_executor.backends.told import variables_of
 from flyte_executor.settings import from_environment
 from flyte_schemas.orders import Order, PoolOrder
 from flyte_schemas.subjects import AttemptKey, RunKey

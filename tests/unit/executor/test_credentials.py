@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from flyte_bus.identity.credentials import Credentials
-from flyte_executor.backends.containers import own_variables, run_words, variables_of
-from flyte_executor.backends.handing import Handing, told_to_agents
+from flyte_executor.backends.containers import run_words
+from flyte_executor.backends.handing import Handing
 from flyte_executor.backends.port import LaunchFailed, order_for
+from flyte_executor.backends.told import own_variables, told_to_agents, variables_of
 from flyte_executor.credentials import QUEUE_S, issuer_of
 from flyte_schemas.events import RunSettings
 from flyte_schemas.recovery import Recovery

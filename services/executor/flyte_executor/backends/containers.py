@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from flyte_bus.security import CERT, CREDS, KEY, PASSWORD, USER
+from flyte_bus.security import CERT, CREDS, KEY
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.backends.quantities import amount_of
 from flyte_schemas.orders import Order, PoolOrder
@@ -22,12 +22,6 @@ HOME = "/tmp/flytejet"
 AGENT = "flyte-agent"
 """The command that an image must have."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
-_PASSED = ("FLYTE_", "OTEL_")
-_NOT_PASSED = re.compile(
-    r"FLYTE_(HOME|SECRET_|HEALTH_|REGISTRY_|EXECUTOR_|DATAPROXY_|NOTIFIER_|SCHEDULER_|CONSOLE_(?!ENDPOINT)"
-    r"|API_KEY|AWS_|IMAGE|AGENT_SPARES)|OTEL_(SERVICE_NAME|\w*HEADERS)"
-)
-"""What is this process's own; headers are mostly secrets, which a pod's manifest would show."""
 _CONFINED = ("--network", "host", "--cap-drop", "NET_RAW", "--security-opt", "no-new-privileges")
 """Of the machine's network a container reads nothing that is not for it, though its user may be root."""
 
@@ -51,20 +45,6 @@ def image_of(launch: Launch, default: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][!-~]{,999}", image):  # with a dash before it, an option of the engine
         raise LaunchFailed(f"task {task.name} names {image[:300]!r}, which is no image's address")
     return image
-
-
-def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
-    """What an agent in a container is told: what this process was, but for what is this machine's own."""
-    passed = {name: value for name, value in environment.items() if name.startswith(_PASSED)}
-    kept = {name: value for name, value in passed.items() if not _NOT_PASSED.match(name)}
-    return kept | {"FLYTE_HOME": HOME, "FLYTE_IMAGE": image, "FLYTE_AGENT_SPARES": "0"}
-
-
-def own_variables(variables: Mapping[str, str], credentials: str) -> dict[str, str]:
-    """The same for an agent that has credentials of its own, in place of those that all would share."""
-    return {name: value for name, value in variables.items() if name not in (USER, PASSWORD)} | {
-        CREDS: credentials
-    }
 
 
 def run_words(

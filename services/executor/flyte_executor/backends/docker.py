@@ -24,12 +24,11 @@ from flyte_executor.backends.containers import (
     SITE_LABEL,
     container_name,
     image_of,
-    own_variables,
     run_words,
-    variables_of,
 )
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
+from flyte_executor.backends.told import own_variables, variables_of
 from flyte_executor.credentials import Issuer
 from flyte_schemas.orders import Order
 from flyte_schemas.subjects import AttemptKey

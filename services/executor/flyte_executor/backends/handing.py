@@ -6,18 +6,15 @@ A file is not in the zygote's memory, from which the tasks' processes are forked
 import asyncio
 import contextlib
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import structlog
 
 from flyte_bus.identity.credentials import Credentials
-from flyte_bus.security import CREDS, PASSWORD, USER
 from flyte_executor.backends.port import Launch, LaunchFailed
 from flyte_executor.credentials import Issuer
-from flyte_schemas.orders import NOWHERE, SPARE_CREDENTIALS
+from flyte_schemas.orders import NOWHERE
 
 log = structlog.get_logger()
 
@@ -25,24 +22,6 @@ LOOK_S = 1.0
 """How often it is looked whether another key makes credentials."""
 SPARES_FILE = "spares.creds"
 """By which agents in reserve get ready; it is good for a run that does not exist."""
-
-
-_KEPT_BACK = re.compile(
-    r"FLYTE_(API_KEY|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY)|NOTIFIER_(SECRET|SMTP_URL)"
-    r"|(EXECUTOR_AGENT|EXECUTOR_WORKER|CONSOLE|DATAPROXY)_KEY)"
-)
-"""Secrets of the services, which no agent needs."""
-_SHARED = (USER, PASSWORD, CREDS)
-"""By which an executor is let in: no agent's, where each has credentials of its own."""
-
-
-def told_to_agents(environment: Mapping[str, str], spares: Path | None) -> dict[str, str]:
-    """What a zygote is told, and with it agents and tasks: what this process was, but for its secrets."""
-    told = {name: value for name, value in environment.items() if not _KEPT_BACK.fullmatch(name)}
-    if spares is None:
-        return told
-    kept = {name: value for name, value in told.items() if name not in _SHARED}
-    return kept | {SPARE_CREDENTIALS: str(spares)}
 
 
 class Handing:

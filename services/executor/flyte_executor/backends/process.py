@@ -28,11 +28,12 @@ from flyte_bus.leftovers import clear_leftovers
 from flyte_bus.ports import Bus, Server
 from flyte_bus.process import is_alive, process_name
 from flyte_bus.secrets.mounts import clear_mounts
-from flyte_executor.backends.handing import Handing, told_to_agents
+from flyte_executor.backends.handing import Handing
 from flyte_executor.backends.left_words import LeftWords
 from flyte_executor.backends.port import Gone, Launch, LaunchFailed, OnGone, OnWaiting, order_for
 from flyte_executor.backends.processes import end, ended
 from flyte_executor.backends.stopping import stopped_inside
+from flyte_executor.backends.told import told_to_agents
 from flyte_executor.backends.workers import Worker, Workers
 from flyte_executor.clock import elapsed
 from flyte_schemas.endpoints import TakeWork, WorkGiven, take_work_endpoint

@@ -7,13 +7,14 @@ cannot stand in a pod (its name, or since it is one of the agent's) reaches the 
 from collections.abc import Mapping
 from typing import Any
 
-from flyte_executor.backends.containers import HOME, variables_of
+from flyte_executor.backends.containers import HOME
 from flyte_executor.backends.kubernetes.bus_tls import tls_variables, without_executors_own
 from flyte_executor.backends.kubernetes.names import is_variable
 from flyte_executor.backends.kubernetes.secrets import secret_variables
 from flyte_executor.backends.kubernetes.settings import KubernetesSettings
 from flyte_executor.backends.kubernetes.template import Draft, items
 from flyte_executor.backends.port import Launch
+from flyte_executor.backends.told import variables_of
 
 CREDENTIALS = ("FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD")
 """Who the agent is on the bus: keys of the Secret that the settings name."""
