@@ -5,6 +5,7 @@ names their types.
 """
 
 import asyncio
+from collections import OrderedDict
 from datetime import datetime
 
 import structlog
@@ -27,6 +28,8 @@ ROOTS = f"flyte.run.*.*.*.{ROOT_ACTION}"
 EVENTS_DURABLE = f"{SERVICE}-events"
 READS, READ_AGAIN_S = 50, 0.2
 """How often, and with which pause, a message is looked for that a consumer has told of."""
+ENDED_KEPT = 10_000
+"""Of so many runs it is known that they have ended."""
 
 
 class Watching:
@@ -37,6 +40,7 @@ class Watching:
         self._rulebook = rulebook
         self._settings = settings
         self._now = now
+        self._ended: OrderedDict[ActionKey, None] = OrderedDict()
 
     async def ends(self) -> None:
         """See to the ends of runs, for ever."""
@@ -61,6 +65,12 @@ class Watching:
             else:
                 await self._rulebook.changed()
 
+    def _remember(self, key: ActionKey) -> None:
+        """What an agent says once more of an end is not worth reading its whole run again."""
+        self._ended[key] = None
+        if len(self._ended) > ENDED_KEPT:
+            self._ended.popitem(last=False)
+
     def _names_types(self) -> bool:
         return any(rule.types for rule in self._rulebook.rules.values())
 
@@ -68,7 +78,7 @@ class Watching:
         key, content = parse_action(entry.subject), entry.content
         if key is None or isinstance(content, Malformed) or not isinstance(content.data, ENDS):
             return
-        if self._is_too_old(content.time):
+        if key in self._ended or self._is_too_old(content.time):
             return
         before, after = await around(self._bus, key, entry.sequence)
         if after.is_terminal and not before.is_terminal:
@@ -76,6 +86,8 @@ class Watching:
             targets = told_of_end(key, after, self._rulebook.rules.values(), content.time)
             await self._put(entry, content.id, targets)
             _warn_of_too_many(key, after)
+        if after.is_terminal:
+            self._remember(key)
 
     async def _event(self, delivery: Delivery) -> None:
         entry = delivery.entry

@@ -35,6 +35,7 @@ def test_the_words_say_who_it_is_and_what_the_agent_is_told() -> None:
     assert words[:6] == ["run", "--detach", "--name", name, "--network", "host"]
     assert [words[at + 1] for at, word in enumerate(words) if word == "--env"] == ["A", "B"]
     assert "secret" not in " ".join(words)
+    assert words[words.index("--pids-limit") + 1] == "8192"
     assert words[words.index("--entrypoint") :] == [
         *("--entrypoint", "flyte-agent", "i:1", "attempt"),
         *("--project=p", "--domain=d", "--run=run1", "--action=a0", "--attempt=2", "--fence=7"),

@@ -10,11 +10,17 @@ from pathlib import Path
 import orjson
 import pytest
 
+import flyte_notifier.watching
+from flyte_bus.ports import Bus
 from flyte_notifier.rulebook import Rulebook, read_rules
 from flyte_notifier.settings import NotifierSettings
+from flyte_notifier.watching import around
+from flyte_schemas.action import ActionState
+from flyte_schemas.events import AttemptSucceeded
 from flyte_schemas.notices import Rule
 from flyte_schemas.notify import Notification
 from flyte_schemas.phase import ActionPhase
+from flyte_schemas.subjects import ActionKey
 from testkit.notifier_plane import FAILED, Heard, Plane, hook, rule
 
 SUCCEEDED = (ActionPhase.SUCCEEDED,)
@@ -64,6 +70,27 @@ async def test_a_run_goes_by_the_rules_of_its_end_however_late_their_news(
     await plane.put_rules(rule("late", receiver.url))
     await plane.run("bad")
     await plane.until(lambda: bool(receiver.heard))
+
+
+async def test_an_end_that_is_said_again_and_again_is_read_once(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    async def counted(bus: Bus, key: ActionKey, sequence: int) -> tuple[ActionState, ActionState]:
+        read.append(sequence)
+        return await around(bus, key, sequence)
+
+    monkeypatch.setattr(flyte_notifier.watching, "around", counted)
+    receiver = await plane.receiver()
+    await plane.notifier()
+    run = await plane.run("good", hook(receiver.url, SUCCEEDED), fails=False)
+    await plane.say(run, *[AttemptSucceeded(attempt=1)] * 20)
+    await plane.run("next", hook(receiver.url, SUCCEEDED), fails=False)
+    await plane.until(lambda: len(receiver.heard) == 2)
+    await plane.settled()
+    assert [heard.document["run"]["name"] for heard in receiver.heard] == ["good", "next"]
+    assert len(read) == 2
 
 
 async def test_a_rule_that_another_notifier_went_by_is_looked_for(plane: Plane) -> None:

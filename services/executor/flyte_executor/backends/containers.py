@@ -22,7 +22,12 @@ HOME = "/tmp/flytejet"
 AGENT = "flyte-agent"
 """The command that an image must have."""
 SITE_LABEL, ORDER_LABEL = "dev.flytejet.site", "dev.flytejet.order"
-_CONFINED = ("--network", "host", "--cap-drop", "NET_RAW", "--security-opt", "no-new-privileges")
+_PROCESSES = 8192
+"""So many a container may have, threads counted: the machine's are not one task's."""
+_CONFINED = (
+    *("--network", "host", "--cap-drop", "NET_RAW", "--security-opt", "no-new-privileges"),
+    *("--pids-limit", str(_PROCESSES)),
+)
 """Of the machine's network a container reads nothing that is not for it, though its user may be root."""
 
 
