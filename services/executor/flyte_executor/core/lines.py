@@ -6,8 +6,9 @@ actions does not keep one with a single action waiting, and thousands of runs of
 another project waiting.
 """
 
+import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from flyte_schemas.limits import Place
@@ -118,9 +119,8 @@ class Line:
             if shares.is_full(place):
                 continue
             runs = self._places[place]
-            may = [run for run in runs if shares.has_room(run)]
-            if may:
-                run = min(may, key=lambda one: shares.of_run[one])
+            run = _least_busy((run for run in runs if shares.has_room(run)), shares)
+            if run is not None:
                 return next(iter(runs[run].values()))
         return None
 
@@ -141,3 +141,14 @@ class Line:
 
     def _of_place(self, run: RunKey) -> Runs:
         return self._places.get(place_of(run), OrderedDict())
+
+
+def _least_busy(runs: Iterable[RunKey], shares: Shares) -> RunKey | None:
+    """The first of those with the fewest actions under way; one with none ends the search at once."""
+    least, fewest = None, math.inf
+    for run in runs:
+        if (under_way := shares.of_run[run]) < fewest:
+            least, fewest = run, under_way
+            if not under_way:
+                break
+    return least
