@@ -53,4 +53,5 @@ class SchedulerService:
 
 def build(bus: Bus, settings: SchedulerSettings, now: Now = utc_now) -> SchedulerService:
     """The scheduler on a connected and provisioned bus; nothing happens before its `start`."""
-    return SchedulerService(bus, Declarations(bus, settings, now), Firing(bus, settings, now), settings)
+    firing = Firing(bus, settings, now)
+    return SchedulerService(bus, Declarations(bus, settings, now, firing.triggers_of), firing, settings)

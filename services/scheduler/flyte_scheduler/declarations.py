@@ -1,10 +1,11 @@
 """Answers requests about triggers: those of deployments, and those of people.
 
-Each answer expects what was read of the task's triggers, so of two schedulers that answer at once one writes,
-and the other decides anew from what is there.
+Each answer expects what is known of the task's triggers, so of two schedulers that answer at once one writes,
+and the other reads what is there and decides anew.
 """
 
 import hashlib
+from collections.abc import Callable
 
 import structlog
 
@@ -20,17 +21,21 @@ from flyte_schemas.envelope import Event, Malformed
 from flyte_schemas.failure import Failure
 from flyte_schemas.subjects import TRIGGER_REQUESTS, Request, parse_request, triggers_subject
 from flyte_schemas.trigger_events import CreateTrigger, DeleteTrigger, DeployTriggers, SwitchTrigger
+from flyte_schemas.trigger_state import TaskTriggers
 
 log = structlog.get_logger()
 
 _TRY_AGAIN_S = 1.0
+Known = Callable[[str, str, str], TaskTriggers]
+"""The triggers of a project, domain and task, as far as they were read."""
 
 
 class Declarations:
     """The consumer of requests about triggers."""
 
-    def __init__(self, bus: Bus, settings: SchedulerSettings, now: Now) -> None:
+    def __init__(self, bus: Bus, settings: SchedulerSettings, now: Now, known: Known) -> None:
         self._bus = bus
+        self._known = known
         self._settings = settings
         self._now = now
         self._inbox = FairInbox(bus, SERVICE, TRIGGER_REQUESTS, ack_wait_s=settings.ack_wait_s)
@@ -63,9 +68,8 @@ class Declarations:
         project, domain, task = place.project, place.domain, request.task
         version = request.version if isinstance(request, DeployTriggers | CreateTrigger) else None
         found = await find_version(self._bus.log, project, domain, task, version)
+        state = self._known(project, domain, task)
         for left in range(self._settings.max_decisions - 1, -1, -1):
-            known = await read_triggers(self._bus.log, project, domain, task)
-            state = known.get(task, NONE_YET)
             if request_id in state.answered:
                 return
             event = Event(
@@ -81,6 +85,8 @@ class Declarations:
             except Conflict:
                 if not left:
                     raise
+                there = await read_triggers(self._bus.log, project, domain, task)
+                state = there.get(task, NONE_YET)
             else:
                 log.info("scheduler.triggers.changed", task=f"{project}/{domain}/{task}", how=event.type)
                 return

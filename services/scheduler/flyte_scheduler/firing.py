@@ -74,6 +74,10 @@ class Firing:
         limit = self._now() - timedelta(seconds=2 * self._settings.patrol_s)
         return sum(instant < limit for instant in self._next.values())
 
+    def triggers_of(self, project: str, domain: str, task: str) -> TaskTriggers:
+        """A task's triggers as far as they were read."""
+        return self._tasks.get((project, domain, task), NONE_YET)
+
     # -- when to look --------------------------------------------------------------------------------------
 
     async def follow(self) -> None:
@@ -81,9 +85,11 @@ class Firing:
         async with aclosing(self._bus.log.follow(TRIGGERS, "flyte.trigger.>")) as entries:
             async for entry in entries:
                 if (place := parse_task(entry.subject)) is not None:
-                    before = self._tasks.get(place, NONE_YET)
+                    before = self.triggers_of(*place)
                     after = self._tasks[place] = folded(before, entry)
                     for name in before.triggers.keys() | after.triggers.keys():
+                        if before.triggers.get(name) is after.triggers.get(name):
+                            continue  # what was said was of another
                         self._want(TriggerKey(*place, name), self._now())
                 self.position = max(self.position, entry.sequence)
                 self._moved.set()
@@ -162,7 +168,7 @@ class Firing:
             log.error("scheduler.look.broken", trigger=str(key), exc_info=error)
 
     async def _look(self, key: TriggerKey, now: datetime) -> None:
-        state = self._tasks.get((key.project, key.domain, key.task), NONE_YET).triggers.get(key.name)
+        state = self.triggers_of(key.project, key.domain, key.task).triggers.get(key.name)
         if state is None or not state.is_active:
             self._next.pop(key, None)
             return

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from datetime import datetime
+from typing import NoReturn
 
 import pytest
 
@@ -103,6 +104,31 @@ async def test_many_triggers_of_one_project_go_not_before_those_of_another(plane
     order = await plane.starts()
     assert len(order) == 301
     assert order.index(quiet) <= 2 * SchedulerSettings().max_looks
+
+
+async def test_a_request_costs_no_more_for_what_the_task_had_before(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = await plane.scheduler()
+    await plane.deploy(*(trigger(f"t{number}") for number in range(100)))
+    await asyncio.sleep(1.0)
+    looks: list[str] = []
+    look = life.service.firing._look
+
+    async def counted(key: TriggerKey, now: datetime) -> None:
+        looks.append(key.name)
+        await look(key, now)
+
+    async def no_need(*_: object) -> NoReturn:
+        raise AssertionError("what one has read already is read again")
+
+    monkeypatch.setattr(life.service.firing, "_look", counted)
+    monkeypatch.setattr("flyte_scheduler.declarations.read_triggers", no_need)
+    for is_active in (False, True, False):
+        await plane.ask(SwitchTrigger(task=TASK, name="t7", is_active=is_active))
+        await asyncio.sleep(1.0)
+    assert looks == ["t7"] * 3
+    assert not (await plane.triggers()).triggers["t7"].is_active
 
 
 async def test_a_deployment_says_which_triggers_there_are(plane: Plane) -> None:
