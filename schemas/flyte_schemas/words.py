@@ -29,18 +29,21 @@ _GREATEST = 2**63 - 1
 """What JSON's readers and writers agree on; digits in a string are an integer of any size to pydantic."""
 
 
-def _bound_integers(schema: Any) -> None:
-    """Give each integer in it the limits that it lacks."""
-    if isinstance(schema, list | tuple):
-        for part in schema:
-            _bound_integers(part)
-    if isinstance(schema, dict):
-        if schema.get("type") == "int":
+def _bound_integers(schema: Any, of: type) -> None:
+    """Give each integer of this class the limits that it lacks; words in it have theirs."""
+    if type(schema) is dict:
+        kind = schema.get("type")
+        if kind == "model" and schema["cls"] is not of and issubclass(schema["cls"], Word):
+            return
+        if kind == "int":
             schema.setdefault("le", _GREATEST)
             if "gt" not in schema:
                 schema.setdefault("ge", -_GREATEST)
-        for part in schema.values():
-            _bound_integers(part)
+        schema = schema.values()
+    elif type(schema) is not list and type(schema) is not tuple:
+        return
+    for part in schema:
+        _bound_integers(part, of)
 
 
 class Word(BaseModel):
@@ -51,5 +54,5 @@ class Word(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
-        _bound_integers(schema)
+        _bound_integers(schema, cls)
         return schema
