@@ -9,7 +9,7 @@ import pytest
 from testkit.simulation.many import live_through
 from testkit.simulation.world import simulate
 
-SEEDS = 300
+SEEDS = 200
 CHUNK = 25
 
 

@@ -157,7 +157,7 @@ nearly = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(launches, st.booleans(), st.sampled_from([1000, 0, None]))
 def test_a_launch_gives_a_pod_that_kubernetes_takes_or_one_sentence(
     of: Launch, read_only_root: bool, run_as_user: int | None
@@ -170,7 +170,7 @@ def test_a_launch_gives_a_pod_that_kubernetes_takes_or_one_sentence(
         assert complaints(made) == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.dictionaries(st.sampled_from(PARTS), nearly, max_size=4), st.booleans())
 def test_a_spec_that_is_none_breaks_nothing(spec: dict[str, Any], is_named: bool) -> None:
     resources = Resources(cpu="1", shm="1Gi", accelerator=Accelerator(device_class="GPU", quantity=1))
