@@ -10,13 +10,9 @@ from datetime import datetime
 import structlog
 
 from flyte_bus.ports import Bus
-from flyte_bus.service import set_aside
-from flyte_bus.timers import set_timer
+from flyte_bus.timers import hear_timers, set_timer
 from flyte_executor.clock import Now
 from flyte_executor.settings import SERVICE
-from flyte_schemas.envelope import Malformed
-from flyte_schemas.events import TimerDue
-from flyte_schemas.streams import TIMERS
 from flyte_schemas.subjects import TIMERS_DUE, ActionKey, parse_timer, timer_subject
 
 log = structlog.get_logger()
@@ -60,17 +56,7 @@ class Alarms:
 
     async def run(self) -> None:
         """Hear timers for ever."""
-        async with self._bus.inbox(TIMERS, SERVICE, [TIMERS_DUE]) as inbox:
-            async for delivery in inbox:
-                entry = delivery.entry
-                key = parse_timer(entry.subject)
-                content = entry.content
-                if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
-                    reason = f"{entry.subject} is no timer that went off"
-                    await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
-                    continue
-                self._hear(key, content.data.at)
-                await delivery.ack()
+        await hear_timers(self._bus, TIMERS_DUE, parse_timer, self._hear, by=SERVICE, now=self._now)
 
     def _hear(self, key: ActionKey, at: datetime) -> None:
         self._due.value += 1

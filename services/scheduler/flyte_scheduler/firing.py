@@ -16,18 +16,16 @@ import structlog
 from flyte_bus.errors import BusError, Conflict, TooLarge
 from flyte_bus.history import last_request
 from flyte_bus.ports import Bus
-from flyte_bus.service import set_aside
-from flyte_bus.timers import set_timer
+from flyte_bus.timers import hear_timers, set_timer
 from flyte_bus.triggers import NONE_YET, folded
 from flyte_bus.turns import Ticket, Turns
 from flyte_scheduler.core.firing import run_of, start_of
 from flyte_scheduler.measures import Measures
 from flyte_scheduler.settings import SERVICE, Now, SchedulerSettings
 from flyte_schemas import schedules
-from flyte_schemas.envelope import Event, Malformed
-from flyte_schemas.events import TimerDue
+from flyte_schemas.envelope import Event
 from flyte_schemas.limits import Place
-from flyte_schemas.streams import RUNS, TIMERS, TRIGGERS
+from flyte_schemas.streams import RUNS, TRIGGERS
 from flyte_schemas.subjects import (
     ROOT_ACTION,
     TRIGGERS_DUE,
@@ -111,17 +109,15 @@ class Firing:
         A timer is settled at once, so that those of one project do not stand before those of others: if we
         die, the look is that of our next life, or of another scheduler's patrol.
         """
-        inbox_of_all = self._bus.inbox(TIMERS, SERVICE, [TRIGGERS_DUE], ack_wait_s=self._settings.ack_wait_s)
-        async with inbox_of_all as inbox:
-            async for delivery in inbox:
-                entry, key = delivery.entry, parse_trigger_timer(delivery.entry.subject)
-                content = entry.content
-                if key is None or isinstance(content, Malformed) or not isinstance(content.data, TimerDue):
-                    reason = f"{entry.subject} is no timer that went off"
-                    await set_aside(self._bus, delivery, reason, by=SERVICE, now=self._now())
-                    continue
-                self._want(key, content.data.at)
-                await delivery.ack()
+        await hear_timers(
+            self._bus,
+            TRIGGERS_DUE,
+            parse_trigger_timer,
+            self._want,
+            by=SERVICE,
+            now=self._now,
+            ack_wait_s=self._settings.ack_wait_s,
+        )
 
     async def patrol(self) -> None:
         """Look for instants that no timer told of, for ever."""
