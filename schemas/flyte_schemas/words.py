@@ -40,7 +40,7 @@ def _bound_integers(schema: Any, of: type) -> None:
             if "gt" not in schema:
                 schema.setdefault("ge", -_GREATEST)
         schema = schema.values()
-    elif type(schema) is not list and type(schema) is not tuple:
+    elif type(schema) not in (list, tuple):
         return
     for part in schema:
         _bound_integers(part, of)

@@ -27,10 +27,7 @@ _OWN = re.compile(
 def told_to_agents(environment: Mapping[str, str], spares: Path | None) -> dict[str, str]:
     """What a zygote is told: what this process was, but for secrets; by `spares` its agents are let in."""
     told = _without_secrets(environment)
-    if spares is None:
-        return told
-    kept = {name: value for name, value in told.items() if name not in _SHARED}
-    return kept | {SPARE_CREDENTIALS: str(spares)}
+    return told if spares is None else _without_shared(told) | {SPARE_CREDENTIALS: str(spares)}
 
 
 def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
@@ -45,10 +42,12 @@ def variables_of(environment: Mapping[str, str], image: str) -> dict[str, str]:
 
 def own_variables(variables: Mapping[str, str], credentials: str) -> dict[str, str]:
     """The same for an agent that has credentials of its own, in place of those that all would share."""
-    return {name: value for name, value in variables.items() if name not in (USER, PASSWORD)} | {
-        CREDS: credentials
-    }
+    return _without_shared(variables) | {CREDS: credentials}
 
 
 def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if not _SECRETS.fullmatch(name)}
+
+
+def _without_shared(told: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in told.items() if name not in _SHARED}

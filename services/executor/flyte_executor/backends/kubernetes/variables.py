@@ -7,6 +7,7 @@ cannot stand in a pod (its name, or since it is one of the agent's) reaches the 
 from collections.abc import Mapping
 from typing import Any
 
+from flyte_bus.security import PASSWORD, USER
 from flyte_executor.backends.containers import HOME
 from flyte_executor.backends.kubernetes.bus_tls import tls_variables, without_executors_own
 from flyte_executor.backends.kubernetes.names import is_variable
@@ -16,7 +17,7 @@ from flyte_executor.backends.kubernetes.template import Draft, items
 from flyte_executor.backends.port import Launch
 from flyte_executor.backends.told import variables_of
 
-CREDENTIALS = ("FLYTE_NATS_USER", "FLYTE_NATS_PASSWORD")
+CREDENTIALS = (USER, PASSWORD)
 """Who the agent is on the bus: keys of the Secret that the settings name."""
 GIVEN = "FLYTE_POD_SECRETS"
 """Tells the agent that it need not ask for secrets."""
